@@ -1,0 +1,81 @@
+/* runtime.h - start a process in a container: the heart of hod, hodrun and hod-monitor.
+ *
+ * The caller is a short-lived *builder* (a fork of the monitor) or hodrun itself. The library
+ *   1. checks the spec as plain data, 2. opens everything by descriptor (rootfs, mount sources, cgroup, namespaces),
+ *   3. compiles it into a plan: flat arrays that need no memory and no locks, 4. clones the child, which only walks the
+ *   plan (runtime/child/) and reports {step, errno, detail} over a socket pair, 5. undoes everything on failure.
+ *
+ * With `as_sibling` the child is cloned with CLONE_PARENT: it becomes the child of the builder's parent (the monitor),
+ * which can wait for it after the builder has gone. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "oci/spec.h"
+
+struct runtime_request {
+        const char *id;
+        const struct oci_spec *spec; /* checked with oci_spec_check() */
+        int bundle_fd;               /* relative root.path and mount sources start here */
+        int rootfs_fd;               /* detached mount (or O_PATH directory) to use instead of root.path; -1 = none */
+        int stdio[3];                /* descriptors for 0, 1, 2 of the process; ignored with a terminal */
+        bool fix_stdio_owner;        /* fchown pipes and FIFOs to the process' user, as runc does */
+        int preserve_fds;            /* number of descriptors from 3 on to hand through */
+        bool as_sibling;             /* CLONE_PARENT */
+        bool no_pivot, no_new_keyring;
+        const char *cgroup_path;     /* below each hierarchy, e.g. "/hod/<id>"; NULL = spec's cgroupsPath or /<id> */
+        const char *seccomp_cache;   /* directory of compiled filters, NULL = do not cache */
+        int start_fd;                /* descriptor of a FIFO that the child opens for writing and blocks on until
+                                        somebody reads (create/start split); -1 = start at once */
+};
+
+/* What now runs. Descriptors are the caller's. */
+struct runtime_process {
+        pid_t pid;
+        int pidfd;
+        int terminal_fd;    /* master of the terminal, or -1 */
+        char *cgroup;       /* path below the hierarchies, for status and removal */
+};
+void runtime_process_done(struct runtime_process *p);
+
+/* Create the container and start its program (or stop before exec, see start_fd).
+ * Privilege: CAP_SYS_ADMIN in the user namespace that owns the mounts. Errors: ERR_INVALID (spec), ERR_EXEC_NOT_FOUND,
+ * ERR_EXEC_DENIED, ERR_UNSAFE_PATH, ERR_UNSUPPORTED, ERR_SYS; afterwards no process, mount or cgroup is left. */
+MUST_USE err *runtime_create(const struct runtime_request *r, struct runtime_process *ret);
+
+struct runtime_exec {
+        pid_t pid;                   /* of the container's init */
+        int pidfd;                   /* of the same: what is really entered */
+        const struct oci_spec *spec; /* of the container: seccomp, LSM, defaults, namespaces */
+        const struct oci_process *process; /* args, env, cwd, user, caps, rlimits, terminal of the session */
+        const char *cgroup;
+        int stdio[3];
+        bool fix_stdio_owner;
+        int preserve_fds;
+        bool as_sibling;
+        const char *seccomp_cache;
+};
+/* Start one more process inside. Errors as runtime_create(). */
+MUST_USE err *runtime_exec(const struct runtime_exec *x, struct runtime_process *ret);
+
+/* Open an overlay (fsopen/fsconfig/fsmount, with named fallbacks for older kernels) as a detached mount.
+ * @lower: topmost first. @upper NULL: read only. Nothing appears in any mount table. */
+struct runtime_overlay {
+        char *const *lower;
+        const char *upper, *work;
+        bool is_volatile, readonly;
+};
+MUST_USE err *runtime_overlay_open(const struct runtime_overlay *o, int *ret_fd);
+/* The same for a plain directory: a detached, private bind mount. */
+MUST_USE err *runtime_dir_open(const char *path, bool readonly, int *ret_fd);
+
+/* cgroup operations by the path that runtime_process reported. */
+MUST_USE err *runtime_cgroup_freeze(const char *cgroup, bool frozen);
+/* Kill everything inside and remove it; missing parts are fine; waits at most @timeout_ms for busy ones. */
+MUST_USE err *runtime_cgroup_remove(const char *cgroup, int timeout_ms);
+/* Number of OOM kills so far, 0 if unknown. */
+uint64_t runtime_cgroup_oom_kills(const char *cgroup);
+/* Send @signal to every process inside. */
+MUST_USE err *runtime_cgroup_kill(const char *cgroup, int signal);
