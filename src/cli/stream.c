@@ -1,0 +1,293 @@
+/* stream.c - see stream.h. */
+#include "cli/stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "cli/explain.h"
+#include "monitor/proto.h"
+
+#define CHUNK 16384
+#define FORCE_AFTER 3 /* signals without proxying after which we give up waiting, as docker */
+
+/* Signals that are forwarded: everything that can be caught, without what is about ourselves. */
+static void relayed_signals(sigset_t *set)
+{
+        static const int ours[] = {SIGCHLD, SIGPIPE, SIGURG, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGSEGV, SIGBUS,
+                                   SIGFPE,  SIGILL,  SIGTRAP, SIGABRT, SIGSYS, SIGPROF, SIGVTALRM};
+
+        (void)sigfillset(set);
+        for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
+                (void)sigdelset(set, ours[i]);
+}
+
+void stream_signals(void)
+{
+        sigset_t set;
+
+        relayed_signals(&set);
+        (void)sigprocmask(SIG_BLOCK, &set, NULL);
+        (void)signal(SIGPIPE, SIG_IGN);
+}
+
+struct relay {
+        struct stream *s;
+        int signals;
+        int stdin_fd;     /* -1 once it has ended */
+        bool stdin_tty;
+        int forced;       /* signals seen without proxying */
+        bool ended, detached, lost;
+        struct proto_exit exit;
+        char pending[CHUNK + 16]; /* typed input that the other side does not take yet */
+        size_t pending_from, pending_to;
+        bool in_closing;  /* close the session's input when pending is out */
+};
+
+static err *send_resize(struct relay *r)
+{
+        unsigned short rows, cols;
+        struct proto_resize size;
+
+        terminal_size(STDIN_FILENO, &rows, &cols);
+        if (!rows || !cols)
+                terminal_size(STDOUT_FILENO, &rows, &cols);
+        if (!rows || !cols)
+                return NULL;
+        if (!r->s->packets) {
+                struct winsize w = {.ws_row = rows, .ws_col = cols};
+
+                (void)ioctl(r->s->in, TIOCSWINSZ, &w);
+                return NULL;
+        }
+        size = (struct proto_resize){rows, cols};
+        return proto_send(r->s->monitor, PROTO_RESIZE, &size, sizeof(size), NULL, 0);
+}
+
+static err *on_signal(struct relay *r)
+{
+        struct signalfd_siginfo info;
+        struct proto_signal sig;
+
+        if (read(r->signals, &info, sizeof(info)) != sizeof(info))
+                return NULL;
+        if (info.ssi_signo == SIGWINCH)
+                return r->s->tty ? send_resize(r) : NULL;
+        if (!r->s->sig_proxy) {
+                bool fatal = info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM;
+
+                if (fatal && ++r->forced == FORCE_AFTER)
+                        (void)fprintf(stderr, "\ngot %d SIGTERM/SIGINTs, forcefully exiting\n", FORCE_AFTER);
+                return NULL;
+        }
+        sig = (struct proto_signal){.signal = (int)info.ssi_signo};
+        return proto_send(r->s->monitor, PROTO_SIGNAL, &sig, sizeof(sig), NULL, 0);
+}
+
+static err *close_input(struct relay *r)
+{
+        if (r->s->packets)
+                return proto_send(r->s->monitor, PROTO_STDIN_EOF, NULL, 0, NULL, 0);
+        if (!r->s->tty)
+                r->s->in = file_close(r->s->in);
+        return NULL;
+}
+
+/* Pass on what was typed; a pipe may take only a part now. */
+static err *flush_input(struct relay *r)
+{
+        ssize_t n;
+
+        if (r->s->packets) {
+                err *e = proto_send(r->s->monitor, PROTO_STDIN, r->pending + r->pending_from,
+                                    r->pending_to - r->pending_from, NULL, 0);
+
+                r->pending_from = r->pending_to = 0;
+                return e;
+        }
+        n = write(r->s->in, r->pending + r->pending_from, r->pending_to - r->pending_from);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return NULL;
+        if (n < 0) {
+                /* The process does not read any more: what we still have is for nobody. */
+                r->pending_from = r->pending_to = 0;
+                r->stdin_fd = -1;
+                r->s->in = r->s->tty ? r->s->in : file_close(r->s->in);
+                return NULL;
+        }
+        r->pending_from += (size_t)n;
+        if (r->pending_from == r->pending_to) {
+                r->pending_from = r->pending_to = 0;
+                if (r->in_closing)
+                        return close_input(r);
+        }
+        return NULL;
+}
+
+static err *on_stdin(struct relay *r)
+{
+        char data[CHUNK];
+        ssize_t n = read(r->stdin_fd, data, sizeof(data));
+
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return NULL;
+        if (n <= 0) {
+                r->stdin_fd = -1;
+                if (r->pending_to) {
+                        r->in_closing = true;
+                        return NULL;
+                }
+                return close_input(r);
+        }
+        if (r->stdin_tty && r->s->tty)
+                r->pending_to = detach_keys_filter(&r->s->keys, data, (size_t)n, r->pending, &r->detached);
+        else
+                memcpy(r->pending, data, r->pending_to = (size_t)n);
+        return r->pending_to ? flush_input(r) : NULL;
+}
+
+static err *put_out(int fd, const char *data, size_t n)
+{
+        while (n) {
+                ssize_t w = write(fd, data, n);
+
+                if (w < 0 && errno == EINTR)
+                        continue;
+                if (w < 0 && errno == EAGAIN) {
+                        struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+                        (void)poll(&p, 1, -1);
+                        continue;
+                }
+                if (w < 0)
+                        return NULL; /* nobody reads our output: the container goes on, as with docker */
+                data += w;
+                n -= (size_t)w;
+        }
+        return NULL;
+}
+
+/* One packet from the monitor. */
+static err *on_monitor(struct relay *r)
+{
+        static char body[PROTO_MAX];
+        struct proto_packet p = {.data = body, .room = sizeof(body)};
+        err *e = proto_receive(r->s->monitor, &p);
+
+        if (e) {
+                err_free(e);
+                r->lost = true;
+                return NULL;
+        }
+        switch (p.type) {
+        case PROTO_OUT:
+                return put_out(STDOUT_FILENO, p.data, p.size);
+        case PROTO_ERR:
+                return put_out(STDERR_FILENO, p.data, p.size);
+        case PROTO_EXIT:
+                if (p.size >= sizeof(r->exit))
+                        memcpy(&r->exit, p.data, sizeof(r->exit));
+                r->ended = true;
+                return NULL;
+        default:
+                return NULL; /* OK to a resize, ERROR to a signal that came too late */
+        }
+}
+
+/* Output of an exec session. The end of a pipe (or EIO of a terminal) closes that stream. */
+static void on_output(int *fd, int to)
+{
+        char data[CHUNK];
+        ssize_t n = read(*fd, data, sizeof(data));
+
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return;
+        if (n <= 0) {
+                *fd = -1; /* closed by the caller of stream_relay: a terminal's is shared with the input */
+                return;
+        }
+        err_free(put_out(to, data, (size_t)n));
+}
+
+static err *step(struct relay *r)
+{
+        struct stream *s = r->s;
+        bool blocked = r->pending_to != 0;
+        struct pollfd p[] = {
+                {.fd = r->ended ? -1 : s->monitor, .events = POLLIN},
+                {.fd = r->signals, .events = POLLIN},
+                {.fd = blocked || r->ended ? -1 : r->stdin_fd, .events = POLLIN},
+                {.fd = s->out, .events = POLLIN},
+                {.fd = s->errors, .events = POLLIN},
+                {.fd = blocked && !s->packets ? s->in : -1, .events = POLLOUT},
+                {.fd = s->trace, .events = POLLIN},
+        };
+
+        /* After the end, what is in the pipes is read, but nobody is waited for: a descendant may keep them open. */
+        if (poll(p, ARRAY_SIZE(p), r->ended ? 0 : -1) < 0 && errno != EINTR)
+                return err_sys(errno, "waiting for output");
+        if (p[6].revents)
+                explain_read(s->trace);
+        if (p[3].revents)
+                on_output(&s->out, STDOUT_FILENO);
+        if (p[4].revents)
+                on_output(&s->errors, STDERR_FILENO);
+        if (p[1].revents)
+                TRY(on_signal(r));
+        if (p[5].revents)
+                TRY(flush_input(r));
+        if (p[2].revents)
+                TRY(on_stdin(r));
+        if (p[0].revents)
+                return on_monitor(r);
+        if (r->ended && !p[3].revents && !p[4].revents)
+                s->out = s->errors = -1;
+        return NULL;
+}
+
+err *stream_relay(struct stream *s, enum stream_end *ret_end, struct proto_exit *ret_exit)
+{
+        struct relay *r = MEM_NEW0(struct relay, 1);
+        _cleanup_free_ struct relay *owned = r;
+        _cleanup_close_ int signals = -1;
+        sigset_t set;
+        err *e = NULL;
+
+        if (!r)
+                return err_nomem();
+        relayed_signals(&set);
+        signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        if (signals < 0)
+                return err_sys(errno, "waiting for signals");
+        r->s = s;
+        r->signals = signals;
+        r->stdin_fd = s->stdin_wanted ? STDIN_FILENO : -1;
+        r->stdin_tty = isatty(STDIN_FILENO) == 1;
+        r->exit = (struct proto_exit){.code = 255, .flags = PROTO_EXIT_UNKNOWN};
+        if (!s->packets && s->in >= 0)
+                (void)file_set_nonblock(s->in, true);
+        if (r->stdin_tty && s->tty && s->stdin_wanted)
+                TRY(terminal_raw(STDIN_FILENO));
+        if (s->tty)
+                TRY(send_resize(r));
+        while (!e && !r->detached && !r->lost && r->forced < FORCE_AFTER &&
+               (!r->ended || s->out >= 0 || s->errors >= 0))
+                e = step(r);
+        terminal_restore();
+        TRY(e);
+        *ret_exit = r->exit;
+        *ret_end = r->ended      ? STREAM_EXITED
+                   : r->detached ? STREAM_DETACHED
+                   : r->lost     ? STREAM_LOST
+                                 : STREAM_FORCED;
+        return NULL;
+}

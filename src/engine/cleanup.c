@@ -1,0 +1,125 @@
+/* cleanup.c - see cleanup.h. */
+#include "engine/cleanup.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "base/trace.h"
+#include "store/record.h"
+#include "store/snapshot.h"
+#include "store/volume.h"
+
+static err *drop_state_dir(struct container *c)
+{
+        int r = file_remove_tree(c->engine->containers_fd, c->id);
+
+        if (r < 0)
+                return err_sys(r, "removing the run directory of container %s", c->id);
+        return NULL;
+}
+
+static err *record_exit(struct container *c)
+{
+        json *state;
+
+        TRY(container_state_json(c, &state));
+        json_set_str(state, "Status", c->state == STATUS_CREATED ? "created" : "exited");
+        json_set(c->record, "State", state);
+        json_set_int(c->record, "RestartCount", c->status.restarts);
+        json_del(c->record, "HodStartedBoot");
+        return container_save(c);
+}
+
+err *cleanup_delete(struct container *c, bool volumes)
+{
+        struct trace_span span = trace_begin(TRACE_CLEANUP);
+        const json *mounts = json_get(c->record, "Mounts");
+
+        TRY(snapshot_remove(c->engine->store, c->id));
+        TRY(drop_state_dir(c));
+        TRY(record_delete(c->engine->store, c->id, c->durable));
+        for (size_t i = 0; volumes && i < json_len(mounts); i++) {
+                const json *m = json_at(mounts, i);
+
+                if (!json_get_bool(m, "Anonymous", false))
+                        continue;
+                /* In use by another container (--volumes-from): stays. */
+                err_free(volume_remove(c->engine->store, json_get_str_or(m, "Name", ""), false));
+        }
+        trace_end(&span, 0, c->id);
+        return NULL;
+}
+
+err *cleanup_locked(struct container *c, int lock_fd)
+{
+        (void)lock_fd;
+        if (container_auto_remove(c))
+                return cleanup_delete(c, true);
+        TRY(record_exit(c));
+        return drop_state_dir(c);
+}
+
+err *cleanup_container(struct container *c)
+{
+        _cleanup_close_ int lock = -1;
+
+        TRY(container_lock(c, false, &lock));
+        TRY(container_refresh(c));
+        if (container_is_alive(c) || (lock < 0 && !c->dirty))
+                return NULL;
+        return cleanup_locked(c, lock);
+}
+
+err *cleanup_by_id(struct engine *e, const char *id)
+{
+        _cleanup_container_ struct container *c = NULL;
+        err *error = container_find(e, id, &c);
+
+        if (err_code(error) == ERR_NOT_FOUND) {
+                int r;
+
+                err_free(error);
+                /* The record is gone but the monitor still asks: only its directory is left. */
+                r = id_valid(id) ? file_remove_tree(e->containers_fd, id) : 0;
+                return r < 0 ? err_sys(r, "removing the run directory of container %s", id) : NULL;
+        }
+        TRY(error);
+        return cleanup_container(c);
+}
+
+err *cleanup_mark_started(struct container *c)
+{
+        json_set_str(c->record, "HodStartedBoot", container_boot_id());
+        return container_save(c);
+}
+
+void cleanup_start_failed(struct container *c, const err *e)
+{
+        char text[1024];
+        json *state;
+        err *error;
+
+        (void)err_text(e, text, sizeof(text));
+        if (container_auto_remove(c)) {
+                log_error_free(LOG_LEVEL_WARN, cleanup_delete(c, true));
+                return;
+        }
+        c->state = STATUS_CREATED;
+        c->status = (struct status){.exit_code = err_exit_status(err_code(e), true)};
+        /* docker: 127 and 126 for the program, 128 for everything else that went wrong while starting */
+        if (c->status.exit_code == 125)
+                c->status.exit_code = 128;
+        (void)snprintf(c->status.error, sizeof(c->status.error), "%s", text);
+        error = container_state_json(c, &state);
+        if (!error) {
+                json_set_int(state, "ExitCode", c->status.exit_code);
+                json_set(c->record, "State", state);
+                json_del(c->record, "HodStartedBoot");
+                error = container_save(c);
+        }
+        log_error_free(LOG_LEVEL_WARN, error);
+        log_error_free(LOG_LEVEL_WARN, drop_state_dir(c));
+}

@@ -1,0 +1,301 @@
+/* container.c - see container.h. */
+#include "engine/container.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "engine/monitor_spawn.h"
+#include "monitor/proto.h"
+#include "store/record.h"
+
+/* Key of the record that remembers in which boot the container was last started; docker has no such field. */
+#define STARTED_BOOT "HodStartedBoot"
+
+const char *container_boot_id(void)
+{
+        static char id[40];
+        _cleanup_free_ char *text = NULL;
+
+        if (!*id && file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &text, NULL) == 0) {
+                text[strcspn(text, "\n")] = '\0';
+                (void)snprintf(id, sizeof(id), "%s", text);
+        }
+        return id;
+}
+
+void container_free(struct container *c)
+{
+        if (!c)
+                return;
+        (void)file_close(c->state_fd);
+        json_free(c->record);
+        free(c->id);
+        free(c->name);
+        free(c);
+}
+
+void container_list_free(struct container **list, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                container_free(list[i]);
+        free(list);
+}
+
+const json *container_config(const struct container *c)
+{
+        return json_get(c->record, "Config");
+}
+
+const json *container_host_config(const struct container *c)
+{
+        return json_get(c->record, "HostConfig");
+}
+
+bool container_auto_remove(const struct container *c)
+{
+        return json_get_bool(container_host_config(c), "AutoRemove", false);
+}
+
+/* What the record alone says. */
+static void state_from_record(struct container *c)
+{
+        const json *state = json_get(c->record, "State");
+        const char *name = json_get_str_or(state, "Status", "created"), *boot = json_get_str(c->record, STARTED_BOOT);
+
+        c->status = (struct status){.exit_known = true};
+        c->has_status = c->monitor_alive = c->adoptable = c->dirty = false;
+        c->state = strcmp(name, "exited") == 0 ? STATUS_EXITED : STATUS_CREATED;
+        if (boot && strcmp(boot, container_boot_id()) != 0) {
+                c->state = STATUS_EXITED;
+                c->dirty = true;
+                c->status.exit_code = 255;
+                c->status.exit_known = false;
+                err_free(clock_parse(json_get_str_or(state, "StartedAt", ""), &c->status.started_ns));
+                return;
+        }
+        c->status.exit_code = (int)json_get_int(state, "ExitCode", 0);
+        c->status.oom_killed = json_get_bool(state, "OOMKilled", false);
+        (void)snprintf(c->status.error, sizeof(c->status.error), "%s", json_get_str_or(state, "Error", ""));
+        err_free(clock_parse(json_get_str_or(state, "StartedAt", ""), &c->status.started_ns));
+        err_free(clock_parse(json_get_str_or(state, "FinishedAt", ""), &c->status.finished_ns));
+}
+
+err *container_refresh(struct container *c)
+{
+        err *e;
+
+        c->state_fd = file_close(c->state_fd);
+        c->state_fd = openat(c->engine->containers_fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (c->state_fd < 0) {
+                if (errno != ENOENT)
+                        return err_sys(errno, "opening the state of container %s", c->id);
+                c->state_fd = -1;
+                state_from_record(c);
+                return NULL;
+        }
+        e = status_read(c->state_fd, &c->status);
+        if (e && err_code(e) == ERR_NOT_FOUND) {
+                err_free(e);
+                state_from_record(c);
+                return NULL;
+        }
+        TRY(e);
+        if (strcmp(c->status.boot_id, container_boot_id()) != 0) {
+                state_from_record(c);
+                return NULL;
+        }
+        c->has_status = true;
+        c->adoptable = c->dirty = false;
+        c->monitor_alive = status_monitor_alive(c->state_fd);
+        c->state = c->status.state;
+        if (c->monitor_alive)
+                return NULL;
+        if (container_is_running(c) && c->status.pid > 0 && status_pid_start(c->status.pid) == c->status.pid_start) {
+                c->adoptable = true;
+                return NULL;
+        }
+        if (container_is_alive(c)) {
+                /* Monitor and container are gone and nobody saw the exit. */
+                c->state = STATUS_EXITED;
+                c->status.exit_code = 255;
+                c->status.exit_known = false;
+                c->status.finished_ns = clock_now_ns();
+        }
+        c->dirty = c->state == STATUS_EXITED && !c->status.cleaned;
+        return NULL;
+}
+
+static err *from_record(struct engine *e, struct record *r, struct container **ret)
+{
+        _cleanup_container_ struct container *c = MEM_NEW0(struct container, 1);
+
+        if (!c)
+                return err_nomem();
+        c->engine = e;
+        c->state_fd = -1;
+        c->id = str_dup(r->id);
+        c->name = str_dup(r->name);
+        c->created_ns = r->created_ns;
+        c->durable = r->durable;
+        if (!c->id || !c->name)
+                return err_nomem();
+        TRY_WRAP(json_parse(r->json, strlen(r->json), &c->record), "record of container %s", r->id);
+        TRY(container_refresh(c));
+        *ret = TAKE_PTR(c);
+        return NULL;
+}
+
+err *container_find(struct engine *e, const char *ref, struct container **ret)
+{
+        _cleanup_record_ struct record r = {0};
+
+        TRY(record_find(e->store, ref, &r));
+        return from_record(e, &r, ret);
+}
+
+err *container_list(struct engine *e, struct container ***ret, size_t *ret_n)
+{
+        struct record_list records = {0};
+        struct container **list;
+        size_t n = 0;
+        err *error;
+
+        TRY(record_list_all(e->store, &records));
+        list = MEM_NEW0(struct container *, records.n + 1);
+        error = list ? NULL : err_nomem();
+        for (size_t i = 0; !error && i < records.n; i++) {
+                error = from_record(e, &records.items[i], &list[n]);
+                if (!error)
+                        n++;
+        }
+        record_list_done(&records);
+        if (error) {
+                if (list)
+                        container_list_free(list, n);
+                return error;
+        }
+        *ret = list;
+        *ret_n = n;
+        return NULL;
+}
+
+err *container_state_json(const struct container *c, json **ret)
+{
+        static const char *const names[] = {
+                [STATUS_CREATED] = "created",       [STATUS_RUNNING] = "running", [STATUS_PAUSED] = "paused",
+                [STATUS_RESTARTING] = "restarting", [STATUS_EXITED] = "exited",
+        };
+        _cleanup_json_ json *state = json_new_object();
+        char text[CLOCK_TEXT_MAX];
+
+        json_set_str(state, "Status", names[c->state]);
+        json_set_bool(state, "Running", container_is_alive(c));
+        json_set_bool(state, "Paused", c->state == STATUS_PAUSED);
+        json_set_bool(state, "Restarting", c->state == STATUS_RESTARTING);
+        json_set_bool(state, "OOMKilled", c->status.oom_killed);
+        json_set_bool(state, "Dead", false);
+        json_set_int(state, "Pid", container_is_running(c) ? c->status.pid : 0);
+        json_set_int(state, "ExitCode", container_is_running(c) ? 0 : c->status.exit_code);
+        json_set_str(state, "Error", c->state == STATUS_EXITED && !c->status.exit_known && !*c->status.error
+                                             ? "nobody saw the exit: its status is unknown"
+                                             : c->status.error);
+        clock_format(c->status.started_ns, text);
+        json_set_str(state, "StartedAt", text);
+        clock_format(c->status.finished_ns, text);
+        json_set_str(state, "FinishedAt", text);
+        *ret = TAKE_PTR(state);
+        return NULL;
+}
+
+err *container_status_text(const struct container *c, char **ret)
+{
+        int64_t now = clock_now_ns();
+        char span[64];
+        char *text;
+
+        switch (c->state) {
+        case STATUS_RUNNING:
+        case STATUS_PAUSED:
+                clock_human(now - c->status.started_ns, span, sizeof(span));
+                text = str_format("Up %s%s", span, c->state == STATUS_PAUSED ? " (Paused)" : "");
+                break;
+        case STATUS_RESTARTING:
+                clock_human(now - c->status.finished_ns, span, sizeof(span));
+                text = str_format("Restarting (%d) %s ago", c->status.exit_code, span);
+                break;
+        case STATUS_EXITED:
+                if (!c->status.finished_ns) {
+                        text = str_format("Exited (%d)", c->status.exit_code);
+                        break;
+                }
+                clock_human(now - c->status.finished_ns, span, sizeof(span));
+                text = str_format("Exited (%d) %s ago", c->status.exit_code, span);
+                break;
+        default:
+                text = str_dup("Created");
+                break;
+        }
+        if (!text)
+                return err_nomem();
+        *ret = text;
+        return NULL;
+}
+
+err *container_connect(struct container *c, int *ret_fd)
+{
+        if (c->adoptable) {
+                TRY(monitor_adopt(c->engine, c->id));
+                TRY(container_refresh(c));
+        }
+        if (!c->monitor_alive || !container_is_alive(c))
+                return err_new(ERR_NOT_RUNNING, "container %s is not running", c->id);
+        TRY_WRAP(proto_connect(c->state_fd, ret_fd), "container %s", c->id);
+        return NULL;
+}
+
+err *container_lock(struct container *c, bool create, int *ret_fd)
+{
+        for (int tries = 0; tries < 100; tries++) {
+                _cleanup_close_ int fd = -1;
+                struct stat st;
+
+                if (create && mkdirat(c->engine->containers_fd, c->id, 0700) < 0 && errno != EEXIST)
+                        return err_sys(errno, "making the state directory of container %s", c->id);
+                fd = openat(c->engine->containers_fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+                if (fd < 0 && errno == ENOENT && !create) {
+                        *ret_fd = -1;
+                        return NULL;
+                }
+                if (fd < 0 && errno == ENOENT)
+                        continue;
+                if (fd < 0)
+                        return err_sys(errno, "opening the state of container %s", c->id);
+                while (flock(fd, LOCK_EX) < 0)
+                        if (errno != EINTR)
+                                return err_sys(errno, "locking container %s", c->id);
+                /* Whoever held the lock before us may have removed the directory. */
+                if (fstat(fd, &st) == 0 && st.st_nlink > 0) {
+                        *ret_fd = TAKE_FD(fd);
+                        return NULL;
+                }
+                if (!create) {
+                        *ret_fd = -1;
+                        return NULL;
+                }
+        }
+        return err_new(ERR_BUSY, "container %s is being removed over and over", c->id);
+}
+
+err *container_save(struct container *c)
+{
+        _cleanup_free_ char *text = NULL;
+
+        TRY(json_print(c->record, JSON_COMPACT, &text));
+        return record_update(c->engine->store, c->id, c->durable, text);
+}

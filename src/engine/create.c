@@ -1,0 +1,264 @@
+/* create.c - see create.h. A marker in ROOT/pending, locked while we live, tells the next command what a dead creator
+ * left behind: it is removed before anything new is made. */
+#include "engine/create.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "base/trace.h"
+#include "engine/hostconfig.h"
+#include "engine/mounts.h"
+#include "store/image.h"
+#include "store/pending.h"
+#include "store/record.h"
+#include "store/snapshot.h"
+
+struct draft {
+        struct engine *engine;
+        char id[ID_LEN + 1];
+        json *record;
+        struct image *image; /* NULL with --rootfs */
+        struct mounts_made made;
+        bool snapshot;
+        int pending;
+};
+
+static void draft_done(struct draft *d)
+{
+        json_free(d->record);
+        image_free(d->image);
+        mounts_made_done(&d->made);
+        pending_end(d->engine->store, d->id, d->pending);
+}
+
+static void draft_undo(struct draft *d)
+{
+        if (d->snapshot)
+                log_error_free(LOG_LEVEL_WARN, snapshot_remove(d->engine->store, d->id));
+        mounts_undo(d->engine, &d->made);
+}
+
+static err *find_image(struct draft *d, const json *body)
+{
+        struct trace_span span = trace_begin(TRACE_IMAGE_RESOLVE);
+        const char *rootfs = json_get_str(json_get(body, "HostConfig"), "Rootfs");
+        const char *name = json_get_str_or(body, "Image", "");
+        struct stat st;
+
+        if (rootfs) {
+                if (stat(rootfs, &st) < 0)
+                        return err_sys(errno, "--rootfs %s", rootfs);
+                if (!S_ISDIR(st.st_mode))
+                        return err_new(ERR_INVALID, "--rootfs %s: not a directory", rootfs);
+                return NULL;
+        }
+        TRY(image_find(d->engine->store, name, &d->image));
+        trace_end(&span, 0, name);
+        return NULL;
+}
+
+static err *set_path(json *record, const char *key, const char *root, const char *id, const char *name)
+{
+        _cleanup_free_ char *path = str_format("%s/containers/%s/%s", root, id, name);
+
+        if (!path)
+                return err_nomem();
+        json_set_str(record, key, path);
+        return NULL;
+}
+
+/* hosts, hostname, resolv.conf: ours, or those of the container whose network is joined. */
+static err *set_net_paths(struct draft *d, const json *host)
+{
+        static const char *const keys[] = {"ResolvConfPath", "HostnamePath", "HostsPath"};
+        static const char *const names[] = {"resolv.conf", "hostname", "hosts"};
+        const char *other_ref = str_after(json_get_str_or(host, "NetworkMode", ""), "container:");
+        _cleanup_container_ struct container *other = NULL;
+
+        if (other_ref) {
+                json *config = json_get(d->record, "Config");
+
+                TRY_WRAP(container_find(d->engine, other_ref, &other), "joining network namespace of container");
+                json_set_str(config, "Hostname", json_get_str_or(container_config(other), "Hostname", ""));
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+                if (other)
+                        json_set_str(d->record, keys[i], json_get_str_or(other->record, keys[i], ""));
+                else
+                        TRY(set_path(d->record, keys[i], d->engine->root, d->id, names[i]));
+        }
+        return NULL;
+}
+
+static err *set_log_path(struct draft *d, const json *host)
+{
+        const char *type = json_get_str_or(json_get(host, "LogConfig"), "Type", "json-file");
+        _cleanup_free_ char *name = str_format("%s-json.log", d->id);
+
+        if (strcmp(type, "none") == 0) {
+                json_set_str(d->record, "LogPath", "");
+                return NULL;
+        }
+        if (strcmp(type, "json-file") != 0)
+                return err_new(ERR_INVALID, "error looking up logging plugin %s: plugin \"%s\" not found (this version has "
+                                            "json-file and none)", type, type);
+        if (!name)
+                return err_nomem();
+        return set_path(d->record, "LogPath", d->engine->root, d->id, name);
+}
+
+static err *set_program(json *record, const json *config)
+{
+        _cleanup_strv_ char **argv = NULL;
+        json *args;
+
+        TRY(hostconfig_argv(config, &argv));
+        json_set_str(record, "Path", argv[0]);
+        args = json_sub_array(record, "Args");
+        for (char **p = argv + 1; *p; p++)
+                json_add_str(args, *p);
+        return NULL;
+}
+
+/* The record in docker's order of members. */
+static err *write_record(struct draft *d, const struct create_options *o, const char *name, int64_t now, char ***warnings)
+{
+        _cleanup_json_ json *config = NULL, *host = NULL;
+        _cleanup_free_ char *slashed = str_format("/%s", name);
+        const json *image_config = d->image ? json_get(d->image->config, "config") : NULL;
+        char text[CLOCK_TEXT_MAX];
+
+        if (!slashed)
+                return err_nomem();
+        TRY(hostconfig_merge_config(o->body, image_config, &config));
+        TRY(hostconfig_complete(json_get(o->body, "HostConfig"), &host));
+        TRY(hostconfig_check(config, host, warnings));
+        if (str_empty(json_get_str(config, "Hostname"))) {
+                char short_id[ID_SHORT + 1];
+
+                (void)snprintf(short_id, sizeof(short_id), "%s", d->id);
+                if (strcmp(json_get_str_or(host, "NetworkMode", ""), "host") == 0 ||
+                    strcmp(json_get_str_or(host, "UTSMode", ""), "host") == 0) {
+                        char real[65] = "";
+
+                        (void)gethostname(real, sizeof(real) - 1);
+                        json_set_str(config, "Hostname", real);
+                } else {
+                        json_set_str(config, "Hostname", short_id);
+                }
+        }
+        d->record = json_new_object();
+        json_set_str(d->record, "Id", d->id);
+        clock_format(now, text);
+        json_set_str(d->record, "Created", text);
+        TRY(set_program(d->record, config));
+        json_set(d->record, "State", NULL); /* its place in the order; filled when shown */
+        json_set_str(d->record, "Image", d->image ? d->image->id : "");
+        json_set(d->record, "ResolvConfPath", NULL);
+        json_set(d->record, "HostnamePath", NULL);
+        json_set(d->record, "HostsPath", NULL);
+        TRY(set_log_path(d, host));
+        json_set_str(d->record, "Name", slashed);
+        json_set_int(d->record, "RestartCount", 0);
+        json_set_str(d->record, "Driver", d->image ? snapshot_driver(d->engine->store) : "dir");
+        json_set_str(d->record, "Platform", "linux");
+        json_set_str(d->record, "MountLabel", "");
+        json_set_str(d->record, "ProcessLabel", "");
+        json_set_str(d->record, "AppArmorProfile", "");
+        json_set(d->record, "ExecIDs", NULL);
+        json_set(d->record, "HostConfig", json_ref(host));
+        (void)json_sub_array(d->record, "Mounts");
+        json_set(d->record, "Config", json_ref(config));
+        (void)json_sub_object(json_sub_object(d->record, "NetworkSettings"), "Networks");
+        if (o->start_follows)
+                json_set_str(d->record, "HodStartedBoot", container_boot_id());
+        return set_net_paths(d, host);
+}
+
+static err *make_snapshot(struct draft *d)
+{
+        struct trace_span span = trace_begin(TRACE_SNAPSHOT_PREPARE);
+        struct snapshot snap = {0};
+        err *e;
+
+        d->snapshot = true;
+        TRY(snapshot_prepare(d->engine->store, d->id, d->image, &snap));
+        e = d->image ? mounts_populate(d->engine, d->record, snap.lower) : NULL;
+        snapshot_done(&snap);
+        trace_end(&span, 0, d->id);
+        return e;
+}
+
+static err *insert(struct draft *d, const struct create_options *o, const char *name, int64_t now)
+{
+        struct trace_span span = trace_begin(TRACE_CONTAINER_CREATE);
+        _cleanup_free_ char *text = NULL;
+
+        TRY(json_print(d->record, JSON_COMPACT, &text));
+        TRY(record_insert(d->engine->store, d->id, name, now, !o->volatile_, text));
+        trace_end(&span, 0, name);
+        return NULL;
+}
+
+static err *build(struct draft *d, const struct create_options *o, const char *name, int64_t now, char ***warnings)
+{
+        TRY(write_record(d, o, name, now, warnings));
+        TRY(mounts_resolve(d->engine, d->record, &d->made));
+        TRY(make_snapshot(d));
+        return insert(d, o, name, now);
+}
+
+err *create_container(struct engine *e, const struct create_options *o, struct container **ret, char ***warnings)
+{
+        _cleanup_(draft_done) struct draft d = {.engine = e, .pending = -1};
+        _cleanup_container_ struct container *c = NULL;
+        _cleanup_free_ char *generated = NULL;
+        const char *name = o->name;
+        int64_t now = clock_now_ns();
+        err *error;
+        int r;
+
+        if (!str_empty(name) && !id_name_valid(*name == '/' ? name + 1 : name))
+                return err_new(ERR_INVALID,
+                               "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name);
+        if (!str_empty(name) && *name == '/')
+                name++;
+        TRY(find_image(&d, o->body));
+        r = id_new(d.id);
+        if (r < 0)
+                return err_sys(r, "making an id");
+        if (str_empty(name)) {
+                TRY(record_make_name(e->store, &generated));
+                name = generated;
+        } else {
+                TRY(record_name_free(e->store, name));
+        }
+        TRY(pending_begin(e->store, d.id, &d.pending));
+        error = build(&d, o, name, now, warnings);
+        if (error) {
+                draft_undo(&d);
+                return error;
+        }
+        c = MEM_NEW0(struct container, 1);
+        if (!c)
+                return err_nomem();
+        c->engine = e;
+        c->state_fd = -1;
+        c->id = str_dup(d.id);
+        c->name = str_dup(name);
+        c->created_ns = now;
+        c->durable = !o->volatile_;
+        c->record = TAKE_PTR(d.record);
+        if (!c->id || !c->name)
+                return err_nomem();
+        TRY(container_refresh(c));
+        *ret = TAKE_PTR(c);
+        return NULL;
+}

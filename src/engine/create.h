@@ -1,0 +1,17 @@
+/* create.h - make a container: everything but starting it. */
+#pragma once
+
+#include "base/err.h"
+#include "engine/container.h"
+
+struct create_options {
+        const char *name; /* NULL or "" = one is made up */
+        json *body;       /* docker's create body: Config members and HostConfig; borrowed */
+        bool start_follows; /* part of `run`: one durable commit instead of two */
+        bool volatile_;     /* forget at reboot (--rm) */
+};
+
+/* Create the container. @warnings are for the user (owned, may stay NULL).
+ * Errors: ERR_NOT_FOUND "No such image: x", ERR_CONFLICT (name), ERR_INVALID; nothing is left behind then. */
+MUST_USE err *create_container(struct engine *e, const struct create_options *o, struct container **ret,
+                               char ***warnings);

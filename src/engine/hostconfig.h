@@ -1,0 +1,20 @@
+/* hostconfig.h - docker's create body: defaults, merging with the image, and checks. Pure functions on JSON. */
+#pragma once
+
+#include "base/err.h"
+#include "codec/json.h"
+
+/* A complete HostConfig in docker's order with docker's defaults; members of @given (may be NULL) replace them. */
+MUST_USE err *hostconfig_complete(const json *given, json **ret);
+
+/* The container's Config: @given (docker's create body) over the image's @image_config (may be NULL). Environment by
+ * name, command and entrypoint by docker's rule (an entrypoint given drops the image's command), labels and volumes
+ * united. */
+MUST_USE err *hostconfig_merge_config(const json *given, const json *image_config, json **ret);
+
+/* Refuse what docker refuses, with its words; adds to @warnings what docker warns about. Looks at /proc and cgroups
+ * for what the machine has. */
+MUST_USE err *hostconfig_check(const json *config, json *host, char ***warnings);
+
+/* The program and its arguments: Entrypoint + Cmd. ERR_INVALID "no command specified" when both are empty. */
+MUST_USE err *hostconfig_argv(const json *config, char ***ret);

@@ -1,0 +1,290 @@
+/* hostconfig_check.c - refuse what docker refuses, in its words. Each check names the flag's rule and nothing else. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "engine/hostconfig.h"
+#include "sys/caps.h"
+#include "sys/cgroup.h"
+
+#define MEMORY_MIN (6 << 20)
+
+static err *check_memory(json *host, char ***warnings)
+{
+        int64_t memory = json_get_int(host, "Memory", 0), swap = json_get_int(host, "MemorySwap", 0);
+        int64_t reservation = json_get_int(host, "MemoryReservation", 0);
+        const json *swappiness = json_get(host, "MemorySwappiness");
+        int64_t s = json_int(swappiness, -1);
+
+        if (memory != 0 && memory < MEMORY_MIN)
+                return err_new(ERR_INVALID, "Minimum memory limit allowed is 6MB");
+        if (memory > 0 && swap > 0 && swap < memory)
+                return err_new(ERR_INVALID,
+                               "Minimum memoryswap limit should be larger than memory limit, see usage");
+        if (memory == 0 && swap > 0)
+                return err_new(ERR_INVALID,
+                               "You should always set the Memory limit when using Memoryswap limit, see usage");
+        if (reservation > 0 && reservation < MEMORY_MIN)
+                return err_new(ERR_INVALID, "Minimum memory reservation allowed is 6MB");
+        if (memory > 0 && reservation > memory)
+                return err_new(ERR_INVALID,
+                               "Minimum memory limit can not be less than memory reservation limit, see usage");
+        if (json_kind(swappiness) == JSON_INT && (s < -1 || s > 100))
+                return err_new(ERR_INVALID, "invalid value: %lld. Valid memory swappiness range is 0-100", (long long)s);
+        if (memory > 0 && swap == 0)
+                json_set_int(host, "MemorySwap", memory <= INT64_MAX / 2 ? memory * 2 : -1);
+        if (json_get_bool(host, "OomKillDisable", false)) {
+                if (sys_cgroup_is_v2()) {
+                        TRY(strv_add(warnings, "Your kernel does not support OomKillDisable. OomKillDisable discarded."));
+                        json_set_bool(host, "OomKillDisable", false);
+                } else if (memory == 0) {
+                        TRY(strv_add(warnings, "OOM killer is disabled for the container, but no memory limit is set, "
+                                               "this can result in the system running out of resources."));
+                }
+        }
+        return NULL;
+}
+
+static err *check_cpu(const json *host)
+{
+        int64_t nano = json_get_int(host, "NanoCpus", 0), period = json_get_int(host, "CpuPeriod", 0);
+        int64_t quota = json_get_int(host, "CpuQuota", 0), shares = json_get_int(host, "CpuShares", 0);
+
+        if (nano) {
+                int64_t cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+                if (period)
+                        return err_new(ERR_INVALID,
+                                       "Conflicting options: Nano CPUs and CPU Period cannot both be set");
+                if (quota)
+                        return err_new(ERR_INVALID, "Conflicting options: Nano CPUs and CPU Quota cannot both be set");
+                /* docker lets 0.001 through to the kernel, which refuses it; the range it names is what holds. */
+                if (nano < 10000000 || nano > cpus * 1000000000)
+                        return err_new(ERR_INVALID,
+                                       "range of CPUs is from 0.01 to %lld.00, as there are only %lld CPUs available",
+                                       (long long)cpus, (long long)cpus);
+        }
+        if (shares < 0)
+                return err_new(ERR_INVALID, "invalid CPU shares (%lld): value must be a positive integer",
+                               (long long)shares);
+        if (shares == 1)
+                return err_new(ERR_INVALID, "the minimum allowed cpu-shares is 2");
+        if (shares > 262144)
+                return err_new(ERR_INVALID, "the maximum allowed cpu-shares is 262144");
+        if (period && (period < 1000 || period > 1000000))
+                return err_new(ERR_INVALID,
+                               "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)");
+        if (quota > 0 && quota < 1000)
+                return err_new(ERR_INVALID, "CPU cfs quota can not be less than 1ms (i.e. 1000)");
+        return NULL;
+}
+
+/* Are the members of @set among those the kernel has online (@online: "0-3,5")? */
+static err *check_set(const char *set, const char *what, const char *flag, const char *online_path)
+{
+        _cleanup_free_ char *online = NULL;
+        int r;
+
+        if (str_empty(set))
+                return NULL;
+        if (!parse_cpuset_valid(set))
+                return err_new(ERR_INVALID, "Invalid value %s for cpuset %s: invalid format: %s", set, flag, set);
+        r = file_read(AT_FDCWD, online_path, 4096, &online, NULL);
+        if (r < 0) /* a kernel without NUMA has no list of nodes: node 0 */
+                online = str_dup("0");
+        if (!online)
+                return err_nomem();
+        online[strcspn(online, "\n")] = '\0';
+        if (!parse_cpuset_subset(set, online))
+                return err_new(ERR_INVALID, "Requested %s are not available - requested %s, available: %s", what, set,
+                               online);
+        return NULL;
+}
+
+static err *check_caps(const json *host)
+{
+        static const char *const keys[] = {"CapAdd", "CapDrop"};
+
+        for (size_t k = 0; k < ARRAY_SIZE(keys); k++) {
+                const json *list = json_get(host, keys[k]);
+
+                for (size_t i = 0; i < json_len(list); i++) {
+                        const char *name = json_str(json_at(list, i));
+                        char full[64];
+                        int cap;
+
+                        if (name && strcasecmp(name, "ALL") == 0)
+                                continue;
+                        if (name && caps_from_name(name, &cap))
+                                continue;
+                        (void)snprintf(full, sizeof(full), "%s%s",
+                                       name && strncasecmp(name, "CAP_", 4) == 0 ? "" : "CAP_", name ? name : "");
+                        for (char *p = full; *p; p++)
+                                if (*p >= 'a' && *p <= 'z')
+                                        *p = (char)(*p - 32);
+                        return err_new(ERR_INVALID, "invalid %s: unknown capability: \"%s\"", keys[k], full);
+                }
+        }
+        return NULL;
+}
+
+static bool mode_is(const char *mode, const char *const *plain)
+{
+        const char *target = str_after(mode, "container:");
+
+        if (target)
+                return *target != '\0';
+        for (; *plain; plain++)
+                if (str_eq(mode, *plain))
+                        return true;
+        return false;
+}
+
+static err *check_modes(const json *config, const json *host)
+{
+        static const char *const ipc[] = {"", "none", "private", "shareable", "host", NULL};
+        static const char *const pid[] = {"", "host", NULL};
+        static const char *const net[] = {"none", "host", NULL};
+        const char *network = json_get_str_or(host, "NetworkMode", "none"), *ns;
+        bool own_name = !str_empty(json_get_str(config, "Hostname"));
+
+        ns = json_get_str_or(host, "IpcMode", "");
+        if (!mode_is(ns, ipc))
+                return err_new(ERR_INVALID, "invalid IPC mode: %s", ns);
+        ns = json_get_str_or(host, "PidMode", "");
+        if (!mode_is(ns, pid))
+                return err_new(ERR_INVALID, "invalid PID mode: %s", ns);
+        ns = json_get_str_or(host, "UTSMode", "");
+        if (*ns && strcmp(ns, "host") != 0)
+                return err_new(ERR_INVALID, "invalid UTS mode: %s", ns);
+        if (*ns && own_name)
+                return err_new(ERR_INVALID, "conflicting options: hostname and the UTS mode");
+        ns = json_get_str_or(host, "UsernsMode", "");
+        if (*ns && strcmp(ns, "host") != 0)
+                return err_new(ERR_INVALID, "invalid USER mode: %s (a user namespace per container is not built yet: "
+                                            "only \"host\" can be chosen)", ns);
+        ns = json_get_str_or(host, "CgroupnsMode", "");
+        if (*ns && strcmp(ns, "host") != 0 && strcmp(ns, "private") != 0)
+                return err_new(ERR_INVALID, "invalid CGROUP mode: %s", ns);
+        if (strcmp(network, "container:") == 0)
+                return err_new(ERR_INVALID, "invalid network mode: invalid container format container:<name|id>");
+        if (!mode_is(network, net))
+                return err_new(ERR_UNSUPPORTED,
+                               "network %s not found: this version has the modes none, host and container:NAME", network);
+        if (str_starts(network, "container:")) {
+                if (own_name)
+                        return err_new(ERR_INVALID, "conflicting options: hostname and the network mode");
+                if (json_len(json_get(host, "ExtraHosts")))
+                        return err_new(ERR_INVALID,
+                                       "conflicting options: custom host-to-IP mapping and the network mode");
+        }
+        return NULL;
+}
+
+static err *check_restart(const json *host)
+{
+        const json *policy = json_get(host, "RestartPolicy");
+        const char *name = json_get_str_or(policy, "Name", "no");
+        int64_t max = json_get_int(policy, "MaximumRetryCount", 0);
+
+        if (strcmp(name, "no") != 0 && strcmp(name, "always") != 0 && strcmp(name, "on-failure") != 0 &&
+            strcmp(name, "unless-stopped") != 0)
+                return err_new(ERR_INVALID,
+                               "invalid restart policy: unknown policy '%s'; use one of 'no', 'always', 'on-failure', "
+                               "or 'unless-stopped'", name);
+        if (max < 0)
+                return err_new(ERR_INVALID, "invalid restart policy: maximum retry count cannot be negative");
+        if (max > 0 && strcmp(name, "on-failure") != 0)
+                return err_new(ERR_INVALID,
+                               "invalid restart policy: maximum retry count can only be used with 'on-failure'");
+        if (strcmp(name, "no") != 0 && json_get_bool(host, "AutoRemove", false))
+                return err_new(ERR_INVALID, "conflicting options: cannot specify both --restart and --rm");
+        return NULL;
+}
+
+static err *check_security(const json *host)
+{
+        const json *list = json_get(host, "SecurityOpt");
+
+        for (size_t i = 0; i < json_len(list); i++) {
+                const char *opt = json_str(json_at(list, i));
+                static const char *const flags[] = {"no-new-privileges", "no-new-privileges=true",
+                                                    "no-new-privileges=false", "no-new-privileges:true",
+                                                    "no-new-privileges:false", "systempaths=unconfined",
+                                                    "label=disable", "label:disable", NULL};
+                bool known = false;
+
+                for (const char *const *f = flags; *f && opt; f++)
+                        known |= strcmp(opt, *f) == 0;
+                if (opt && (str_starts(opt, "seccomp=") || str_starts(opt, "apparmor=") ||
+                            str_starts(opt, "seccomp:") || str_starts(opt, "apparmor:")))
+                        known = true;
+                if (!known)
+                        return err_new(ERR_INVALID, "invalid --security-opt %zu: \"%s\"", i + 1, opt ? opt : "");
+        }
+        return NULL;
+}
+
+static err *check_blkio(json *host, char ***warnings)
+{
+        static const char *const keys[] = {"BlkioDeviceReadBps", "BlkioDeviceWriteBps", "BlkioDeviceReadIOps",
+                                           "BlkioDeviceWriteIOps"};
+        int64_t weight = json_get_int(host, "BlkioWeight", 0);
+
+        if (weight && !sys_cgroup_has_blkio_weight()) {
+                TRY(strv_add(warnings, "Your kernel does not support Block I/O weight or the cgroup is not mounted. "
+                                       "Weight discarded."));
+                json_set_int(host, "BlkioWeight", 0);
+        } else if (weight && (weight < 10 || weight > 1000)) {
+                return err_new(ERR_INVALID, "Range of blkio weight is from 10 to 1000");
+        }
+        for (size_t k = 0; k < ARRAY_SIZE(keys); k++) {
+                const json *list = json_get(host, keys[k]);
+
+                for (size_t i = 0; i < json_len(list); i++) {
+                        const char *path = json_get_str_or(json_at(list, i), "Path", "");
+                        struct stat st;
+
+                        if (stat(path, &st) < 0)
+                                return err_sys(errno, "stat %s", path);
+                        if (!S_ISBLK(st.st_mode))
+                                return err_new(ERR_INVALID, "%s: not a block device", path);
+                }
+        }
+        return NULL;
+}
+
+err *hostconfig_check(const json *config, json *host, char ***warnings)
+{
+        int64_t oom = json_get_int(host, "OomScoreAdj", 0);
+        const char *wd = json_get_str_or(config, "WorkingDir", "");
+        const char *signal = json_get_str(config, "StopSignal");
+        int number;
+
+        if (oom < -1000 || oom > 1000)
+                return err_new(ERR_INVALID, "Invalid value %lld, range for oom score adj is [-1000, 1000]",
+                               (long long)oom);
+        if (*wd && *wd != '/')
+                return err_new(ERR_INVALID,
+                               "the working directory '%s' is invalid, it needs to be an absolute path", wd);
+        if (!str_empty(signal) && parse_signal(signal, &number) < 0)
+                return err_new(ERR_INVALID, "invalid signal: %s", signal);
+        if (json_get_int(host, "ShmSize", 0) < 0)
+                return err_new(ERR_INVALID, "SHM size can not be less than 0");
+        TRY(check_memory(host, warnings));
+        TRY(check_cpu(host));
+        TRY(check_set(json_get_str(host, "CpusetCpus"), "CPUs", "cpus", "/sys/devices/system/cpu/online"));
+        TRY(check_set(json_get_str(host, "CpusetMems"), "memory nodes", "mems", "/sys/devices/system/node/online"));
+        TRY(check_blkio(host, warnings));
+        TRY(check_caps(host));
+        TRY(check_modes(config, host));
+        TRY(check_restart(host));
+        TRY(check_security(host));
+        if (json_get_int(host, "PidsLimit", 0) < 0)
+                json_set_int(host, "PidsLimit", -1);
+        return NULL;
+}

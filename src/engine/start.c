@@ -1,0 +1,250 @@
+/* start.c - see start.h. */
+#include "engine/start.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "base/trace.h"
+#include "engine/cleanup.h"
+#include "engine/monitor_spawn.h"
+#include "engine/netfiles.h"
+#include "engine/specgen.h"
+#include "monitor/proto.h"
+#include "store/snapshot.h"
+
+/* Namespaces of other containers, found at every start because their processes change. */
+struct joins {
+        char *net, *ipc, *pid, *shm;
+};
+
+static void joins_done(struct joins *j)
+{
+        free(j->net);
+        free(j->ipc);
+        free(j->pid);
+        free(j->shm);
+}
+
+static err *join_one(struct container *c, const char *mode, const char *what, const char *ns, char **ret, pid_t *ret_pid)
+{
+        const char *ref = str_after(mode ? mode : "", "container:");
+        _cleanup_container_ struct container *other = NULL;
+
+        if (!ref)
+                return NULL;
+        TRY_WRAP(container_find(c->engine, ref, &other), "joining %s namespace of container", what);
+        if (strcmp(other->id, c->id) == 0)
+                return err_new(ERR_INVALID, "cannot join own %s namespace", what);
+        if (!container_is_running(other))
+                return err_new(ERR_CONFLICT, "cannot join %s namespace of a non running container: container %s is %s",
+                               what, other->name, status_state_name(other->state));
+        if (strcmp(ns, "ipc") == 0) {
+                const char *ipc = json_get_str_or(container_host_config(other), "IpcMode", "");
+
+                if (strcmp(ipc, "shareable") != 0 && strcmp(ipc, "host") != 0)
+                        return err_new(ERR_CONFLICT,
+                                       "failed to join IPC namespace: container %s: non-shareable IPC (hint: use "
+                                       "IpcMode:shareable for the donor container)", other->id);
+        }
+        *ret = str_format("/proc/%d/ns/%s", other->status.pid, ns);
+        if (ret_pid)
+                *ret_pid = other->status.pid;
+        return *ret ? NULL : err_nomem();
+}
+
+static err *find_joins(struct container *c, struct joins *j)
+{
+        const json *host = container_host_config(c);
+        pid_t donor = 0;
+
+        TRY(join_one(c, json_get_str(host, "NetworkMode"), "network", "net", &j->net, NULL));
+        TRY(join_one(c, json_get_str(host, "PidMode"), "PID", "pid", &j->pid, NULL));
+        TRY(join_one(c, json_get_str(host, "IpcMode"), "IPC", "ipc", &j->ipc, &donor));
+        if (j->ipc) {
+                j->shm = str_format("/proc/%d/root/dev/shm", donor);
+                if (!j->shm)
+                        return err_nomem();
+        }
+        return NULL;
+}
+
+/* The absolute path of the cgroup below each hierarchy. */
+static char *cgroup_path(const struct container *c)
+{
+        const char *parent = json_get_str_or(container_host_config(c), "CgroupParent", "");
+
+        if (!*parent)
+                parent = "hod";
+        return str_format("%s%s%s%s", *parent == '/' ? "" : "/", parent, str_ends(parent, "/") ? "" : "/", c->id);
+}
+
+static err *write_spec(struct container *c, int state_fd, const char *root_path)
+{
+        struct trace_span span = trace_begin(TRACE_SPEC_WRITE);
+        _cleanup_free_ char *cgroup = cgroup_path(c), *text = NULL;
+        _cleanup_(joins_done) struct joins joins = {0};
+        _cleanup_json_ json *spec = NULL;
+        struct specgen_start start;
+        int r;
+
+        if (!cgroup)
+                return err_nomem();
+        TRY(find_joins(c, &joins));
+        start = (struct specgen_start){
+                .net_path = joins.net,
+                .ipc_path = joins.ipc,
+                .pid_path = joins.pid,
+                .shm_source = joins.shm,
+                .cgroup = cgroup,
+                .root_path = root_path,
+                .init_path = json_get_bool(container_host_config(c), "Init", false) ? c->engine->monitor : NULL,
+        };
+        TRY(specgen(c->record, &start, &spec));
+        TRY(json_print(spec, JSON_COMPACT, &text));
+        r = file_replace(state_fd, "config.json", text, strlen(text), 0600, FILE_VOLATILE);
+        if (r < 0)
+                return err_sys(r, "writing config.json of container %s", c->id);
+        trace_end(&span, 0, "config.json");
+        return NULL;
+}
+
+static err *log_limits(const json *host, struct monitor_conf *conf)
+{
+        const json *opts = json_get(json_get(host, "LogConfig"), "Config");
+        const char *size = json_get_str(opts, "max-size"), *files = json_get_str(opts, "max-file");
+        int64_t n = 0;
+
+        /* Bounded by default; docker's files grow until the disk is full. */
+        conf->log_max_size = 20 << 20;
+        conf->log_max_files = 3;
+        if (size && strcmp(size, "-1") != 0) {
+                TRY_WRAP(parse_size(size, &n), "log option max-size");
+                conf->log_max_size = (uint64_t)n;
+        } else if (size) {
+                conf->log_max_size = UINT64_MAX;
+        }
+        if (files) {
+                TRY_WRAP(parse_int(files, 1, 10000, &n), "log option max-file");
+                conf->log_max_files = (unsigned)n;
+        }
+        return NULL;
+}
+
+static err *conf_snapshot(struct container *c, struct monitor_conf *conf)
+{
+        const json *host = container_host_config(c);
+        const char *rootfs = json_get_str(host, "Rootfs");
+        struct snapshot snap = {0};
+
+        if (rootfs) {
+                conf->rootfs_driver = str_dup("dir");
+                return strv_add(&conf->lower, rootfs);
+        }
+        TRY(snapshot_get(c->engine->store, c->id, json_get_str_or(c->record, "Image", ""), &snap));
+        conf->rootfs_driver = str_dup(snap.driver);
+        conf->lower = TAKE_PTR(snap.lower);
+        conf->upper = TAKE_PTR(snap.upper);
+        conf->work = TAKE_PTR(snap.work);
+        snapshot_done(&snap);
+        return conf->rootfs_driver ? NULL : err_nomem();
+}
+
+static err *write_conf(struct container *c, int state_fd, struct monitor_conf *conf)
+{
+        const json *config = container_config(c), *host = container_host_config(c);
+        const json *policy = json_get(host, "RestartPolicy");
+        const char *log = json_get_str_or(c->record, "LogPath", "");
+        int number = 15;
+
+        conf->version = STATUS_VERSION;
+        conf->id = str_dup(c->id);
+        conf->name = str_dup(c->name);
+        conf->bundle = str_format("%s/containers/%s", c->engine->state, c->id);
+        conf->log_path = str_dup(log);
+        TRY(log_limits(host, conf));
+        conf->tty = json_get_bool(config, "Tty", false);
+        conf->open_stdin = json_get_bool(config, "OpenStdin", false);
+        conf->stdin_once = json_get_bool(config, "StdinOnce", false);
+        conf->user = str_dup(json_get_str_or(config, "User", ""));
+        TRY(json_get_strv(host, "GroupAdd", &conf->groups));
+        conf->rootfs_volatile = container_auto_remove(c);
+        conf->rootfs_readonly = json_get_bool(host, "ReadonlyRootfs", false);
+        conf->restart_policy = str_dup(json_get_str_or(policy, "Name", "no"));
+        conf->restart_max = (unsigned)json_get_int(policy, "MaximumRetryCount", 0);
+        if (json_get_str(config, "StopSignal"))
+                (void)parse_signal(json_get_str(config, "StopSignal"), &number);
+        conf->stop_signal = number;
+        conf->auto_remove = container_auto_remove(c);
+        conf->hod = str_dup(c->engine->self);
+        conf->root_dir = str_dup(c->engine->root);
+        conf->state_dir = str_dup(c->engine->state);
+        conf->seccomp_cache = str_format("%s/seccomp", c->engine->state);
+        if (!conf->id || !conf->name || !conf->bundle || !conf->restart_policy || !conf->hod || !conf->root_dir ||
+            !conf->state_dir || !conf->seccomp_cache)
+                return err_nomem();
+        return monitor_conf_write(state_fd, conf);
+}
+
+/* Everything on disk that the monitor needs. */
+static err *prepare(struct container *c, int state_fd)
+{
+        _cleanup_(monitor_conf_done) struct monitor_conf conf = {0};
+        _cleanup_close_ int rw = openat(c->engine->rw_fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+        if (rw < 0)
+                return err_sys(errno, "opening the directory of container %s", c->id);
+        TRY(netfiles_write(rw, c->record));
+        TRY(conf_snapshot(c, &conf));
+        TRY(write_spec(c, state_fd, conf.lower ? conf.lower[0] : "/"));
+        return write_conf(c, state_fd, &conf);
+}
+
+static err *ask_start(int fd, const struct start_options *o)
+{
+        struct proto_start start = {
+                .flags = o->stay ? PROTO_START_CLEANUP : 0,
+                .rows = o->rows,
+                .cols = o->cols,
+        };
+        struct proto_attach attach = {.streams = o->streams, .rows = o->rows, .cols = o->cols};
+
+        /* Attached before it starts, so that not one byte of output is missed. */
+        if (o->streams)
+                TRY(proto_send(fd, PROTO_ATTACH, &attach, sizeof(attach), NULL, 0));
+        TRY(proto_send(fd, PROTO_START, &start, sizeof(start), &trace_fd, trace_fd >= 0));
+        return proto_wait_started(fd, NULL, NULL);
+}
+
+err *start_container(struct container *c, const struct start_options *o, int *ret_fd)
+{
+        _cleanup_close_ int lock = -1, fd = -1;
+        err *e;
+
+        TRY(container_lock(c, true, &lock));
+        TRY(container_refresh(c));
+        if (container_is_alive(c))
+                return err_new(ERR_NOT_MODIFIED, "container %s is running already", c->id);
+        if (c->dirty)
+                TRY(cleanup_locked(c, lock));
+        if (c->durable && !o->fresh)
+                TRY(cleanup_mark_started(c));
+        lock = file_close(lock);
+        TRY(container_lock(c, true, &lock)); /* the cleanup of a last run removes the directory */
+        e = prepare(c, lock);
+        if (!e)
+                e = monitor_spawn(c->engine, c->id, &fd);
+        if (!e)
+                e = ask_start(fd, o);
+        if (e) {
+                cleanup_start_failed(c, e);
+                return e;
+        }
+        if (ret_fd)
+                *ret_fd = o->streams || o->stay ? TAKE_FD(fd) : -1;
+        return NULL;
+}

@@ -1,0 +1,205 @@
+/* stop.c - see stop.h. */
+#include "engine/stop.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "engine/cleanup.h"
+#include "monitor/proto.h"
+#include "store/record.h"
+
+#define STOP_TIMEOUT 10     /* docker's default, seconds */
+#define KILL_PATIENCE 10000 /* ms that SIGKILL may take before we say that the process is stuck */
+
+static err *send_signal(int fd, int signal, unsigned flags)
+{
+        struct proto_signal s = {.signal = signal, .flags = flags};
+
+        TRY(proto_send(fd, PROTO_SIGNAL, &s, sizeof(s), NULL, 0));
+        return proto_wait_ok(fd);
+}
+
+err *stop_kill(struct container *c, int signal)
+{
+        _cleanup_close_ int fd = -1;
+
+        if (!container_is_alive(c))
+                return err_new(ERR_NOT_RUNNING, "container %s is not running", c->id);
+        TRY(container_connect(c, &fd));
+        /* A person who sends the stop signal or SIGKILL wants the end: no restart after it. */
+        return send_signal(fd, signal, signal == SIGKILL || signal == SIGTERM ? PROTO_SIGNAL_STOPPING : 0);
+}
+
+static int stop_signal(const struct container *c)
+{
+        const char *text = json_get_str(container_config(c), "StopSignal");
+        int signal;
+
+        if (!str_empty(text) && parse_signal(text, &signal) == 0)
+                return signal;
+        return SIGTERM;
+}
+
+/* Wait for PROTO_EXIT at most @timeout_ms (-1: forever). ERR_TIMEOUT when it does not come. */
+static err *wait_exit(int fd, int64_t timeout_ms, struct proto_exit *ret)
+{
+        int64_t end = clock_monotonic_ns() / 1000000 + timeout_ms;
+
+        for (;;) {
+                struct pollfd p = {.fd = fd, .events = POLLIN};
+                int64_t left = timeout_ms < 0 ? -1 : end - clock_monotonic_ns() / 1000000;
+                int r = poll(&p, 1, left > INT_MAX ? INT_MAX : left < -1 ? 0 : (int)left);
+
+                if (r < 0 && errno == EINTR)
+                        continue;
+                if (r < 0)
+                        return err_sys(errno, "waiting for the container");
+                if (r > 0)
+                        return proto_wait_exit(fd, ret);
+                if (timeout_ms >= 0 && clock_monotonic_ns() / 1000000 >= end)
+                        return err_new(ERR_TIMEOUT, "the container did not end in time");
+        }
+}
+
+/* The monitor may vanish between two packets (the container ended): that is what we want. */
+static err *ended_is_fine(err *e)
+{
+        return err_code(e) == ERR_NOT_RUNNING ? err_free(e) : e;
+}
+
+err *stop_container(struct container *c, int signal, int timeout_s)
+{
+        _cleanup_close_ int fd = -1;
+        struct proto_exit exit;
+        int64_t timeout_ms;
+        err *e;
+
+        if (!container_is_alive(c))
+                return NULL;
+        if (timeout_s == -1)
+                timeout_s = (int)json_get_int(container_config(c), "StopTimeout", STOP_TIMEOUT);
+        timeout_ms = timeout_s < 0 ? -1 : (int64_t)timeout_s * 1000;
+        e = container_connect(c, &fd);
+        if (e)
+                return ended_is_fine(e);
+        TRY(proto_send(fd, PROTO_WAIT, NULL, 0, NULL, 0));
+        if (c->state == STATUS_PAUSED)
+                TRY(proto_send(fd, PROTO_RESUME, NULL, 0, NULL, 0));
+        if (timeout_ms != 0) {
+                struct proto_signal s = {.signal = signal ? signal : stop_signal(c), .flags = PROTO_SIGNAL_STOPPING};
+
+                TRY(proto_send(fd, PROTO_SIGNAL, &s, sizeof(s), NULL, 0));
+                e = wait_exit(fd, timeout_ms, &exit);
+        } else {
+                e = err_new(ERR_TIMEOUT, "no grace");
+        }
+        if (err_code(e) == ERR_TIMEOUT) {
+                struct proto_signal s = {.signal = SIGKILL, .flags = PROTO_SIGNAL_STOPPING};
+
+                err_free(e);
+                TRY(proto_send(fd, PROTO_SIGNAL, &s, sizeof(s), NULL, 0));
+                e = wait_exit(fd, KILL_PATIENCE, &exit);
+                if (err_code(e) == ERR_TIMEOUT)
+                        return err_wrap(e, "container %s is stuck in the kernel after SIGKILL", c->id);
+        }
+        TRY(ended_is_fine(e));
+        return cleanup_container(c);
+}
+
+err *stop_wait(struct container *c, int *ret_code)
+{
+        _cleanup_close_ int fd = -1;
+        struct proto_exit exit;
+        err *e;
+
+        if (!container_is_alive(c)) {
+                *ret_code = c->status.exit_code;
+                return NULL;
+        }
+        e = container_connect(c, &fd);
+        if (!e)
+                e = proto_send(fd, PROTO_WAIT, NULL, 0, NULL, 0);
+        if (!e)
+                e = wait_exit(fd, -1, &exit);
+        if (!e) {
+                *ret_code = exit.code;
+                return NULL;
+        }
+        TRY(ended_is_fine(e));
+        TRY(container_refresh(c));
+        *ret_code = c->status.exit_code;
+        return NULL;
+}
+
+err *stop_pause(struct container *c, bool pause)
+{
+        _cleanup_close_ int fd = -1;
+
+        if (!pause && c->state != STATUS_PAUSED)
+                return err_new(ERR_CONFLICT, "Container %s is not paused", c->id);
+        if (pause && c->state == STATUS_PAUSED)
+                return err_new(ERR_CONFLICT, "Container %s is already paused", c->id);
+        if (pause && c->state != STATUS_RUNNING)
+                return err_new(ERR_NOT_RUNNING, "container %s is not running", c->id);
+        TRY(container_connect(c, &fd));
+        TRY(proto_send(fd, pause ? PROTO_PAUSE : PROTO_RESUME, NULL, 0, NULL, 0));
+        return proto_wait_ok(fd);
+}
+
+err *stop_remove(struct container *c, bool force, bool volumes)
+{
+        _cleanup_close_ int lock = -1;
+
+        if (container_is_alive(c) && !force) {
+                const char *why = c->state == STATUS_PAUSED ? "container is paused and must be unpaused first"
+                                  : c->state == STATUS_RESTARTING
+                                          ? "container is restarting: stop the container before removing or force remove"
+                                          : "container is running: stop the container before removing or force remove";
+
+                return err_new(ERR_CONFLICT, "cannot remove container \"%s\": %s", c->name, why);
+        }
+        if (container_is_alive(c)) {
+                err *e = stop_container(c, SIGKILL, 0);
+
+                /* An --rm container is gone with its end. */
+                if (err_code(e) == ERR_NOT_FOUND)
+                        e = err_free(e);
+                TRY_WRAP(e, "cannot remove container \"%s\": could not kill container", c->name);
+                if (container_auto_remove(c))
+                        return NULL;
+        }
+        TRY(container_lock(c, true, &lock));
+        TRY(container_refresh(c));
+        if (container_is_alive(c))
+                return err_new(ERR_CONFLICT, "cannot remove container \"%s\": it was started again meanwhile", c->name);
+        return cleanup_delete(c, volumes);
+}
+
+err *stop_rename(struct container *c, const char *name)
+{
+        _cleanup_free_ char *slashed = NULL, *text = NULL;
+
+        if (str_empty(name))
+                return err_new(ERR_INVALID, "Neither old nor new names may be empty");
+        if (*name == '/')
+                name++;
+        if (strcmp(name, c->name) == 0)
+                return err_new(ERR_INVALID, "Renaming a container with the same name as its current name");
+        if (!id_name_valid(name))
+                return err_new(ERR_INVALID,
+                               "Error when allocating new name: Invalid container name (/%s), only "
+                               "[a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name);
+        slashed = str_format("/%s", name);
+        if (!slashed)
+                return err_nomem();
+        json_set_str(c->record, "Name", slashed);
+        TRY(json_print(c->record, JSON_COMPACT, &text));
+        TRY_WRAP(record_rename(c->engine->store, c->id, c->durable, name, text), "Error when allocating new name");
+        return NULL;
+}

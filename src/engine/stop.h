@@ -1,0 +1,22 @@
+/* stop.h - signals, stop, restart, pause, wait, remove, rename: what is done to a container that exists. */
+#pragma once
+
+#include "base/err.h"
+#include "engine/container.h"
+
+/* Send @signal (number) to the container's first process. */
+MUST_USE err *stop_kill(struct container *c, int signal);
+
+/* Ask it to end with @signal (0 = its own stop signal) and kill it after @timeout_s seconds (-1 = its own, else 10;
+ * -2 = wait forever). A container that does not run is fine. Returns when it has ended and is cleaned up. */
+MUST_USE err *stop_container(struct container *c, int signal, int timeout_s);
+
+/* Wait for the end of the current run. @ret_code is the exit status; a container that does not run answers at once. */
+MUST_USE err *stop_wait(struct container *c, int *ret_code);
+
+MUST_USE err *stop_pause(struct container *c, bool pause);
+
+/* Remove @c. @force: kill it first. @volumes: its anonymous volumes too. */
+MUST_USE err *stop_remove(struct container *c, bool force, bool volumes);
+
+MUST_USE err *stop_rename(struct container *c, const char *name);

@@ -1,0 +1,9 @@
+/* seccomp_ops.h - the bridge from the specification's seccomp section to sys/seccomp. */
+#pragma once
+
+#include "base/err.h"
+#include "oci/spec.h"
+#include "sys/seccomp.h"
+
+/* Filter for @s through the cache directory @cache_dir (NULL = none). Errors as seccomp_load(). */
+MUST_USE err *seccomp_ops_load(const struct oci_seccomp *s, const char *cache_dir, struct seccomp_filter *ret);

@@ -1,0 +1,265 @@
+#!/usr/bin/env bash
+# Run the tests.
+#   ./test.sh                  everything; the last line is "N passed, N failed, N skipped"
+#   ./test.sh PART...          only these parts: build lint unit fuzz e2e effects asan vm
+#   ./test.sh e2e FILE...      only these files of tests/e2e (main.bats, ...)
+#   ./test.sh -v ...           show all output, not only that of failures
+# Needs root and Debian 12's packages (installed when missing). Logs stay in build/test-logs.
+set -euo pipefail
+# shellcheck source=tools/common.bash
+. "$(dirname "${BASH_SOURCE[0]}")/tools/common.bash"
+cd "$top"
+
+logs=$top/build/test-logs
+total_passed=0 total_failed=0 total_skipped=0
+verbose=0
+files=()
+
+# --- how a stage is run and counted -------------------------------------------------------------------------------
+
+# stage NAME COMMAND...: run, keep the output in a log, add up its last "N passed, N failed[, N skipped]" line.
+# A command that fails without counting a failure counts as one.
+stage() {
+        local name=$1 log=$logs/${1//\//-}.log status=0 start=$SECONDS counts passed failed skipped
+        shift
+        printf '%-22s ' "$name"
+        # Not as a condition: `set -e` must hold inside.
+        set +e
+        (
+                set -e
+                "$@"
+        ) </dev/null >"$log" 2>&1
+        status=$?
+        set -e
+        counts=$(grep -aoE '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$log" | tail -n 1 || true)
+        read -r passed failed skipped < <(sed -E 's/[^0-9]+/ /g' <<<"${counts:-0 0 0}")
+        skipped=${skipped:-0}
+        if ((status != 0 && failed == 0)); then
+                failed=1
+        elif [[ -z $counts ]]; then
+                passed=1
+        fi
+        total_passed=$((total_passed + passed))
+        total_failed=$((total_failed + failed))
+        total_skipped=$((total_skipped + skipped))
+        printf '%5d passed %4d failed %4d skipped  %4d s\n' "$passed" "$failed" "$skipped" "$((SECONDS - start))"
+        if ((failed || verbose)); then
+                sed 's/^/    /' "$log" | head -n 400
+        fi
+        return 0
+}
+
+skip_stage() {
+        printf '%-22s skipped: %s\n' "$1" "$2"
+        total_skipped=$((total_skipped + 1))
+}
+
+# --- stages -------------------------------------------------------------------------------------------------------
+
+build_gcc() {
+        if [[ -f build/build.ninja ]] && ! grep -q -- '-Dtests=true' build/.hod-options 2>/dev/null; then
+                meson configure build -Dtests=true
+        fi
+        build_in build -Dtests=true
+        echo '-Dtests=true' >build/.hod-options
+        local program
+        for program in hod hodrun hod-monitor; do
+                [[ -x build/bin/$program ]] || die "the build made no $program"
+        done
+}
+
+# What the issue asks of the programs themselves.
+check_programs() {
+        local program bad=0 n=0 header
+        for program in hod hodrun hod-monitor; do
+                header=$(readelf -hldW "build/bin/$program")
+                n=$((n + 3))
+                grep -qE 'Type: +DYN' <<<"$header" || { echo "$program is no PIE" && bad=$((bad + 1)); }
+                grep -q GNU_RELRO <<<"$header" || { echo "$program has no RELRO" && bad=$((bad + 1)); }
+                grep -qE 'BIND_NOW|NOW' <<<"$header" || { echo "$program binds late" && bad=$((bad + 1)); }
+                [[ $program == hod ]] && continue
+                n=$((n + 1))
+                ! grep -q INTERP <<<"$header" || { echo "$program is not static" && bad=$((bad + 1)); }
+        done
+        echo "$((n - bad)) passed, $bad failed"
+        ((bad == 0))
+}
+
+build_release() { build_in build-release -Dtests=false --buildtype=release; }
+build_clang() { CC=clang build_in build-clang -Dtests=true; }
+build_asan() { build_in build-asan -Dtests=true --buildtype=debug -Db_sanitize=address,undefined; }
+
+# run_meson_tests BUILD: count the cases of each cmocka program, and the programs that died.
+run_meson_tests() {
+        local log=$1/meson-logs/testlog.txt passed failed broken status=0
+        rm -f "$log"
+        meson test -C "$1" --print-errorlogs --no-rebuild --timeout-multiplier 4 >"$1/test.out" 2>&1 || status=$?
+        if grep -q 'No tests defined' "$1/test.out"; then
+                echo "no unit tests" && return 1
+        fi
+        passed=$(grep -aoE '^\[  PASSED  \] [0-9]+ test' "$log" | awk '{n += $4} END {print n + 0}')
+        failed=$(grep -aoE '^\[  FAILED  \] [0-9]+ test' "$log" | awk '{n += $4} END {print n + 0}')
+        broken=$(grep -aE '^(Fail|Timeout):' "$1/test.out" | awk '{n += $2} END {print n + 0}')
+        ((failed >= broken)) || failed=$broken
+        ((status == 0)) || cat "$1/test.out"
+        echo "$passed passed, $failed failed"
+        return "$status"
+}
+
+# Every corpus as an ordinary test: the fuzzer runs its files once. And a few seconds of real fuzzing each.
+run_fuzz() {
+        local fuzzer name passed=0 failed=0
+        CC=clang build_in build-fuzz -Dfuzzing=true -Dtests=false --buildtype=debug \
+                -Db_sanitize=address,undefined -Db_lundef=false
+        while read -r fuzzer; do
+                name=$(basename "$fuzzer")
+                mkdir -p build-fuzz/new/"$name"
+                if "$fuzzer" -runs=2000 -max_total_time=10 -timeout=10 -rss_limit_mb=2048 \
+                        -artifact_prefix="$logs/$name-" build-fuzz/new/"$name" \
+                        "tests/fuzz/corpus/${name#fuzz-}" >"$logs/$name.log" 2>&1; then
+                        passed=$((passed + 1))
+                else
+                        failed=$((failed + 1))
+                        tail -n 40 "$logs/$name.log"
+                fi
+        done < <(find build-fuzz/tests/fuzz -maxdepth 1 -type f -name 'fuzz-*' -perm -u+x | sort)
+        echo "$passed passed, $failed failed"
+        ((failed == 0 && passed > 0))
+}
+
+run_shellcheck() {
+        local file failed=0 n=0
+        while read -r file; do
+                n=$((n + 1))
+                case $file in
+                *.bats) shellcheck -x -P . -s bats "$file" || failed=$((failed + 1)) ;;
+                *) shellcheck -x -P . "$file" || failed=$((failed + 1)) ;;
+                esac
+        done < <(
+                find . -path './build*' -prune -o -path ./.git -prune -o -type f \
+                        \( -name '*.sh' -o -name '*.bash' -o -name '*.bats' \) -print
+                grep -lE '^#!.*\b(bash|sh)$' .ci/run tools/* 2>/dev/null
+        )
+        echo "$((n - failed)) passed, $failed failed"
+        ((failed == 0))
+}
+
+run_cppcheck() {
+        mkdir -p build/cppcheck
+        cppcheck --quiet --error-exitcode=1 --enable=warning,portability,performance --std=c11 --inline-suppr -j "$jobs" \
+                --suppress=missingInclude --suppress=unknownMacro --suppress=checkersReport \
+                --suppress=va_list_usedBeforeStarted --suppress=nullPointerRedundantCheck \
+                -D__x86_64__ -D'__attribute__(x)=' -i src/inc \
+                --cppcheck-build-dir=build/cppcheck --template=gcc src
+}
+
+# run_bats WHAT...: bats in TAP, failures in full, counted.
+run_bats() {
+        local out passed failed skipped
+        out=$(mktemp)
+        bats --tap --timing "$@" >"$out" 2>&1 || true
+        # A failure and what follows it up to the next result.
+        awk '/^(not ok|bats)/ {show = 1} /^ok/ {show = 0} show {print}' "$out"
+        passed=$(grep -cE '^ok ' "$out" || true)
+        skipped=$(grep -cE '^ok .*# skip' "$out" || true)
+        failed=$(grep -cE '^not ok ' "$out" || true)
+        cp "$out" "$logs/bats-$(basename "${!#}").tap"
+        rm -f "$out"
+        echo "$((passed - skipped)) passed, $failed failed, $skipped skipped"
+        ((failed == 0 && passed > 0))
+}
+
+run_e2e() {
+        local list=("${files[@]}")
+        ((${#list[@]})) || mapfile -t list < <(find tests/e2e -name '*.bats' -printf '%f\n' | sort)
+        local file
+        for file in "${list[@]}"; do
+                stage "e2e/${file%.bats}" run_bats "tests/e2e/$file"
+        done
+}
+
+# The sanitizer build runs the subset tagged asan; its reports make a command fail (exit status 99 is nobody else's).
+run_asan_e2e() {
+        export HOD_BIN=$top/build-asan/bin
+        export ASAN_OPTIONS=exitcode=99:detect_leaks=1:abort_on_error=0:log_path=$logs/asan-report
+        export LSAN_OPTIONS=exitcode=99 UBSAN_OPTIONS=halt_on_error=1:exitcode=99:print_stacktrace=1
+        rm -f "$logs"/asan-report.*
+        run_bats --filter-tags asan tests/e2e
+        if compgen -G "$logs/asan-report.*" >/dev/null; then
+                cat "$logs"/asan-report.*
+                return 1
+        fi
+}
+
+# --- parts --------------------------------------------------------------------------------------------------------
+
+part_build() {
+        stage build/gcc build_gcc
+        stage build/programs check_programs
+        stage build/release build_release
+        stage build/clang build_clang
+        stage build/asan build_asan
+}
+part_lint() {
+        stage lint/layers tools/check-layers build
+        stage lint/banned tools/check-banned
+        stage lint/size tools/check-size
+        stage lint/format tools/check-format
+        stage lint/shellcheck run_shellcheck
+        stage lint/cppcheck run_cppcheck
+        stage lint/clang-tidy tools/check-tidy build-clang
+}
+part_unit() {
+        stage unit/gcc run_meson_tests build
+        stage unit/asan run_meson_tests build-asan
+}
+part_fuzz() { stage fuzz run_fuzz; }
+part_e2e() { run_e2e; }
+part_effects() { stage effects tests/effects/run.sh; }
+part_asan() { stage e2e-asan run_asan_e2e; }
+part_vm() {
+        if [[ -x tests/vm/run.sh ]]; then
+                need_packages "${packages_vm[@]}"
+                stage vm tests/vm/run.sh
+        else
+                skip_stage vm "tests/vm/run.sh is not there"
+        fi
+}
+
+parts=()
+while (($#)); do
+        case $1 in
+        -v | --verbose) verbose=1 ;;
+        -h | --help)
+                sed -n '2,7s/^# \{0,1\}//p' "$0"
+                exit 0
+                ;;
+        build | lint | unit | fuzz | e2e | effects | asan | vm) parts+=("$1") ;;
+        *.bats) files+=("$(basename "$1")") ;;
+        *) die "unknown argument '$1' (see --help)" ;;
+        esac
+        shift
+done
+((${#files[@]} == 0 || ${#parts[@]})) || parts=(e2e)
+((${#parts[@]})) || parts=(build lint unit fuzz e2e effects asan vm)
+
+need_packages "${packages_build[@]}" "${packages_image[@]}" "${packages_test[@]}"
+mkdir -p "$logs"
+start=$SECONDS
+# Every part works on a fresh clone: what it runs is built first.
+case " ${parts[*]} " in
+*" build "*) ;;
+*)
+        stage build/gcc build_gcc
+        case " ${parts[*]} " in
+        *" unit "* | *" asan "*) stage build/asan build_asan ;;&
+        *" lint "*) stage build/clang build_clang ;;
+        esac
+        ;;
+esac
+for part in "${parts[@]}"; do
+        "part_$part"
+done
+printf 'took %d min %d s; logs in build/test-logs\n' "$(((SECONDS - start) / 60))" "$(((SECONDS - start) % 60))"
+printf '%d passed, %d failed, %d skipped\n' "$total_passed" "$total_failed" "$total_skipped"
+((total_failed == 0))

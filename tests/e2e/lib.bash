@@ -1,0 +1,223 @@
+# lib.bash - what every e2e file uses. A file starts with:
+#
+#   load lib
+#   setup_file() { e2e_setup; }
+#   teardown_file() { e2e_teardown; }
+#   teardown() { e2e_clean; }
+#
+# Each file has an engine of its own (HOD_ROOT, HOD_STATE below one temporary directory, $T) with the image `busybox`.
+# e2e_teardown removes everything with hod's own commands and then compares the machine with what it was: mounts,
+# cgroups, links, network namespaces, nft tables, loop devices, processes, files. A difference fails the file.
+# shellcheck shell=bash
+
+bats_require_minimum_version 1.5.0
+# shellcheck source=tools/common.bash
+. "${BATS_TEST_DIRNAME:-$(dirname "${BASH_SOURCE[0]}")}/../../tools/common.bash"
+set +u # bats' own variables are not always set
+
+HOD_BIN=${HOD_BIN:-$top/build/bin}
+hod() { "$HOD_BIN/hod" "$@"; }
+export HOD_BIN
+
+# --- the engine of this file ---------------------------------------------------------------------------------------
+
+# Debian's busybox as a tar, made once a build.
+busybox_file() {
+        local tar=$top/build/busybox.tar
+        if [[ ! -s $tar || $(command -v busybox) -nt $tar || $top/tools/common.bash -nt $tar ]]; then
+                mkdir -p "$top/build"
+                busybox_tar >"$tar.$$"
+                mv "$tar.$$" "$tar"
+        fi
+        printf '%s' "$tar"
+}
+
+# e2e_setup [none]: a fresh engine; with "none" without an image.
+e2e_setup() {
+        T=$(mktemp -d "${TMPDIR:-/tmp}/hod-e2e.XXXXXX")
+        mkdir -p "$T/work"
+        export T HOD_ROOT=$T/root HOD_STATE=$T/state
+        export HOME=$T/work
+        leak_snapshot >"$T/before"
+        cd "$T/work" || return 1
+        [[ ${1-} == none ]] || hod import -c 'CMD ["sh"]' "$(busybox_file)" busybox >/dev/null
+}
+
+# Remove all containers (between tests).
+e2e_clean() {
+        local list
+        list=$(timeout 60 "$HOD_BIN/hod" ps -aq 2>/dev/null) || true
+        # shellcheck disable=SC2086  # one id a line
+        [[ -z $list ]] || timeout 120 "$HOD_BIN/hod" rm -f -v $list >/dev/null 2>&1 || true
+}
+
+e2e_teardown() {
+        local list bad=0
+        cd /
+        if [[ -n ${KEEP-} ]]; then
+                echo "kept: HOD_ROOT=$HOD_ROOT HOD_STATE=$HOD_STATE" >&2
+                return 0
+        fi
+        list=$(hod ps -aq) || bad=1
+        # shellcheck disable=SC2086
+        [[ -z $list ]] || hod rm -f $list >/dev/null || bad=1
+        list=$(hod volume ls -q) || bad=1
+        # shellcheck disable=SC2086
+        [[ -z $list ]] || hod volume rm $list >/dev/null || bad=1
+        list=$(hod images -q | sort -u) || bad=1
+        # shellcheck disable=SC2086
+        [[ -z $list ]] || hod rmi -f $list >/dev/null || bad=1
+        ((bad == 0)) || echo "the last cleaning failed" >&2
+        # What ends by itself may take a moment (a monitor after its last message, a namespace after its last process).
+        for _ in {1..30}; do
+                leak_snapshot >"$T/after"
+                leak_files >"$T/files"
+                if cmp -s "$T/before" "$T/after" && [[ ! -s $T/files ]]; then
+                        break
+                fi
+                sleep 0.1
+        done
+        if ! diff -U0 "$T/before" "$T/after" >"$T/diff"; then
+                echo "leak (- before, + after):" >&2
+                grep -E '^[-+][^-+]' "$T/diff" >&2
+                bad=1
+        fi
+        if [[ -s $T/files ]]; then
+                echo "files left after everything was removed:" >&2
+                head -n 20 "$T/files" >&2
+                bad=1
+        fi
+        kill_ours
+        rm -rf "$T"
+        return "$bad"
+}
+
+# What must be the same before and after. One line a thing: kind, name.
+leak_snapshot() {
+        awk '{for (i = 7; $i != "-"; i++); print "mount", $5, $(i + 1), $4}' /proc/self/mountinfo | sort
+        # The common parent /hod stays, as docker's does. Cgroups of other suites are not ours.
+        find /sys/fs/cgroup -type d -path '*hod*' ! -name hod ! -path '*/hod-test-*' 2>/dev/null | sed 's/^/cgroup /' | sort
+        ip -o link 2>/dev/null | awk -F': ' '{print "link", $2}' | sort
+        find /run/netns -mindepth 1 2>/dev/null | sed 's/^/netns /' | sort
+        if command -v nft >/dev/null; then nft list tables 2>/dev/null | sed 's/^/nft /' | sort; fi
+        losetup -a 2>/dev/null | sed 's/^/loop /' | sort
+        ours | sed 's/^/process /'
+}
+
+# Processes of this engine ("pid command line"): $T in the command line or in HOD_STATE, or in a cgroup of a container
+# that this engine has or had.
+ours() {
+        local p line
+        [[ -n ${T-} ]] || return 0
+        for p in /proc/[0-9]*; do
+                # bats itself and its children carry the variables too: only programs of ours count.
+                case $(readlink "$p/exe" 2>/dev/null) in
+                "$HOD_BIN"/* | */hod-monitor* | */hod\ * | */memfd:hod*) ;;
+                *) continue ;;
+                esac
+                line=$(tr '\0' ' ' <"$p/cmdline" 2>/dev/null) || continue
+                if [[ $line == *"$T"* ]] || grep -qz "^HOD_STATE=$HOD_STATE" "$p/environ" 2>/dev/null; then
+                        printf '%s %s\n' "${p#/proc/}" "$line"
+                fi
+        done
+        # Processes inside containers: their cgroup is named by the container's id.
+        if [[ -s $T/ids ]]; then
+                grep -lFf "$T/ids" /proc/[0-9]*/cgroup 2>/dev/null | while read -r p; do
+                        p=${p%/cgroup}
+                        printf '%s %s\n' "${p#/proc/}" "$(tr '\0' ' ' <"$p/cmdline" 2>/dev/null)"
+                done
+        fi
+}
+
+# End what a failed test left; only processes that `ours` lists.
+kill_ours() {
+        local pid rest
+        ours | while read -r pid rest; do
+                kill -9 "$pid" 2>/dev/null || true
+        done
+}
+
+# Files that should not exist once nothing is stored.
+leak_files() {
+        local d
+        for d in "$HOD_ROOT"/{blobs/sha256,layers,containers,volumes,tmp} "$HOD_STATE"/containers; do
+                [[ -d $d ]] && find "$d" -mindepth 1
+        done
+        find "$HOD_STATE" -type s -o -type p
+        return 0
+}
+
+# Remember the ids of the containers that exist, so that their processes are found later.
+note_ids() { hod ps -aq --no-trunc >>"$T/ids" 2>/dev/null || true; }
+
+# --- checks ---------------------------------------------------------------------------------------------------------
+
+fail() {
+        printf '%s\n' "$@" >&2
+        return 1
+}
+
+# is ACTUAL EXPECTED [about]
+is() {
+        [[ $1 == "$2" ]] || fail "${3:-wrong}: expected «$2»" "got «$1»"
+}
+
+# like ACTUAL REGEX [about]
+like() {
+        [[ $1 =~ $2 ]] || fail "${3:-wrong}: expected a match of «$2»" "got «$1»"
+}
+
+unlike() {
+        [[ ! $1 =~ $2 ]] || fail "${3:-wrong}: expected no match of «$2»" "got «$1»"
+}
+
+# refused STATUS REGEX COMMAND...: ends with STATUS, one clear line on stderr that matches, nothing on stdout.
+# (A hint "Run 'hod run --help' ..." may follow after an empty line, as docker's does.)
+refused() {
+        local want=$1 regex=$2 out err status=0 lines
+        shift 2
+        err=$(mktemp -p "$T")
+        out=$("$@" 2>"$err" </dev/null) || status=$?
+        [[ $status == "$want" ]] || fail "«$*» ended with $status, not $want" "stderr: $(cat "$err")"
+        [[ -z $out ]] || fail "«$*» printed: $out"
+        lines=$(grep -vcE "^$|^Run 'hod|^See 'hod|^Usage:|^Did you mean" "$err" || true)
+        [[ $lines == 1 ]] || fail "«$*»: $lines lines instead of one clear line:" "$(cat "$err")"
+        grep -qiE -- "$regex" "$err" || fail "«$*» said: $(cat "$err")" "which does not match $regex"
+        rm -f "$err"
+}
+
+# eventually SECONDS COMMAND...: succeeds when COMMAND does within SECONDS.
+eventually() {
+        local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
+        shift
+        until "$@"; do
+                ((${EPOCHREALTIME/./} < deadline)) || fail "still not true: $*"
+                sleep 0.05
+        done
+}
+
+# millis COMMAND...: milliseconds that it took (stdout of the command is dropped).
+millis() {
+        local t0=${EPOCHREALTIME/./}
+        "$@" >/dev/null
+        echo $(((${EPOCHREALTIME/./} - t0) / 1000))
+}
+
+field() { hod inspect -f "$2" "$1"; }
+state_is() { [[ $(field "$1" '{{.State.Status}}') == "$2" ]]; }
+is_running() { state_is "$1" running; }
+is_exited() { state_is "$1" exited; }
+init_pid() { field "$1" '{{.State.Pid}}'; }
+logs_have() { hod logs "$1" 2>&1 | grep -q -- "$2"; }
+
+# A process's start is what makes its number its own.
+alive() { [[ -d /proc/$1 && $(awk '{print $3}' "/proc/$1/stat" 2>/dev/null) != Z ]]; }
+dead() { ! alive "$1"; }
+
+# Program with a terminal: pty ARGUMENTS -- COMMAND (see terminal.py).
+pty() { python3 "$top/tests/e2e/terminal.py" "$@"; }
+
+# v2: pure cgroup v2 (in the virtual machine); else v1 or hybrid.
+cgroup_v2() { [[ $(stat -fc %T /sys/fs/cgroup) == cgroup2fs ]]; }
+# cg V1FILE V2FILE [CONTAINER-ARGUMENTS...]: content of a cgroup file as a fresh container sees its own.
+cg_path() { if cgroup_v2; then printf '/sys/fs/cgroup/%s' "$2"; else printf '/sys/fs/cgroup/%s' "$1"; fi; }
