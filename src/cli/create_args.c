@@ -11,83 +11,62 @@
 #include "base/file.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "cli/ui.h"
 
 #define FLAG_FILE_MAX (16u << 20)
 
-static err *read_flag_file(const char *path, char **ret)
+extern char **environ;
+
+static err *collect_env(const struct create_args *a, char ***ret)
 {
-        int r = file_read(AT_FDCWD, path, FLAG_FILE_MAX, ret, NULL);
+        _cleanup_strv_ char **env = NULL;
 
-        if (r == -ENOENT)
-                return err_new(ERR_INVALID, "open %s: no such file or directory", path);
-        return r < 0 ? err_sys(r, "open %s", path) : NULL;
-}
+        for (char **f = a->env_files; f && *f; f++) {
+                _cleanup_strv_ char **lines = NULL;
 
-/* NAME (from our environment, dropped if unset) or NAME=value. */
-static err *add_env(json *env, const char *entry)
-{
-        _cleanup_free_ char *both = NULL;
-        const char *value;
-
-        if (!*entry || *entry == '=')
-                return err_new(ERR_USAGE, "invalid argument \"%s\" for \"-e, --env\" flag: invalid environment variable: %s",
-                               entry, entry);
-        if (strchr(entry, '=')) {
-                json_add_str(env, entry);
-                return NULL;
+                TRY(ui_env_file(*f, &lines));
+                for (char **l = lines; l && *l; l++)
+                        TRY(parse_env(*l, environ, &env));
         }
-        value = getenv(entry);
-        if (!value)
-                return NULL;
-        both = str_format("%s=%s", entry, value);
-        if (!both)
-                return err_nomem();
-        json_add_str(env, both);
+        for (char **e = a->env; e && *e; e++)
+                TRY(parse_env(*e, environ, &env));
+        *ret = TAKE_PTR(env);
         return NULL;
 }
 
-static err *add_env_file(json *env, const char *path)
-{
-        _cleanup_free_ char *text = NULL;
-        _cleanup_strv_ char **lines = NULL;
-
-        TRY(read_flag_file(path, &text));
-        TRY_WRAP(parse_env_file(path, text, &lines), "docker");
-        for (char **l = lines; l && *l; l++)
-                TRY(add_env(env, *l));
-        return NULL;
-}
-
-static err *add_label(json *labels, const char *entry)
+static err *set_pair(json *to, const char *entry)
 {
         const char *eq = strchrnul(entry, '=');
         _cleanup_free_ char *key = strndup(entry, (size_t)(eq - entry));
 
         if (!key)
                 return err_nomem();
-        if (!*key)
-                return err_new(ERR_USAGE, "invalid argument \"%s\" for \"-l, --label\" flag: invalid label '%s': empty name",
-                               entry, entry);
-        json_set_str(labels, key, *eq ? eq + 1 : "");
+        json_set_str(to, key, *eq ? eq + 1 : "");
         return NULL;
 }
 
-static err *add_label_file(json *labels, const char *path)
+static err *collect_labels(const struct create_args *a, json *labels)
 {
-        _cleanup_free_ char *text = NULL;
         _cleanup_strv_ char **lines = NULL;
 
-        TRY(read_flag_file(path, &text));
-        TRY(parse_env_file(path, text, &lines));
+        for (char **f = a->label_files; f && *f; f++) {
+                _cleanup_strv_ char **more = NULL;
+
+                TRY(ui_env_file(*f, &more));
+                for (char **l = more; l && *l; l++)
+                        TRY(strv_add(&lines, *l));
+        }
+        for (char **l = a->labels; l && *l; l++)
+                TRY(strv_add(&lines, *l));
         for (char **l = lines; l && *l; l++)
-                TRY(add_label(labels, *l));
+                TRY(set_pair(labels, *l));
         return NULL;
 }
 
-static err *body_config(json *body, const struct create_args *a, const char *image, char *const *argv)
+static err *body_config(json *body, const struct invocation *inv, const struct create_args *a)
 {
+        _cleanup_strv_ char **env = NULL;
         bool all = !a->attach;
-        json *env, *labels;
 
         json_set_str(body, "Hostname", a->hostname ? a->hostname : "");
         json_set_str(body, "Domainname", a->domainname ? a->domainname : "");
@@ -97,26 +76,19 @@ static err *body_config(json *body, const struct create_args *a, const char *ima
         json_set_bool(body, "AttachStderr", all || strv_contains(a->attach, "stderr"));
         json_set_bool(body, "Tty", a->tty);
         json_set_bool(body, "OpenStdin", a->interactive);
-        env = json_sub_array(body, "Env");
-        for (char **f = a->env_files; f && *f; f++)
-                TRY(add_env_file(env, *f));
-        for (char **e = a->env; e && *e; e++)
-                TRY(add_env(env, *e));
-        if (argv && *argv)
-                json_set_strv(body, "Cmd", argv);
-        json_set_str(body, "Image", image);
+        TRY(collect_env(a, &env));
+        json_set_strv(body, "Env", env);
+        if (inv->n_operands > 1)
+                json_set_strv(body, "Cmd", inv->operands + 1);
+        json_set_str(body, "Image", inv->operands[0]);
         if (a->workdir)
                 json_set_str(body, "WorkingDir", a->workdir);
-        if (a->entrypoint_given)
-                json_add_str(json_sub_array(body, "Entrypoint"), a->entrypoint ? a->entrypoint : "");
-        labels = json_sub_object(body, "Labels");
-        for (char **f = a->label_files; f && *f; f++)
-                TRY(add_label_file(labels, *f));
-        for (char **l = a->labels; l && *l; l++)
-                TRY(add_label(labels, *l));
+        if (opt_given(inv, &a->entrypoint))
+                json_add_str(json_sub_array(body, "Entrypoint"), a->entrypoint);
+        TRY(collect_labels(a, json_sub_object(body, "Labels")));
         if (a->stop_signal)
                 json_set_str(body, "StopSignal", a->stop_signal);
-        if (a->stop_timeout_given)
+        if (opt_given(inv, &a->stop_timeout))
                 json_set_int(body, "StopTimeout", a->stop_timeout);
         return NULL;
 }
@@ -157,69 +129,115 @@ static err *body_volumes(json *body, json *host, const struct create_args *a)
         return NULL;
 }
 
+static void set_text(json *to, const char *key, const char *text)
+{
+        if (!str_empty(text))
+                json_set_str(to, key, text);
+}
+
+static void set_number(json *to, const char *key, int64_t n)
+{
+        if (n)
+                json_set_int(to, key, n);
+}
+
+static void set_flag(json *to, const char *key, bool on)
+{
+        if (on)
+                json_set_bool(to, key, true);
+}
+
+/* One --mount as an element of HostConfig.Mounts. */
+static err *body_mount(json *list, const char *text)
+{
+        _cleanup_(parse_mount_done) struct parse_mount m = {0};
+        json *j, *options;
+
+        TRY(parse_mount(text, &m));
+        if (m.has_image || !str_empty(m.subpath))
+                return err_new(ERR_UNSUPPORTED, "--mount %s: image mounts and volume-subpath are not built yet", text);
+        j = json_new_object();
+        json_add(list, j);
+        json_set_str(j, "Type", m.type);
+        set_text(j, "Source", m.source);
+        json_set_str(j, "Target", m.target);
+        set_flag(j, "ReadOnly", m.read_only);
+        if (m.has_bind) {
+                options = json_sub_object(j, "BindOptions");
+                set_text(options, "Propagation", m.propagation);
+                set_flag(options, "NonRecursive", m.non_recursive);
+                set_flag(options, "CreateMountpoint", m.create_mountpoint);
+                set_flag(options, "ReadOnlyNonRecursive", m.read_only_non_recursive);
+                set_flag(options, "ReadOnlyForceRecursive", m.read_only_force_recursive);
+        }
+        if (m.has_volume) {
+                options = json_sub_object(j, "VolumeOptions");
+                set_flag(options, "NoCopy", m.no_copy);
+                for (char **l = m.labels; l && *l; l++)
+                        TRY(set_pair(json_sub_object(options, "Labels"), *l));
+                if (m.driver)
+                        json_set_str(json_sub_object(options, "DriverConfig"), "Name", m.driver);
+                for (char **o = m.driver_opts; o && *o; o++)
+                        TRY(set_pair(json_sub_object(json_sub_object(options, "DriverConfig"), "Options"), *o));
+        }
+        if (m.has_tmpfs) {
+                options = json_sub_object(j, "TmpfsOptions");
+                if (m.tmpfs_size > 0)
+                        json_set_int(options, "SizeBytes", m.tmpfs_size);
+                if (m.tmpfs_mode >= 0)
+                        json_set_int(options, "Mode", m.tmpfs_mode);
+        }
+        return NULL;
+}
+
 static err *body_files(json *body, json *host, const struct create_args *a)
 {
         TRY(body_volumes(body, host, a));
-        for (char **m = a->mounts; m && *m; m++) {
-                json *mount;
-
-                TRY(create_args_mount(*m, &mount));
-                json_add(json_sub_array(host, "Mounts"), mount);
-        }
+        for (char **m = a->mounts; m && *m; m++)
+                TRY(body_mount(json_sub_array(host, "Mounts"), *m));
         for (char **t = a->tmpfs; t && *t; t++) {
-                const char *colon = strchrnul(*t, ':');
-                _cleanup_free_ char *path = strndup(*t, (size_t)(colon - *t));
+                _cleanup_free_ char *path = NULL, *options = NULL;
 
-                if (!path)
-                        return err_nomem();
-                json_set_str(json_sub_object(host, "Tmpfs"), path, *colon ? colon + 1 : "");
+                TRY(parse_tmpfs(*t, &path, &options));
+                json_set_str(json_sub_object(host, "Tmpfs"), path, options);
         }
         json_set_bool(host, "ReadonlyRootfs", a->read_only);
-        if (a->shm_size)
-                json_set_int(host, "ShmSize", a->shm_size);
+        set_number(host, "ShmSize", a->shm_size);
+        return NULL;
+}
+
+static err *body_throttles(json *host, const char *key, char *const *list, bool bytes)
+{
+        for (; list && *list; list++) {
+                _cleanup_(parse_throttle_done) struct parse_throttle t = {0};
+                json *j;
+
+                TRY(parse_throttle(*list, bytes, &t));
+                j = json_new_object();
+                json_set_str(j, "Path", t.path);
+                json_set(j, "Rate", json_new_uint(t.rate));
+                json_add(json_sub_array(host, key), j);
+        }
         return NULL;
 }
 
 static err *body_devices(json *host, const struct create_args *a)
 {
-        static const struct {
-                const char *key, *flag;
-                size_t offset;
-                bool bytes;
-        } throttles[] = {
-                {"BlkioDeviceReadBps", "device-read-bps", offsetof(struct create_args, read_bps), true},
-                {"BlkioDeviceWriteBps", "device-write-bps", offsetof(struct create_args, write_bps), true},
-                {"BlkioDeviceReadIOps", "device-read-iops", offsetof(struct create_args, read_iops), false},
-                {"BlkioDeviceWriteIOps", "device-write-iops", offsetof(struct create_args, write_iops), false},
-        };
-
         for (char **d = a->devices; d && *d; d++) {
-                struct parse_device device = {0};
-                json *j = json_new_object();
+                _cleanup_(parse_device_done) struct parse_device device = {0};
+                json *j;
 
                 TRY(parse_device(*d, &device));
+                j = json_new_object();
                 json_set_str(j, "PathOnHost", device.host);
                 json_set_str(j, "PathInContainer", device.container);
                 json_set_str(j, "CgroupPermissions", device.access);
-                parse_device_done(&device);
                 json_add(json_sub_array(host, "Devices"), j);
         }
-        for (size_t t = 0; t < ARRAY_SIZE(throttles); t++) {
-                char **list = *(char ***)(void *)((char *)(uintptr_t)a + throttles[t].offset);
-
-                for (; list && *list; list++) {
-                        struct parse_throttle throttle = {0};
-                        json *j;
-
-                        TRY(parse_throttle(*list, throttles[t].flag, throttles[t].bytes, &throttle));
-                        j = json_new_object();
-                        json_set_str(j, "Path", throttle.path);
-                        json_set(j, "Rate", json_new_uint(throttle.rate));
-                        parse_throttle_done(&throttle);
-                        json_add(json_sub_array(host, throttles[t].key), j);
-                }
-        }
-        return NULL;
+        TRY(body_throttles(host, "BlkioDeviceReadBps", a->read_bps, true));
+        TRY(body_throttles(host, "BlkioDeviceWriteBps", a->write_bps, true));
+        TRY(body_throttles(host, "BlkioDeviceReadIOps", a->read_iops, false));
+        return body_throttles(host, "BlkioDeviceWriteIOps", a->write_iops, false);
 }
 
 static err *body_security_opt(json *host, const char *opt)
@@ -251,12 +269,6 @@ static void set_list(json *host, const char *key, char *const *list)
                 json_set_strv(host, key, list);
 }
 
-static void set_text(json *host, const char *key, const char *text)
-{
-        if (text)
-                json_set_str(host, key, text);
-}
-
 static err *body_isolation(json *host, const struct create_args *a)
 {
         set_text(host, "NetworkMode", a->network);
@@ -272,46 +284,25 @@ static err *body_isolation(json *host, const struct create_args *a)
                 TRY(parse_add_host(*h, &entry));
                 json_add_str(json_sub_array(host, "ExtraHosts"), entry);
         }
-        for (char **s = a->sysctls; s && *s; s++) {
-                const char *eq = strchr(*s, '=');
-                _cleanup_free_ char *key = eq ? strndup(*s, (size_t)(eq - *s)) : NULL;
-
-                if (!eq)
-                        return err_new(ERR_USAGE, "invalid argument \"%s\" for \"--sysctl\" flag: sysctl '%s' is not allowed",
-                                       *s, *s);
-                if (!key)
-                        return err_nomem();
-                json_set_str(json_sub_object(host, "Sysctls"), key, eq + 1);
-        }
+        for (char **s = a->sysctls; s && *s; s++)
+                TRY(set_pair(json_sub_object(host, "Sysctls"), *s));
         set_list(host, "CapAdd", a->cap_add);
         set_list(host, "CapDrop", a->cap_drop);
         set_list(host, "GroupAdd", a->group_add);
         for (char **o = a->security_opt; o && *o; o++)
                 TRY(body_security_opt(host, *o));
         json_set_bool(host, "Privileged", a->privileged);
-        for (char **n = a->annotations; n && *n; n++) {
-                const char *eq = strchrnul(*n, '=');
-                _cleanup_free_ char *key = strndup(*n, (size_t)(eq - *n));
-
-                if (!key)
-                        return err_nomem();
-                json_set_str(json_sub_object(host, "Annotations"), key, *eq ? eq + 1 : "");
-        }
+        for (char **n = a->annotations; n && *n; n++)
+                TRY(set_pair(json_sub_object(host, "Annotations"), *n));
         return NULL;
 }
 
-static void set_number(json *host, const char *key, int64_t n)
-{
-        if (n)
-                json_set_int(host, key, n);
-}
-
-static err *body_limits(json *host, const struct create_args *a)
+static err *body_limits(json *host, const struct invocation *inv, const struct create_args *a)
 {
         set_number(host, "Memory", a->memory);
         set_number(host, "MemorySwap", a->memory_swap);
         set_number(host, "MemoryReservation", a->memory_reservation);
-        if (a->memory_swappiness_given && a->memory_swappiness != -1)
+        if (a->memory_swappiness != -1)
                 json_set_int(host, "MemorySwappiness", a->memory_swappiness);
         set_number(host, "CpuShares", a->cpu_shares);
         set_number(host, "CpuPeriod", a->cpu_period);
@@ -319,7 +310,7 @@ static err *body_limits(json *host, const struct create_args *a)
         set_number(host, "NanoCpus", a->nano_cpus);
         set_text(host, "CpusetCpus", a->cpuset_cpus);
         set_text(host, "CpusetMems", a->cpuset_mems);
-        if (a->pids_limit_given)
+        if (opt_given(inv, &a->pids_limit))
                 json_set_int(host, "PidsLimit", a->pids_limit);
         set_number(host, "BlkioWeight", a->blkio_weight);
         set_number(host, "OomScoreAdj", a->oom_score_adj);
@@ -347,65 +338,58 @@ static err *body_limits(json *host, const struct create_args *a)
 
 static err *body_restart(json *host, const char *policy)
 {
-        const char *colon;
-        _cleanup_free_ char *name = NULL;
+        _cleanup_(parse_restart_done) struct parse_restart r = {0};
         json *j;
-        int64_t max = 0;
 
-        if (!policy)
+        if (str_empty(policy))
                 return NULL;
-        colon = strchr(policy, ':');
-        name = strndup(policy, strcspn(policy, ":"));
-        if (!name)
-                return err_nomem();
-        if (colon && colon == policy)
-                return err_new(ERR_INVALID, "invalid restart policy format: no policy provided before colon");
-        if (colon) {
-                err *e = parse_int(colon + 1, INT_MIN, INT_MAX, &max);
-
-                if (e) {
-                        err_free(e);
-                        return err_new(ERR_INVALID, "invalid restart policy format: maximum retry count must be an integer");
-                }
-        }
+        TRY(parse_restart(policy, &r));
         j = json_sub_object(host, "RestartPolicy");
-        json_set_str(j, "Name", name);
-        json_set_int(j, "MaximumRetryCount", max);
+        json_set_str(j, "Name", r.name);
+        json_set_int(j, "MaximumRetryCount", r.count);
         return NULL;
 }
 
-err *create_args_body(const struct create_args *a, const char *image, char *const *argv, json **ret)
+static err *body_logs(json *host, const struct create_args *a)
 {
+        json *log = json_sub_object(host, "LogConfig");
+
+        set_text(log, "Type", a->log_driver);
+        for (char **o = a->log_opts; o && *o; o++) {
+                if (!str_starts(*o, "max-size=") && !str_starts(*o, "max-file="))
+                        return err_new(ERR_INVALID, "unknown log opt '%.*s' for json-file log driver",
+                                       (int)strcspn(*o, "="), *o);
+                TRY(set_pair(json_sub_object(log, "Config"), *o));
+        }
+        return NULL;
+}
+
+err *create_args_body(const struct invocation *inv, json **ret)
+{
+        const struct create_args *a = inv->args;
         _cleanup_json_ json *body = json_new_object();
         json *host = json_sub_object(body, "HostConfig");
 
-        TRY(body_config(body, a, a->rootfs ? "" : image, argv));
+        if (a->publish)
+                return err_new(ERR_UNSUPPORTED, "publishing ports (-p %s) needs a bridge network, which this version does not "
+                                                "have: use --network host", a->publish[0]);
+        TRY(body_config(body, inv, a));
         TRY(body_files(body, host, a));
         TRY(body_devices(host, a));
         TRY(body_isolation(host, a));
-        TRY(body_limits(host, a));
+        TRY(body_limits(host, inv, a));
         TRY(body_restart(host, a->restart));
+        TRY(body_logs(host, a));
         json_set_bool(host, "AutoRemove", a->rm);
-        if (a->init)
-                json_set_bool(host, "Init", true);
+        if (a->cidfile)
+                json_set_str(host, "ContainerIDFile", a->cidfile);
+        set_flag(host, "Init", a->init);
         if (a->rootfs) {
-                _cleanup_free_ char *real = realpath(image, NULL);
+                _cleanup_free_ char *real = realpath(inv->operands[0], NULL);
 
                 if (!real)
-                        return err_sys(errno, "--rootfs %s", image);
+                        return err_sys(errno, "--rootfs %s", inv->operands[0]);
                 json_set_str(host, "Rootfs", real);
-        }
-        if (a->log_driver)
-                json_set_str(json_sub_object(host, "LogConfig"), "Type", a->log_driver);
-        for (char **o = a->log_opts; o && *o; o++) {
-                const char *eq = strchrnul(*o, '=');
-                _cleanup_free_ char *key = strndup(*o, (size_t)(eq - *o));
-
-                if (!key)
-                        return err_nomem();
-                if (strcmp(key, "max-size") != 0 && strcmp(key, "max-file") != 0)
-                        return err_new(ERR_INVALID, "unknown log opt '%s' for json-file log driver", key);
-                json_set_str(json_sub_object(json_sub_object(host, "LogConfig"), "Config"), key, *eq ? eq + 1 : "");
         }
         *ret = TAKE_PTR(body);
         return NULL;

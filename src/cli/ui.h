@@ -2,17 +2,22 @@
 #pragma once
 
 #include "base/err.h"
+#include "base/opt.h"
 #include "engine/engine.h"
 
-/* Open the engine that the global flags name. */
-MUST_USE err *ui_engine(struct engine **ret);
+/* Open the engine that the global flags of @inv name. */
+MUST_USE err *ui_engine(const struct invocation *inv, struct engine **ret);
 
-/* "hod: message" on stderr; frees @e and returns the exit status. @run: an engine failure is 125 (run, create, exec). */
-int ui_fail(err *e, bool run);
-/* "Error response …" lines for one of several operands: print and remember; returns 1. */
-int ui_fail_one(err *e);
+/* "WARNING: ..." lines on stderr. */
 void ui_warnings(char *const *warnings);
 
-typedef err *ui_each(struct engine *e, const char *operand, const void *args);
-/* Do @f for each operand; print the operand after each success unless @quiet; the status is 1 if any failed. */
-int ui_for_each(char *const *operands, const void *args, ui_each *f);
+/* "hod: message" on stderr for one of several operands; frees @e. */
+void ui_fail(err *e);
+
+/* Do @f for each operand; print the operand after each success. One that fails is reported and the others are done;
+ * inv->status is 1 then. */
+typedef err *ui_each(struct engine *e, const char *operand, const struct invocation *inv);
+MUST_USE err *ui_for_each(struct invocation *inv, ui_each *f);
+
+/* The entries of an --env-file or --label-file. */
+MUST_USE err *ui_env_file(const char *path, char ***ret);

@@ -17,9 +17,13 @@ typedef struct json_object json;
 
 #define JSON_MAX_DEPTH 64
 #define JSON_MAX_SIZE (16u << 20)
+#define JSON_MAX_NODES 200000u /* a node costs up to 0.8 KB of memory for two bytes of text */
 
+/* Parse exactly one document. Errors: ERR_INVALID "line 3, column 7: ...", ERR_LIMIT (depth, nodes, size), ERR_NOMEM.
+ * Bytes that are not UTF-8 survive a round trip of our own files: json_print() writes each as a lone surrogate
+ * (\udc80..\udcff, as Python's surrogateescape), and these, but no others, are turned back here. */
 MUST_USE err *json_parse(const char *text, size_t size, json **ret);
-/* Read and parse (dirfd, path), at most JSON_MAX_SIZE. */
+/* Read and parse (dirfd, path), at most JSON_MAX_SIZE. A missing file is ERR_NOT_FOUND. */
 MUST_USE err *json_read(int dirfd, const char *path, json **ret);
 json *json_ref(json *j);
 void json_free(json *j); /* drop one reference; NULL is fine */
@@ -32,7 +36,8 @@ enum json_kind json_kind(const json *j); /* NULL is JSON_NULL */
 
 /* Reading. All accept NULL and wrong kinds and give the default then (use json_expect_* to validate). */
 json *json_get(const json *obj, const char *key);                          /* member or NULL; borrowed */
-json *json_path(const json *obj, const char *dotted);                      /* json_path(rec, "HostConfig.Memory") */
+bool json_has(const json *obj, const char *key);                           /* also true for a null member */
+json *json_path(const json *obj, const char *dotted);                      /* json_path(rec, "HostConfig.Memory"); "" is @obj */
 const char *json_str(const json *j);                                       /* text or NULL; borrowed */
 size_t json_str_len(const json *j);                                        /* may contain NUL bytes */
 const char *json_get_str(const json *obj, const char *key);                /* text or NULL */
@@ -45,10 +50,13 @@ bool json_get_bool(const json *obj, const char *key, bool otherwise);
 double json_double(const json *j, double otherwise);
 size_t json_len(const json *j);                                            /* elements of array or object */
 json *json_at(const json *array, size_t i);                                /* element or NULL; borrowed */
+/* ERR_INVALID "@what must be a string, not a number" unless @j is of @kind (JSON_DOUBLE also takes integers). */
+MUST_USE err *json_expect(const json *j, enum json_kind kind, const char *what);
+const char *json_kind_name(enum json_kind kind); /* "a string", "an object", ... */
 /* Array of strings to strv (a missing one gives an empty list); ERR_INVALID if an element is not a string. */
 MUST_USE err *json_get_strv(const json *obj, const char *key, char ***ret);
 
-/* Members of an object in order: JSON_EACH(obj, it) { it.key, it.value } */
+/* Members of an object in order: JSON_EACH(obj, it) { it.key, it.value }. The current member may be deleted. */
 struct json_iter {
         const json *obj;
         void *entry;
@@ -59,7 +67,8 @@ struct json_iter json_iter_begin(const json *obj);
 bool json_iter_next(struct json_iter *it);
 #define JSON_EACH(o, it) for (struct json_iter it = json_iter_begin(o); json_iter_next(&it);)
 
-/* Building. @obj may be NULL after an allocation failure: everything is a no-op then. */
+/* Building. @obj may be NULL after an allocation failure: everything is a no-op then. JSON null is a NULL node, so a
+ * failure is remembered per thread, for good: from then on every json_print() of this thread says ERR_NOMEM. */
 json *json_new_object(void);
 json *json_new_array(void);
 json *json_new_str(const char *text);  /* NULL text gives JSON null */
@@ -86,5 +95,6 @@ enum json_style {
         JSON_INDENT4, /* docker inspect: four spaces, ": " */
         JSON_INDENT2,
 };
-/* Text of @j, owned by the caller. No escaping of '/'; <, >, & are kept. ERR_NOMEM if building had failed. */
+/* Text of @j, owned by the caller, without a final newline. No escaping of '/'; <, >, & are kept. Numbers that were parsed
+ * print as they were written. ERR_NOMEM if building had failed. */
 MUST_USE err *json_print(const json *j, enum json_style style, char **ret);

@@ -112,7 +112,7 @@ void cleanup_start_failed(struct container *c, const err *e)
         /* docker: 127 and 126 for the program, 128 for everything else that went wrong while starting */
         if (c->status.exit_code == 125)
                 c->status.exit_code = 128;
-        (void)snprintf(c->status.error, sizeof(c->status.error), "%s", text);
+        (void)snprintf(c->status.error, sizeof(c->status.error), "%.500s", text);
         error = container_state_json(c, &state);
         if (!error) {
                 json_set_int(state, "ExitCode", c->status.exit_code);

@@ -24,8 +24,8 @@ struct engine_options {
 struct engine {
         struct store *store;
         char *root, *state, *self, *monitor;
-        int containers_fd; /* STATE/containers */
-        int rw_fd;         /* ROOT/containers */
+        int containers_fd; /* STATE/containers; the store's */
+        int rw_fd;         /* ROOT/containers; the store's */
 };
 
 /* Open the engine. Errors: ERR_DENIED (not root), ERR_SYS (a directory cannot be made or written). */

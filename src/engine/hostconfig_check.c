@@ -8,7 +8,7 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "engine/hostconfig.h"
-#include "sys/caps.h"
+#include "oci/spec.h"
 #include "sys/cgroup.h"
 
 #define MEMORY_MIN (6 << 20)
@@ -38,7 +38,10 @@ static err *check_memory(json *host, char ***warnings)
         if (memory > 0 && swap == 0)
                 json_set_int(host, "MemorySwap", memory <= INT64_MAX / 2 ? memory * 2 : -1);
         if (json_get_bool(host, "OomKillDisable", false)) {
-                if (sys_cgroup_is_v2()) {
+                const struct cgroup_layout *layout;
+
+                TRY(cgroup_layout_get(&layout));
+                if (layout->mode == CGROUP_MODE_V2) {
                         TRY(strv_add(warnings, "Your kernel does not support OomKillDisable. OomKillDisable discarded."));
                         json_set_bool(host, "OomKillDisable", false);
                 } else if (memory == 0) {
@@ -115,11 +118,8 @@ static err *check_caps(const json *host)
                 for (size_t i = 0; i < json_len(list); i++) {
                         const char *name = json_str(json_at(list, i));
                         char full[64];
-                        int cap;
 
-                        if (name && strcasecmp(name, "ALL") == 0)
-                                continue;
-                        if (name && caps_from_name(name, &cap))
+                        if (name && (strcasecmp(name, "ALL") == 0 || oci_cap_number(name) >= 0))
                                 continue;
                         (void)snprintf(full, sizeof(full), "%s%s",
                                        name && strncasecmp(name, "CAP_", 4) == 0 ? "" : "CAP_", name ? name : "");
@@ -229,13 +229,30 @@ static err *check_security(const json *host)
         return NULL;
 }
 
+/* Can this machine weigh block I/O? v1: bfq's or cfq's file; v2: iocost (io.cost.qos in the root) or bfq. */
+static err *has_blkio_weight(bool *ret)
+{
+        static const char *const files[] = {"blkio.weight", "blkio.bfq.weight", "io.cost.qos", "io.bfq.weight",
+                                            "hod/blkio.bfq.weight", "hod/io.bfq.weight"};
+        const struct cgroup_layout *layout;
+
+        *ret = false;
+        TRY(cgroup_layout_get(&layout));
+        for (size_t i = 0; i < ARRAY_SIZE(files) && layout->of[CGROUP_BLKIO] >= 0; i++)
+                *ret |= faccessat(layout->h[layout->of[CGROUP_BLKIO]].fd, files[i], F_OK, 0) == 0;
+        return NULL;
+}
+
 static err *check_blkio(json *host, char ***warnings)
 {
         static const char *const keys[] = {"BlkioDeviceReadBps", "BlkioDeviceWriteBps", "BlkioDeviceReadIOps",
                                            "BlkioDeviceWriteIOps"};
         int64_t weight = json_get_int(host, "BlkioWeight", 0);
+        bool can = true;
 
-        if (weight && !sys_cgroup_has_blkio_weight()) {
+        if (weight)
+                TRY(has_blkio_weight(&can));
+        if (!can) {
                 TRY(strv_add(warnings, "Your kernel does not support Block I/O weight or the cgroup is not mounted. "
                                        "Weight discarded."));
                 json_set_int(host, "BlkioWeight", 0);

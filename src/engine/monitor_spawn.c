@@ -18,7 +18,8 @@
  * Only CLOEXEC descriptors exist in this program, so nothing else is inherited. */
 static int spawn_clean(const char *program, char *const argv[], int fd, pid_t *ret)
 {
-        static char *const env[] = {(char[]){"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, NULL};
+        static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+        char *const env[] = {path, NULL};
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attr;
         sigset_t none, all;

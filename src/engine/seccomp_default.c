@@ -78,7 +78,7 @@ const struct seccomp_group seccomp_groups[] = {
         {"threads: locks, identity, thread-local storage, the list of held locks",
          "futex futex_time64 futex_waitv futex_wake futex_wait futex_requeue set_robust_list get_robust_list "
          "set_tid_address gettid set_thread_area get_thread_area rseq tkill tgkill"},
-        {"signals",
+        {"signals: the pid namespace and the owner decide whom they reach",
          "kill rt_sigaction rt_sigprocmask rt_sigpending rt_sigqueueinfo rt_tgsigqueueinfo rt_sigreturn rt_sigsuspend "
          "rt_sigtimedwait rt_sigtimedwait_time64 sigaltstack sigaction signal sigpending sigprocmask sigreturn "
          "sigsuspend pause alarm"},

@@ -11,6 +11,7 @@
 #include "engine/defaults.h"
 #include "engine/hostconfig.h"
 #include "engine/seccomp_default.h"
+#include "oci/spec.h"
 #include "sys/caps.h"
 
 static void add_namespace(json *list, const char *type, const char *path)
@@ -57,10 +58,10 @@ err *specgen_caps(const json *host, uint64_t *ret)
                 if (strcasecmp(json_str(json_at(add, i)), "ALL") == 0)
                         set = all;
         for (size_t i = 0; i < json_len(drop); i++)
-                if (caps_from_name(json_str(json_at(drop, i)), &cap))
+                if ((cap = oci_cap_number(json_str(json_at(drop, i)))) >= 0)
                         set &= ~(1ull << cap);
         for (size_t i = 0; i < json_len(add); i++)
-                if (caps_from_name(json_str(json_at(add, i)), &cap))
+                if ((cap = oci_cap_number(json_str(json_at(add, i)))) >= 0)
                         set |= 1ull << cap;
         *ret = set;
         return NULL;
@@ -76,8 +77,8 @@ static void add_caps(json *process, uint64_t set)
                 json *list = json_sub_array(caps, kinds[k]);
 
                 for (int c = 0; c < 64; c++)
-                        if (set >> c & 1 && caps_name(c))
-                                json_add_str(list, caps_name(c));
+                        if (set >> c & 1 && oci_cap_name(c))
+                                json_add_str(list, oci_cap_name(c));
         }
 }
 

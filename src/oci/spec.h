@@ -43,7 +43,7 @@ struct oci_bitmap {
 /* Parse a list such as "0-3,7". At most OCI_BITMAP_MAX bits, so that no text can ask for memory without bound. Room for
  * the result is the caller's: @bits has OCI_BITMAP_MAX bits. */
 #define OCI_BITMAP_MAX 8192
-MUST_USE err *oci_bitmap_parse(const char *text, unsigned long bits[OCI_BITMAP_MAX / (8 * sizeof(long))], size_t *ret_size);
+MUST_USE err *oci_bitmap_parse(const char *text, unsigned long *bits, size_t *ret_size);
 
 struct oci_idmap {
         uint32_t container, host, size;
@@ -109,7 +109,8 @@ struct oci_process {
         struct oci_io_priority io_priority;
         struct oci_bitmap affinity_initial, affinity_final; /* execCPUAffinity */
 
-        struct oci_arena *arena; /* owner of the above; NULL inside a spec */
+        json *doc; /* owners of the above; NULL inside a spec */
+        struct oci_arena *arena;
 };
 
 /* ---- mounts, hooks ---- */
@@ -358,6 +359,11 @@ MUST_USE err *oci_resources_from_json(json *doc, struct oci_spec **ret_owner, st
 MUST_USE err *oci_spec_check(const struct oci_spec *s);
 /* The part of the above that concerns @p, for exec sessions. */
 MUST_USE err *oci_process_check(const struct oci_process *p);
+
+/* Path below /proc/sys of a sysctl: "net.ipv4.ip_forward" and "net/ipv4/ip_forward" give "net/ipv4/ip_forward". As in
+ * sysctl(8) the first separator decides what the other one means ("net.ipv4.conf.eth0/1.forwarding" is eth0.1).
+ * False if it is empty, too long for @size, or has an empty, "." or ".." component. */
+bool oci_sysctl_path(const char *key, char *ret, size_t size);
 
 /* Value of an annotation or NULL. */
 const char *oci_spec_annotation(const struct oci_spec *s, const char *key);

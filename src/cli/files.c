@@ -1,0 +1,134 @@
+/* files.c - a container's files as a whole: diff, commit, export. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/str.h"
+#include "cli/commands.h"
+#include "cli/ui.h"
+#include "engine/snapshots.h"
+
+/* ---- diff ---- */
+
+static err *diff_run(struct invocation *inv)
+{
+        _cleanup_diff_list_ struct diff_list list = {0};
+        _cleanup_container_ struct container *c = NULL;
+        _cleanup_engine_ struct engine *e = NULL;
+
+        TRY(ui_engine(inv, &e));
+        TRY(container_find(e, inv->operands[0], &c));
+        TRY(snapshots_diff(c, &list));
+        for (size_t i = 0; i < list.n; i++)
+                (void)printf("%c %s\n", list.items[i].kind, list.items[i].path);
+        return NULL;
+}
+
+const struct command cmd_diff = {
+        .name = "diff",
+        .operands = "CONTAINER",
+        .min_operands = 1,
+        .max_operands = 1,
+        .summary = "Inspect changes to files or directories on a container's filesystem",
+        .run = diff_run,
+        .complete = OPT_COMPLETE_CONTAINER,
+};
+
+/* ---- commit ---- */
+
+struct commit_args {
+        const char *author, *message;
+        char **changes;
+        bool pause;
+};
+
+static err *commit_run(struct invocation *inv)
+{
+        const struct commit_args *a = inv->args;
+        struct commit_options o = {
+                .name = inv->n_operands > 1 ? inv->operands[1] : NULL,
+                .changes = a->changes,
+                .author = a->author,
+                .message = a->message,
+                .pause = a->pause,
+        };
+        _cleanup_container_ struct container *c = NULL;
+        _cleanup_engine_ struct engine *e = NULL;
+        _cleanup_free_ char *id = NULL;
+
+        TRY(ui_engine(inv, &e));
+        TRY(container_find(e, inv->operands[0], &c));
+        TRY(snapshots_commit(c, &o, &id));
+        (void)printf("%s\n", id);
+        return NULL;
+}
+
+static const struct opt commit_opts[] = {
+        OPT_STR('a', "author", struct commit_args, author, "string",
+                "Author (e.g., \"John Hannibal Smith <hannibal@a-team.com>\")"),
+        OPT_LIST('c', "change", struct commit_args, changes, "list", "Apply Dockerfile instruction to the created image"),
+        OPT_STR('m', "message", struct commit_args, message, "string", "Commit message"),
+        OPT_FLAG('p', "pause", struct commit_args, pause, "Pause container during commit", .def = "true"),
+        OPT_END,
+};
+
+const struct command cmd_commit = {
+        .name = "commit",
+        .operands = "CONTAINER [REPOSITORY[:TAG]]",
+        .min_operands = 1,
+        .max_operands = 2,
+        .summary = "Create a new image from a container's changes",
+        .opts = commit_opts,
+        .args_size = sizeof(struct commit_args),
+        .run = commit_run,
+        .complete = OPT_COMPLETE_CONTAINER,
+};
+
+/* ---- export ---- */
+
+struct export_args {
+        const char *output;
+};
+
+static err *export_run(struct invocation *inv)
+{
+        const struct export_args *a = inv->args;
+        _cleanup_container_ struct container *c = NULL;
+        _cleanup_engine_ struct engine *e = NULL;
+        _cleanup_close_ int fd = -1;
+        err *error;
+
+        if (str_empty(a->output) && isatty(STDOUT_FILENO))
+                return err_new(ERR_INVALID, "cowardly refusing to save to a terminal. Use the -o flag or redirect");
+        TRY(ui_engine(inv, &e));
+        TRY(container_find(e, inv->operands[0], &c));
+        if (str_empty(a->output))
+                return snapshots_export(c, STDOUT_FILENO);
+        fd = open(a->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return err_sys(errno, "failed to export container: invalid output path %s", a->output);
+        error = snapshots_export(c, fd);
+        if (error)
+                (void)unlink(a->output); /* half an archive is worse than none */
+        return error;
+}
+
+static const struct opt export_opts[] = {
+        OPT_STR('o', "output", struct export_args, output, "string", "Write to a file, instead of STDOUT",
+                .complete = OPT_COMPLETE_FILE),
+        OPT_END,
+};
+
+const struct command cmd_export = {
+        .name = "export",
+        .operands = "CONTAINER",
+        .min_operands = 1,
+        .max_operands = 1,
+        .summary = "Export a container's filesystem as a tar archive",
+        .opts = export_opts,
+        .args_size = sizeof(struct export_args),
+        .run = export_run,
+        .complete = OPT_COMPLETE_CONTAINER,
+};

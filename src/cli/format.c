@@ -1,0 +1,169 @@
+/* format.c - see format.h. */
+#include "cli/format.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "base/table.h"
+#include "codec/template.h"
+
+static const char *cell(const json *row, const char *field)
+{
+        return json_get_str_or(row, field, "");
+}
+
+static err *print_table(const struct format_list *list, const json *rows)
+{
+        _cleanup_table_ struct table t = {0};
+        _cleanup_str_ struct str out = {0};
+
+        for (const struct format_column *c = list->columns; c->field; c++)
+                if (c->standard)
+                        table_cell(&t, c->heading);
+        table_end_row(&t);
+        for (size_t i = 0; i < json_len(rows); i++) {
+                for (const struct format_column *c = list->columns; c->field; c++)
+                        if (c->standard)
+                                table_cell(&t, cell(json_at(rows, i), c->field));
+                table_end_row(&t);
+        }
+        TRY(table_print(&t, &out));
+        (void)fputs(str_text(&out), stdout);
+        return NULL;
+}
+
+/* {{.Label "key"}} of a row whose Labels are "a=b,c=d". */
+static err *label_method(void *ctx, const json *root, const char *name, json *const *args, size_t n_args, json **ret,
+                         bool *found)
+{
+        _cleanup_strv_ char **labels = NULL;
+        const char *value;
+
+        (void)ctx;
+        *found = false;
+        if (strcmp(name, "Label") != 0 || n_args != 1 || !json_str(args[0]))
+                return NULL;
+        TRY(strv_split(json_get_str_or(root, "Labels", ""), ',', &labels));
+        value = strv_env(labels, json_str(args[0]));
+        *ret = json_new_str(value ? value : "");
+        *found = true;
+        return NULL;
+}
+
+/* A row of headings, for "table TEMPLATE". */
+static json *heading_row(const struct format_list *list)
+{
+        json *row = json_new_object();
+
+        for (const struct format_column *c = list->columns; c->field; c++)
+                json_set_str(row, c->field, c->heading);
+        return row;
+}
+
+static err *print_lines(struct str *text, bool as_table)
+{
+        _cleanup_table_ struct table t = {0};
+        _cleanup_strv_ char **lines = NULL;
+        _cleanup_str_ struct str out = {0};
+
+        TRY(str_done(text));
+        if (!as_table) {
+                (void)fputs(str_text(text), stdout);
+                return NULL;
+        }
+        TRY(strv_split(str_text(text), '\n', &lines));
+        for (char **l = lines; *l && (**l || l[1]); l++) {
+                _cleanup_strv_ char **cells = NULL;
+
+                TRY(strv_split(*l, '\t', &cells));
+                for (char **c = cells; *c; c++)
+                        table_cell(&t, *c);
+                table_end_row(&t);
+        }
+        TRY(table_print(&t, &out));
+        (void)fputs(str_text(&out), stdout);
+        return NULL;
+}
+
+static err *heading_label(void *ctx, const json *root, const char *name, json *const *args, size_t n_args, json **ret,
+                          bool *found)
+{
+        (void)ctx;
+        (void)root;
+        *found = strcmp(name, "Label") == 0 && n_args == 1;
+        if (*found)
+                *ret = json_new_str(json_str(args[0]) ? json_str(args[0]) : "");
+        return NULL;
+}
+
+static err *print_template(const struct format_list *list, const json *rows, const char *text, bool as_table)
+{
+        struct template_options options = {.type_name = list->type_name, .method = label_method};
+        _cleanup_(template_freep) struct template *t = NULL;
+        _cleanup_str_ struct str out = {0}, unescaped = {0};
+
+        /* docker takes \t and \n in the format as a shell user writes them */
+        for (const char *p = text; *p; p++) {
+                if (p[0] == '\\' && (p[1] == 't' || p[1] == 'n'))
+                        str_add_char(&unescaped, *++p == 't' ? '\t' : '\n');
+                else
+                        str_add_char(&unescaped, *p);
+        }
+        TRY(str_done(&unescaped));
+        TRY_WRAP(template_parse("", str_text(&unescaped), &t), "failed to parse template");
+        if (as_table) {
+                struct template_options heading = {.type_name = list->type_name, .method = heading_label};
+                _cleanup_json_ json *row = heading_row(list);
+
+                TRY_WRAP(template_execute(t, row, &heading, &out), "failed to execute template");
+                str_add_char(&out, '\n');
+        }
+        for (size_t i = 0; i < json_len(rows); i++) {
+                TRY_WRAP(template_execute(t, json_at(rows, i), &options, &out), "failed to execute template");
+                str_add_char(&out, '\n');
+        }
+        return print_lines(&out, as_table);
+}
+
+err *format_rows(const struct format_list *list, const json *rows, const char *format, bool quiet)
+{
+        bool as_table = !format || str_starts(format, "table");
+
+        if (quiet) {
+                if (!as_table)
+                        (void)fprintf(stderr,
+                                      "WARNING: Ignoring custom format, because both --format and --quiet are set.\n");
+                for (size_t i = 0; i < json_len(rows); i++)
+                        (void)printf("%s\n", cell(json_at(rows, i), list->quiet_field));
+                return NULL;
+        }
+        if (!format || strcmp(format, "table") == 0)
+                return print_table(list, rows);
+        if (strcmp(format, "json") == 0 || strcmp(format, "{{json .}}") == 0) {
+                for (size_t i = 0; i < json_len(rows); i++) {
+                        _cleanup_free_ char *line = NULL;
+
+                        TRY(json_print(json_at(rows, i), JSON_COMPACT, &line));
+                        (void)printf("%s\n", line);
+                }
+                return NULL;
+        }
+        if (as_table)
+                format += strlen("table") + strspn(format + strlen("table"), " ");
+        return print_template(list, rows, format, as_table);
+}
+
+err *format_document(const char *text, json *doc)
+{
+        struct template_options options = {.types = &template_docker_types};
+        _cleanup_(template_freep) struct template *t = NULL;
+        _cleanup_str_ struct str out = {0};
+        err *e;
+
+        TRY_WRAP(template_parse("", text, &t), "template parsing error");
+        e = template_execute(t, doc, &options, &out);
+        (void)printf("%s\n", str_text(&out));
+        TRY_WRAP(e, "template parsing error");
+        return NULL;
+}

@@ -1,0 +1,180 @@
+/* gzip.c - the deflating stage, and the loader of ISA-L. See stream.h and gzip.h. */
+#include "codec/gzip.h"
+#include "codec/gzip_isal.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <pthread.h>
+#include <string.h>
+#include <zlib.h>
+
+static struct isal isal;
+static bool isal_loaded, zlib_only;
+
+static void isal_load(void)
+{
+        void *lib = dlopen("libisal.so.2", RTLD_NOW | RTLD_LOCAL);
+
+        if (!lib)
+                return;
+        *(void **)&isal.inflate_init = dlsym(lib, "isal_inflate_init");
+        *(void **)&isal.inflate_reset = dlsym(lib, "isal_inflate_reset");
+        *(void **)&isal.inflate = dlsym(lib, "isal_inflate");
+        *(void **)&isal.deflate_init = dlsym(lib, "isal_deflate_init");
+        *(void **)&isal.deflate = dlsym(lib, "isal_deflate");
+        isal_loaded = isal.inflate_init && isal.inflate_reset && isal.inflate && isal.deflate_init && isal.deflate;
+}
+
+const struct isal *gzip_isal(void)
+{
+        static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+        if (zlib_only)
+                return NULL;
+        (void)pthread_once(&once, isal_load);
+        return isal_loaded ? &isal : NULL;
+}
+
+void gzip_use_zlib(bool on)
+{
+        zlib_only = on;
+}
+
+const char *gzip_library(void)
+{
+        return gzip_isal() ? "isa-l" : "zlib";
+}
+
+struct gzip {
+        struct sink sink;
+        struct sink *below;
+        const struct isal *isal; /* NULL: zlib */
+        struct isal_zstream *stream;
+        void *level_buf;
+        z_stream z;
+        unsigned char out[STREAM_CHUNK];
+};
+
+/* Compress @size bytes, or with @end what is left; pass on whatever comes out. */
+static err *run_isal(struct gzip *g, const void *data, size_t size, bool end)
+{
+        struct isal_zstream *s = g->stream;
+
+        s->next_in = (uint8_t *)data; /* only read */
+        s->avail_in = (uint32_t)size;
+        s->end_of_stream = end;
+        do {
+                int r;
+
+                s->next_out = g->out;
+                s->avail_out = sizeof(g->out);
+                r = g->isal->deflate(s);
+                if (r != COMP_OK)
+                        return err_new(ERR_INTERNAL, "ISA-L failed to compress (%d)", r);
+                if (s->avail_out < sizeof(g->out))
+                        TRY(sink_write(g->below, g->out, sizeof(g->out) - s->avail_out));
+        } while (s->avail_in || s->avail_out == 0 || (end && s->internal_state.state != ZSTATE_END));
+        return NULL;
+}
+
+static err *run_zlib(struct gzip *g, const void *data, size_t size, bool end)
+{
+        int r;
+
+        g->z.next_in = (unsigned char *)data;
+        g->z.avail_in = (uInt)size;
+        do {
+                g->z.next_out = g->out;
+                g->z.avail_out = sizeof(g->out);
+                r = deflate(&g->z, end ? Z_FINISH : Z_NO_FLUSH);
+                if (r != Z_OK && r != Z_STREAM_END && r != Z_BUF_ERROR)
+                        return err_new(ERR_INTERNAL, "zlib failed to compress (%d)", r);
+                if (g->z.avail_out < sizeof(g->out))
+                        TRY(sink_write(g->below, g->out, sizeof(g->out) - g->z.avail_out));
+        } while (g->z.avail_in || g->z.avail_out == 0 || (end && r != Z_STREAM_END));
+        return NULL;
+}
+
+static err *gzip_write(struct sink *sink, const void *data, size_t size)
+{
+        struct gzip *g = (struct gzip *)sink;
+        const unsigned char *p = data;
+
+        while (size) {
+                size_t n = size < INT_MAX ? size : INT_MAX;
+
+                TRY(g->isal ? run_isal(g, p, n, false) : run_zlib(g, p, n, false));
+                p += n;
+                size -= n;
+        }
+        return NULL;
+}
+
+static err *gzip_finish(struct sink *sink)
+{
+        struct gzip *g = (struct gzip *)sink;
+
+        TRY(g->isal ? run_isal(g, "", 0, true) : run_zlib(g, "", 0, true));
+        return sink_finish(g->below);
+}
+
+static void gzip_free(struct sink *sink)
+{
+        struct gzip *g = (struct gzip *)sink;
+
+        if (!g->isal)
+                (void)deflateEnd(&g->z);
+        free(g->stream);
+        free(g->level_buf);
+        sink_free(g->below);
+        free(g);
+}
+
+static err *start_isal(struct gzip *g, int level)
+{
+        static const uint32_t sizes[] = {ISAL_DEF_LVL0_DEFAULT, ISAL_DEF_LVL1_DEFAULT, ISAL_DEF_LVL2_DEFAULT,
+                                         ISAL_DEF_LVL3_DEFAULT};
+        /* gzip's nine levels on ISA-L's three */
+        unsigned l = level == 0 || level > 3 ? 3 : level == 1 ? 1 : 2;
+
+        g->stream = malloc(sizeof(*g->stream));
+        g->level_buf = malloc(sizes[l]);
+        if (!g->stream || !g->level_buf) {
+                free(g->stream);
+                free(g->level_buf);
+                return err_nomem();
+        }
+        g->isal->deflate_init(g->stream);
+        g->stream->level = l;
+        g->stream->level_buf = g->level_buf;
+        g->stream->level_buf_size = sizes[l];
+        g->stream->gzip_flag = IGZIP_GZIP;
+        g->stream->flush = NO_FLUSH;
+        return NULL;
+}
+
+err *sink_open_gzip(struct sink *below, int level, struct sink **ret)
+{
+        struct gzip *g;
+        err *e = NULL;
+
+        if (level < 0 || level > 9)
+                return err_new(ERR_INVALID, "gzip level %d is not in 1..9", level);
+        g = malloc(sizeof(*g));
+        if (!g)
+                return err_nomem();
+        memset(g, 0, offsetof(struct gzip, out));
+        g->sink = (struct sink){gzip_write, gzip_finish, gzip_free};
+        g->isal = gzip_isal();
+        if (g->isal)
+                e = start_isal(g, level);
+        else if (deflateInit2(&g->z, level ? level : 4, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+                e = err_nomem();
+        if (e) {
+                free(g);
+                return e;
+        }
+        g->below = below;
+        *ret = &g->sink;
+        return NULL;
+}

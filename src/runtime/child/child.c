@@ -1,0 +1,269 @@
+/* child.c - from clone to exec, see child.h. */
+#include "runtime/child/child.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/trace.h"
+#include "sys/fdpass.h"
+#include "sys/keyring.h"
+#include "sys/ns.h"
+
+#define EXIT_SETUP_FAILED 255
+#define SIGNAL_LAST 64
+#define KERNEL_SIGSET_SIZE 8
+
+int child_fail_at(struct child *c, enum plan_step step, int errnum, size_t index, const char *detail)
+{
+        struct child_text t = {c->report.detail, sizeof(c->report.detail), 0};
+
+        c->report.kind = PLAN_REPORT_FAILED;
+        c->report.step = step;
+        c->report.errnum = errnum < 0 ? -errnum : errnum;
+        c->report.index = (uint32_t)index;
+        c->report.detail[0] = '\0';
+        if (detail)
+                child_text_add(&t, detail);
+        return -1;
+}
+
+int child_fail(struct child *c, enum plan_step step, int errnum, const char *detail)
+{
+        return child_fail_at(c, step, errnum, 0, detail);
+}
+
+int child_send(struct child *c, enum plan_report_kind kind, int fd)
+{
+        struct plan_report r = {.kind = kind};
+        ssize_t n = fdpass_send(c->p->socket, &r, sizeof(r), fd);
+
+        return n < 0 ? child_fail(c, PLAN_STEP_SYNC, (int)n, NULL) : 0;
+}
+
+int child_wait_go(struct child *c)
+{
+        struct plan_go go;
+        int fd;
+        ssize_t n = fdpass_receive(c->p->socket, &go, sizeof(go), &fd);
+
+        if (n != (ssize_t)sizeof(go))
+                return child_fail(c, PLAN_STEP_SYNC, n < 0 ? (int)n : EPIPE, NULL);
+        c->pid = go.pid;
+        return 0;
+}
+
+_noreturn_ void child_end(struct child *c)
+{
+        if (c->report.kind == PLAN_REPORT_FAILED)
+                (void)fdpass_send(c->p->socket, &c->report, sizeof(c->report), -1);
+        _exit(EXIT_SETUP_FAILED);
+}
+
+/* Nothing of whoever started us may show through: ignored signals and the signal mask survive an exec. CLONE_CLEAR_SIGHAND
+ * resets handlers only. The kernel's own call: glibc keeps two signals to itself. */
+static void reset_signals(void)
+{
+        struct {
+                void (*handler)(int);
+                unsigned long flags;
+                void (*restorer)(void);
+                uint64_t mask;
+        } action = {.handler = SIG_DFL};
+        uint64_t none = 0;
+
+        for (int s = 1; s <= SIGNAL_LAST; s++)
+                if (s != SIGKILL && s != SIGSTOP)
+                        (void)syscall(SYS_rt_sigaction, s, &action, NULL, KERNEL_SIGSET_SIZE);
+        (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, KERNEL_SIGSET_SIZE);
+}
+
+/* Before anything of a container can see this process: nobody in there may trace it or look at its descriptors, memory or
+ * program (CVE-2016-9962, CVE-2019-5736). execve makes it dumpable again. */
+static int seal(struct child *c)
+{
+        if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+                return child_fail(c, PLAN_STEP_SELF, errno, NULL);
+        reset_signals();
+        (void)umask(0);
+        /* A session of its own: no terminal of the caller's can be reached (TIOCSTI). EPERM: we lead one already. */
+        if (setsid() < 0 && errno != EPERM)
+                return child_fail(c, PLAN_STEP_SELF, errno, NULL);
+        return 0;
+}
+
+static int join_cgroup(struct child *c)
+{
+        struct trace_span span = trace_begin(TRACE_CGROUP_JOIN);
+        int r = cgroup_join_self(c->p->cgroup_fds, c->p->n_cgroup_fds);
+
+        if (r < 0)
+                return child_fail(c, PLAN_STEP_CGROUP, r, NULL);
+        /* Only now: the root of the namespace is where its first member is. */
+        if (c->p->new_cgroup && unshare(CLONE_NEWCGROUP) < 0)
+                return child_fail(c, PLAN_STEP_NAMESPACE, errno, "cgroup");
+        trace_end(&span, 0, NULL);
+        return 0;
+}
+
+static int become_userns_root(struct child *c)
+{
+        if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
+                return child_fail(c, PLAN_STEP_USERNS, errno, NULL);
+        /* Changing ids makes a process undumpable, never dumpable; be sure. */
+        if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+                return child_fail(c, PLAN_STEP_SELF, errno, NULL);
+        return 0;
+}
+
+static int enter_namespaces(struct child *c)
+{
+        const struct plan *p = c->p;
+
+        if (p->new_user) {
+                if (child_send(c, PLAN_REPORT_WANT_MAP, -1) < 0 || child_wait_go(c) < 0)
+                        return -1;
+                if (become_userns_root(c) < 0)
+                        return -1;
+        }
+        for (size_t i = 0; i < p->n_join; i++)
+                if (setns(p->join[i].fd, p->join[i].flag) < 0)
+                        return child_fail(c, PLAN_STEP_NAMESPACE, errno, p->join[i].name);
+        return 0;
+}
+
+static int set_names(struct child *c)
+{
+        const struct plan *p = c->p;
+        int r;
+
+        if (p->hostname) {
+                r = ns_set_hostname(p->hostname);
+                if (r < 0)
+                        return child_fail(c, PLAN_STEP_HOSTNAME, r, p->hostname);
+        }
+        if (p->domainname) {
+                r = ns_set_domainname(p->domainname);
+                if (r < 0)
+                        return child_fail(c, PLAN_STEP_DOMAINNAME, r, p->domainname);
+        }
+        return 0;
+}
+
+static int loopback(struct child *c)
+{
+        struct trace_span span = trace_begin(TRACE_CHILD_NET);
+        int r = c->p->new_net ? ns_loopback_up() : 0;
+
+        trace_end(&span, -r, "lo");
+        return r < 0 ? child_fail(c, PLAN_STEP_NET, r, NULL) : 0;
+}
+
+/* Everything inside the new mount namespace, in the order of reference/security.md 4.3. */
+static int file_systems(struct child *c)
+{
+        const struct plan *p = c->p;
+
+        if (p->has_mount) {
+                if (child_root_attach(c) < 0 || child_mounts(c) < 0)
+                        return -1;
+                if (p->setup_dev && child_devices(c) < 0)
+                        return -1;
+        } else {
+                c->root = p->rootfs_fd;
+        }
+        if (p->process.terminal && child_console(c) < 0)
+                return -1;
+        if (p->hooks_runtime && (child_send(c, PLAN_REPORT_WANT_HOOKS, -1) < 0 || child_wait_go(c) < 0))
+                return -1;
+        if (child_hooks(c, p->hooks_container, p->n_hooks_container, "createContainer") < 0)
+                return -1;
+        if (child_masks(c) < 0 || child_sysctls(c) < 0)
+                return -1;
+        return child_root_pivot(c);
+}
+
+static int create(struct child *c)
+{
+        const struct plan *p = c->p;
+        char path[4096];
+
+        if (seal(c) < 0 || join_cgroup(c) < 0 || enter_namespaces(c) < 0)
+                return -1;
+        /* Hooks in the child print the pid as the runtime sees it: only the runtime knows that. */
+        if (!p->hooks_runtime && (p->n_hooks_container || p->n_hooks_start) &&
+            (child_send(c, PLAN_REPORT_WANT_HOOKS, -1) < 0 || child_wait_go(c) < 0))
+                return -1;
+        if (loopback(c) < 0 || set_names(c) < 0 || file_systems(c) < 0)
+                return -1;
+        if (p->keyring) {
+                int r = keyring_join_session(p->keyring);
+
+                if (r < 0)
+                        return child_fail(c, PLAN_STEP_KEYRING, r, NULL);
+        }
+        if (child_cwd(c) < 0 || child_process_early(c) < 0 || child_stdio(c) < 0 || child_home(c) < 0)
+                return -1;
+        if (!p->n_hooks_start) {
+                if (child_become_user(c) < 0 || child_lookup(c, path) < 0)
+                        return -1;
+        }
+        child_execve(c, path);
+}
+
+_noreturn_ void child_create(const struct plan *p)
+{
+        struct child c = {.p = p, .root = -1, .dev = -1, .null = -1, .master = -1, .slave = -1};
+
+        (void)create(&c);
+        child_end(&c);
+}
+
+static int enter(struct child *c)
+{
+        const struct plan *p = c->p;
+        struct trace_span span = trace_begin(TRACE_EXEC_JOIN);
+
+        if (seal(c) < 0)
+                return -1;
+        if (cgroup_join_self(p->cgroup_fds, p->n_cgroup_fds) < 0)
+                return child_fail(c, PLAN_STEP_CGROUP, errno, NULL);
+        /* All at once and by pidfd: the kernel takes them of one process at one moment. */
+        if (setns(p->join_all_pidfd, p->join_all_flags) < 0)
+                return child_fail(c, PLAN_STEP_NAMESPACE, errno, "of the container");
+        trace_end(&span, 0, NULL);
+        if (p->new_user && become_userns_root(c) < 0)
+                return -1;
+        c->root = child_path_open(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
+        if (c->root < 0)
+                return child_fail(c, PLAN_STEP_ROOT, c->root, NULL);
+        return 0;
+}
+
+static int exec_session(struct child *c)
+{
+        char path[4096];
+
+        if (enter(c) < 0)
+                return -1;
+        if (c->p->process.terminal && child_terminal_open(c, c->root) < 0)
+                return -1;
+        if (child_cwd(c) < 0 || child_process_early(c) < 0 || child_stdio(c) < 0 || child_home(c) < 0)
+                return -1;
+        if (child_become_user(c) < 0 || child_lookup(c, path) < 0)
+                return -1;
+        child_execve(c, path);
+}
+
+_noreturn_ void child_exec(const struct plan *p)
+{
+        struct child c = {.p = p, .root = -1, .dev = -1, .null = -1, .master = -1, .slave = -1};
+
+        (void)exec_session(&c);
+        child_end(&c);
+}

@@ -1,0 +1,81 @@
+/* child.h - the code between clone and exec.
+ *
+ * It runs in a copy of a process whose locks and heap are in an unknown state: no malloc, no stdio, no locks, no functions
+ * that might use them. Only system calls, string functions of our own and functions that say "safe between clone and exec".
+ * tools/check-child-symbols compares what these objects import with an allow-list.
+ *
+ * Everything that a container could have prepared (its root file system) is reached by descriptors, with
+ * openat2(RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS) on the root's descriptor; the host's names are never used.
+ *
+ * Functions return 0, or -1 after having described the failure with child_fail(). */
+#pragma once
+
+#include "runtime/plan.h"
+
+struct child {
+        const struct plan *p;
+        int root;   /* the root file system; O_PATH */
+        int dev;    /* /dev, when we set it up; else -1 */
+        int null;   /* O_PATH on a null device of ours, for masks; -1 until needed */
+        int master; /* of the terminal, until it is sent */
+        int slave;
+        pid_t pid; /* as the runtime sees us */
+        struct plan_report report;
+};
+
+_noreturn_ void child_create(const struct plan *p);
+_noreturn_ void child_exec(const struct plan *p);
+
+/* child.c */
+int child_fail(struct child *c, enum plan_step step, int errnum, const char *detail);
+int child_fail_at(struct child *c, enum plan_step step, int errnum, size_t index, const char *detail);
+int child_send(struct child *c, enum plan_report_kind kind, int fd);
+int child_wait_go(struct child *c);
+_noreturn_ void child_end(struct child *c);
+
+/* child_text.c: text without stdio. Cut off at the end of @buf, always terminated. */
+struct child_text {
+        char *buf;
+        size_t size, len;
+};
+void child_text_add(struct child_text *t, const char *text);
+void child_text_quote(struct child_text *t, const char *text); /* "text" */
+void child_text_number(struct child_text *t, long n);
+#define CHILD_TEXT(name, bytes)                                                                                        \
+        char name##_buf[bytes];                                                                                        \
+        struct child_text name = {name##_buf, sizeof(name##_buf), 0};                                                  \
+        name##_buf[0] = '\0'
+
+/* child_path.c: names inside the root. Return a descriptor (O_PATH), or -errno. */
+int child_path_open(int root, const char *path, int flags, uint64_t more_resolve);
+/* Open @path for mounting on it; make it (and its parents) if missing. @ret_made says whether. */
+int child_path_mount_point(int root, const char *path, bool is_dir, uint64_t more_resolve, bool *ret_made);
+/* The directory that holds the last component of @path, made if missing; @ret_name points into @path. */
+int child_path_parent(int root, const char *path, const char **ret_name);
+int child_path_mkdir_p(int root, const char *path, mode_t mode);
+
+/* child_mount.c, child_dev.c, child_mask.c, child_root.c */
+int child_mounts(struct child *c);
+int child_devices(struct child *c);
+int child_console(struct child *c);
+int child_masks(struct child *c);
+int child_root_attach(struct child *c);
+int child_root_pivot(struct child *c);
+int child_sysctls(struct child *c);
+int child_copy_up(int from, int to);
+
+/* child_terminal: for exec, from the container's devpts. */
+int child_terminal_open(struct child *c, int root);
+
+/* child_process.c: what create and exec have in common. */
+int child_cwd(struct child *c);
+int child_stdio(struct child *c);
+int child_process_early(struct child *c);
+int child_become_user(struct child *c);
+/* child_start.c */
+int child_home(struct child *c);
+int child_lookup(struct child *c, char path[4096]);
+_noreturn_ void child_execve(struct child *c, const char *path);
+
+/* child_hook.c */
+int child_hooks(struct child *c, const struct plan_hook *hooks, size_t n, const char *kind);

@@ -1,0 +1,305 @@
+/* plan.c - see plan.h: compiling a specification into a plan. */
+#include "runtime/plan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/str.h"
+#include "base/trace.h"
+#include "runtime/seccomp_ops.h"
+#include "sys/device.h"
+#include "sys/ns.h"
+
+#define PROC_ROOT_INODE 1 /* PROC_ROOT_INO of the kernel */
+
+const char *plan_step_text(unsigned step)
+{
+        static const char *const text[] = {
+#define STEP(id, words) [PLAN_STEP_##id] = words,
+                PLAN_STEPS(STEP)
+#undef STEP
+        };
+
+        return step < PLAN_STEP_MAX_ ? text[step] : text[PLAN_STEP_NONE];
+}
+
+int plan_own_fd(struct plan *p, int fd)
+{
+        int *more;
+
+        if (fd < 0)
+                return fd;
+        if ((p->n_fds & 31) == 0) {
+                more = realloc(p->fds, (p->n_fds + 32) * sizeof(*more));
+                if (!more) {
+                        p->arena.failed = true;
+                        return file_close(fd);
+                }
+                p->fds = more;
+        }
+        return p->fds[p->n_fds++] = fd;
+}
+
+void plan_done(struct plan *p)
+{
+        for (size_t i = 0; i < p->n_fds; i++)
+                (void)file_close(p->fds[i]);
+        free(p->fds);
+        for (size_t i = 0; i < p->n_cgroup_fds; i++)
+                (void)file_close(p->cgroup_fds[i]);
+        seccomp_filter_done(&p->seccomp);
+        arena_done(&p->arena);
+        *p = (struct plan){0};
+}
+
+static void plan_clear(struct plan *p)
+{
+        *p = (struct plan){.rootfs_fd = -1, .join_all_pidfd = -1, .proc_fd = -1, .start_fd = -1, .socket = -1};
+        for (int i = 0; i < 3; i++)
+                p->process.stdio[i] = -1;
+}
+
+/* A procfs that nobody can have mounted anything over: a detached clone, without what is mounted below, of the host's.
+ * Through it the child reaches its own files (self/...) and the parameters of its own namespaces (sys/...): both depend on
+ * who asks, not on where it is mounted. The container's own procfs is never written to by us. */
+static err *open_proc(struct plan *p)
+{
+        struct statfs fs;
+        struct stat st;
+        int fd = mount_clone(AT_FDCWD, "/proc", AT_SYMLINK_NOFOLLOW);
+
+        /* EINVAL: our root is no mount of our namespace (chroot into a detached mount): make a new procfs. */
+        if (fd < 0)
+                fd = mount_new(&(struct mount_fs){.type = "proc", .source = "proc"}, -1, NULL, 0);
+        if (fd < 0)
+                return err_sys(-fd, "opening /proc");
+        p->proc_fd = plan_own_fd(p, fd);
+        TRY(arena_check(&p->arena));
+        if (fstatfs(p->proc_fd, &fs) < 0 || fstat(p->proc_fd, &st) < 0)
+                return err_sys(errno, "examining /proc");
+        if (fs.f_type != PROC_SUPER_MAGIC || st.st_ino != PROC_ROOT_INODE)
+                return err_new(ERR_UNSAFE_PATH, "/proc is not the root of a proc file system");
+        return NULL;
+}
+
+/* Which file are we? The container must not execute it, see child_start.c. */
+static void know_self(struct plan *p)
+{
+        struct stat st;
+
+        if (stat("/proc/self/exe", &st) == 0) {
+                p->self_dev = st.st_dev;
+                p->self_ino = st.st_ino;
+        }
+}
+
+static err *set_namespaces(struct plan *p, const struct oci_spec *s)
+{
+        for (unsigned i = 0; i < OCI_NS_MAX_; i++) {
+                const struct oci_namespace *ns = &s->linux_.ns[i];
+                int flag = oci_ns_clone_flag((enum oci_ns)i), fd;
+
+                if (!ns->present)
+                        continue;
+                p->has_mount |= i == OCI_NS_MOUNT;
+                if (!ns->path) {
+                        p->new_net |= i == OCI_NS_NETWORK;
+                        p->new_user |= i == OCI_NS_USER;
+                        p->new_mount |= i == OCI_NS_MOUNT;
+                        /* The cgroup namespace is made by the child when it is in its cgroup; a time namespace takes
+                         * its offsets before anybody is in it: both not by clone. */
+                        if (i == OCI_NS_CGROUP)
+                                p->new_cgroup = true;
+                        else if (i != OCI_NS_TIME)
+                                p->clone_flags |= (uint64_t)(unsigned)flag;
+                        continue;
+                }
+                TRY(ns_open(ns->path, flag, &fd));
+                p->join[p->n_join].fd = plan_own_fd(p, fd);
+                p->join[p->n_join].flag = flag;
+                p->join[p->n_join++].name = oci_ns_name((enum oci_ns)i);
+                TRY(arena_check(&p->arena));
+        }
+        return NULL;
+}
+
+static err *add_device(struct plan *p, const struct plan_device *d)
+{
+        struct plan_device *to = &p->devices[p->n_devices++];
+        const char *name = str_after(d->path, "/dev/");
+        int fd;
+
+        *to = *d;
+        to->tree_fd = -1;
+        if (name && *name && !strchr(name, '/') && !str_eq(name, "..") && !str_eq(name, "."))
+                to->name = name;
+        if (!p->new_user)
+                return NULL;
+        /* A user namespace may not make devices: bind the host's of the same name. */
+        fd = mount_clone(AT_FDCWD, d->path, 0);
+        if (fd < 0)
+                return err_sys(-fd, "opening device %s of the host", d->path);
+        to->tree_fd = plan_own_fd(p, fd);
+        return arena_check(&p->arena);
+}
+
+/* The devices of the specification, then the default ones that it does not describe itself. */
+static err *set_devices(struct plan *p, const struct oci_linux *l)
+{
+        p->devices = ARENA_NEW(&p->arena, struct plan_device, l->n_devices + device_n_defaults);
+        TRY(arena_check(&p->arena));
+        for (size_t i = 0; i < l->n_devices; i++) {
+                const struct oci_device *d = &l->devices[i];
+                mode_t type = d->type == 'b' ? S_IFBLK : d->type == 'p' ? S_IFIFO : S_IFCHR;
+
+                TRY(add_device(p, &(struct plan_device){.path = d->path, .mode = type | (d->mode & 07777),
+                                                        .major = d->major, .minor = d->minor,
+                                                        .uid = d->uid, .gid = d->gid}));
+        }
+        for (size_t i = 0; i < device_n_defaults; i++) {
+                const struct device *d = &device_defaults[i];
+                bool given = false;
+
+                for (size_t k = 0; k < l->n_devices; k++)
+                        given |= str_eq(l->devices[k].path, d->path);
+                if (!given)
+                        TRY(add_device(p, &(struct plan_device){.path = d->path, .mode = d->mode, .major = d->major,
+                                                                .minor = d->minor}));
+        }
+        return arena_check(&p->arena);
+}
+
+/* "net.ipv4.ip_forward" and "net/ipv4/conf/eth0.1/forwarding": the first separator decides which one it is (sysctl(8)). */
+static err *set_sysctls(struct plan *p, const struct oci_linux *l)
+{
+        p->sysctls = ARENA_NEW(&p->arena, struct plan_sysctl, l->n_sysctl);
+        TRY(arena_check(&p->arena));
+        for (size_t i = 0; i < l->n_sysctl; i++) {
+                const char *key = l->sysctl[i].key;
+                char *path = arena_printf(&p->arena, "sys/%s", key);
+                bool dots;
+
+                TRY(arena_check(&p->arena));
+                dots = key[strcspn(key, "./")] == '.';
+                for (char *c = path; dots && *c; c++) {
+                        if (c < path + 4)
+                                continue;
+                        *c = *c == '.' ? '/' : *c == '/' ? '.' : *c;
+                }
+                if (strstr(path, "/../") || strstr(path, "//") || str_ends(path, "/.."))
+                        return err_new(ERR_INVALID, "sysctl \"%s\" is not a name", key);
+                p->sysctls[p->n_sysctls++] = (struct plan_sysctl){path, l->sysctl[i].value};
+        }
+        return NULL;
+}
+
+static err *set_hooks(struct plan *p, const struct oci_hooks *from, struct plan_hook **ret, size_t *ret_n)
+{
+        struct plan_hook *hooks = ARENA_NEW(&p->arena, struct plan_hook, from->n);
+
+        TRY(arena_check(&p->arena));
+        for (size_t i = 0; i < from->n; i++) {
+                const struct oci_hook *h = &from->hook[i];
+                char **argv = h->args, **envp = h->env;
+
+                if (!argv) {
+                        argv = ARENA_NEW(&p->arena, char *, 2);
+                        TRY(arena_check(&p->arena));
+                        argv[0] = (char *)(uintptr_t)h->path;
+                }
+                if (!envp)
+                        envp = ARENA_NEW(&p->arena, char *, 1);
+                TRY(arena_check(&p->arena));
+                hooks[i] = (struct plan_hook){h->path, argv, envp, -1, (unsigned)i};
+                if (h->timeout.set)
+                        hooks[i].timeout_ms = h->timeout.n > 2000000 ? 2000000000 : (int)(h->timeout.n * 1000);
+        }
+        *ret = hooks;
+        *ret_n = from->n;
+        return NULL;
+}
+
+static err *set_container(struct plan *p, const struct runtime_request *r)
+{
+        const struct oci_spec *s = r->spec;
+
+        p->hostname = s->hostname;
+        p->domainname = s->domainname;
+        p->masked = s->linux_.masked_paths;
+        p->readonly = s->linux_.readonly_paths;
+        p->personality_set = s->linux_.personality_set;
+        p->personality = s->linux_.personality;
+        p->memory_policy = s->linux_.memory_policy;
+        if (!r->no_new_keyring)
+                p->keyring = arena_printf(&p->arena, "_ses.%s", r->id);
+        TRY(set_sysctls(p, &s->linux_));
+        TRY(set_devices(p, &s->linux_));
+        TRY(set_hooks(p, &s->hooks[OCI_HOOK_CREATE_CONTAINER], &p->hooks_container, &p->n_hooks_container));
+        TRY(set_hooks(p, &s->hooks[OCI_HOOK_START_CONTAINER], &p->hooks_start, &p->n_hooks_start));
+        p->hooks_runtime = s->hooks[OCI_HOOK_PRESTART].n || s->hooks[OCI_HOOK_CREATE_RUNTIME].n;
+        return arena_check(&p->arena);
+}
+
+static err *load_seccomp(struct plan *p, const struct oci_seccomp *s, const char *cache)
+{
+        struct trace_span span = trace_begin(TRACE_SECCOMP_LOAD);
+        err *e;
+
+        if (!s)
+                return NULL;
+        e = seccomp_ops_load(s, cache, &p->seccomp);
+        p->seccomp_set = !e;
+        trace_end(&span, e ? EINVAL : 0, p->seccomp.from_cache ? "from the cache" : "compiled");
+        return err_wrap(e, "preparing the system call filter");
+}
+
+err *plan_for_create(struct plan *p, const struct runtime_request *r)
+{
+        const struct oci_spec *s = r->spec;
+
+        plan_clear(p);
+        if (!s->process)
+                return err_new(ERR_INVALID, "process property must not be empty");
+        p->id = r->id;
+        p->preserve_fds = r->preserve_fds;
+        p->no_pivot = r->no_pivot;
+        p->start_fd = r->start_fd;
+        TRY(set_namespaces(p, s));
+        if (!p->has_mount && (s->n_mounts || s->linux_.masked_paths || s->linux_.readonly_paths))
+                return err_new(ERR_INVALID, "unable to restrict sys entries without a private MNT namespace");
+        TRY(plan_set_process(p, s->process, r->stdio, r->fix_stdio_owner));
+        TRY(open_proc(p));
+        know_self(p);
+        TRY(set_container(p, r));
+        return load_seccomp(p, s->linux_.seccomp, r->seccomp_cache);
+}
+
+err *plan_for_exec(struct plan *p, const struct runtime_exec *x)
+{
+        plan_clear(p);
+        p->exec = true;
+        p->preserve_fds = x->preserve_fds;
+        p->join_all_pidfd = x->pidfd;
+        for (unsigned i = 0; i < OCI_NS_MAX_; i++) {
+                int flag = oci_ns_clone_flag((enum oci_ns)i);
+
+                if (x->spec->linux_.ns[i].present && i != OCI_NS_PID)
+                        p->join_all_flags |= flag;
+        }
+        p->has_mount = x->spec->linux_.ns[OCI_NS_MOUNT].present;
+        p->new_user = x->spec->linux_.ns[OCI_NS_USER].present;
+        TRY(plan_set_process(p, x->process, x->stdio, x->fix_stdio_owner));
+        TRY(open_proc(p));
+        know_self(p);
+        p->personality_set = x->spec->linux_.personality_set;
+        p->personality = x->spec->linux_.personality;
+        return load_seccomp(p, x->spec->linux_.seccomp, x->seccomp_cache);
+}

@@ -1,0 +1,234 @@
+/* plan.h - what the child between clone and exec has to do, as flat arrays.
+ *
+ * The parent compiles the specification into a plan: every name is checked, every descriptor opened, every piece of memory
+ * allocated. The child (child/) only walks it. Strings are borrowed from the spec or live in the plan's arena.
+ *
+ *   plan_open_* (parent)  →  pidfd_clone  →  child_create() or child_exec()  →  execve
+ *
+ * The child's way back is a SOCK_SEQPACKET socket: child_report messages, see below. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "oci/spec.h"
+#include "runtime/arena.h"
+#include "runtime/runtime.h"
+#include "sys/cgroup.h"
+#include "sys/mount.h"
+#include "sys/seccomp.h"
+
+/* ---- what the child reports ---- */
+
+/* STEP(id, text): where it failed; the text is completed by the detail and the errno. */
+#define PLAN_STEPS(STEP)                                                                                               \
+        STEP(NONE, "setting up the container")                                                                         \
+        STEP(SYNC, "waiting for the runtime")                                                                          \
+        STEP(SELF, "sealing the set-up process")                                                                       \
+        STEP(CGROUP, "entering the cgroup")                                                                            \
+        STEP(NAMESPACE, "entering namespace ")                                                                         \
+        STEP(USERNS, "becoming root of the user namespace")                                                            \
+        STEP(NET, "bringing up the loopback device")                                                                   \
+        STEP(HOSTNAME, "setting the host name to ")                                                                    \
+        STEP(DOMAINNAME, "setting the domain name to ")                                                                \
+        STEP(PROPAGATION, "making the mounts private")                                                                 \
+        STEP(ROOT, "attaching the root file system")                                                                   \
+        STEP(MOUNT, "error mounting ") /* index: mount */                                                              \
+        STEP(DEVICE, "creating device ")                                                                               \
+        STEP(CONSOLE, "making the terminal: ")                                                                         \
+        STEP(MASK, "masking ")                                                                                         \
+        STEP(READONLY, "write-protecting ")                                                                            \
+        STEP(SYSCTL, "setting kernel parameter ")                                                                      \
+        STEP(PIVOT, "making the root file system the root: ")                                                          \
+        STEP(CWD, "chdir to cwd ")                                                                                     \
+        STEP(HOOK, "running hook ")                                                                                    \
+        STEP(KEYRING, "joining a session keyring")                                                                     \
+        STEP(RLIMIT, "error setting rlimits for ready process: error setting rlimit type ")                            \
+        STEP(OOM, "setting oom_score_adj: ")                                                                           \
+        STEP(SCHEDULER, "setting the scheduler: ")                                                                     \
+        STEP(IOPRIO, "setting the I/O priority")                                                                       \
+        STEP(AFFINITY, "setting the CPU affinity")                                                                     \
+        STEP(MEMPOLICY, "setting the memory policy")                                                                   \
+        STEP(PERSONALITY, "setting the personality")                                                                   \
+        STEP(LABEL, "setting the LSM label ")                                                                          \
+        STEP(STDIO, "setting up standard input and output")                                                            \
+        STEP(CAPS, "setting capabilities: ")                                                                           \
+        STEP(USER, "unable to setup user: ")                                                                           \
+        STEP(NNP, "setting no_new_privs")                                                                              \
+        STEP(SECCOMP, "installing the seccomp filter")                                                                 \
+        STEP(LOOKUP, "exec: ")                                                                                         \
+        STEP(START, "waiting for start: ")
+
+enum plan_step {
+#define STEP(id, text) PLAN_STEP_##id,
+        PLAN_STEPS(STEP)
+#undef STEP
+                PLAN_STEP_MAX_
+};
+
+enum plan_report_kind {
+        PLAN_REPORT_FAILED = 1,
+        PLAN_REPORT_WANT_MAP,   /* in a new user namespace: waits for its maps */
+        PLAN_REPORT_WANT_HOOKS, /* namespaces and mounts are there: runtime hooks may run; waits */
+        PLAN_REPORT_TERMINAL,   /* with the master's descriptor */
+        PLAN_REPORT_SECCOMP,    /* with the listener's descriptor */
+        PLAN_REPORT_STAGED,     /* waits in the FIFO for `start` */
+        PLAN_REPORT_READY,      /* nothing can fail now but the seccomp call and execve */
+};
+struct plan_report {
+        uint32_t kind;
+        uint32_t step;  /* enum plan_step */
+        int32_t errnum; /* positive */
+        uint32_t index;
+        char detail[496]; /* terminated */
+};
+
+/* What the parent answers. */
+struct plan_go {
+        int32_t pid; /* of the container as the runtime sees it, for hooks */
+};
+
+/* ---- the plan ---- */
+
+enum plan_mount_kind {
+        PLAN_MOUNT_NEW,     /* a new file system, made by the child in its namespaces */
+        PLAN_MOUNT_TREE,    /* a detached tree, opened and finished by the parent */
+        PLAN_MOUNT_REMOUNT, /* change attributes of what is mounted there */
+        PLAN_MOUNT_SYMLINK, /* @source is the target of a link to be made (co-mounted cgroup v1 controllers) */
+};
+struct plan_mount {
+        enum plan_mount_kind kind;
+        bool is_dir;           /* what a missing mount point becomes */
+        bool ordinary;         /* no symlink may be on the way (proc, sysfs) */
+        bool nofollow;         /* mount on a final symlink itself */
+        bool mode_from_target; /* tmpfs without mode=: keep the mode of what it covers */
+        bool copy_up;          /* tmpfs: begin with the content of what it covers */
+        bool make_readonly;    /* only after copy_up */
+        const char *destination, *source;
+        const char *shown; /* what messages call the source */
+        struct mount_fs fs;
+        int tree_fd;
+        uint64_t set, clear;         /* REMOUNT */
+        uint64_t rec_set, rec_clear; /* NEW, REMOUNT: "rro" and friends */
+        uint64_t propagation;        /* MS_*, 0 = leave; with MS_REC */
+};
+
+struct plan_device {
+        const char *path, *name; /* name: below /dev, when it is directly there */
+        mode_t mode;
+        unsigned major, minor;
+        uid_t uid, gid;
+        int tree_fd; /* bind this instead (user namespaces cannot mknod), else -1 */
+};
+
+struct plan_sysctl {
+        const char *path, *value; /* "net/ipv4/ip_forward" */
+};
+
+struct plan_hook {
+        const char *path;
+        char *const *argv, *const *envp;
+        int timeout_ms; /* -1 = none */
+        unsigned number;
+};
+
+struct plan_process {
+        char *const *argv;
+        char **envp; /* with a free slot before the final NULL for HOME */
+        size_t n_env;
+        bool want_home; /* HOME is to be looked up in the container's /etc/passwd */
+        const char *cwd;
+        uid_t uid;
+        gid_t gid;
+        const gid_t *groups;
+        size_t n_groups;
+        mode_t umask;
+        bool caps_set;
+        struct oci_caps caps;
+        const struct oci_rlimit *rlimits;
+        size_t n_rlimits;
+        bool no_new_privs;
+        const char *apparmor, *selinux;
+        bool oom_set;
+        int oom_score_adj;
+        const struct oci_scheduler *scheduler; /* NULL = leave */
+        const struct oci_io_priority *io_priority;
+        const struct oci_bitmap *affinity;
+        bool terminal;
+        unsigned height, width;
+        int stdio[3]; /* ours, above 2 */
+        bool fix_stdio_owner;
+};
+
+struct plan {
+        struct arena arena;
+        const char *id;
+
+        /* namespaces */
+        uint64_t clone_flags;
+        bool new_user, new_net, new_cgroup, new_mount, has_mount;
+        struct {
+                int fd, flag;
+                const char *name;
+        } join[OCI_NS_MAX_]; /* by the child, in order */
+        size_t n_join;
+        int join_all_pidfd, join_all_flags; /* exec: everything of one process at once; -1 = no */
+        int cgroup_fds[CGROUP_HIERARCHIES_MAX];
+        size_t n_cgroup_fds;
+
+        /* file systems */
+        int rootfs_fd; /* detached mount, or a directory when there is no mount namespace */
+        bool no_pivot, root_readonly;
+        unsigned long root_propagation;
+        struct plan_mount *mounts;
+        size_t n_mounts;
+        bool setup_dev;
+        struct plan_device *devices;
+        size_t n_devices;
+        char *const *masked, *const *readonly;
+        const char *hostname, *domainname;
+        struct plan_sysctl *sysctls;
+        size_t n_sysctls;
+        struct plan_hook *hooks_container, *hooks_start; /* createContainer, startContainer */
+        size_t n_hooks_container, n_hooks_start;
+        bool hooks_runtime; /* prestart or createRuntime: the parent runs them when asked */
+        const char *hook_state_before, *hook_state_after; /* JSON around the pid */
+
+        /* process */
+        struct plan_process process;
+        const char *keyring; /* NULL = keep the inherited one */
+        bool personality_set;
+        unsigned long personality;
+        const struct oci_memory_policy *memory_policy;
+        struct seccomp_filter seccomp;
+        bool seccomp_set;
+        int preserve_fds;
+
+        int proc_fd;    /* detached clone of the host's procfs: the only procfs that is written through */
+        int start_fd;   /* see runtime_request */
+        int socket;     /* child's end */
+        bool exec;      /* one more process, not a container */
+        dev_t self_dev; /* our own program, which the container must not execute */
+        ino_t self_ino;
+
+        int *fds; /* everything to close in the parent */
+        size_t n_fds;
+};
+
+/* The text of a step. */
+const char *plan_step_text(unsigned step);
+
+/* Compile. @r's spec has to outlive the plan. On failure plan_done() releases what was opened. */
+MUST_USE err *plan_for_create(struct plan *p, const struct runtime_request *r);
+MUST_USE err *plan_for_exec(struct plan *p, const struct runtime_exec *x);
+void plan_done(struct plan *p);
+
+/* Remember @fd for plan_done(), and return it. -1 and an error in the arena when out of memory (closes @fd). */
+int plan_own_fd(struct plan *p, int fd);
+
+/* Parts (plan_mounts.c, plan_process.c). */
+MUST_USE err *plan_add_mounts(struct plan *p, const struct runtime_request *r, const char *cgroup);
+MUST_USE err *plan_open_root(struct plan *p, const struct runtime_request *r);
+MUST_USE err *plan_set_process(struct plan *p, const struct oci_process *process, const int stdio[3], bool fix_owner);

@@ -1,0 +1,109 @@
+/* plan_process.c - the process of a plan: who it is, what it may do, what it runs. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "runtime/plan.h"
+#include "sys/caps.h"
+#include "sys/lsm.h"
+
+/* Labels that were asked for and cannot be had are errors: a container must not run less confined than it looks. */
+static err *set_labels(struct plan_process *to, const struct oci_process *p)
+{
+        if (!str_empty(p->apparmor_profile)) {
+                if (lsm_apparmor_enabled())
+                        to->apparmor = p->apparmor_profile;
+                else if (!str_eq(p->apparmor_profile, "unconfined"))
+                        return err_new(ERR_UNSUPPORTED, "apparmor profile %s is wanted, but AppArmor is not enabled here",
+                                       p->apparmor_profile);
+        }
+        if (!str_empty(p->selinux_label)) {
+                if (!lsm_selinux_enabled())
+                        return err_new(ERR_UNSUPPORTED, "selinux label is specified in config, but selinux is disabled or "
+                                                        "not supported");
+                to->selinux = p->selinux_label;
+        }
+        return NULL;
+}
+
+/* Later definitions win, as setenv would have it. */
+static err *set_env(struct plan *p, struct plan_process *to, char *const *env)
+{
+        size_t n = strv_len(env);
+
+        to->envp = ARENA_NEW(&p->arena, char *, n + 2); /* room for HOME */
+        TRY(arena_check(&p->arena));
+        for (size_t i = 0; i < n; i++) {
+                const char *eq = strchr(env[i], '=');
+                size_t name = eq ? (size_t)(eq - env[i]) : strlen(env[i]), at = to->n_env;
+
+                if (!eq || name == 0)
+                        return err_new(ERR_INVALID, "invalid environment variable: \"%s\"", env[i]);
+                for (size_t k = 0; k < to->n_env; k++)
+                        if (strncmp(to->envp[k], env[i], name + 1) == 0)
+                                at = k;
+                to->envp[at] = env[i];
+                to->n_env += at == to->n_env;
+        }
+        to->want_home = !strv_env(env, "HOME");
+        return NULL;
+}
+
+/* Numbers above 2, so that filling 0, 1, 2 one after the other cannot overwrite one that is still to come. */
+static err *set_stdio(struct plan *p, struct plan_process *to, const int stdio[3])
+{
+        for (int i = 0; i < 3; i++) {
+                int fd = stdio[i];
+
+                if (fd >= 0 && fd != i && fd < 3) {
+                        fd = fcntl(fd, F_DUPFD_CLOEXEC, 3 + p->preserve_fds);
+                        if (fd < 0)
+                                return err_sys(errno, "duplicating descriptor %d", stdio[i]);
+                        fd = plan_own_fd(p, fd);
+                }
+                to->stdio[i] = fd;
+        }
+        return arena_check(&p->arena);
+}
+
+err *plan_set_process(struct plan *p, const struct oci_process *process, const int stdio[3], bool fix_owner)
+{
+        struct plan_process *to = &p->process;
+
+        if (!process || !process->args || !process->args[0])
+                return err_new(ERR_INVALID, "args must not be empty");
+        to->argv = process->args;
+        to->cwd = process->cwd ? process->cwd : "/";
+        to->uid = process->user.uid;
+        to->gid = process->user.gid;
+        _Static_assert(sizeof(gid_t) == sizeof(uint32_t), "gid_t");
+        to->groups = process->user.groups;
+        to->n_groups = process->user.n_groups;
+        to->umask = process->user.umask_set ? process->user.umask & 0777 : 0022;
+        to->caps_set = process->caps.set;
+        to->caps = process->caps;
+        for (size_t i = 0; process->caps.unknown && process->caps.unknown[i]; i++)
+                log_warn("ignoring unknown or unavailable capabilities: [%s]", process->caps.unknown[i]);
+        to->rlimits = process->rlimits;
+        to->n_rlimits = process->n_rlimits;
+        to->no_new_privs = process->no_new_privileges;
+        to->oom_set = process->oom_score_adj_set;
+        to->oom_score_adj = process->oom_score_adj;
+        to->scheduler = process->scheduler.set ? &process->scheduler : NULL;
+        to->io_priority = process->io_priority.set ? &process->io_priority : NULL;
+        if (process->affinity_final.bits)
+                to->affinity = &process->affinity_final;
+        else if (process->affinity_initial.bits)
+                to->affinity = &process->affinity_initial;
+        to->terminal = process->terminal;
+        to->height = process->console_height;
+        to->width = process->console_width;
+        to->fix_stdio_owner = fix_owner;
+        TRY(set_labels(to, process));
+        TRY(set_env(p, to, process->env));
+        return set_stdio(p, to, stdio);
+}

@@ -1,0 +1,12 @@
+/* userns.h - user namespaces as the specification describes them: maps of ids. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "oci/spec.h"
+
+/* A user namespace with these maps that nobody is in: for idmapped mounts. The descriptor is the caller's. */
+MUST_USE err *userns_open(const struct oci_idmaps *uids, const struct oci_idmaps *gids, int *ret_fd);
+/* Write the maps of the process @pid, which is alone in a new user namespace. */
+MUST_USE err *userns_write_maps(pid_t pid, const struct oci_idmaps *uids, const struct oci_idmaps *gids);

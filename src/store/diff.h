@@ -1,0 +1,31 @@
+/* diff.h - what a container changed: its writable layer against its image, and as a layer tar. */
+#pragma once
+
+#include "base/err.h"
+#include "store/snapshot.h"
+#include "store/store.h"
+
+enum diff_kind { DIFF_CHANGED = 'C', DIFF_ADDED = 'A', DIFF_DELETED = 'D' };
+
+struct diff_entry {
+        enum diff_kind kind;
+        char *path; /* absolute in the container */
+};
+struct diff_list {
+        struct diff_entry *items;
+        size_t n;
+};
+void diff_list_done(struct diff_list *l);
+#define _cleanup_diff_list_ __attribute__((cleanup(diff_list_done)))
+
+/* docker diff: sorted by path; directories on the way to a change are C. The container may run. */
+MUST_USE err *diff_changes(const struct snapshot *snap, struct diff_list *ret);
+
+/* Write the changes to @fd as an OCI layer tar: whiteouts are .wh. files, opaque directories hold .wh..wh..opq,
+ * hardlinks within the layer stay, xattrs and nanoseconds in pax records, sockets are left out. Sorted: the same
+ * changes give the same bytes. */
+MUST_USE err *diff_write_layer(const struct snapshot *snap, int fd);
+
+/* Write the tree @root_fd (a mounted root file system, or a directory) to @fd as a plain tar, sorted, for `export`.
+ * Stays on the tree's file system: mounts inside are written as empty directories. */
+MUST_USE err *diff_write_tree(int root_fd, int fd);

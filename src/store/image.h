@@ -1,0 +1,97 @@
+/* image.h - images: an OCI config (whose digest is the image's id), a manifest, layers, and names that point at it.
+ *
+ * Published all at once under the store's locks, after the data has been synced; nothing of a failed import is visible.
+ * A `struct image` holds the store's lease: the image cannot be removed while one lives. Free it soon. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "codec/json.h"
+#include "store/store.h"
+
+struct image_layer {
+        char *chain;   /* "sha256:..." chain id: name of the layer's directory */
+        char *diff_id; /* "sha256:..." of the uncompressed tar */
+        char *digest;  /* "sha256:..." of the blob as received */
+        uint64_t size; /* bytes of the unpacked files */
+        uint64_t blob_size;
+        char *media_type;
+};
+
+struct image {
+        struct store *store;
+        char *id;       /* "sha256:<64 hex>" */
+        char *manifest; /* "sha256:<64 hex>" */
+        char **names;   /* "docker.io/library/busybox:latest", sorted; empty list = dangling */
+        int64_t created_ns;
+        int64_t tagged_ns; /* last time a name was given, 0 = never */
+        uint64_t size;     /* sum of the layers' */
+        json *config;      /* OCI image config document; its member "config" is the run configuration */
+        struct image_layer *layers; /* bottom first */
+        size_t n_layers;
+};
+void image_free(struct image *i);
+DEFINE_CLEANUP(struct image *, image_free)
+#define _cleanup_image_ __attribute__((cleanup(image_freep)))
+
+/* Find by reference ("busybox" is docker.io/library/busybox:latest), by id with or without "sha256:", or by the unique
+ * beginning of an id; names win. ERR_NOT_FOUND "No such image: busybox:latest"; ERR_INVALID "invalid reference format".
+ */
+MUST_USE err *image_find(struct store *s, const char *ref, struct image **ret);
+/* All images, newest first, with their names. */
+MUST_USE err *image_list(struct store *s, struct image ***ret, size_t *ret_n);
+void image_list_free(struct image **list, size_t n);
+
+/* docker's inspect document. */
+MUST_USE err *image_inspect(const struct image *i, json **ret);
+/* docker's history rows, newest first: [{"Id","Created" (unix seconds),"CreatedBy","Size","Comment","Tags"}]. */
+MUST_USE err *image_history(const struct image *i, json **ret);
+
+struct image_import {
+        int fd;              /* stream: a tar, plain, gzip or zstd; read to its end */
+        const char *name;    /* reference to give, or NULL = dangling */
+        char *const *changes; /* Dockerfile-like instructions, see oci/image.h; may be NULL */
+        const char *message; /* NULL = "Imported from -" */
+        const char *platform; /* "linux/amd64"; NULL = this machine's */
+};
+/* Make an image of one layer from a root file system tar. @ret_id: "sha256:...", owned.
+ * Errors: ERR_INVALID (reference, change), ERR_CORRUPT (not a tar, truncated, bad checksum), ERR_UNSAFE_PATH,
+ * ERR_LIMIT, ERR_SYS (disk full); nothing is published then. */
+MUST_USE err *image_import(struct store *s, const struct image_import *i, char **ret_id);
+
+struct image_commit {
+        const char *container_id; /* whose writable layer becomes the new layer */
+        const char *parent;       /* "sha256:..." the container's image; NULL or "" = none (--rootfs): ERR_INVALID */
+        const json *container_config; /* the container's Config: the start of the new image's; borrowed */
+        const char *name;         /* reference to give, or NULL */
+        char *const *changes;
+        const char *author, *message; /* may be NULL */
+};
+/* Make an image of the container's image plus one layer with its changes. The container should be paused or ended.
+ * Errors as image_import(). */
+MUST_USE err *image_commit(struct store *s, const struct image_commit *c, char **ret_id);
+
+/* Give @image (reference or id) the name @name too; a name that points elsewhere moves.
+ * ERR_INVALID "Error parsing reference: ...". */
+MUST_USE err *image_tag(struct store *s, const char *image, const char *name);
+
+struct image_removed {
+        bool deleted; /* "Deleted: sha256:..." or "Untagged: busybox:latest" */
+        char *text;   /* familiar name, or sha256:... */
+};
+struct image_remove_options {
+        bool force;
+        bool no_prune; /* keep untagged data */
+        /* Is the container running? Asked for containers that use the image. May be NULL = none is. */
+        bool (*is_running)(const char *container_id, void *arg);
+        void *arg;
+};
+/* docker rmi: by name removes the name, and the image with its last name; by id removes all names if it has only one
+ * (or @force). ERR_CONFLICT with docker's texts while containers use it. @ret: owned array of what happened, in order. */
+MUST_USE err *image_remove(struct store *s, const char *ref, const struct image_remove_options *o,
+                           struct image_removed **ret, size_t *ret_n);
+void image_removed_free(struct image_removed *list, size_t n);

@@ -1,0 +1,13 @@
+/* pending.h - containers being made. A marker STATE/pending/<id> exists, and is locked, from before the first directory
+ * of a container is made until its record is written. A marker that nobody holds belongs to a dead creator: its
+ * directories are removed by the next creator. The marker also holds the store's lease (see store.h). */
+#pragma once
+
+#include "base/err.h"
+#include "store/store.h"
+
+/* Announce the making of container @id, and first take back what dead creators left.
+ * @ret_fd: give it to pending_end(). */
+MUST_USE err *pending_begin(struct store *s, const char *id, int *ret_fd);
+/* The record is written, or everything was undone. @fd -1: nothing to do. */
+void pending_end(struct store *s, const char *id, int fd);

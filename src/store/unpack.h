@@ -1,0 +1,38 @@
+/* unpack.h - put an untrusted tar stream into a directory.
+ *
+ * A child process does it, rooted in the directory on a private nodev mount, without network, with only the
+ * capabilities CHOWN DAC_OVERRIDE FOWNER FSETID MKNOD SETFCAP and no_new_privs. Inside it every entry goes by
+ * descriptor (openat2 RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS). Afterwards the parent marks opaque directories. */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct unpack_limits {
+        uint64_t max_entries; /* 0 = the default, 4 million */
+        uint64_t max_bytes;   /* of file content; 0 = the default, 1 TiB */
+};
+
+enum unpack_flags {
+        UNPACK_LAYER = 1 << 0,       /* .wh. names are whiteouts: made into overlay's form; else refused */
+        UNPACK_AS_USER_XATTR = 1 << 1, /* reserved for rootless: user.overlay.* instead of trusted.overlay.* */
+};
+
+struct unpack_result {
+        uint64_t entries;
+        uint64_t bytes; /* of regular files, hardlinks once */
+};
+
+/* A running extraction. */
+struct unpack;
+
+/* Start unpacking into the empty directory @dir_fd. @ret_fd: where the caller writes the plain tar; owned by the
+ * unpack. A write that fails with EPIPE means that the child has given up: call unpack_finish() for the reason. */
+MUST_USE err *unpack_start(int dir_fd, unsigned flags, const struct unpack_limits *limits, struct unpack **ret,
+                           int *ret_fd);
+/* End of the stream: wait for the child, restore what it could not. Consumes @u. The caller removes a partial tree.
+ * Errors: ERR_CORRUPT, ERR_UNSAFE_PATH, ERR_LIMIT, ERR_SYS. */
+MUST_USE err *unpack_finish(struct unpack *u, struct unpack_result *ret);
+/* Give up: kill the child. NULL is fine. Consumes @u. */
+void unpack_abort(struct unpack *u);

@@ -1,0 +1,52 @@
+/* ns.c - see ns.h. */
+#include "sys/ns.h"
+
+#include <errno.h>
+#include <linux/nsfs.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+err *ns_open(const char *path, int clone_flag, int *ret_fd)
+{
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        int kind;
+
+        if (fd < 0)
+                return errno == ENOENT ? err_new(ERR_NOT_FOUND, "namespace path: lstat %s: no such file or directory", path)
+                                       : err_sys(errno, "opening namespace %s", path);
+        kind = ioctl(fd, NS_GET_NSTYPE);
+        if (kind < 0)
+                return err_new(ERR_INVALID, "%s is not a namespace", path);
+        if (kind != clone_flag)
+                return err_new(ERR_INVALID, "%s is a namespace of another kind", path);
+        *ret_fd = TAKE_FD(fd);
+        return NULL;
+}
+
+int ns_loopback_up(void)
+{
+        /* SIOCSIFFLAGS sets all flags at once; those of the kernel itself (RUNNING, LOOPBACK) are kept by it. */
+        struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+        _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        if (fd < 0 && errno == EAFNOSUPPORT)
+                fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+                return -errno;
+        return ioctl(fd, SIOCSIFFLAGS, &request) < 0 ? -errno : 0;
+}
+
+int ns_set_hostname(const char *name)
+{
+        return sethostname(name, strlen(name)) < 0 ? -errno : 0;
+}
+
+int ns_set_domainname(const char *name)
+{
+        return setdomainname(name, strlen(name)) < 0 ? -errno : 0;
+}

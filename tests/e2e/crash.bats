@@ -1,0 +1,208 @@
+#!/usr/bin/env bats
+# kill -9 of anything, at any moment; a reboot.
+
+load lib
+setup_file() { e2e_setup; }
+teardown_file() { e2e_teardown; }
+teardown() {
+        note_ids
+        e2e_clean
+}
+
+monitor_pid() {
+        local id
+        id=$(field "$1" '{{.Id}}')
+        sed -n 's/^monitor_pid=//p' "$HOD_STATE/containers/$id/status"
+}
+
+# bats test_tags=vm
+@test "the monitor killed: the container runs on, its output is kept, the next command adopts it" {
+        hod run -d --name c busybox sh -c 'i=0; while [ $i -lt 40 ]; do i=$((i+1)); echo "line $i"; sleep 0.1; done; exit 9' >/dev/null
+        eventually 5 logs_have c 'line 5'
+        pid=$(init_pid c)
+        old=$(monitor_pid c)
+        kill -9 "$old"
+        sleep 0.5
+        alive "$pid" || fail "the container died with its monitor"
+        like "$(hod ps)" 'Up .* c'
+        hod exec c true
+        [[ $(monitor_pid c) != "$old" ]] || fail "nobody adopted it"
+        is "$(init_pid c)" "$pid"
+        eventually 10 is_exited c
+        # Nothing lost, nothing twice, over the gap.
+        is "$(hod logs c)" "$(seq -f 'line %g' 40)"
+        # The exit was not seen by a parent: the kernel tells from 6.15 on, else it is said to be unknown.
+        code=$(field c '{{.State.ExitCode}}')
+        [[ $code == 9 || $code == 255 ]] || fail "exit code $code"
+}
+
+# bats test_tags=vm
+@test "the monitor killed while the container ends: ps tells the truth; rm works" {
+        hod run -d --name c busybox sleep 1000 >/dev/null
+        pid=$(init_pid c)
+        kill -9 "$(monitor_pid c)"
+        kill -9 "$pid"
+        eventually 5 dead "$pid"
+        eventually 5 is_exited c
+        like "$(hod ps -a)" 'Exited \((137|255)\)'
+        [[ -z $(find /sys/fs/cgroup -type d -name "*$(field c '{{.Id}}')*") ]] || fail "its cgroup is still there"
+        hod start c
+        is_running c
+        hod rm -f c
+}
+
+@test "the container's init killed from outside: seen, with its status" {
+        hod run -d --name c busybox sleep 1000 >/dev/null
+        kill -9 "$(init_pid c)"
+        eventually 5 is_exited c
+        is "$(field c '{{.State.ExitCode}}')" 137
+        hod run -d --rm --name r busybox sleep 1000 >/dev/null
+        kill -9 "$(init_pid r)"
+        eventually 5 bash -c '! "$HOD_BIN/hod" inspect r >/dev/null 2>&1'
+}
+
+@test "stop, kill, pause, logs -f and wait work on an adopted container" {
+        for verb in stop kill pause 'logs -f' wait; do
+                hod run -d --name c busybox sh -c 'trap "exit 3" TERM; echo hi; i=0; while [ $i -lt 30 ]; do i=$((i+1)); sleep 0.1; done' >/dev/null
+                eventually 5 logs_have c hi
+                kill -9 "$(monitor_pid c)"
+                # shellcheck disable=SC2086
+                timeout 20 "$HOD_BIN/hod" $verb c >"$T/out" || fail "$verb: $?"
+                hod rm -f c
+        done
+}
+
+@test "hod run (attached) killed: the container goes on; --rm is still honoured" {
+        "$HOD_BIN/hod" run --name c busybox sleep 1000 &
+        pid=$!
+        eventually 5 is_running c
+        kill -9 "$pid"
+        wait "$pid" || true
+        sleep 0.3
+        is_running c
+        hod rm -f c
+        "$HOD_BIN/hod" run --rm --name r busybox sleep 1.5 &
+        pid=$!
+        eventually 5 is_running r
+        kill -9 "$pid"
+        wait "$pid" || true
+        eventually 10 bash -c '! "$HOD_BIN/hod" inspect r >/dev/null 2>&1'
+        [[ -z $(ls -A "$HOD_ROOT/containers") ]] || fail "left: $(ls "$HOD_ROOT/containers")"
+}
+
+# Kill `hod ARGUMENTS` after each of many delays; afterwards a command must work and rm must clean.
+killed_at() {
+        local ms pid
+        for ms in 0 1 2 3 4 5 6 8 10 12 15 20 25 30; do
+                "$HOD_BIN/hod" "$@" >/dev/null 2>&1 </dev/null &
+                pid=$!
+                sleep "0.$(printf '%03d' "$ms")"
+                kill -9 "$pid" 2>/dev/null || true
+                wait "$pid" 2>/dev/null || true
+                hod ps -a >/dev/null || fail "ps after $ms ms"
+                hod run --rm busybox true || fail "run after $ms ms"
+                note_ids
+                e2e_clean
+                is "$(hod ps -aq)" '' "after $ms ms"
+        done
+        eventually 10 bash -c '[[ -z $(ls -A "$HOD_ROOT/containers") && -z $(ls -A "$HOD_STATE/containers") ]]'
+}
+
+# bats test_tags=vm
+@test "hod killed at any moment of run -d: the next command understands and repairs" {
+        killed_at run -d --name k busybox sleep 1000
+}
+
+@test "hod killed at any moment of run --rm" {
+        killed_at run --rm --name k busybox sh -c 'sleep 0.02'
+}
+
+@test "hod killed at any moment of create, start, stop, rm" {
+        killed_at create --name k busybox true
+        for verb in start 'stop -t 0' 'restart -t 0' 'rm -f'; do
+                for ms in 0 1 2 4 6 9 13 20; do
+                        hod create --name k busybox sleep 1000 >/dev/null
+                        [[ $verb == start ]] || hod start k >/dev/null
+                        # shellcheck disable=SC2086
+                        "$HOD_BIN/hod" $verb k >/dev/null 2>&1 &
+                        pid=$!
+                        sleep "0.$(printf '%03d' "$ms")"
+                        kill -9 "$pid" 2>/dev/null || true
+                        wait "$pid" 2>/dev/null || true
+                        hod ps -a >/dev/null || fail "ps after $verb, $ms ms"
+                        note_ids
+                        hod rm -f k >/dev/null 2>&1 || true
+                        is "$(hod ps -aq)" '' "after $verb, $ms ms"
+                done
+        done
+}
+
+# bats test_tags=vm
+@test "a reboot: containers are exited, run --rm ones are gone, start works" {
+        hod run -d --name keep busybox sh -c 'echo x >> /n; sleep 1000' >/dev/null
+        hod run -d --rm --name gone busybox sleep 1000 >/dev/null
+        sleep 0.3
+        note_ids
+        # What a power cut does: every process of ours ends at once, the run directory is empty.
+        for c in keep gone; do kill -9 "$(monitor_pid $c)"; done
+        for c in keep gone; do kill -9 "$(init_pid $c)" 2>/dev/null || true; done
+        sleep 0.3
+        sort -u "$T/ids" | while read -r id; do
+                find /sys/fs/cgroup -depth -type d -name "*$id*" -exec rmdir {} + 2>/dev/null || true
+        done
+        rm -rf "$HOD_STATE"
+        like "$(hod ps -a)" 'Exited \([0-9]+\).* keep'
+        unlike "$(hod ps -a)" gone
+        is "$(hod ps -q)" ''
+        hod start keep
+        sleep 0.2
+        is "$(hod exec keep sh -c 'wc -l < /n')" 2
+        hod rm -f keep
+        is "$(ls -A "$HOD_ROOT/containers")" ''
+}
+
+@test "a reboot with a run directory that is not a tmpfs: the boot id tells" {
+        hod run -d --name keep busybox sleep 1000 >/dev/null
+        id=$(field keep '{{.Id}}')
+        pid=$(init_pid keep)
+        note_ids
+        kill -9 "$(monitor_pid keep)"
+        kill -9 "$pid"
+        sleep 0.3
+        find "$HOD_STATE" -maxdepth 1 -name 'boot*' -type f -exec sh -c 'echo 00000000-0000-0000-0000-000000000000 >"$1"' _ {} \;
+        [[ ! -f $HOD_STATE/containers/$id/status ]] ||
+                sed -i 's/^boot_id=.*/boot_id=00000000-0000-0000-0000-000000000000/; s/^pid=.*/pid=1/; s/^pid_start=.*/pid_start=1/; s/^state=.*/state=1/' \
+                        "$HOD_STATE/containers/$id/status"
+        is_exited keep
+        hod start keep
+        is_running keep
+}
+
+@test "a number that another process has now is not taken for the container" {
+        hod run -d --name c busybox sleep 1000 >/dev/null
+        id=$(field c '{{.Id}}')
+        pid=$(init_pid c)
+        note_ids
+        kill -9 "$(monitor_pid c)"
+        kill -9 "$pid"
+        eventually 5 dead "$pid"
+        sleep 1000 &
+        other=$!
+        sed -i "s/^pid=.*/pid=$other/" "$HOD_STATE/containers/$id/status"
+        hod kill c 2>/dev/null || true
+        hod rm -f c
+        alive "$other" || fail "hod killed a stranger"
+        kill "$other"
+}
+
+@test "SIGSTOPped hod holds nobody up" {
+        "$HOD_BIN/hod" run --name st busybox sh -c 'while :; do echo x; sleep 0.01; done' >"$T/fifo-out" &
+        pid=$!
+        eventually 5 is_running st
+        kill -STOP "$pid"
+        timeout 10 "$HOD_BIN/hod" ps >/dev/null
+        timeout 10 "$HOD_BIN/hod" run --rm busybox true
+        timeout 20 "$HOD_BIN/hod" rm -f st
+        kill -CONT "$pid"
+        wait "$pid" || true
+}

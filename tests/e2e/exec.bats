@@ -1,0 +1,150 @@
+#!/usr/bin/env bats
+# exec: another program in a running container.
+
+load lib
+setup_file() {
+        e2e_setup
+        hod run -d --name e1 -e A=1 -w /tmp --cap-drop MKNOD busybox sleep 10000 >/dev/null
+}
+teardown_file() { e2e_teardown; }
+
+# bats test_tags=vm,asan
+@test "output, status" {
+        run --separate-stderr hod exec e1 sh -c 'echo o; echo e >&2; exit 5'
+        is "$status $output $stderr" "5 o e"
+}
+
+@test "failures to start have docker's statuses and one line" {
+        refused 127 'nosuch.*not found' hod exec e1 nosuch
+        refused 127 'no such file' hod exec e1 /no/such
+        refused 126 'permission denied' hod exec e1 /etc/passwd
+        refused 126 'is a directory|permission denied' hod exec e1 /etc
+        refused 127 'not found' hod exec e1 ""
+        refused 127 'no such file' hod exec -w /nosuch e1 pwd
+        refused 1 'no such container: nosuch' hod exec nosuch true
+        refused 1 'unable to find user nosuch' hod exec -u nosuch e1 id
+        refused 1 'requires at least 2' hod exec e1
+}
+
+@test "into a stopped or paused one: refused" {
+        hod run --name e2 busybox true
+        refused 1 'is not running' hod exec e2 true
+        hod create --name e3 busybox true >/dev/null
+        refused 1 'is not running' hod exec e3 true
+        hod run -d --name e4 busybox sleep 100 >/dev/null
+        hod pause e4 >/dev/null
+        refused 1 'paused' hod exec e4 true
+        hod unpause e4
+        hod exec e4 true
+        hod rm -f e2 e3 e4
+}
+
+@test "environment: the container's, then -e; HOME of the user" {
+        is "$(A=host hod exec -e B=2 -e A e1 env | sort)" "$(printf '%s\n' A=host B=2 HOME=/root "HOSTNAME=$(hod exec e1 hostname)" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin | sort)"
+        printf 'X=1\n# c\nY=a b\n' >"$T/envf"
+        like "$(hod exec --env-file "$T/envf" e1 env)" 'Y=a b'
+        like "$(hod exec -u daemon e1 env)" 'HOME=/usr/sbin'
+}
+
+@test "-w, and the container's own directory without" {
+        is "$(hod exec -w /etc e1 pwd)" /etc
+        is "$(hod exec e1 pwd)" /tmp
+}
+
+@test "-u" {
+        is "$(hod exec -u 1000 e1 id)" 'uid=1000 gid=0(root) groups=0(root)'
+        is "$(hod exec -u daemon e1 id)" 'uid=1(daemon) gid=1(daemon) groups=1(daemon)'
+        is "$(hod exec -u 1:2 e1 id)" 'uid=1(daemon) gid=2(bin) groups=2(bin)'
+}
+
+@test "confined as the container is: capabilities, filter, cgroup, namespaces, oom score" {
+        probe='grep -E "^(Cap|NoNew|Seccomp)" /proc/self/status; cat /proc/self/cgroup /proc/self/oom_score_adj /proc/self/limits; for n in mnt pid net ipc uts cgroup user; do readlink /proc/self/ns/$n; done'
+        hod run -d --name e5 --cap-drop MKNOD busybox sh -c "$probe; sleep 100" >/dev/null
+        eventually 5 logs_have e5 user:
+        is "$(hod exec e5 sh -c "$probe")" "$(hod logs e5)"
+        hod rm -f e5
+}
+
+@test "--privileged gives every capability that there is" {
+        all=$(awk '/^CapBnd/ {print $2}' /proc/self/status)
+        is "$(hod exec --privileged e1 awk '/^CapEff/ {print $2}' /proc/self/status)" "$all"
+        unlike "$(hod exec e1 awk '/^CapEff/ {print $2}' /proc/self/status)" "$all"
+}
+
+# bats test_tags=vm
+@test "-i: stdin is passed on and its end too" {
+        is "$(printf 'a\nb\n' | hod exec -i e1 wc -l)" 2
+        is "$(printf 'a\n' | hod exec e1 cat)" ''
+        is "$(head -c 3000000 /dev/zero | hod exec -i e1 wc -c)" 3000000
+        is "$(hod exec e1 head -c 3000000 /dev/zero | wc -c)" 3000000
+}
+
+# bats test_tags=vm
+@test "-it: a terminal of its own with the caller's size" {
+        out=$(pty -z 33x77 -- "$HOD_BIN/hod" exec -it e1 sh -c 'tty; stty size; exit 9') && status=0 || status=$?
+        is "$status" 9
+        like "$out" '/dev/pts/[0-9]'
+        like "$out" '33 77'
+        refused 1 'not a TTY' hod exec -it e1 sh
+}
+
+@test "-it: resizing, Ctrl-C, job control" {
+        out=$(pty -z 33x77 -e '# ' -s 'sleep 100\r' -w 0.5 -s '\x03' -e '# ' -r 20x50 -w 0.2 -s 'stty size; exit 3\r' \
+                -- "$HOD_BIN/hod" exec -it e1 sh) && status=0 || status=$?
+        is "$status" 3 "$out"
+        like "$out" '20 50'
+}
+
+@test "-it: the detach keys leave the session" {
+        out=$(pty -e '# ' -s '\x10\x11' -- "$HOD_BIN/hod" exec -it e1 sh) && status=0 || status=$?
+        is "$status" 1 "$out"
+        like "$out" 'read escape sequence'
+}
+
+@test "-d returns at once; a failed start is told" {
+        took=$(millis hod exec -d e1 sleep 3)
+        ((took < 2000))
+        like "$(hod exec e1 ps -o args)" 'sleep 3'
+        refused 1 'nosuch.*not found' hod exec -d e1 nosuch
+}
+
+@test "signals: a death by signal is 128+n; SIGTERM to hod goes through" {
+        run hod exec e1 sh -c 'kill -9 $$'
+        is "$status" 137
+        run hod exec e1 sh -c 'kill -TERM $$'
+        is "$status" 143
+}
+
+@test "the container killed under a session: 137" {
+        hod run -d --name e6 busybox sleep 100 >/dev/null
+        (
+                sleep 0.5
+                hod kill e6 >/dev/null
+        ) &
+        run hod exec e6 sleep 20
+        is "$status" 137
+        wait
+        hod rm e6
+}
+
+@test "many at once" {
+        for i in {1..16}; do
+                hod exec e1 sh -c "exit $i" &
+                pids[i]=$!
+        done
+        for i in {1..16}; do
+                status=0
+                wait "${pids[i]}" || status=$?
+                is "$status" "$i"
+        done
+}
+
+@test "hod killed: the session goes on, the container too" {
+        "$HOD_BIN/hod" exec e1 sh -c 'sleep 1; touch /after' &
+        pid=$!
+        sleep 0.4
+        kill -9 "$pid"
+        wait "$pid" || true
+        eventually 5 hod exec e1 test -e /after
+        is_running e1
+}

@@ -1,0 +1,238 @@
+#!/usr/bin/env bats
+# The life cycle: create start stop restart kill pause unpause wait rename rm, names and ids, exit codes.
+
+load lib
+setup_file() { e2e_setup; }
+teardown_file() { e2e_teardown; }
+teardown() { e2e_clean; }
+
+sleeper() { hod run -d --name "$1" "${@:2}" busybox sleep 1000 >/dev/null; }
+
+# bats test_tags=vm,asan
+@test "create, start, wait, rm" {
+        id=$(hod create --name c1 busybox sh -c 'sleep 0.3; exit 3')
+        like "$id" '^[0-9a-f]{64}$'
+        state_is c1 created
+        is "$(timeout 2 "$HOD_BIN/hod" wait c1)" 0
+        is "$(hod start c1)" c1
+        is "$(hod wait c1)" 3
+        is "$(hod wait c1)" 3
+        is_exited c1
+        is "$(field c1 '{{.State.ExitCode}}')" 3
+        hod start c1
+        is "$(hod wait c1)" 3
+        is "$(hod rm c1)" c1
+        refused 1 'no such container: c1' hod rm c1
+}
+
+# bats test_tags=vm
+@test "exit codes" {
+        for want in 0 1 125 126 127 137 255; do
+                status=0
+                hod run --rm busybox sh -c "exit $want" || status=$?
+                is "$status" "$want"
+        done
+        run hod run --rm busybox sh -c 'trap "exit 9" TERM; kill -TERM $$'
+        is "$status" 9
+        # What process 1 sends itself without a handler has no effect; under --init it does.
+        hod run --rm busybox sh -c 'kill -TERM $$'
+        run hod run --rm --init busybox sh -c 'kill -TERM $$'
+        is "$status" 143
+        run hod run --rm --init busybox sh -c 'kill -SEGV $$'
+        is "$status" 139
+}
+
+# bats test_tags=vm
+@test "kill: KILL by default, -s by name and number" {
+        sleeper k1
+        is "$(hod kill k1)" k1
+        is "$(hod wait k1)" 137
+        hod run -d --name k2 busybox sh -c 'trap "exit 5" USR1; touch /up; while :; do sleep 0.05; done' >/dev/null
+        eventually 5 hod exec k2 test -e /up
+        hod kill -s USR1 k2
+        is "$(hod wait k2)" 5
+        sleeper k3
+        hod kill -s WINCH k3
+        is_running k3
+        hod kill -s SIGKILL k3
+        is "$(hod wait k3)" 137
+        sleeper k4
+        hod kill -s 9 k4
+        is "$(hod wait k4)" 137
+        refused 1 'is not running' hod kill k1
+        refused 1 'no such container' hod kill nosuch
+        sleeper k5
+        refused 1 'invalid signal: BOGUS' hod kill -s BOGUS k5
+        refused 1 'invalid signal: 0' hod kill -s 0 k5
+        is_running k5
+}
+
+@test "stop: --stop-signal, --stop-timeout, -s, -t; a stopped one is fine" {
+        hod run -d --name s3 --stop-signal USR1 busybox sh -c 'trap "exit 5" USR1; touch /up; while :; do sleep 0.05; done' >/dev/null
+        eventually 5 hod exec s3 test -e /up
+        hod stop s3
+        is "$(field s3 '{{.State.ExitCode}} {{.Config.StopSignal}}')" "5 USR1"
+        hod stop s3
+        hod run -d --name s4 --stop-timeout 1 busybox sleep 1000 >/dev/null
+        took=$(millis hod stop s4)
+        ((took >= 900 && took < 4000)) || fail "took $took ms"
+        is "$(field s4 '{{.State.ExitCode}}')" 137
+        sleeper s5
+        took=$(millis hod stop -t 0 s5)
+        ((took < 1500)) || fail "took $took ms"
+        sleeper s6
+        hod stop -s KILL s6
+        is "$(field s6 '{{.State.ExitCode}}')" 137
+        refused 1 'no such container: nosuch' hod stop nosuch
+}
+
+@test "several names: what can be done is done, the rest is told, status 1" {
+        sleeper a1
+        sleeper a2
+        run --separate-stderr hod kill a1 nosuch a2
+        is "$status" 1
+        is "$output" $'a1\na2'
+        like "$stderr" 'nosuch'
+        run --separate-stderr hod rm a1 nosuch a2
+        is "$status $output" $'1 a1\na2'
+}
+
+# bats test_tags=vm
+@test "restart: a running and a stopped one; same id, new process" {
+        sleeper r1
+        pid=$(init_pid r1)
+        is "$(hod restart -t 0 r1)" r1
+        is_running r1
+        [[ $(init_pid r1) != "$pid" ]]
+        dead "$pid"
+        hod stop -t 0 r1
+        hod restart -t 0 r1
+        is_running r1
+}
+
+# bats test_tags=vm
+@test "pause and unpause" {
+        hod run -d --name p1 busybox sh -c 'i=0; while :; do i=$((i+1)); echo $i > /n; sleep 0.02; done' >/dev/null
+        sleep 0.3
+        is "$(hod pause p1)" p1
+        state_is p1 paused
+        like "$(hod ps)" 'Up .*\(Paused\)'
+        n=$(cat "/proc/$(init_pid p1)/root/n")
+        sleep 0.3
+        is "$(cat "/proc/$(init_pid p1)/root/n")" "$n"
+        refused 1 'already paused' hod pause p1
+        refused 1 'paused' hod rm p1
+        hod unpause p1
+        is_running p1
+        sleep 0.2
+        [[ $(hod exec p1 cat /n) != "$n" ]]
+        refused 1 'is not paused' hod unpause p1
+        hod pause p1
+        hod stop -t 1 p1
+        is "$(field p1 '{{.State.Status}} {{.State.ExitCode}}')" "exited 137"
+        refused 1 'is not running' hod pause p1
+        hod start p1
+        hod pause p1
+        hod kill p1
+        eventually 5 is_exited p1
+        hod start p1
+        hod pause p1
+        hod rm -f p1
+}
+
+@test "rename; names are found exactly, ids by unique prefix, names win" {
+        sleeper one
+        sleeper two
+        id=$(field one '{{.Id}}')
+        hod rename one uno
+        is "$(field uno '{{.Name}}')" /uno
+        refused 1 'no such container: one' hod stop one
+        refused 1 'already in use' hod rename uno two
+        refused 1 'same name' hod rename uno uno
+        refused 1 'invalid container name' hod rename uno 'bad name'
+        is "$(field "${id:0:12}" '{{.Name}}')" /uno
+        is "$(field "${id:0:4}" '{{.Name}}')" /uno
+        hod create --name "${id:0:6}" busybox true >/dev/null
+        is "$(field "${id:0:6}" '{{.Name}}')" "/${id:0:6}"
+        refused 1 'no such container' hod stop un
+        refused 1 'no such container|multiple|several' hod stop ''
+}
+
+@test "generated names are unique and readable" {
+        for _ in {1..20}; do hod create busybox true >/dev/null; done
+        is "$(hod ps -a | awk 'NR > 1 {print $NF}' | sort -u | wc -l)" 20
+        like "$(hod ps -a | awk 'NR == 2 {print $NF}')" '^[a-z]+_[a-z0-9]+'
+}
+
+# bats test_tags=vm,asan
+@test "--rm removes it, also detached, also after kill and a failed start" {
+        hod run --rm --name g1 busybox true
+        refused 1 'no such' hod inspect g1
+        hod run -d --rm --name g2 busybox sleep 0.2 >/dev/null
+        eventually 5 bash -c '! "$HOD_BIN/hod" inspect g2 >/dev/null 2>&1'
+        hod run -d --rm --name g3 busybox sleep 100 >/dev/null
+        hod kill g3
+        eventually 5 bash -c '! "$HOD_BIN/hod" inspect g3 >/dev/null 2>&1'
+        run hod run --rm --name g4 busybox nosuchcmd
+        is "$status" 127
+        is "$(hod ps -aq)" ''
+        [[ -z $(ls -A "$HOD_ROOT/containers") ]]
+}
+
+@test "a failed start without --rm leaves it created, with the reason" {
+        run hod run --name nc busybox nosuchcmd
+        is "$status" 127
+        is "$(field nc '{{.State.Status}} {{.State.ExitCode}} {{.State.Running}}')" "created 127 false"
+        like "$(field nc '{{.State.Error}}')" 'nosuchcmd'
+        refused 1 'nosuchcmd' hod start nc
+}
+
+@test "--cidfile" {
+        hod run --rm --cidfile "$T/cid" busybox true
+        is "$(wc -c <"$T/cid")" 64
+        refused 125 'container ID file found' hod run --rm --cidfile "$T/cid" busybox true
+        rm "$T/cid"
+}
+
+@test "rm -v removes anonymous volumes, rm keeps them" {
+        hod create --name v1 -v /anon busybox >/dev/null
+        is "$(hod volume ls -q | wc -l)" 1
+        hod rm -v v1
+        is "$(hod volume ls -q | wc -l)" 0
+        hod run --rm -v /anon busybox true
+        is "$(hod volume ls -q | wc -l)" 0
+}
+
+@test "what a container changed is there after stop and start; the host name and address files too" {
+        hod run -d --name f -h keep --add-host x:1.2.3.4 busybox sh -c 'echo n >> /runs; sleep 1000' >/dev/null
+        sleep 0.2
+        hod stop -t 0 f
+        hod start f
+        sleep 0.2
+        is "$(hod exec f sh -c 'wc -l < /runs')" 2
+        is "$(hod exec f hostname)" keep
+        like "$(hod exec f cat /etc/hosts)" '1.2.3.4.x'
+}
+
+@test "inspect: docker's document; several; -f; what is missing" {
+        sleeper i1 -e A=b --label k=v
+        hod inspect i1 | jq -e '.[0] | .Name == "/i1" and .State.Status == "running" and .State.Pid > 1 and
+                (.Config.Env | index("A=b")) and .Config.Labels.k == "v" and .Path == "sleep" and .Args == ["1000"] and
+                (.Created | test("^20.*Z$")) and (.Image | test("^sha256:"))' >/dev/null
+        is "$(hod inspect i1 | head -n 2 | tail -n 1)" '    {'
+        like "$(field i1 '{{json .State}}')" '^\{"Status":"running"'
+        is "$(field i1 '{{.Config.Labels.k}}')" v
+        run --separate-stderr hod inspect nosuch
+        is "$status $output" "1 []"
+        like "$stderr" 'nosuch'
+}
+
+@test "ps: filters and quiet" {
+        sleeper p1
+        hod run --name p2 busybox true
+        is "$(hod ps -q | wc -l)" 1
+        is "$(hod ps -q --no-trunc)" "$(field p1 '{{.Id}}')"
+        is "$(hod ps -a -n 1 -q)" "$(field p2 '{{slice .Id 0 12}}' 2>/dev/null || field p2 '{{.Id}}' | cut -c1-12)"
+        is "$(hod ps -l -q | wc -l)" 1
+        like "$(hod ps -a)" '"true"'
+}

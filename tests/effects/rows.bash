@@ -1,0 +1,180 @@
+# rows.bash - one row for each flag of `run`: what it does, seen from inside, against what docker does.
+#
+#   row FLAG 'ARGUMENTS' 'PROBE' 'WANT' [PHASES]
+#
+# The container runs PROBE (sh); what it prints must match WANT (an extended regular expression, whole text, lines joined
+# by one space) in each of PHASES: run, start (again, after stop and start), exec. Without PHASES: all three.
+# $(cg V1FILE V2FILE) is the path inside of one of the two, by cgroup version; $(by_version V1 V2) the same for text.
+# FILES in ARGUMENTS is a directory with env (variables) and dir/f.
+#
+#   outside FLAG FUNCTION     the effect is on the host's side: FUNCTION checks it
+#
+# A flag in the command table without a row here fails the test, and so does a row without a flag.
+# shellcheck shell=bash
+# shellcheck disable=SC2016  # probes run inside
+
+# --- the program
+row entrypoint '--entrypoint /bin/sh' 'cat /proc/1/comm' 'sh'
+row env '-e A=1 -e B= -e HOSTVAR' 'echo "$A-$B-$HOSTVAR"' '1--fromhost'
+row env-file '--env-file FILES/env' 'echo "$X|$Z"' '1\|sp'
+row group-add '--group-add 77 --group-add mail' 'id -G' '0 8 10 77'
+row hostname '-h nshost' 'hostname; cat /etc/hostname' 'nshost nshost'
+row domainname '--domainname ex.org' 'cat /proc/sys/kernel/domainname' 'ex\.org'
+row init '--init' 'cat /proc/1/cmdline | tr "\0" " "; sh -c "sleep 0.01 &"; sleep 0.1; ps -o stat | grep -c Z' '[^ ]*init.* 0'
+row tty '-t' 'tty' '/dev/pts/0\r?' 'run start'
+row interactive '-i' '[ "$(readlink /proc/1/fd/0)" != /dev/null ] && echo open' 'open'
+row user '-u daemon' 'id' 'uid=1\(daemon\) gid=1\(daemon\) groups=1\(daemon\)'
+row workdir '-w /made/here' 'pwd' '/made/here'
+
+# --- files
+row volume '-v FILES/dir:/to -v FILES/dir:/ro:ro' 'cat /to/f; touch /to/w && echo w; touch /ro/w 2>&1' 'in-dir w touch: /ro/w: Read-only file system'
+row mount '--mount type=tmpfs,dst=/t,tmpfs-size=1m,tmpfs-mode=700 --mount type=bind,src=FILES/dir,dst=/m,readonly' \
+        'stat -c %a /t; df -k /t | awk "NR == 2 {print \$2}"; cat /m/f; touch /m/w 2>&1' '700 1024 in-dir touch: /m/w: Read-only file system'
+row tmpfs '--tmpfs /t:size=1m' 'grep " /t " /proc/mounts' 'tmpfs /t tmpfs rw,nosuid,nodev,noexec,relatime,size=1024k.*'
+row read-only '--read-only' 'touch /x 2>&1; touch /dev/shm/x && echo shm' 'touch: /x: Read-only file system shm'
+row shm-size '--shm-size 1m' 'df -k /dev/shm | awk "NR == 2 {print \$2}"' '1024'
+
+# --- isolation
+row network '--network host' 'readlink /proc/self/ns/net' "$(readlink /proc/self/ns/net | sed 's/[][]/\\&/g')"
+row pid '--pid host' 'readlink /proc/self/ns/pid' "$(readlink /proc/self/ns/pid | sed 's/[][]/\\&/g')"
+row ipc '--ipc host' 'readlink /proc/self/ns/ipc' "$(readlink /proc/self/ns/ipc | sed 's/[][]/\\&/g')"
+row uts '--uts host' 'hostname' "$(hostname)"
+row userns '--userns host' 'cat /proc/self/uid_map' ' *0 +0 +4294967295'
+row cgroupns '--cgroupns host' 'readlink /proc/self/ns/cgroup' "$(readlink /proc/self/ns/cgroup | sed 's/[][]/\\&/g')"
+row cgroup-parent '--cgroup-parent /hod-test-effects --cgroupns host' 'grep -c /hod-test-effects/ /proc/self/cgroup' '[1-9][0-9]*'
+row add-host '--add-host a.b:1.2.3.4' 'grep a.b /etc/hosts' $'1\\.2\\.3\\.4\ta\\.b'
+row sysctl '--sysctl net.ipv4.ip_forward=1' 'cat /proc/sys/net/ipv4/ip_forward' '1'
+row cap-add '--cap-add SYS_ADMIN' 'awk "/CapEff/ {print \$2}" /proc/self/status' '00000000a82425fb'
+row cap-drop '--cap-drop ALL' 'awk "/CapEff/ {print \$2}" /proc/self/status' '0000000000000000'
+row privileged '--privileged' 'awk "/CapEff|Seccomp:/ {print \$2}" /proc/self/status; [ -c /dev/kmsg ] && echo dev' \
+        "$(awk '/^CapBnd/ {print $2}' /proc/self/status) 0 dev"
+row security-opt '--security-opt no-new-privileges --security-opt seccomp=unconfined' \
+        'awk "/NoNewPrivs|Seccomp:/ {print \$2}" /proc/self/status' '1 0'
+row device '--device /dev/null:/dev/xnull:r' 'stat -c %t,%T /dev/xnull' '1,3'
+row ulimit '--ulimit nofile=100:200' 'ulimit -Sn; ulimit -Hn' '100 200'
+row oom-score-adj '--oom-score-adj 300' 'cat /proc/self/oom_score_adj' '300'
+
+# --- limits
+row memory '-m 64m' "cat $(cg memory/memory.limit_in_bytes memory.max)" '67108864'
+row memory-swap '-m 64m --memory-swap 128m' "cat $(cg memory/memory.memsw.limit_in_bytes memory.swap.max)" "$(by_version 134217728 67108864)"
+row memory-reservation '-m 64m --memory-reservation 32m' "cat $(cg memory/memory.soft_limit_in_bytes memory.low)" '33554432'
+row memory-swappiness '--memory-swappiness 10' "$(by_version 'cat /sys/fs/cgroup/memory/memory.swappiness' 'echo 10')" '10'
+row oom-kill-disable '-m 64m --oom-kill-disable' "$(by_version 'head -n 1 /sys/fs/cgroup/memory/memory.oom_control' 'echo oom_kill_disable 1')" 'oom_kill_disable 1'
+row cpus '--cpus 0.5' "cat $(cg cpu/cpu.cfs_quota_us cpu.max)" "$(by_version 50000 '50000 100000')"
+row cpu-period '--cpu-period 50000 --cpu-quota 20000' "cat $(cg cpu/cpu.cfs_period_us cpu.max)" "$(by_version 50000 '20000 50000')"
+row cpu-quota '--cpu-quota 20000' "cat $(cg cpu/cpu.cfs_quota_us cpu.max)" "$(by_version 20000 '20000 100000')"
+row cpu-shares '-c 512' "cat $(cg cpu/cpu.shares cpu.weight)" "$(by_version 512 '[0-9]+')"
+row cpuset-cpus '--cpuset-cpus 0' 'nproc' '1'
+row cpuset-mems '--cpuset-mems 0' "cat $(cg cpuset/cpuset.mems cpuset.mems)" '0'
+row pids-limit '--pids-limit 50' "cat $(cg pids/pids.max pids.max)" '50'
+throttle() { # FLAG VALUE V1FILE V2REGEX
+        local number
+        number=$(disk_number)
+        if [[ -z $number ]]; then
+                no_row "$1" "no block device"
+                return
+        fi
+        row "$1" "--$1 $(disk):$2" "grep . $(cg "blkio/$3" io.max)" "$(by_version "$number $2" "$number .*$4.*")"
+}
+throttle device-read-bps 1048576 blkio.throttle.read_bps_device rbps=1048576
+throttle device-write-bps 2097152 blkio.throttle.write_bps_device wbps=2097152
+throttle device-read-iops 100 blkio.throttle.read_iops_device riops=100
+throttle device-write-iops 50 blkio.throttle.write_iops_device wiops=50
+
+# --- the host's side
+check_attach() { [[ $(hod run --rm -a stderr busybox sh -c 'echo o; echo e >&2' 2>&1) == e ]]; }
+outside attach check_attach
+check_cidfile() {
+        hod run --rm --cidfile "$T/cid" busybox true && [[ $(wc -c <"$T/cid") == 64 ]]
+}
+outside cidfile check_cidfile
+check_detach() {
+        [[ $(hod run -d --name e busybox sleep 1000) =~ ^[0-9a-f]{64}$ && $(hod inspect -f '{{.State.Status}}' e) == running ]]
+}
+outside detach check_detach
+check_detach_keys() {
+        pty -e '# ' -s '\x01b' -- "$HOD_BIN/hod" run -ti --detach-keys ctrl-a,b --name e busybox sh >/dev/null &&
+                [[ $(hod inspect -f '{{.State.Status}}' e) == running ]]
+}
+outside detach-keys check_detach_keys
+check_explain() { [[ $(hod run --rm --explain busybox true 2>&1) == *pivot_root* ]]; }
+outside explain check_explain
+check_label() {
+        hod create --name e -l a=b -l c busybox true >/dev/null
+        [[ $(hod inspect -f '{{json .Config.Labels}}' e) == '{"a":"b","c":""}' ]]
+}
+outside label check_label
+check_label_file() {
+        printf 'a=b\nc\n' >"$T/labels"
+        hod create --name e --label-file "$T/labels" busybox true >/dev/null
+        [[ $(hod inspect -f '{{json .Config.Labels}}' e) == '{"a":"b","c":""}' ]]
+}
+outside label-file check_label_file
+check_log_driver() {
+        [[ $(hod run --name e --log-driver none busybox echo x) == x ]] && ! hod logs e 2>/dev/null
+}
+outside log-driver check_log_driver
+check_log_opt() {
+        hod run --name e --log-opt max-size=64k --log-opt max-file=2 busybox sh -c 'yes 0123456789012345678901234567890123456789 | head -c 900000' >/dev/null
+        (($(find "$HOD_ROOT/containers" -name '*-json.log*' -printf '%s\n' | awk '{n += $1} END {print n}') < 200000)) &&
+                [[ $(hod logs e | tail -n 1) == 0123456789* ]]
+}
+outside log-opt check_log_opt
+check_name() { hod create --name e busybox true >/dev/null && [[ $(hod inspect -f '{{.Name}}' e) == /e ]]; }
+outside name check_name
+check_publish() { ! hod run --rm -p 8080:80 busybox true 2>/dev/null; }
+outside publish check_publish
+check_quiet() { [[ $(hod run -q --rm busybox echo x) == x ]]; }
+outside quiet check_quiet
+check_pull() { ! hod run --rm --pull bogus busybox true 2>/dev/null && hod run --rm --pull never busybox true; }
+outside pull check_pull
+check_restart() {
+        hod run -d --name e --restart on-failure:2 busybox sh -c 'echo x; exit 3' >/dev/null
+        for _ in {1..100}; do
+                [[ $(hod inspect -f '{{.State.Status}} {{.RestartCount}}' e) == 'exited 2' ]] && return 0
+                sleep 0.1
+        done
+        return 1
+}
+outside restart check_restart
+check_rm() { hod run --rm --name e busybox true && ! hod inspect e >/dev/null 2>&1; }
+outside rm check_rm
+check_rootfs() { [[ $(hod run --rm --rootfs "$T/tree" cat /mark) == mark ]]; }
+outside rootfs check_rootfs
+check_sig_proxy() {
+        local pid status=0
+        "$HOD_BIN/hod" run --name e --sig-proxy=false busybox sleep 3 &
+        pid=$!
+        for _ in {1..50}; do [[ $(hod inspect -f '{{.State.Status}}' e 2>/dev/null) == running ]] && break; sleep 0.1; done
+        kill -TERM "$pid"
+        wait "$pid" || status=$?
+        [[ $status == 0 ]]
+}
+outside sig-proxy check_sig_proxy
+check_stop_signal() {
+        hod run -d --name e --stop-signal USR1 busybox sh -c 'trap "exit 5" USR1; touch /up; while :; do sleep 0.05; done' >/dev/null
+        for _ in {1..50}; do hod exec e test -e /up && break; sleep 0.1; done
+        hod stop e >/dev/null
+        [[ $(hod inspect -f '{{.State.ExitCode}}' e) == 5 ]]
+}
+outside stop-signal check_stop_signal
+check_stop_timeout() {
+        local t0=${EPOCHREALTIME/./} took
+        hod run -d --name e --stop-timeout 1 busybox sh -c 'trap "" TERM; sleep 1000' >/dev/null
+        sleep 0.2
+        hod stop e >/dev/null
+        took=$(((${EPOCHREALTIME/./} - t0) / 1000))
+        ((took > 1000 && took < 4000))
+}
+outside stop-timeout check_stop_timeout
+check_annotation() {
+        hod create --name e --annotation x=y busybox true >/dev/null
+        hod inspect e | grep -q '"x": "y"'
+}
+outside annotation check_annotation
+check_blkio_weight() {
+        # The kernel's scheduler decides whether there is such a file: the value is kept, and written where it can be.
+        hod create --name e --blkio-weight 500 busybox true >/dev/null 2>&1
+        [[ $(hod inspect -f '{{.HostConfig.BlkioWeight}}' e) == 500 ]]
+}
+outside blkio-weight check_blkio_weight
