@@ -219,7 +219,7 @@ struct invocation {
         int status;                               /* exit status when .run returns NULL */
         struct str hint;                          /* what follows the error's message on stderr: nearest name, usage */
         void *context;                            /* the program's; NULL after parsing */
-        char **operands_storage;
+        struct str notes;                         /* lines for stderr: what is deprecated */
 };
 
 /* Parse @argv (argv[0] is skipped; "hod" = root->name begins the usage). On failure @ret is valid too: print the error,

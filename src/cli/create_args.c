@@ -166,7 +166,6 @@ static err *body_mount(json *list, const char *text)
                 options = json_sub_object(j, "BindOptions");
                 set_text(options, "Propagation", m.propagation);
                 set_flag(options, "NonRecursive", m.non_recursive);
-                set_flag(options, "CreateMountpoint", m.create_mountpoint);
                 set_flag(options, "ReadOnlyNonRecursive", m.read_only_non_recursive);
                 set_flag(options, "ReadOnlyForceRecursive", m.read_only_force_recursive);
         }

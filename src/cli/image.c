@@ -130,18 +130,11 @@ static err *image_row(const struct image *i, const char *repository, const char 
 /* "busybox:1" into its two parts; what has no tag (a digest) shows <none>. */
 static err *split_name(const char *full, char **ret_repository, char **ret_tag)
 {
-        _cleanup_free_ char *familiar = NULL;
-        char *colon;
+        _cleanup_reference_ struct reference r = {0};
 
-        TRY(reference_familiar(full, &familiar));
-        colon = strrchr(familiar, ':');
-        if (colon && !strchr(colon, '/')) {
-                *ret_tag = str_dup(colon + 1);
-                *colon = '\0';
-        } else {
-                *ret_tag = str_dup("<none>");
-        }
-        *ret_repository = TAKE_PTR(familiar);
+        TRY(reference_parse(full, false, &r));
+        TRY(reference_repository(&r, ret_repository));
+        *ret_tag = str_dup(r.tag ? r.tag : "<none>");
         return *ret_tag ? NULL : err_nomem();
 }
 

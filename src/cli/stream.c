@@ -17,7 +17,7 @@
 #include "cli/explain.h"
 #include "monitor/proto.h"
 
-#define CHUNK 16384
+#define CHUNK PROTO_STDIN_MAX
 #define FORCE_AFTER 3 /* signals without proxying after which we give up waiting, as docker */
 
 /* Signals that are forwarded: everything that can be caught, without what is about ourselves. */
@@ -51,6 +51,7 @@ struct relay {
         char pending[CHUNK + 16]; /* typed input that the other side does not take yet */
         size_t pending_from, pending_to;
         bool in_closing;  /* close the session's input when pending is out */
+        bool in_flight;   /* a STDIN packet is under way: PROTO_STDIN_OK comes (see protocol.h) */
 };
 
 static err *send_resize(struct relay *r)
@@ -112,6 +113,7 @@ static err *flush_input(struct relay *r)
                                     r->pending_to - r->pending_from, NULL, 0);
 
                 r->pending_from = r->pending_to = 0;
+                r->in_flight = true;
                 return e;
         }
         n = write(r->s->in, r->pending + r->pending_from, r->pending_to - r->pending_from);
@@ -142,7 +144,7 @@ static err *on_stdin(struct relay *r)
                 return NULL;
         if (n <= 0) {
                 r->stdin_fd = -1;
-                if (r->pending_to) {
+                if (r->pending_to || r->in_flight) {
                         r->in_closing = true;
                         return NULL;
                 }
@@ -193,12 +195,16 @@ static err *on_monitor(struct relay *r)
                 return put_out(STDOUT_FILENO, p.data, p.size);
         case PROTO_ERR:
                 return put_out(STDERR_FILENO, p.data, p.size);
+        case PROTO_STDIN_OK:
+                r->in_flight = false;
+                return r->in_closing ? close_input(r) : NULL;
         case PROTO_EXIT:
                 if (p.size >= sizeof(r->exit))
                         memcpy(&r->exit, p.data, sizeof(r->exit));
                 r->ended = true;
                 return NULL;
         default:
+                proto_packet_close(&p);
                 return NULL; /* OK to a resize, ERROR to a signal that came too late */
         }
 }
@@ -221,7 +227,7 @@ static void on_output(int *fd, int to)
 static err *step(struct relay *r)
 {
         struct stream *s = r->s;
-        bool blocked = r->pending_to != 0;
+        bool blocked = r->pending_to != 0 || r->in_flight;
         struct pollfd p[] = {
                 {.fd = r->ended ? -1 : s->monitor, .events = POLLIN},
                 {.fd = r->signals, .events = POLLIN},

@@ -1,12 +1,8 @@
 /* stop.c - see stop.h. */
 #include "engine/stop.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <poll.h>
 #include <signal.h>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/parse.h"
 #include "base/str.h"
@@ -46,27 +42,6 @@ static int stop_signal(const struct container *c)
         return SIGTERM;
 }
 
-/* Wait for PROTO_EXIT at most @timeout_ms (-1: forever). ERR_TIMEOUT when it does not come. */
-static err *wait_exit(int fd, int64_t timeout_ms, struct proto_exit *ret)
-{
-        int64_t end = clock_monotonic_ns() / 1000000 + timeout_ms;
-
-        for (;;) {
-                struct pollfd p = {.fd = fd, .events = POLLIN};
-                int64_t left = timeout_ms < 0 ? -1 : end - clock_monotonic_ns() / 1000000;
-                int r = poll(&p, 1, left > INT_MAX ? INT_MAX : left < -1 ? 0 : (int)left);
-
-                if (r < 0 && errno == EINTR)
-                        continue;
-                if (r < 0)
-                        return err_sys(errno, "waiting for the container");
-                if (r > 0)
-                        return proto_wait_exit(fd, ret);
-                if (timeout_ms >= 0 && clock_monotonic_ns() / 1000000 >= end)
-                        return err_new(ERR_TIMEOUT, "the container did not end in time");
-        }
-}
-
 /* The monitor may vanish between two packets (the container ended): that is what we want. */
 static err *ended_is_fine(err *e)
 {
@@ -95,7 +70,7 @@ err *stop_container(struct container *c, int signal, int timeout_s)
                 struct proto_signal s = {.signal = signal ? signal : stop_signal(c), .flags = PROTO_SIGNAL_STOPPING};
 
                 TRY(proto_send(fd, PROTO_SIGNAL, &s, sizeof(s), NULL, 0));
-                e = wait_exit(fd, timeout_ms, &exit);
+                e = proto_wait_exit_for(fd, timeout_ms, &exit);
         } else {
                 e = err_new(ERR_TIMEOUT, "no grace");
         }
@@ -104,7 +79,7 @@ err *stop_container(struct container *c, int signal, int timeout_s)
 
                 err_free(e);
                 TRY(proto_send(fd, PROTO_SIGNAL, &s, sizeof(s), NULL, 0));
-                e = wait_exit(fd, KILL_PATIENCE, &exit);
+                e = proto_wait_exit_for(fd, KILL_PATIENCE, &exit);
                 if (err_code(e) == ERR_TIMEOUT)
                         return err_wrap(e, "container %s is stuck in the kernel after SIGKILL", c->id);
         }
@@ -126,7 +101,7 @@ err *stop_wait(struct container *c, int *ret_code)
         if (!e)
                 e = proto_send(fd, PROTO_WAIT, NULL, 0, NULL, 0);
         if (!e)
-                e = wait_exit(fd, -1, &exit);
+                e = proto_wait_exit(fd, &exit);
         if (!e) {
                 *ret_code = exit.code;
                 return NULL;

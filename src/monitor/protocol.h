@@ -9,7 +9,8 @@
  * Client → monitor                         Monitor → client
  *   START   {trace fd?}                       STARTED {pid} | ERROR {code, text}
  *   ATTACH  {streams wanted, flags}           ATTACHED, then OUT/ERR data, then EXIT
- *   STDIN   data; STDIN_EOF                   (back-pressure: the monitor reads on when the container does)
+ *   STDIN   data                              STDIN_OK when the container's input has taken it: send the next then
+ *   STDIN_EOF
  *   WAIT    {}                                EXIT {code, oom, ...} when the container ends (at once if it has)
  *   EXEC    proto_exec + 3 fds (+trace fd)    STARTED {pid} (+ terminal master fd if tty) | ERROR; then EXIT
  *   SIGNAL  {signal, flags}                   OK | ERROR
@@ -19,7 +20,14 @@
  *   ROOTFS  {}                                OK + descriptor of the mounted root
  *   DETACH                                    (none; the stream ends)
  *   CLEANED {}                                (none: the client that took on the cleanup has done it)
- */
+ *
+ * Output and input share one connection, so a client must never block in sending while it has output to read: it has
+ * at most one STDIN packet under way, and reads its own input again after STDIN_OK. (Both ends blocked in sending is a
+ * deadlock: `cat big | hod run -i busybox cat`.)
+ *
+ * Order: STARTED comes before the first OUT; EXIT after the last. An adopting monitor says OK on descriptor 3 when it
+ * serves. A connection on which EXEC succeeded belongs to that session: SIGNAL and RESIZE go to the session, EXIT is the
+ * session's. EXIT with PROTO_EXIT_RESTARTING: this run has ended, the next one follows by policy. */
 #pragma once
 
 #include <stdint.h>
@@ -50,7 +58,11 @@ enum proto_type {
         PROTO_OUT,
         PROTO_ERR,
         PROTO_EXIT,
+        PROTO_STDIN_OK,
 };
+
+#define PROTO_STDIN_MAX (16 * 1024) /* largest STDIN payload */
+#define PROTO_FDS_MAX 8
 
 struct proto_header {
         uint16_t version;

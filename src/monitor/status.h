@@ -11,6 +11,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -48,6 +49,11 @@ struct status {
 /* Read @dirfd/status. ERR_NOT_FOUND if there is none, ERR_CORRUPT if it cannot be understood. */
 MUST_USE err *status_read(int dirfd, struct status *ret);
 MUST_USE err *status_write(int dirfd, const struct status *s);
+/* The text of a status file, as PROTO_STATUS carries it, and back. @size excludes the terminator that @buf gets; what
+ * does not fit is an error. */
+#define STATUS_TEXT_MAX 2560
+MUST_USE err *status_format(const struct status *s, char *buf, size_t size, size_t *ret_size);
+MUST_USE err *status_parse(char *text, struct status *ret); /* changes @text */
 
 /* What the engine tells the monitor. Strings are owned. */
 struct monitor_conf {
@@ -57,7 +63,10 @@ struct monitor_conf {
         char *log_path;       /* NULL or "" = no log */
         uint64_t log_max_size; /* bytes a file */
         unsigned log_max_files;
+        char *log_attrs;      /* JSON object for each line's "attrs" (--log-opt labels, env, tag), NULL = none */
         bool tty, open_stdin, stdin_once;
+        char *user;           /* docker's user[:group], NULL or "" = root; resolved inside the root file system */
+        char **groups;        /* --group-add: names or numbers */
         char *rootfs_driver;  /* "overlay" or "dir" */
         char **lower;         /* overlay: topmost first, absolute; dir: one entry */
         char *upper, *work;
@@ -69,6 +78,7 @@ struct monitor_conf {
         char *hod;            /* program for `hod internal cleanup`, with its --root and --state */
         char *root_dir, *state_dir;
         char *seccomp_cache;  /* directory of compiled filters */
+        char *monitor_cgroup; /* where the monitor itself goes; NULL = "/hod/monitor" */
 };
 MUST_USE err *monitor_conf_read(int dirfd, struct monitor_conf *ret);
 MUST_USE err *monitor_conf_write(int dirfd, const struct monitor_conf *c);

@@ -252,7 +252,8 @@ err *cgroup_join(const struct cgroup_layout *l, const char *path, pid_t pid)
         return NULL;
 }
 
-err *cgroup_join_open(const struct cgroup_layout *l, const char *path, bool with_v2, int *ret_fds, size_t *ret_n)
+err *cgroup_join_open(const struct cgroup_layout *l, const char *path, bool with_v2,
+                      int ret_fds[CGROUP_HIERARCHIES_MAX], size_t *ret_n)
 {
         int fds[CGROUP_HIERARCHIES_MAX];
         size_t n = 0;

@@ -14,7 +14,7 @@
 # shellcheck disable=SC2016  # probes run inside
 
 # --- the program
-row entrypoint '--entrypoint /bin/sh' 'cat /proc/1/comm' 'sh'
+row entrypoint '--entrypoint /bin/ash' 'cat /proc/1/comm' 'ash' 'run start'
 row env '-e A=1 -e B= -e HOSTVAR' 'echo "$A-$B-$HOSTVAR"' '1--fromhost'
 row env-file '--env-file FILES/env' 'echo "$X|$Z"' '1\|sp'
 row group-add '--group-add 77 --group-add mail' 'id -G' '0 8 10 77'

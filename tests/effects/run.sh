@@ -89,7 +89,9 @@ row() {
         [[ $phases != *' exec '* ]] || phase "$flag" exec "$want" "$(hod exec e sh -c "$probe" 2>&1)"
         if [[ $phases == *' start '* ]]; then
                 wait_probe 1 >/dev/null
-                hod stop -t 0 e >/dev/null && hod start e >/dev/null || bad "--$flag: stop and start failed"
+                if ! hod stop -t 0 e >/dev/null || ! hod start e >/dev/null; then
+                        bad "--$flag: stop and start failed"
+                fi
                 phase "$flag" start "$want" "$(wait_probe 2)"
         fi
 }

@@ -209,10 +209,8 @@ static int create(struct child *c)
         }
         if (child_cwd(c) < 0 || child_process_early(c) < 0 || child_stdio(c) < 0 || child_home(c) < 0)
                 return -1;
-        if (!p->n_hooks_start) {
-                if (child_become_user(c) < 0 || child_lookup(c, path) < 0)
-                        return -1;
-        }
+        if (child_become_user(c) < 0 || child_lookup(c, path) < 0)
+                return -1;
         child_execve(c, path);
 }
 
@@ -228,11 +226,13 @@ static int enter(struct child *c)
 {
         const struct plan *p = c->p;
         struct trace_span span = trace_begin(TRACE_EXEC_JOIN);
+        int r;
 
         if (seal(c) < 0)
                 return -1;
-        if (cgroup_join_self(p->cgroup_fds, p->n_cgroup_fds) < 0)
-                return child_fail(c, PLAN_STEP_CGROUP, errno, NULL);
+        r = cgroup_join_self(p->cgroup_fds, p->n_cgroup_fds);
+        if (r < 0)
+                return child_fail(c, PLAN_STEP_CGROUP, r, NULL);
         /* All at once and by pidfd: the kernel takes them of one process at one moment. */
         if (setns(p->join_all_pidfd, p->join_all_flags) < 0)
                 return child_fail(c, PLAN_STEP_NAMESPACE, errno, "of the container");

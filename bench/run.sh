@@ -1,0 +1,234 @@
+#!/usr/bin/env bash
+# Compare hod with docker.io and podman from Debian and with the floor (floor.c), in one run on one machine; write
+# bench/RESULTS.md. The peers run privately: own roots, own sockets, stopped at the end by process number.
+#   bench/run.sh [--quick] [--no-peers]
+set -euo pipefail
+# shellcheck source=tools/common.bash
+. "$(dirname "${BASH_SOURCE[0]}")/../tools/common.bash"
+
+runs=60 peers=1
+for arg in "$@"; do
+        case $arg in
+        --quick) runs=15 ;;
+        --no-peers) peers=0 ;;
+        *) die "unknown argument '$arg'" ;;
+        esac
+done
+((EUID == 0)) || die "needs root"
+need_packages "${packages_build[@]}" "${packages_image[@]}" hyperfine jq
+((!peers)) || need_packages "${packages_bench[@]}"
+# Release programs: the numbers are of what would be installed.
+build_in "$top/build-release" -Dtests=false --buildtype=release
+
+B=$(mktemp -d "${TMPDIR:-/tmp}/hod-bench.XXXXXX")
+R=$(mktemp -d /run/hod-bench.XXXXXX)
+export HOD_ROOT=$B/hod HOD_STATE=$R/hod
+bin=$top/build-release/bin
+hod=$bin/hod
+docker=/usr/bin/docker
+[[ -x $docker ]] || docker=docker
+docker_cmd=("$docker" -H "unix://$R/docker.sock")
+podman_cmd=(podman --root "$B/podman" --runroot "$R/podman" --tmpdir "$R/podman-tmp" --cgroup-manager cgroupfs
+        --events-backend file)
+pids=()
+
+finish() {
+        local pid
+        "$hod" rm -f bench >/dev/null 2>&1 || true
+        if ((peers)); then
+                "${docker_cmd[@]}" rm -f bench >/dev/null 2>&1 || true
+                "${podman_cmd[@]}" rm -f -t 0 bench >/dev/null 2>&1 || true
+                "${podman_cmd[@]}" rmi -f busybox >/dev/null 2>&1 || true
+        fi
+        # The last started first.
+        for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
+                pid=${pids[i]}
+                kill "$pid" 2>/dev/null || true
+                for _ in {1..100}; do
+                        kill -0 "$pid" 2>/dev/null || break
+                        sleep 0.1
+                done
+        done
+        # What the peers leave mounted below our directories.
+        awk '{print $5}' /proc/self/mountinfo | grep -E "^($B|$R)/" | sort -r | while read -r m; do
+                umount -l "$m" 2>/dev/null || true
+        done
+        rm -rf "$B" "$R"
+}
+trap finish EXIT
+
+busybox_tar >"$B/busybox.tar"
+
+# --- the floor
+mkdir -p "$B/floor"/{lower,upper,work,root}
+tar -C "$B/floor/lower" -xf "$B/busybox.tar"
+gcc -O2 -D_GNU_SOURCE -o "$B/floor/floor" "$top/bench/floor.c"
+"$B/floor/floor" "$B/floor" 300 >"$B/floor.txt"
+floor_ms=$(awk '$1 == "full" {print $2 / 1000}' "$B/floor.txt")
+
+# --- hod
+"$hod" import -c 'CMD ["sh"]' "$B/busybox.tar" busybox >/dev/null
+"$hod" run -d --name bench --network none busybox sleep 100000 >/dev/null
+
+# --- docker
+have_docker=0
+if ((peers)); then
+        mkdir -p "$B/docker" "$B/containerd" "$R/containerd" "$R/docker"
+        cat >"$R/containerd.toml" <<-END
+		version = 2
+		root = "$B/containerd"
+		state = "$R/containerd"
+		[grpc]
+		  address = "$R/containerd.sock"
+		END
+        containerd --config "$R/containerd.toml" >"$B/containerd.log" 2>&1 &
+        pids+=($!)
+        for _ in {1..100}; do
+                [[ -S $R/containerd.sock ]] && break
+                sleep 0.1
+        done
+        dockerd --data-root "$B/docker" --exec-root "$R/docker" --pidfile "$R/docker.pid" -H "unix://$R/docker.sock" \
+                --containerd "$R/containerd.sock" --iptables=false --ip6tables=false --bridge=none \
+                --exec-opt native.cgroupdriver=cgroupfs >"$B/dockerd.log" 2>&1 &
+        pids+=($!)
+        for _ in {1..150}; do
+                "${docker_cmd[@]}" version >/dev/null 2>&1 && break
+                sleep 0.2
+        done
+        if "${docker_cmd[@]}" import -c 'CMD ["sh"]' "$B/busybox.tar" busybox >/dev/null 2>"$B/docker.err" &&
+                "${docker_cmd[@]}" run --rm --network none busybox true 2>>"$B/docker.err" &&
+                "${docker_cmd[@]}" run -d --name bench --network none busybox sleep 100000 >/dev/null; then
+                have_docker=1
+        else
+                say "docker does not run here: $(tail -n 1 "$B/docker.err")" >&2
+        fi
+fi
+
+# --- podman
+have_podman=0
+if ((peers)); then
+        # crun refuses a hybrid machine; runc does not.
+        for runtime in crun runc; do
+                podman_cmd+=(--runtime "$runtime")
+                "${podman_cmd[@]}" image exists busybox 2>/dev/null ||
+                        "${podman_cmd[@]}" import -c 'CMD ["sh"]' "$B/busybox.tar" busybox >/dev/null 2>&1 || true
+                if "${podman_cmd[@]}" run --rm --network none busybox true >"$B/podman.err" 2>&1; then
+                        have_podman=1
+                        podman_runtime=$runtime
+                        break
+                fi
+                podman_cmd=("${podman_cmd[@]:0:${#podman_cmd[@]}-2}")
+        done
+        if ((have_podman)); then
+                "${podman_cmd[@]}" run -d --name bench --network none busybox sleep 100000 >/dev/null
+        else
+                say "podman does not run here: $(tail -n 1 "$B/podman.err")" >&2
+        fi
+fi
+
+# measure NAME RUNS COMMAND...: median in ms.
+measure() {
+        local name=$1 n=$2
+        shift 2
+        local line
+        line=$(printf '%q ' "$@")
+        hyperfine -N --style none --warmup 3 --runs "$n" --export-json "$B/$name.json" "$line" >/dev/null 2>"$B/$name.err" || {
+                cat "$B/$name.err" >&2
+                return 1
+        }
+        jq -r '.results[0].median * 1000' "$B/$name.json"
+}
+run_args=(run --rm --network none busybox true)
+
+# hod is measured before and after the peers, so that a drift of the machine shows.
+hod_run=$(measure hod-run "$((runs * 2))" "$hod" "${run_args[@]}")
+hod_exec=$(measure hod-exec "$((runs * 2))" "$hod" exec bench true)
+hod_run_d=$(measure hod-run-d "$runs" "$hod" run -d --rm --network none busybox true)
+hod_ps=$(measure hod-ps "$runs" "$hod" ps)
+docker_run=- docker_exec=- docker_run_d=- docker_ps=- podman_run=- podman_exec=- podman_run_d=- podman_ps=-
+if ((have_docker)); then
+        docker_run=$(measure docker-run "$((runs / 3))" "${docker_cmd[@]}" "${run_args[@]}")
+        docker_exec=$(measure docker-exec "$((runs / 3))" "${docker_cmd[@]}" exec bench true)
+        docker_run_d=$(measure docker-run-d "$((runs / 3))" "${docker_cmd[@]}" run -d --rm --network none busybox true)
+        docker_ps=$(measure docker-ps "$((runs / 3))" "${docker_cmd[@]}" ps)
+fi
+if ((have_podman)); then
+        podman_run=$(measure podman-run "$((runs / 3))" "${podman_cmd[@]}" "${run_args[@]}")
+        podman_exec=$(measure podman-exec "$((runs / 3))" "${podman_cmd[@]}" exec bench true)
+        podman_run_d=$(measure podman-run-d "$((runs / 3))" "${podman_cmd[@]}" run -d --rm --network none busybox true)
+        podman_ps=$(measure podman-ps "$((runs / 3))" "${podman_cmd[@]}" ps)
+fi
+hod_run2=$(measure hod-run2 "$runs" "$hod" "${run_args[@]}")
+
+# --- memory of the monitor, sizes
+id=$("$hod" inspect -f '{{.Id}}' bench)
+monitor=$(sed -n 's/^monitor_pid=//p' "$HOD_STATE/containers/$id/status")
+anon=$(awk '/^Anonymous:/ {print $2}' "/proc/$monitor/smaps_rollup")
+pss=$(awk '/^Pss:/ {print $2}' "/proc/$monitor/smaps_rollup")
+size() { stat -c %s "$1" | awk '{printf "%.0f", $1 / 1024}'; }
+stripped() {
+        strip -o "$B/stripped" "$1"
+        size "$B/stripped"
+}
+
+# --- where the time goes: the median of each trace point over many runs
+for ((i = 0; i < runs; i++)); do "$hod" run --rm --explain --network none busybox true 2>>"$B/explain.txt" >/dev/null; done
+
+num() { if [[ $1 == - ]]; then printf '%s' -; else printf '%.2f' "$1"; fi; }
+ratio() { if [[ $1 == - || $2 == - ]]; then printf '%s' -; else awk -v a="$1" -v b="$2" 'BEGIN {printf "%.1f", a / b}'; fi; }
+verdict() { # A OP B: does the number hold
+        [[ $1 != - ]] || { printf 'not measured' && return; }
+        awk -v a="$1" -v b="$3" -v op="$2" 'BEGIN {ok = op == ">=" ? a >= b : a <= b; print ok ? "yes" : "NO"}'
+}
+version() { "$@" 2>/dev/null | head -n 1 | grep -oE '[0-9]+(\.[0-9]+)+[^ ,]*' | head -n 1; }
+cgroups='cgroup v1 or hybrid'
+[[ $(stat -fc %T /sys/fs/cgroup) != cgroup2fs ]] || cgroups='cgroup v2'
+machine="$(date -u +'%Y-%m-%d %H:%M UTC'), by \`bench/run.sh\`: $(nproc) processors ($(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)), $(free -g | awk '/^Mem/ {print $2}') GiB, Linux $(uname -r), $cgroups, $(stat -fc %T "$B")."
+versions="hod $(version "$hod" --version) (release build)"
+((!have_docker)) || versions+=", docker $(version "${docker_cmd[@]}" version --format '{{.Server.Version}}')"
+((!have_podman)) || versions+=", podman $(version podman --version) with $podman_runtime"
+fr=$(ratio "$hod_run" "$floor_ms") dr=$(ratio "$docker_run" "$hod_run") de=$(ratio "$docker_exec" "$hod_exec")
+
+{
+        cat <<-END
+		# Results
+
+		$machine
+
+		$versions. Whole-process wall time, medians in milliseconds; image: Debian's static busybox. The machine is noisy: the ratios of one run count, not the times.
+
+		| job | floor | hod | docker | podman | docker/hod | podman/hod |
+		|---|---|---|---|---|---|---|
+		| run --rm --network none busybox true | $(num "$floor_ms") | $(num "$hod_run") | $(num "$docker_run") | $(num "$podman_run") | $dr | $(ratio "$podman_run" "$hod_run") |
+		| the same, hod once more at the end | | $(num "$hod_run2") | | | | |
+		| run -d --rm | | $(num "$hod_run_d") | $(num "$docker_run_d") | $(num "$podman_run_d") | $(ratio "$docker_run_d" "$hod_run_d") | $(ratio "$podman_run_d" "$hod_run_d") |
+		| exec | | $(num "$hod_exec") | $(num "$docker_exec") | $(num "$podman_exec") | $de | $(ratio "$podman_exec" "$hod_exec") |
+		| ps, one container | | $(num "$hod_ps") | $(num "$docker_ps") | $(num "$podman_ps") | $(ratio "$docker_ps" "$hod_ps") | $(ratio "$podman_ps" "$hod_ps") |
+
+		| aim | bar | measured | holds |
+		|---|---|---|---|
+		| run against docker | at most 1/20 | 1/$dr | $(verdict "$dr" '>=' 20) |
+		| run against the floor | at most 5 times | $fr | $(verdict "$fr" '<=' 5) |
+		| exec against docker | at most 1/25 | 1/$de | $(verdict "$de" '>=' 25) |
+		| anonymous memory of hod-monitor | at most 200 KB | $anon KB (PSS $pss KB) | $(verdict "$anon" '<=' 200) |
+
+		| program | size | stripped |
+		|---|---|---|
+		| hod | $(size "$bin/hod") KB | $(stripped "$bin/hod") KB |
+		| hodrun | $(size "$bin/hodrun") KB | $(stripped "$bin/hodrun") KB |
+		| hod-monitor | $(size "$bin/hod-monitor") KB | $(stripped "$bin/hod-monitor") KB |
+
+		## The floor, by step (µs)
+
+		$(awk '{printf "%s%s %s", sep, $1, $2; sep = ", "} END {print "."}' "$B/floor.txt")
+
+		## Where hod's time goes, by trace point
+
+		Median of $runs runs with --explain (which itself costs a little); a step inside another counts twice.
+
+		| step | µs | what |
+		|---|---|---|
+		END
+        "$top/bench/trace-table" <"$B/explain.txt"
+} >"$top/bench/RESULTS.md"
+cat "$top/bench/RESULTS.md"

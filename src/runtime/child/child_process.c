@@ -1,0 +1,261 @@
+/* child_process.c - what the new process is: its limits, descriptors, user, privileges. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/ioprio.h>
+#include <linux/sched/types.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/trace.h"
+#include "runtime/child/child.h"
+#include "sys/caps.h"
+#include "sys/lsm.h"
+#include "sys/pty.h"
+
+/* Enter the working directory by descriptor. It was resolved inside the root without magic links, so that no inherited
+ * descriptor of the host can be meant (CVE-2024-21626); getcwd is asked all the same. */
+int child_cwd(struct child *c)
+{
+        const char *cwd = c->p->process.cwd;
+        _cleanup_close_ int fd = child_path_open(c->root, cwd, O_PATH | O_DIRECTORY, 0);
+        char where[PATH_MAX];
+        CHILD_TEXT(detail, 400);
+        int r = 0;
+
+        child_text_add(&detail, "(");
+        child_text_quote(&detail, cwd);
+        child_text_add(&detail, ") set in config.json failed");
+        /* A container's missing directory is made, a session's is not: both as docker. */
+        if (fd == -ENOENT && !c->p->exec)
+                fd = child_path_mkdir_p(c->root, cwd, 0755);
+        if (fd < 0)
+                return child_fail(c, PLAN_STEP_CWD, fd, detail.buf);
+        if (fchdir(fd) < 0)
+                return child_fail(c, PLAN_STEP_CWD, errno, detail.buf);
+        /* The system call: glibc falls back to walking up the tree. "(unreachable)/..." is outside. */
+        r = (int)syscall(SYS_getcwd, where, sizeof(where));
+        if (r < 0 || where[0] != '/')
+                return child_fail(c, PLAN_STEP_CWD, r < 0 ? errno : EXDEV, detail.buf);
+        return 0;
+}
+
+static int set_oom_score(struct child *c)
+{
+        CHILD_TEXT(text, 24);
+        _cleanup_close_ int fd = -1;
+
+        child_text_number(&text, c->p->process.oom_score_adj);
+        fd = file_openat2(c->p->proc_fd, "self/oom_score_adj", O_RDWR, 0,
+                          RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
+        if (fd < 0)
+                return child_fail(c, PLAN_STEP_OOM, fd, text.buf);
+        if (write(fd, text.buf, text.len) < 0)
+                return child_fail(c, PLAN_STEP_OOM, errno, text.buf);
+        return 0;
+}
+
+static int set_scheduler(struct child *c, const struct oci_scheduler *s)
+{
+        struct sched_attr attr = {
+                .size = sizeof(attr),
+                .sched_policy = s->policy,
+                .sched_flags = s->flags,
+                .sched_nice = s->nice,
+                .sched_priority = (uint32_t)s->priority,
+                .sched_runtime = s->runtime,
+                .sched_deadline = s->deadline,
+                .sched_period = s->period,
+        };
+
+        return syscall(SYS_sched_setattr, 0, &attr, 0) < 0 ? child_fail(c, PLAN_STEP_SCHEDULER, errno, "sched_setattr")
+                                                           : 0;
+}
+
+static int set_scheduling(struct child *c)
+{
+        const struct plan_process *process = &c->p->process;
+        const struct oci_memory_policy *memory = c->p->memory_policy;
+
+        if (process->scheduler && set_scheduler(c, process->scheduler) < 0)
+                return -1;
+        if (process->io_priority) {
+                int value = IOPRIO_PRIO_VALUE(process->io_priority->class, process->io_priority->priority);
+
+                if (syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, value) < 0)
+                        return child_fail(c, PLAN_STEP_IOPRIO, errno, NULL);
+        }
+        if (process->affinity &&
+            syscall(SYS_sched_setaffinity, 0, process->affinity->size, process->affinity->bits) < 0)
+                return child_fail(c, PLAN_STEP_AFFINITY, errno, NULL);
+        if (memory && syscall(SYS_set_mempolicy, memory->mode, memory->nodes.bits, memory->nodes.size * 8 + 1) < 0)
+                return child_fail(c, PLAN_STEP_MEMPOLICY, errno, NULL);
+        return 0;
+}
+
+/* What needs privileges that the user will not have any more. */
+int child_process_early(struct child *c)
+{
+        const struct plan *p = c->p;
+        const struct plan_process *process = &p->process;
+        int r = 0;
+
+        if (process->oom_set && set_oom_score(c) < 0)
+                return -1;
+        if (set_scheduling(c) < 0)
+                return -1;
+        if (p->personality_set && personality(p->personality) < 0)
+                return child_fail(c, PLAN_STEP_PERSONALITY, errno, NULL);
+        for (size_t i = 0; i < process->n_rlimits; i++) {
+                const struct oci_rlimit *l = &process->rlimits[i];
+                struct rlimit limit = {.rlim_cur = l->soft, .rlim_max = l->hard};
+                CHILD_TEXT(number, 24);
+
+                child_text_number(&number, l->resource);
+                if (prlimit(0, (enum __rlimit_resource)l->resource, &limit, NULL) < 0)
+                        return child_fail(c, PLAN_STEP_RLIMIT, errno, number.buf);
+        }
+        if (process->apparmor)
+                r = lsm_apparmor_onexec(p->proc_fd, process->apparmor);
+        if (r < 0)
+                return child_fail(c, PLAN_STEP_LABEL, r, process->apparmor);
+        if (process->selinux)
+                r = lsm_selinux_onexec(p->proc_fd, process->selinux);
+        return r < 0 ? child_fail(c, PLAN_STEP_LABEL, r, process->selinux) : 0;
+}
+
+/* Pipes and FIFOs become the user's, so that he can reopen them as /dev/stdout. Nothing else does: a file, a device or a
+ * socket of the caller's keeps its owner (CVE-2026-88265). */
+static int give_to_user(int fd, uid_t uid)
+{
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISFIFO(st.st_mode) || st.st_uid == uid)
+                return 0;
+        if (fchown(fd, uid, (gid_t)-1) < 0 && errno != EPERM && errno != EROFS && errno != EINVAL)
+                return -errno;
+        return 0;
+}
+
+static int set_terminal(struct child *c)
+{
+        int r = pty_control(c->slave);
+
+        if (r < 0)
+                return child_fail(c, PLAN_STEP_CONSOLE, r, "TIOCSCTTY");
+        if (fchown(c->slave, c->p->process.uid, (gid_t)-1) < 0)
+                return child_fail(c, PLAN_STEP_CONSOLE, errno, "chown");
+        for (int i = 0; i < 3; i++)
+                if (dup2(c->slave, i) < 0)
+                        return child_fail(c, PLAN_STEP_STDIO, errno, NULL);
+        if (c->slave > 2)
+                c->slave = file_close(c->slave);
+        return 0;
+}
+
+int child_stdio(struct child *c)
+{
+        const struct plan_process *process = &c->p->process;
+
+        if (process->terminal)
+                return set_terminal(c);
+        for (int i = 0; i < 3; i++) {
+                int fd = process->stdio[i], r;
+
+                if (fd < 0)
+                        continue;
+                if (fd != i && dup2(fd, i) < 0)
+                        return child_fail(c, PLAN_STEP_STDIO, errno, NULL);
+                if (fd == i && fcntl(i, F_SETFD, 0) < 0)
+                        return child_fail(c, PLAN_STEP_STDIO, errno, NULL);
+                r = process->fix_stdio_owner ? give_to_user(i, process->uid) : 0;
+                if (r < 0)
+                        return child_fail(c, PLAN_STEP_STDIO, r, "chown");
+        }
+        return 0;
+}
+
+/* The calls themselves: glibc's setresuid() wants to signal the other threads it believes to have. */
+static int set_ids(struct child *c)
+{
+        const struct plan_process *process = &c->p->process;
+
+        if (syscall(SYS_setgroups, process->n_groups, process->groups) < 0 && (errno != EPERM || process->n_groups))
+                return child_fail(c, PLAN_STEP_USER, errno, "setgroups");
+        if (syscall(SYS_setresgid, process->gid, process->gid, process->gid) < 0)
+                return child_fail(c, PLAN_STEP_USER, errno, "setgid");
+        if (syscall(SYS_setresuid, process->uid, process->uid, process->uid) < 0)
+                return child_fail(c, PLAN_STEP_USER, errno, "setuid");
+        (void)umask(process->umask);
+        return 0;
+}
+
+static int install_seccomp(struct child *c)
+{
+        int r = seccomp_install(&c->p->seccomp);
+
+        if (r < 0)
+                return child_fail(c, PLAN_STEP_SECCOMP, r, NULL);
+        if (c->p->seccomp.notify) {
+                if (child_send(c, PLAN_REPORT_SECCOMP, r) < 0)
+                        return -1;
+                (void)file_close(r);
+        }
+        return 0;
+}
+
+int child_become_user(struct child *c)
+{
+        struct trace_span span = trace_begin(TRACE_CHILD_CREDS);
+        const struct plan_process *process = &c->p->process;
+        const struct oci_caps *caps = &process->caps;
+        int r;
+
+        if (process->caps_set) {
+                r = caps_set_bounding(caps->bounding);
+                if (r < 0)
+                        return child_fail(c, PLAN_STEP_CAPS, r, "bounding set");
+                if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+                        return child_fail(c, PLAN_STEP_CAPS, errno, "PR_SET_KEEPCAPS");
+        }
+        if (set_ids(c) < 0)
+                return -1;
+        if (process->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+                return child_fail(c, PLAN_STEP_NNP, errno, NULL);
+        /* Without no_new_privs a filter needs CAP_SYS_ADMIN: install it while we have it; what follows (capset, stat,
+         * close_range, execve) every usable filter permits. A change of ids has emptied the effective set. */
+        if (c->p->seccomp_set && !process->no_new_privs) {
+                uint64_t effective, permitted, inheritable;
+
+                r = caps_get(&effective, &permitted, &inheritable);
+                if (r == 0)
+                        r = caps_set(permitted, permitted, inheritable);
+                if (r < 0)
+                        return child_fail(c, PLAN_STEP_CAPS, r, "raising for seccomp");
+                trace_end(&span, 0, NULL);
+                span = trace_begin(TRACE_CHILD_SECCOMP);
+                if (install_seccomp(c) < 0)
+                        return -1;
+                trace_end(&span, 0, NULL);
+                span = trace_begin(TRACE_CHILD_CREDS);
+        }
+        if (process->caps_set) {
+                r = caps_set(caps->effective, caps->permitted, caps->inheritable);
+                if (r < 0)
+                        return child_fail(c, PLAN_STEP_CAPS, r, "capset");
+                r = caps_set_ambient(caps->ambient);
+                if (r < 0)
+                        return child_fail(c, PLAN_STEP_CAPS, r, "ambient set");
+        }
+        trace_end(&span, 0, NULL);
+        return 0;
+}

@@ -1,0 +1,10 @@
+/* gc.h - finding and removing what crashed commands left behind. Only for files of this layer. */
+#pragma once
+
+#include "base/err.h"
+#include "store/store.h"
+
+/* First command of a boot: containers' directories without a durable record, unpublished downloads. */
+MUST_USE err *gc_after_boot(struct store *s);
+/* Remove from ROOT/tmp what no living process holds. */
+MUST_USE err *gc_tmp(struct store *s);
