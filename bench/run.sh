@@ -30,7 +30,14 @@ docker=/usr/bin/docker
 docker_cmd=("$docker" -H "unix://$R/docker.sock")
 podman_cmd=(podman --root "$B/podman" --runroot "$R/podman" --tmpdir "$R/podman-tmp" --cgroup-manager cgroupfs
         --events-backend file)
+# Without CAP_SYS_RESOURCE podman cannot raise limits to its own defaults: give it some that fit.
+podman_flags=(--ulimit nofile=1024:1024 --ulimit nproc=1000:1000)
 pids=()
+# What the peers make outside of their roots: gone again afterwards unless it was there before.
+traces=()
+for d in /run/docker /run/containers /run/libpod /sys/fs/cgroup/{,*/}{docker,libpod_parent}; do
+        [[ -e $d ]] || traces+=("$d")
+done
 
 finish() {
         local pid
@@ -54,6 +61,10 @@ finish() {
                 umount -l "$m" 2>/dev/null || true
         done
         rm -rf "$B" "$R"
+        for d in "${traces[@]}"; do
+                [[ -d $d ]] && find "$d" -depth -type d -exec rmdir {} + 2>/dev/null
+        done
+        return 0
 }
 trap finish EXIT
 
@@ -112,7 +123,7 @@ if ((peers)); then
                 podman_cmd+=(--runtime "$runtime")
                 "${podman_cmd[@]}" image exists busybox 2>/dev/null ||
                         "${podman_cmd[@]}" import -c 'CMD ["sh"]' "$B/busybox.tar" busybox >/dev/null 2>&1 || true
-                if "${podman_cmd[@]}" run --rm --network none busybox true >"$B/podman.err" 2>&1; then
+                if "${podman_cmd[@]}" run "${podman_flags[@]}" --rm --network none busybox true >"$B/podman.err" 2>&1; then
                         have_podman=1
                         podman_runtime=$runtime
                         break
@@ -120,7 +131,7 @@ if ((peers)); then
                 podman_cmd=("${podman_cmd[@]:0:${#podman_cmd[@]}-2}")
         done
         if ((have_podman)); then
-                "${podman_cmd[@]}" run -d --name bench --network none busybox sleep 100000 >/dev/null
+                "${podman_cmd[@]}" run "${podman_flags[@]}" -d --name bench --network none busybox sleep 100000 >/dev/null
         else
                 say "podman does not run here: $(tail -n 1 "$B/podman.err")" >&2
         fi
@@ -145,7 +156,7 @@ hod_run=$(measure hod-run "$((runs * 2))" "$hod" "${run_args[@]}")
 hod_exec=$(measure hod-exec "$((runs * 2))" "$hod" exec bench true)
 hod_run_d=$(measure hod-run-d "$runs" "$hod" run -d --rm --network none busybox true)
 hod_ps=$(measure hod-ps "$runs" "$hod" ps)
-docker_run=- docker_exec=- docker_run_d=- docker_ps=- podman_run=- podman_exec=- podman_run_d=- podman_ps=-
+docker_run=- docker_exec=- docker_run_d=- docker_ps=- podman_run_ms=- podman_exec=- podman_run_d=- podman_ps=-
 if ((have_docker)); then
         docker_run=$(measure docker-run "$((runs / 3))" "${docker_cmd[@]}" "${run_args[@]}")
         docker_exec=$(measure docker-exec "$((runs / 3))" "${docker_cmd[@]}" exec bench true)
@@ -153,9 +164,9 @@ if ((have_docker)); then
         docker_ps=$(measure docker-ps "$((runs / 3))" "${docker_cmd[@]}" ps)
 fi
 if ((have_podman)); then
-        podman_run=$(measure podman-run "$((runs / 3))" "${podman_cmd[@]}" "${run_args[@]}")
+        podman_run_ms=$(measure podman-run "$((runs / 3))" "${podman_cmd[@]}" run "${podman_flags[@]}" "${run_args[@]:1}")
         podman_exec=$(measure podman-exec "$((runs / 3))" "${podman_cmd[@]}" exec bench true)
-        podman_run_d=$(measure podman-run-d "$((runs / 3))" "${podman_cmd[@]}" run -d --rm --network none busybox true)
+        podman_run_d=$(measure podman-run-d "$((runs / 3))" "${podman_cmd[@]}" run "${podman_flags[@]}" -d --rm --network none busybox true)
         podman_ps=$(measure podman-ps "$((runs / 3))" "${podman_cmd[@]}" ps)
 fi
 hod_run2=$(measure hod-run2 "$runs" "$hod" "${run_args[@]}")
@@ -199,7 +210,7 @@ fr=$(ratio "$hod_run" "$floor_ms") dr=$(ratio "$docker_run" "$hod_run") de=$(rat
 
 		| job | floor | hod | docker | podman | docker/hod | podman/hod |
 		|---|---|---|---|---|---|---|
-		| run --rm --network none busybox true | $(num "$floor_ms") | $(num "$hod_run") | $(num "$docker_run") | $(num "$podman_run") | $dr | $(ratio "$podman_run" "$hod_run") |
+		| run --rm --network none busybox true | $(num "$floor_ms") | $(num "$hod_run") | $(num "$docker_run") | $(num "$podman_run_ms") | $dr | $(ratio "$podman_run_ms" "$hod_run") |
 		| the same, hod once more at the end | | $(num "$hod_run2") | | | | |
 		| run -d --rm | | $(num "$hod_run_d") | $(num "$docker_run_d") | $(num "$podman_run_d") | $(ratio "$docker_run_d" "$hod_run_d") | $(ratio "$podman_run_d" "$hod_run_d") |
 		| exec | | $(num "$hod_exec") | $(num "$docker_exec") | $(num "$podman_exec") | $de | $(ratio "$podman_exec" "$hod_exec") |

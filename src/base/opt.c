@@ -56,6 +56,23 @@ const struct subcommand *opt_find_subcommand(const struct command *parent, const
         return NULL;
 }
 
+size_t opt_sorted(const struct opt *opts, const struct opt *ret[OPT_MAX])
+{
+        size_t n = 0;
+
+        for (const struct opt *o = opts; o && o->kind != OPT_KIND_END && n < OPT_MAX; o++) {
+                size_t at = n;
+
+                if (o->hidden || o->kind == OPT_KIND_USAGE)
+                        continue;
+                for (; at && strcmp(ret[at - 1]->name, o->name) > 0; at--)
+                        ret[at] = ret[at - 1];
+                ret[at] = o;
+                n++;
+        }
+        return n;
+}
+
 void opt_display(const struct opt *o, char *buf, size_t size)
 {
         if (o->letter)

@@ -82,7 +82,7 @@ struct opt {
         size_t offset;                    /* of the member in the args struct */
         /* optional, by designated initializer after the fixed arguments of the macro: */
         const char *def;                  /* default, as the user would write it; shown in help and docs */
-        int64_t min, max;                 /* INT, UINT, SIZE; both 0 = no limit but the type's */
+        int64_t min, max;                 /* INT, UINT (max 0 = none); SIZE: min -1 takes "-1" */
         err *(*check)(const char *value); /* refuses a value; runs on each use, before storing */
         enum opt_complete complete;
         const char *const *choices;       /* NULL-terminated; completion and docs; refused unless listed if .strict */
@@ -247,6 +247,8 @@ const struct opt *opt_find(const struct opt *opts, const char *name);       /* b
 const struct opt *opt_find_letter(const struct opt *opts, char letter);
 const char *opt_subcommand_name(const struct subcommand *s);
 const struct subcommand *opt_find_subcommand(const struct command *parent, const char *name); /* aliases too */
+/* The options that people see, in alphabetical order as docker's help has them; returns how many. */
+size_t opt_sorted(const struct opt *opts, const struct opt *ret[OPT_MAX]);
 /* "-m, --memory" */
 void opt_display(const struct opt *o, char *buf, size_t size);
 /* Call @visit for every command below @root (depth first, hidden ones too); a shared struct is visited at each place.
@@ -279,10 +281,16 @@ MUST_USE err *opt_complete(const struct command *root, char *const *words, opt_n
                            struct str *out);
 
 /* Documents. */
-/* Man page (section 1) of the command at @path, in mdoc(7). */
-void opt_man(const struct command *root, const struct subcommand *place, const char *path, const char *version,
+/* Man page (section 1, man(7) macros) of @command; @path is "hod run", @date "2026-11-23". */
+void opt_man(const struct command *root, const struct command *command, const char *path, const char *version,
              const char *date, struct str *out);
+/* "hod container run" → "hod-container-run". */
+void opt_page_name(const char *path, char *buf, size_t size);
+/* The path under which @command has its page: the shortest one ("hod run", not "hod container run"). */
+void opt_main_path(const struct command *root, const struct command *command, char *buf, size_t size);
 /* The whole reference in Markdown. */
 MUST_USE err *opt_markdown(const struct command *root, struct str *out);
-/* The table as JSON: {"name","summary","options":[...],"commands":[...]}. */
+/* The table as JSON, hidden things included: {"name", "version", "options": [...], "commands": [{"path", "paths",
+ * "summary", "operands", "min_operands", "max_operands" (-1 = any), "hidden", "options": [{"name", "letter", "kind",
+ * "type", "help", "default", "choices", "alias", "old", "conflicts", "env", "config", "hidden"}]}]}; one entry a place. */
 MUST_USE err *opt_json(const struct command *root, const char *version, struct str *out);

@@ -2,7 +2,6 @@
 #include <stdio.h>
 
 #include "base/opt.h"
-#include "base/utf8.h"
 
 /* Break @text into lines of at most @width columns, later lines indented by @indent; line breaks in it are kept. A last
  * word may go over by a few columns rather than stand alone. */
@@ -60,35 +59,29 @@ static void opt_default(const struct opt *o, struct str *out)
 
 static void opts_help(const struct opt *opts, const char *title, unsigned width, struct str *out)
 {
-        size_t column = 0;
-        bool any = false;
+        const struct opt *sorted[OPT_MAX];
+        size_t n = opt_sorted(opts, sorted), column = 0;
         char left[120];
 
-        for (const struct opt *o = opts; o && o->kind != OPT_KIND_END; o++) {
-                if (o->hidden)
-                        continue;
-                opt_left(o, left, sizeof(left));
+        for (size_t i = 0; i < n; i++) {
+                opt_left(sorted[i], left, sizeof(left));
                 if (strlen(left) > column)
                         column = strlen(left);
-                any = true;
         }
-        if (!any)
+        if (!n)
                 return;
         str_printf(out, "\n%s:\n", title);
         column += 3;
-        for (const struct opt *o = opts; o->kind != OPT_KIND_END; o++) {
+        for (size_t i = 0; i < n; i++) {
                 _cleanup_str_ struct str help = {0};
 
-                if (o->hidden)
-                        continue;
-                opt_left(o, left, sizeof(left));
+                opt_left(sorted[i], left, sizeof(left));
                 str_printf(out, "%-*s", (int)column, left);
-                str_add(&help, o->help);
-                opt_default(o, &help);
-                if (o->deprecated)
-                        str_printf(&help, " (DEPRECATED: %s)", o->deprecated);
-                if (help.failed)
-                        out->failed = true;
+                str_add(&help, sorted[i]->help);
+                opt_default(sorted[i], &help);
+                if (sorted[i]->deprecated)
+                        str_printf(&help, " (DEPRECATED: %s)", sorted[i]->deprecated);
+                out->failed |= help.failed;
                 wrap(out, str_text(&help), column, width - 1);
                 str_add_char(out, '\n');
         }

@@ -76,18 +76,10 @@ static err *check_choice(const struct opt *o, const char *text)
         return err_new(ERR_INVALID, "must be one of %s", str_text(&list));
 }
 
-static err *check_range(const struct opt *o, int64_t n, const char *text)
-{
-        if ((o->min == 0 && o->max == 0) || (n >= o->min && (n <= o->max || o->max < o->min)))
-                return NULL;
-        if (o->max < o->min || o->max == INT64_MAX)
-                return err_new(ERR_INVALID, "%s is less than %lld", text, (long long)o->min);
-        return err_new(ERR_INVALID, "%s is not within %lld and %lld", text, (long long)o->min, (long long)o->max);
-}
-
 static err *store(struct opt_values *v, const struct opt *o, const char *text)
 {
         void *at = member(v, o);
+        bool limited = o->min || o->max;
         int64_t n = 0;
 
         switch (o->kind) {
@@ -97,7 +89,8 @@ static err *store(struct opt_values *v, const struct opt *o, const char *text)
                 *(const char **)at = text;
                 return NULL;
         case OPT_KIND_INT:
-                TRY(parse_int(text, INT64_MIN, INT64_MAX, &n));
+                TRY(limited ? parse_int(text, o->min, o->max ? o->max : INT64_MAX, &n)
+                            : parse_int(text, INT64_MIN, INT64_MAX, &n));
                 break;
         case OPT_KIND_UINT:
                 return parse_uint(text, 0, o->max ? (uint64_t)o->max : UINT64_MAX, at);
@@ -120,8 +113,6 @@ static err *store(struct opt_values *v, const struct opt *o, const char *text)
         case OPT_KIND_USAGE:
                 return NULL;
         }
-        if (o->kind != OPT_KIND_SIZE)
-                TRY(check_range(o, n, text));
         *(int64_t *)at = n;
         return NULL;
 }

@@ -1,25 +1,59 @@
-/* commands.h - the verbs. Each is declared in the file of its name, with its flags; commands.c puts them into the tree. */
+/* commands.h - the verbs of the command line. A verb is one `const struct command` in the file named after it (or after
+ * its family); commands.c says where in the tree it stands.
+ *
+ * To add a verb: write cli/<verb>.c with an args struct, its options, `<verb>_run` and `cmd_<verb>` (version.c is a
+ * complete example), declare it here, put it into commands.c, add the file to meson.build. Help, completion, man page
+ * and the JSON dump follow by themselves. To add a flag: one OPT_ line and one member. */
 #pragma once
 
 #include "base/opt.h"
 
-/* The root: `hod`. Its args are struct global_args (config.h). */
 extern const struct command cmd_hod;
 
-/* run.c */
-extern const struct command cmd_run, cmd_create;
-/* life.c */
-extern const struct command cmd_start, cmd_stop, cmd_restart, cmd_kill, cmd_pause, cmd_unpause, cmd_wait, cmd_rm,
-        cmd_rename;
-/* attach.c, exec.c, logs.c, ps.c */
-extern const struct command cmd_attach, cmd_exec, cmd_logs, cmd_ps;
-/* inspect.c */
-extern const struct command cmd_inspect, cmd_container_inspect, cmd_image_inspect, cmd_volume_inspect;
-/* files.c */
-extern const struct command cmd_diff, cmd_commit, cmd_export;
-/* image.c */
-extern const struct command cmd_import, cmd_images, cmd_rmi, cmd_tag, cmd_history;
-/* volume.c */
-extern const struct command cmd_volume_create, cmd_volume_ls, cmd_volume_rm;
-/* cleanup.c */
+/* containers */
+extern const struct command cmd_attach;
+extern const struct command cmd_commit;
+extern const struct command cmd_container_inspect;
+extern const struct command cmd_create;
+extern const struct command cmd_diff;
+extern const struct command cmd_exec;
+extern const struct command cmd_export;
+extern const struct command cmd_inspect;
+extern const struct command cmd_kill;
+extern const struct command cmd_logs;
+extern const struct command cmd_pause;
+extern const struct command cmd_ps;
+extern const struct command cmd_rename;
+extern const struct command cmd_restart;
+extern const struct command cmd_rm;
+extern const struct command cmd_run;
+extern const struct command cmd_start;
+extern const struct command cmd_stop;
+extern const struct command cmd_unpause;
+extern const struct command cmd_wait;
+
+/* images */
+extern const struct command cmd_history;
+extern const struct command cmd_image_inspect;
+extern const struct command cmd_images;
+extern const struct command cmd_import;
+extern const struct command cmd_rmi;
+extern const struct command cmd_tag;
+
+/* volumes */
+extern const struct command cmd_volume_create;
+extern const struct command cmd_volume_inspect;
+extern const struct command cmd_volume_ls;
+extern const struct command cmd_volume_rm;
+
+/* the program itself */
+extern const struct command cmd_completion;
+extern const struct command cmd_help;
+extern const struct command cmd_version;
+
+/* hod internal ...: for scripts, the build and hod-monitor */
 extern const struct command cmd_internal_cleanup;
+extern const struct command cmd_internal_commands;
+extern const struct command cmd_internal_complete;
+extern const struct command cmd_internal_man;
+extern const struct command cmd_internal_markdown;

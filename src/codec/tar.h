@@ -5,7 +5,7 @@
  *
  * Input is hostile. Everything is bounded by struct tar_limits. Where known readers (Go, GNU, libarchive) disagree about
  * what an archive contains, the archive is refused: duplicate pax records, a global header that names files, a long name
- * given twice and differently, data behind a directory, a lone zero block. Names come out as they are in the archive: absolute
+ * given twice and differently, a lone zero block. Names come out as they are in the archive, without final slashes: absolute
  * ones, "..", "." and duplicates are the store's to judge; only empty names and names with NUL bytes are refused here. */
 #pragma once
 
@@ -39,7 +39,7 @@ struct tar_stretch { /* one stretch of data of a sparse file */
 };
 
 struct tar_entry {
-        const char *name;     /* terminated, never empty; a directory has no final slash (except "/" itself) */
+        const char *name;     /* terminated, never empty; no final slash (except "/" itself) */
         const char *linkname; /* hard links and symlinks; else "" */
         enum tar_type type;
         mode_t mode; /* permission bits 07777 only */

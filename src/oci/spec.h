@@ -275,6 +275,7 @@ struct oci_seccomp {
         struct oci_u64 default_errno_ret;
         uint32_t *archs; /* AUDIT_ARCH_* tokens (libseccomp's SCMP_ARCH_*); empty = the native one */
         size_t n_archs;
+        bool flags_set; /* the list is there, perhaps empty */
         uint32_t flags; /* SECCOMP_FILTER_FLAG_* */
         const char *listener_path, *listener_metadata;
         struct oci_seccomp_rule *rules;

@@ -125,6 +125,7 @@ static err *read_flags(struct fields_reader *r, const struct fields_at *at, json
 
         TRY(fields_name_set(at, v, names, "seccomp flag", &set));
         ((struct oci_seccomp *)base)->flags = (uint32_t)set;
+        ((struct oci_seccomp *)base)->flags_set = true;
         return NULL;
 }
 

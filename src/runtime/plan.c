@@ -62,7 +62,7 @@ void plan_done(struct plan *p)
 
 static void plan_clear(struct plan *p)
 {
-        *p = (struct plan){.rootfs_fd = -1, .join_all_pidfd = -1, .proc_fd = -1, .start_fd = -1, .socket = -1};
+        *p = (struct plan){.rootfs_fd = -1, .join_all_pidfd = -1, .pid_ns_fd = -1, .proc_fd = -1, .start_fd = -1, .socket = -1};
         for (int i = 0; i < 3; i++)
                 p->process.stdio[i] = -1;
 }
@@ -74,11 +74,11 @@ static err *open_proc(struct plan *p)
 {
         struct statfs fs;
         struct stat st;
-        int fd = mount_clone(AT_FDCWD, "/proc", AT_SYMLINK_NOFOLLOW);
+        int fd = mountfd_clone(AT_FDCWD, "/proc", AT_SYMLINK_NOFOLLOW);
 
         /* EINVAL: our root is no mount of our namespace (chroot into a detached mount): make a new procfs. */
         if (fd < 0)
-                fd = mount_new(&(struct mount_fs){.type = "proc", .source = "proc"}, -1, NULL, 0);
+                fd = mountfd_new(&(struct mount_fs){.type = "proc", .source = "proc"}, -1, NULL, 0);
         if (fd < 0)
                 return err_sys(-fd, "opening /proc");
         p->proc_fd = plan_own_fd(p, fd);
@@ -116,13 +116,17 @@ static err *set_namespaces(struct plan *p, const struct oci_spec *s)
                         p->new_mount |= i == OCI_NS_MOUNT;
                         /* The cgroup namespace is made by the child when it is in its cgroup; a time namespace takes
                          * its offsets before anybody is in it: both not by clone. */
-                        if (i == OCI_NS_CGROUP)
-                                p->new_cgroup = true;
-                        else if (i != OCI_NS_TIME)
+                        p->new_cgroup |= i == OCI_NS_CGROUP;
+                        p->new_time |= i == OCI_NS_TIME;
+                        if (i != OCI_NS_CGROUP && i != OCI_NS_TIME)
                                 p->clone_flags |= (uint64_t)(unsigned)flag;
                         continue;
                 }
                 TRY(ns_open(ns->path, flag, &fd));
+                if (i == OCI_NS_PID) {
+                        p->pid_ns_fd = plan_own_fd(p, fd);
+                        continue;
+                }
                 p->join[p->n_join].fd = plan_own_fd(p, fd);
                 p->join[p->n_join].flag = flag;
                 p->join[p->n_join++].name = oci_ns_name((enum oci_ns)i);
@@ -144,7 +148,7 @@ static err *add_device(struct plan *p, const struct plan_device *d)
         if (!p->new_user)
                 return NULL;
         /* A user namespace may not make devices: bind the host's of the same name. */
-        fd = mount_clone(AT_FDCWD, d->path, 0);
+        fd = mountfd_clone(AT_FDCWD, d->path, 0);
         if (fd < 0)
                 return err_sys(-fd, "opening device %s of the host", d->path);
         to->tree_fd = plan_own_fd(p, fd);

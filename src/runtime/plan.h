@@ -3,7 +3,7 @@
  * The parent compiles the specification into a plan: every name is checked, every descriptor opened, every piece of memory
  * allocated. The child (child/) only walks it. Strings are borrowed from the spec or live in the plan's arena.
  *
- *   plan_open_* (parent)  →  pidfd_clone  →  child_create() or child_exec()  →  execve
+ *   plan_open_* (parent)  →  process_clone  →  child_create() or child_exec()  →  execve
  *
  * The child's way back is a SOCK_SEQPACKET socket: child_report messages, see below. */
 #pragma once
@@ -17,7 +17,7 @@
 #include "runtime/arena.h"
 #include "runtime/runtime.h"
 #include "sys/cgroup.h"
-#include "sys/mount.h"
+#include "sys/mountfd.h"
 #include "sys/seccomp.h"
 
 /* ---- what the child reports ---- */
@@ -174,6 +174,8 @@ struct plan {
                 const char *name;
         } join[OCI_NS_MAX_]; /* by the child, in order */
         size_t n_join;
+        int pid_ns_fd; /* to be entered by the parent: it decides about children only; -1 = no */
+        bool new_time;
         int join_all_pidfd, join_all_flags; /* exec: everything of one process at once; -1 = no */
         int cgroup_fds[CGROUP_HIERARCHIES_MAX];
         size_t n_cgroup_fds;

@@ -47,9 +47,9 @@ err *plan_open_root(struct plan *p, const struct runtime_request *r)
                 fd = openat(r->bundle_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
                 fd = fd < 0 ? -errno : fd;
         } else if (r->rootfs_fd >= 0) {
-                fd = mount_clone(r->rootfs_fd, "", AT_RECURSIVE);
+                fd = mountfd_clone(r->rootfs_fd, "", AT_RECURSIVE);
         } else {
-                fd = mount_clone(r->bundle_fd, path, AT_RECURSIVE);
+                fd = mountfd_clone(r->bundle_fd, path, AT_RECURSIVE);
         }
         if (fd == -ENOENT)
                 return err_new(ERR_NOT_FOUND, "invalid rootfs: stat %s: no such file or directory", path);
@@ -59,7 +59,7 @@ err *plan_open_root(struct plan *p, const struct runtime_request *r)
         if (!p->has_mount)
                 return arena_check(&p->arena);
         /* "shared" is applied after pivot_root, which refuses shared roots. */
-        e = mount_set(p->rootfs_fd, AT_RECURSIVE, 0, 0, propagation & MS_SLAVE ? MS_SLAVE : MS_PRIVATE);
+        e = mountfd_set(p->rootfs_fd, AT_RECURSIVE, 0, 0, propagation & MS_SLAVE ? MS_SLAVE : MS_PRIVATE);
         if (e < 0)
                 return err_sys(-e, "making the root file system %s private", path ? path : "");
         return arena_check(&p->arena);
@@ -169,7 +169,7 @@ static err *idmap_tree(struct plan *p, const struct plan_mount *pm, const struct
         if (!uids->n || !gids->n)
                 return err_new(ERR_INVALID, "mount %s: idmap needs maps", m->destination);
         TRY_WRAP(userns_open(uids, gids, &userns), "mount %s", m->destination);
-        r = mount_idmap(pm->tree_fd, m->options.idmap == MOUNT_IDMAP_RECURSIVE ? AT_RECURSIVE : 0, userns);
+        r = mountfd_idmap(pm->tree_fd, m->options.idmap == MOUNT_IDMAP_RECURSIVE ? AT_RECURSIVE : 0, userns);
         if (r < 0)
                 return err_sys(-r, "the file system of %s cannot map ids", pm->shown);
         return NULL;
@@ -187,7 +187,7 @@ static err *add_bind(struct plan *p, const struct runtime_request *r, const stru
                 return err_new(ERR_INVALID, "mount %s: a bind mount needs a source", m->destination);
         pm->shown = m->source;
         pm->nofollow = o->dest_nofollow;
-        fd = mount_clone(r->bundle_fd, m->source, (recursive ? AT_RECURSIVE : 0) | (o->src_nofollow ? AT_SYMLINK_NOFOLLOW : 0));
+        fd = mountfd_clone(r->bundle_fd, m->source, (recursive ? AT_RECURSIVE : 0) | (o->src_nofollow ? AT_SYMLINK_NOFOLLOW : 0));
         if (fd == -ENOENT)
                 return err_new(ERR_NOT_FOUND, "failed to fulfil mount request: open %s: no such file or directory", m->source);
         if (fd < 0)
@@ -199,9 +199,9 @@ static err *add_bind(struct plan *p, const struct runtime_request *r, const stru
         if (m->uid_map.n || m->gid_map.n || o->idmap)
                 TRY(idmap_tree(p, pm, m, r->spec));
         /* All attributes before anybody can see the mount: never read-only "a moment later". */
-        e = mount_set(pm->tree_fd, AT_RECURSIVE, o->rec_set, o->rec_clear, propagation_or_private(o->propagation) & ~(uint64_t)MS_REC);
+        e = mountfd_set(pm->tree_fd, AT_RECURSIVE, o->rec_set, o->rec_clear, propagation_or_private(o->propagation) & ~(uint64_t)MS_REC);
         if (e == 0)
-                e = mount_set(pm->tree_fd, 0, o->attr_set, o->attr_clear, 0);
+                e = mountfd_set(pm->tree_fd, 0, o->attr_set, o->attr_clear, 0);
         if (e < 0)
                 return err_sys(-e, "setting the options of mount %s", m->destination);
         return arena_check(&p->arena);
@@ -242,13 +242,13 @@ static err *add_cgroup_tree(struct plan *p, const struct cgroup_hierarchy *h, co
                             const struct oci_mount *m)
 {
         struct plan_mount *pm = add(p, destination, PLAN_MOUNT_TREE);
-        int fd = mount_clone(h->fd, path[1] ? path + 1 : "", 0), r;
+        int fd = mountfd_clone(h->fd, path[1] ? path + 1 : "", 0), r;
 
         if (fd < 0)
                 return err_sys(-fd, "opening cgroup %s", path);
         pm->tree_fd = plan_own_fd(p, fd);
         pm->shown = "cgroup";
-        r = mount_set(pm->tree_fd, 0, m->options.attr_set | CGROUP_ATTRS, m->options.attr_clear & ~(uint64_t)CGROUP_ATTRS,
+        r = mountfd_set(pm->tree_fd, 0, m->options.attr_set | CGROUP_ATTRS, m->options.attr_clear & ~(uint64_t)CGROUP_ATTRS,
                       MS_PRIVATE);
         return r < 0 ? err_sys(-r, "setting the options of mount %s", destination) : NULL;
 }

@@ -5,5 +5,5 @@
 #include "oci/spec.h"
 #include "sys/seccomp.h"
 
-/* Filter for @s through the cache directory @cache_dir (NULL = none). Errors as seccomp_load(). */
+/* Filter for @s through the cache directory @cache_dir (NULL = none). Errors as seccomp_filter_load(). */
 MUST_USE err *seccomp_ops_load(const struct oci_seccomp *s, const char *cache_dir, struct seccomp_filter *ret);

@@ -11,7 +11,7 @@
 
 #include "base/file.h"
 #include "base/str.h"
-#include "sys/pidfd.h"
+#include "sys/process.h"
 
 static err *write_map(int proc, const char *name, const struct oci_idmaps *maps)
 {
@@ -46,7 +46,7 @@ err *userns_open(const struct oci_idmaps *uids, const struct oci_idmaps *gids, i
         pid_t pid;
         err *e;
 
-        pid = pidfd_clone(CLONE_NEWUSER, -1, &pidfd);
+        pid = process_clone(CLONE_NEWUSER, -1, &pidfd);
         if (pid < 0)
                 return err_sys(-pid, "making a user namespace");
         if (pid == 0) {
@@ -61,8 +61,8 @@ err *userns_open(const struct oci_idmaps *uids, const struct oci_idmaps *gids, i
                 if (fd < 0)
                         e = err_sys(errno, "opening %s", path);
         }
-        (void)pidfd_signal(pidfd, SIGKILL);
-        (void)pidfd_reap(pidfd, &status);
+        (void)process_signal(pidfd, SIGKILL);
+        (void)process_reap(pidfd, &status);
         if (!e)
                 *ret_fd = fd;
         return e;

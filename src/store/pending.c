@@ -70,8 +70,9 @@ static err *make_marker(struct store *s, int markers, const char *id, int *ret)
                 if (fd < 0)
                         return err_sys(errno, "making %s/pending/%s", s->state, id);
                 /* Between the two calls somebody may have taken it for a dead one's, and removed it. */
-                if (flock(fd, LOCK_EX) < 0 && errno != EINTR)
-                        return err_sys(errno, "locking %s/pending/%s", s->state, id);
+                while (flock(fd, LOCK_EX) < 0)
+                        if (errno != EINTR)
+                                return err_sys(errno, "locking %s/pending/%s", s->state, id);
                 if (fstat(fd, &st) == 0 && st.st_nlink > 0) {
                         *ret = TAKE_FD(fd);
                         return NULL;

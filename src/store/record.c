@@ -78,13 +78,13 @@ static err *check_name(struct db *db, const char *name, const char *but)
         return id && !str_eq(id, but) ? conflict(name, id) : NULL;
 }
 
-err *record_insert(struct store *s, const char *id, const char *name, int64_t created_ns, bool durable, const char *json)
+err *record_insert(struct store *s, const char *id, const char *name, int64_t created_ns, bool durable, const char *text)
 {
         _cleanup_txn_ struct txn t = {0};
 
         TRY(txn_begin(s, durable, &t));
         TRY(check_name(s->run, name, NULL));
-        TRY(txn_run(&t, "INSERT INTO containers VALUES(?,?,?,?,?)", "ssiis", id, name, created_ns, (int64_t)durable, json));
+        TRY(txn_run(&t, "INSERT INTO containers VALUES(?,?,?,?,?)", "ssiis", id, name, created_ns, (int64_t)durable, text));
         return txn_commit(&t);
 }
 
@@ -173,23 +173,23 @@ static err *check_changed(const struct store *s, const char *id)
         return db_changes(s->run) ? NULL : not_found(id);
 }
 
-err *record_update(struct store *s, const char *id, bool durable, const char *json)
+err *record_update(struct store *s, const char *id, bool durable, const char *text)
 {
         _cleanup_txn_ struct txn t = {0};
 
         TRY(txn_begin(s, durable, &t));
-        TRY(txn_run(&t, "UPDATE containers SET json=? WHERE id=?", "ss", json, id));
+        TRY(txn_run(&t, "UPDATE containers SET json=? WHERE id=?", "ss", text, id));
         TRY(check_changed(s, id));
         return txn_commit(&t);
 }
 
-err *record_rename(struct store *s, const char *id, bool durable, const char *name, const char *json)
+err *record_rename(struct store *s, const char *id, bool durable, const char *name, const char *text)
 {
         _cleanup_txn_ struct txn t = {0};
 
         TRY(txn_begin(s, durable, &t));
         TRY(check_name(s->run, name, id));
-        TRY(txn_run(&t, "UPDATE containers SET name=?, json=? WHERE id=?", "sss", name, json, id));
+        TRY(txn_run(&t, "UPDATE containers SET name=?, json=? WHERE id=?", "sss", name, text, id));
         TRY(check_changed(s, id));
         return txn_commit(&t);
 }

@@ -31,7 +31,7 @@ void record_list_done(struct record_list *l);
 
 /* Add a record and reserve its name, in one transaction. ERR_CONFLICT with docker's text if the name is taken. */
 MUST_USE err *record_insert(struct store *s, const char *id, const char *name, int64_t created_ns, bool durable,
-                            const char *json);
+                            const char *text);
 /* ERR_CONFLICT with docker's text if @name is taken now (a hint: record_insert() decides). */
 MUST_USE err *record_name_free(struct store *s, const char *name);
 /* A name nobody has ("brave_lovelace"), owned by the caller. */
@@ -45,9 +45,9 @@ MUST_USE err *record_find(struct store *s, const char *ref, struct record *ret);
 MUST_USE err *record_list_all(struct store *s, struct record_list *ret);
 
 /* Replace the text. @durable as the record has it. ERR_NOT_FOUND if it is gone. */
-MUST_USE err *record_update(struct store *s, const char *id, bool durable, const char *json);
+MUST_USE err *record_update(struct store *s, const char *id, bool durable, const char *text);
 /* Change name and text together. ERR_CONFLICT with docker's text if the name is taken. */
-MUST_USE err *record_rename(struct store *s, const char *id, bool durable, const char *name, const char *json);
+MUST_USE err *record_rename(struct store *s, const char *id, bool durable, const char *name, const char *text);
 /* Remove; a missing record is fine. */
 MUST_USE err *record_delete(struct store *s, const char *id, bool durable);
 

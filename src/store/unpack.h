@@ -5,9 +5,12 @@
  * descriptor (openat2 RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS). Afterwards the parent marks opaque directories. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/mem.h"
+#include "codec/stream.h"
 
 struct unpack_limits {
         uint64_t max_entries; /* 0 = the default, 4 million */
@@ -27,12 +30,20 @@ struct unpack_result {
 /* A running extraction. */
 struct unpack;
 
-/* Start unpacking into the empty directory @dir_fd. @ret_fd: where the caller writes the plain tar; owned by the
- * unpack. A write that fails with EPIPE means that the child has given up: call unpack_finish() for the reason. */
-MUST_USE err *unpack_start(int dir_fd, unsigned flags, const struct unpack_limits *limits, struct unpack **ret,
-                           int *ret_fd);
-/* End of the stream: wait for the child, restore what it could not. Consumes @u. The caller removes a partial tree.
+/* Start unpacking into the empty directory @dir_fd (borrowed until the end). */
+MUST_USE err *unpack_start(int dir_fd, unsigned flags, const struct unpack_limits *limits, struct unpack **ret);
+/* Where the caller writes the plain tar; owned by @u. A write fails when the child has given up: unpack_finish() then
+ * says why. */
+struct sink *unpack_sink(struct unpack *u);
+/* Has the child given up? */
+bool unpack_broken(const struct unpack *u);
+/* End of the stream: wait for the child, mark what only the parent may. Consumes @u. The caller removes a partial tree.
  * Errors: ERR_CORRUPT, ERR_UNSAFE_PATH, ERR_LIMIT, ERR_SYS. */
 MUST_USE err *unpack_finish(struct unpack *u, struct unpack_result *ret);
 /* Give up: kill the child. NULL is fine. Consumes @u. */
 void unpack_abort(struct unpack *u);
+DEFINE_CLEANUP(struct unpack *, unpack_abort)
+
+/* All of it: the stream @tar (plain tar, borrowed) into @dir_fd. On failure the partial content is removed. */
+MUST_USE err *unpack_stream(int dir_fd, unsigned flags, const struct unpack_limits *limits, struct stream *tar,
+                            struct unpack_result *ret);

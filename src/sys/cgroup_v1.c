@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "sys/bpf.h"
 #include "sys/cgroup_private.h"
 
 #define LIST_MAX 16384 /* bytes of a cpuset list */
@@ -316,26 +317,34 @@ static void rule_text(const struct cgroup_device_rule *d, char *text, size_t siz
                                d->access & CGROUP_DEVICE_MKNOD ? "m" : "");
 }
 
-/* The kernel takes one rule a write; two descriptors serve all of them. */
+static err *devices_write(int fd, const char *path, const char *file, const char *text)
+{
+        return write(fd, text, strlen(text)) < 0 ? cgroup_set_failed(errno, path, file, text) : NULL;
+}
+
+/* The list is reduced first (a default and exceptions), so that v1 and v2 decide alike and the kernel gets each device
+ * once. One rule a write: the default through one file, all exceptions through the other. */
 static err *devices_apply(const struct cgroup_layout *l, const char *path, const struct cgroup_resources *r)
 {
+        _cleanup_(bpf_device_list_done) struct bpf_device_list list = {0};
         const struct cgroup_hierarchy *h;
-        _cleanup_close_ int allow = -1;
-        _cleanup_close_ int deny = -1;
+        _cleanup_close_ int fd = -1;
         char name[CGROUP_FILE_MAX], text[64];
+        const char *file;
 
         if (!r->n_devices)
                 return NULL;
         TRY(cgroup_need(l, CGROUP_DEVICES, &h));
-        for (size_t i = 0; i < r->n_devices; i++) {
-                int *fd = r->devices[i].allow ? &allow : &deny;
-                const char *file = r->devices[i].allow ? "devices.allow" : "devices.deny";
-
-                rule_text(&r->devices[i], text, sizeof(text));
-                if (*fd < 0)
-                        *fd = openat(h->fd, cgroup_name(path, file, name), O_WRONLY | O_CLOEXEC);
-                if (*fd < 0 || write(*fd, text, strlen(text)) < 0)
-                        return cgroup_set_failed(errno, path, file, text);
+        TRY(bpf_device_reduce(r->devices, r->n_devices, &list));
+        TRY(cgroup_set(h, path, list.default_allow ? "devices.allow" : "devices.deny", "a"));
+        file = list.default_allow ? "devices.deny" : "devices.allow";
+        if (list.n)
+                fd = openat(h->fd, cgroup_name(path, file, name), O_WRONLY | O_CLOEXEC);
+        if (list.n && fd < 0)
+                return err_sys(errno, "cgroup: opening %s", file);
+        for (size_t i = 0; i < list.n; i++) {
+                rule_text(&list.exceptions[i], text, sizeof(text));
+                TRY(devices_write(fd, path, file, text));
         }
         return NULL;
 }

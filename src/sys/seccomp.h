@@ -58,7 +58,7 @@ MUST_USE err *seccomp_compile(const struct seccomp_profile *p, struct seccomp_fi
 
 /* The same through the cache in the directory @cache_dir (made 0700 if missing; NULL = no cache). A damaged or foreign
  * entry is ignored and replaced; a cache that cannot be written is no error. */
-MUST_USE err *seccomp_load(const struct seccomp_profile *p, const char *cache_dir, struct seccomp_filter *ret);
+MUST_USE err *seccomp_filter_load(const struct seccomp_profile *p, const char *cache_dir, struct seccomp_filter *ret);
 
 /* Install @f on the calling thread: one system call, safe between clone and exec. Needs no_new_privs or CAP_SYS_ADMIN.
  * Returns 0 (or, with notify, the listener's descriptor, which is O_CLOEXEC), or -errno. */

@@ -2,6 +2,7 @@
 #include "runtime/child/child.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>

@@ -113,7 +113,8 @@ int child_copy_up(int from, int to)
 
         if (in < 0)
                 return in;
-        if (fstat(in, &st) < 0 || fchown(to, st.st_uid, st.st_gid) < 0)
-                return errno == EBADF ? 0 : -errno; /* an O_PATH mount descriptor: the mode option has done it */
+        /* @to is an O_PATH descriptor; its mode has come with the mount option. */
+        if (fstat(in, &st) < 0 || fchownat(to, "", st.st_uid, st.st_gid, AT_EMPTY_PATH) < 0)
+                return -errno;
         return copy_dir(in, to, 0);
 }

@@ -20,7 +20,7 @@ static int bind_device(struct child *c, const struct plan_device *d)
         bool made;
 
         target = child_path_mount_point(c->root, d->path, false, 0, &made);
-        return target < 0 ? target : mount_attach(d->tree_fd, target);
+        return target < 0 ? target : mountfd_attach(d->tree_fd, target);
 }
 
 static int make_device(struct child *c, const struct plan_device *d)
@@ -130,7 +130,7 @@ static int clone_slave(struct child *c, int pts, unsigned number)
                 return -errno;
         if (found.st_rdev != held.st_rdev || found.st_ino != held.st_ino || found.st_dev != held.st_dev)
                 return -ESTALE;
-        return mount_clone(node, "", 0);
+        return mountfd_clone(node, "", 0);
 }
 
 int child_console(struct child *c)
@@ -150,7 +150,7 @@ int child_console(struct child *c)
                 target = child_path_mount_point(c->dev, "console", false, RESOLVE_NO_SYMLINKS, &made);
                 if (target < 0)
                         return child_fail(c, PLAN_STEP_CONSOLE, target, "/dev/console");
-                r = mount_attach(tree, target);
+                r = mountfd_attach(tree, target);
                 if (r < 0)
                         return child_fail(c, PLAN_STEP_CONSOLE, r, "mounting /dev/console");
         }

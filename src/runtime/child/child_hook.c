@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/memfd.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -9,31 +10,27 @@
 
 #include "base/file.h"
 #include "runtime/child/child.h"
-#include "sys/pidfd.h"
+#include "sys/process.h"
 
 #define NULL_STATUS (-1)
 
-/* The state document on the hook's standard input. */
-static int state_pipe(struct child *c, const char *status)
+/* The state document for the hook's standard input. */
+static int state_file(struct child *c, const char *status)
 {
-        int ends[2];
         CHILD_TEXT(pid, 24);
         const char *parts[] = {c->p->hook_state_before, status, "\",\"pid\":", pid.buf, c->p->hook_state_after};
+        _cleanup_close_ int fd = (int)syscall(SYS_memfd_create, "state", MFD_CLOEXEC);
 
-        if (pipe2(ends, O_CLOEXEC) < 0)
+        if (fd < 0)
                 return -errno;
         child_text_number(&pid, c->pid);
         for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-                int r = file_write_all(ends[1], parts[i], strlen(parts[i]));
+                int r = file_write_all(fd, parts[i], strlen(parts[i]));
 
-                if (r < 0) {
-                        (void)file_close(ends[0]);
-                        (void)file_close(ends[1]);
+                if (r < 0)
                         return r;
-                }
         }
-        (void)file_close(ends[1]);
-        return ends[0];
+        return lseek(fd, 0, SEEK_SET) < 0 ? -errno : TAKE_FD(fd);
 }
 
 _noreturn_ static void run(const struct plan_hook *h, int in)
@@ -46,12 +43,12 @@ _noreturn_ static void run(const struct plan_hook *h, int in)
 
 static int wait_hook(const struct plan_hook *h, int pidfd, int *ret_status)
 {
-        int r = pidfd_wait(pidfd, h->timeout_ms);
+        int r = process_wait(pidfd, h->timeout_ms);
 
         if (r < 0)
-                (void)pidfd_signal(pidfd, SIGKILL);
+                (void)process_signal(pidfd, SIGKILL);
         *ret_status = NULL_STATUS;
-        if (pidfd_reap(pidfd, ret_status) < 0)
+        if (process_reap(pidfd, ret_status) < 0)
                 return r < 0 ? r : -ECHILD;
         return r;
 }
@@ -59,7 +56,7 @@ static int wait_hook(const struct plan_hook *h, int pidfd, int *ret_status)
 static int one_hook(const struct plan_hook *h, int in, int *ret_status)
 {
         int pidfd, r;
-        pid_t pid = pidfd_clone(0, -1, &pidfd);
+        pid_t pid = process_clone(0, -1, &pidfd);
 
         if (pid < 0)
                 return pid;
@@ -73,7 +70,7 @@ static int one_hook(const struct plan_hook *h, int in, int *ret_status)
 int child_hooks(struct child *c, const struct plan_hook *hooks, size_t n, const char *kind)
 {
         for (size_t i = 0; i < n; i++) {
-                _cleanup_close_ int in = state_pipe(c, kind[0] == 's' ? "created" : "creating");
+                _cleanup_close_ int in = state_file(c, kind[0] == 's' ? "created" : "creating");
                 CHILD_TEXT(detail, 400);
                 int r, status = 0;
 

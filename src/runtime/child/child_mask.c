@@ -50,8 +50,8 @@ static int mask_file(struct child *c, int target)
                 if (r < 0)
                         return r;
         }
-        tree = mount_clone(c->null, "", 0);
-        return tree < 0 ? tree : mount_attach(tree, target);
+        tree = mountfd_clone(c->null, "", 0);
+        return tree < 0 ? tree : mountfd_attach(tree, target);
 }
 
 /* All directories share one empty file system: the first use makes it, the others clone it. */
@@ -62,11 +62,11 @@ static int mask_dir(int target, int *empty)
         _cleanup_close_ int tree = -1;
 
         if (*empty < 0) {
-                *empty = mount_new(&fs, -1, NULL, 0);
-                return *empty < 0 ? *empty : mount_attach(*empty, target);
+                *empty = mountfd_new(&fs, -1, NULL, 0);
+                return *empty < 0 ? *empty : mountfd_attach(*empty, target);
         }
-        tree = mount_clone(*empty, "", 0);
-        return tree < 0 ? tree : mount_attach(tree, target);
+        tree = mountfd_clone(*empty, "", 0);
+        return tree < 0 ? tree : mountfd_attach(tree, target);
 }
 
 static int mask(struct child *c, const char *path, int *empty)
@@ -88,11 +88,11 @@ static int write_protect(struct child *c, const char *path)
 
         if (target < 0)
                 return missing(target) ? 0 : target;
-        tree = mount_clone(target, "", AT_RECURSIVE);
+        tree = mountfd_clone(target, "", AT_RECURSIVE);
         if (tree < 0)
                 return tree;
-        r = mount_set(tree, AT_RECURSIVE, MOUNT_ATTR_RDONLY, 0, 0);
-        return r < 0 ? r : mount_attach(tree, target);
+        r = mountfd_set(tree, AT_RECURSIVE, MOUNT_ATTR_RDONLY, 0, 0);
+        return r < 0 ? r : mountfd_attach(tree, target);
 }
 
 int child_masks(struct child *c)

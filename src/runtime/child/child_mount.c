@@ -18,10 +18,10 @@ static int fail(struct child *c, const struct plan_mount *m, int errnum, const c
 
 static int finish(const struct plan_mount *m, int fd)
 {
-        int r = mount_set(fd, AT_RECURSIVE, m->rec_set, m->rec_clear, m->propagation & ~(uint64_t)MS_REC);
+        int r = mountfd_set(fd, AT_RECURSIVE, m->rec_set, m->rec_clear, m->propagation & ~(uint64_t)MS_REC);
 
         if (r == 0 && m->make_readonly)
-                r = mount_set(fd, 0, MOUNT_ATTR_RDONLY, 0, 0);
+                r = mountfd_set(fd, 0, MOUNT_ATTR_RDONLY, 0, 0);
         return r;
 }
 
@@ -38,7 +38,7 @@ static int make_new(struct child *c, const struct plan_mount *m, int target, boo
                         return fail(c, m, errno, "examining the mount point");
                 mode = (int)(st.st_mode & 07777);
         }
-        fd = mount_new(&m->fs, mode, log, sizeof(log));
+        fd = mountfd_new(&m->fs, mode, log, sizeof(log));
         if (fd < 0)
                 return fail(c, m, fd, log);
         if (m->copy_up && !made) {
@@ -60,9 +60,9 @@ static int remount(struct child *c, const struct plan_mount *m)
 
         if (fd < 0)
                 return fail(c, m, fd, NULL);
-        r = mount_set(fd, 0, m->set, m->clear, 0);
+        r = mountfd_set(fd, 0, m->set, m->clear, 0);
         if (r == 0)
-                r = mount_set(fd, m->propagation & MS_REC || m->rec_set || m->rec_clear ? AT_RECURSIVE : 0, m->rec_set,
+                r = mountfd_set(fd, m->propagation & MS_REC || m->rec_set || m->rec_clear ? AT_RECURSIVE : 0, m->rec_set,
                               m->rec_clear, m->propagation & ~(uint64_t)MS_REC);
         return r < 0 ? fail(c, m, r, "changing attributes") : 0;
 }
@@ -80,6 +80,13 @@ static int make_link(struct child *c, const struct plan_mount *m)
         return 0;
 }
 
+static bool is_directory(int fd)
+{
+        struct stat st;
+
+        return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 static int attach(struct child *c, const struct plan_mount *m)
 {
         _cleanup_close_ int target = -1, fd = -1;
@@ -92,11 +99,14 @@ static int attach(struct child *c, const struct plan_mount *m)
         if (target < 0)
                 return fail(c, m, target, made ? "making the mount point" : NULL);
         if (m->kind == PLAN_MOUNT_TREE) {
-                r = mount_attach(m->tree_fd, target);
+                r = mountfd_attach(m->tree_fd, target);
+                /* A file on a directory is only "invalid" to the kernel. */
+                if (r == -EINVAL && !m->is_dir && is_directory(target))
+                        r = -ENOTDIR;
         } else {
                 if (make_new(c, m, target, made, &fd) < 0)
                         return -1;
-                r = mount_attach(fd, target);
+                r = mountfd_attach(fd, target);
         }
         return r < 0 ? fail(c, m, r, NULL) : 0;
 }

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/ioprio.h>
-#include <linux/sched/types.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/personality.h>
@@ -64,7 +63,14 @@ static int set_oom_score(struct child *c)
 
 static int set_scheduler(struct child *c, const struct oci_scheduler *s)
 {
-        struct sched_attr attr = {
+        /* <linux/sched/types.h> and glibc's <sched.h> both define sched_param. */
+        struct {
+                uint32_t size, sched_policy;
+                uint64_t sched_flags;
+                int32_t sched_nice;
+                uint32_t sched_priority;
+                uint64_t sched_runtime, sched_deadline, sched_period;
+        } attr = {
                 .size = sizeof(attr),
                 .sched_policy = s->policy,
                 .sched_flags = s->flags,
@@ -113,6 +119,20 @@ int child_process_early(struct child *c)
                 return -1;
         if (p->personality_set && personality(p->personality) < 0)
                 return child_fail(c, PLAN_STEP_PERSONALITY, errno, NULL);
+        if (process->apparmor)
+                r = lsm_apparmor_onexec(p->proc_fd, process->apparmor);
+        if (r < 0)
+                return child_fail(c, PLAN_STEP_LABEL, r, process->apparmor);
+        if (process->selinux)
+                r = lsm_selinux_onexec(p->proc_fd, process->selinux);
+        return r < 0 ? child_fail(c, PLAN_STEP_LABEL, r, process->selinux) : 0;
+}
+
+/* Late, since a low limit of open files would stop us, too. */
+static int set_rlimits(struct child *c)
+{
+        const struct plan_process *process = &c->p->process;
+
         for (size_t i = 0; i < process->n_rlimits; i++) {
                 const struct oci_rlimit *l = &process->rlimits[i];
                 struct rlimit limit = {.rlim_cur = l->soft, .rlim_max = l->hard};
@@ -122,13 +142,7 @@ int child_process_early(struct child *c)
                 if (prlimit(0, (enum __rlimit_resource)l->resource, &limit, NULL) < 0)
                         return child_fail(c, PLAN_STEP_RLIMIT, errno, number.buf);
         }
-        if (process->apparmor)
-                r = lsm_apparmor_onexec(p->proc_fd, process->apparmor);
-        if (r < 0)
-                return child_fail(c, PLAN_STEP_LABEL, r, process->apparmor);
-        if (process->selinux)
-                r = lsm_selinux_onexec(p->proc_fd, process->selinux);
-        return r < 0 ? child_fail(c, PLAN_STEP_LABEL, r, process->selinux) : 0;
+        return 0;
 }
 
 /* Pipes and FIFOs become the user's, so that he can reopen them as /dev/stdout. Nothing else does: a file, a device or a
@@ -220,6 +234,8 @@ int child_become_user(struct child *c)
         const struct oci_caps *caps = &process->caps;
         int r;
 
+        if (set_rlimits(c) < 0)
+                return -1;
         if (process->caps_set) {
                 r = caps_set_bounding(caps->bounding);
                 if (r < 0)

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -49,7 +48,7 @@ static int pivot(struct child *c)
                 return move_root(c);
         /* The old root is stacked on the new one (pivot_root(2), "pivot_root(".", ".")") and lazily detached: no directory
          * for it is needed, and no name of it remains. */
-        r = mount_pivot_root(".", ".");
+        r = mountfd_pivot_root(".", ".");
         if (r < 0)
                 return child_fail(c, PLAN_STEP_PIVOT, r, "pivot_root");
         if (umount2(".", MNT_DETACH) < 0)
@@ -76,9 +75,9 @@ int child_root_pivot(struct child *c)
         if (chdir("/") < 0)
                 return child_fail(c, PLAN_STEP_PIVOT, errno, "chdir /");
         /* By descriptor: no path of the image is resolved for it (CVE-2026-115521). */
-        r = mount_set(c->root, 0, p->root_readonly ? MOUNT_ATTR_RDONLY : 0, 0, 0);
+        r = mountfd_set(c->root, 0, p->root_readonly ? MOUNT_ATTR_RDONLY : 0, 0, 0);
         if (r == 0 && propagation & (MS_SHARED | MS_UNBINDABLE))
-                r = mount_set(c->root, propagation & MS_REC ? AT_RECURSIVE : 0, 0, 0,
+                r = mountfd_set(c->root, propagation & MS_REC ? AT_RECURSIVE : 0, 0, 0,
                               propagation & (MS_SHARED | MS_UNBINDABLE));
         if (r < 0)
                 return child_fail(c, PLAN_STEP_PIVOT, r, "setting its attributes");

@@ -1,5 +1,5 @@
-/* mount.c - see mount.h. */
-#include "sys/mount.h"
+/* mountfd.c - see mountfd.h. */
+#include "sys/mountfd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@ static int result(long r)
         return r < 0 ? -errno : (int)r;
 }
 
-void mount_read_log(int fsfd, char *log, size_t log_size)
+void mountfd_read_log(int fsfd, char *log, size_t log_size)
 {
         int saved = errno;
         ssize_t n;
@@ -24,6 +24,11 @@ void mount_read_log(int fsfd, char *log, size_t log_size)
         n = read(fsfd, log, log_size - 1);
         if (n < 0)
                 n = 0;
+        /* "e tmpfs: ...": the first letter is the level (error, warning, info). */
+        if (n > 2 && log[1] == ' ') {
+                n -= 2;
+                memmove(log, log + 2, (size_t)n);
+        }
         while (n > 0 && (log[n - 1] == '\n' || log[n - 1] == ' '))
                 n--;
         log[n] = '\0';
@@ -66,7 +71,7 @@ static int set_params(int fsfd, const struct mount_fs *fs, int mode)
         return 0;
 }
 
-int mount_new(const struct mount_fs *fs, int mode, char *log, size_t log_size)
+int mountfd_new(const struct mount_fs *fs, int mode, char *log, size_t log_size)
 {
         _cleanup_close_ int fsfd = -1;
         int r;
@@ -84,18 +89,18 @@ int mount_new(const struct mount_fs *fs, int mode, char *log, size_t log_size)
         if (r == 0)
                 r = result(fsmount(fsfd, FSMOUNT_CLOEXEC, fs->attrs));
         if (r < 0)
-                mount_read_log(fsfd, log, log_size);
+                mountfd_read_log(fsfd, log, log_size);
         return r;
 }
 
-int mount_clone(int dirfd, const char *path, unsigned flags)
+int mountfd_clone(int dirfd, const char *path, unsigned flags)
 {
         if (!*path)
                 flags |= AT_EMPTY_PATH;
         return result(open_tree(dirfd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_NO_AUTOMOUNT | flags));
 }
 
-int mount_set(int fd, unsigned flags, uint64_t set, uint64_t clear, uint64_t propagation)
+int mountfd_set(int fd, unsigned flags, uint64_t set, uint64_t clear, uint64_t propagation)
 {
         struct mount_attr attr = {.attr_set = set, .attr_clr = clear, .propagation = propagation};
 
@@ -104,19 +109,19 @@ int mount_set(int fd, unsigned flags, uint64_t set, uint64_t clear, uint64_t pro
         return result(mount_setattr(fd, "", AT_EMPTY_PATH | flags, &attr, sizeof(attr)));
 }
 
-int mount_idmap(int fd, unsigned flags, int userns_fd)
+int mountfd_idmap(int fd, unsigned flags, int userns_fd)
 {
         struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns_fd};
 
         return result(mount_setattr(fd, "", AT_EMPTY_PATH | flags, &attr, sizeof(attr)));
 }
 
-int mount_attach(int from, int to)
+int mountfd_attach(int from, int to)
 {
         return result(move_mount(from, "", to, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
 }
 
-int mount_pivot_root(const char *new_root, const char *put_old)
+int mountfd_pivot_root(const char *new_root, const char *put_old)
 {
         return result(syscall(SYS_pivot_root, new_root, put_old));
 }

@@ -1,4 +1,4 @@
-/* mount.h - the mount API by descriptors (fsopen, fsmount, open_tree, move_mount, mount_setattr; Linux 5.2 to 5.12).
+/* mountfd.h - the mount API by descriptors (fsopen, fsmount, open_tree, move_mount, mount_setattr; Linux 5.2 to 5.12).
  *
  * Nothing here takes a path through a container's root: a mount is made or cloned *detached*, gets its final attributes
  * while nobody can see it, and is then attached from descriptor to descriptor.
@@ -29,22 +29,22 @@ struct mount_fs {
 
 /* Make a new file system as a detached mount. What the kernel says about a bad parameter is left in @log, which may be
  * NULL ("" if it said nothing). @mode, if not negative, is given as one more parameter "mode". */
-int mount_new(const struct mount_fs *fs, int mode, char *log, size_t log_size);
+int mountfd_new(const struct mount_fs *fs, int mode, char *log, size_t log_size);
 
 /* Read the kernel's message about the last failure on the file system context @fsfd into @log. Keeps errno. */
-void mount_read_log(int fsfd, char *log, size_t log_size);
+void mountfd_read_log(int fsfd, char *log, size_t log_size);
 
 /* Detached clone of what @path (below @dirfd; "" = @dirfd itself) names. @flags: AT_RECURSIVE, AT_SYMLINK_NOFOLLOW,
  * AT_EMPTY_PATH. */
-int mount_clone(int dirfd, const char *path, unsigned flags);
+int mountfd_clone(int dirfd, const char *path, unsigned flags);
 
 /* Change attributes of the mount @fd. @flags: 0 or AT_RECURSIVE. Nothing to change is success without a call.
  * @propagation: MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_UNBINDABLE or 0. */
-int mount_set(int fd, unsigned flags, uint64_t set, uint64_t clear, uint64_t propagation);
+int mountfd_set(int fd, unsigned flags, uint64_t set, uint64_t clear, uint64_t propagation);
 /* Give the detached mount @fd the id map of the user namespace @userns_fd (Linux 5.12). */
-int mount_idmap(int fd, unsigned flags, int userns_fd);
+int mountfd_idmap(int fd, unsigned flags, int userns_fd);
 
 /* Attach the detached mount @from on @to (a descriptor of a directory or file). */
-int mount_attach(int from, int to);
+int mountfd_attach(int from, int to);
 
-int mount_pivot_root(const char *new_root, const char *put_old);
+int mountfd_pivot_root(const char *new_root, const char *put_old);

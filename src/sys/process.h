@@ -1,4 +1,4 @@
-/* pidfd.h - processes as descriptors: no signal ever goes to a reused pid (clone3, pidfd_open; Linux 5.3).
+/* process.h - processes as descriptors: no signal ever goes to a reused pid (clone3, pidfd_open; Linux 5.3).
  * Functions return >= 0 or -errno; no memory, no locks. */
 #pragma once
 
@@ -9,11 +9,11 @@
 /* clone3 without a new stack (as fork does). @flags: CLONE_NEW*, CLONE_PARENT, ...; CLONE_PIDFD is added and the pidfd
  * (O_CLOEXEC) left in @ret_pidfd. With CLONE_PARENT the exit signal is the caller's own, as the kernel demands.
  * @cgroup_fd: CLONE_INTO_CGROUP, or -1. Returns 0 in the child. */
-pid_t pidfd_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd);
+pid_t process_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd);
 
-int pidfd_of(pid_t pid);
-int pidfd_signal(int pidfd, int signal);
+int process_of(pid_t pid);
+int process_signal(int pidfd, int signal);
 /* Wait until the process has ended (it need not be our child): 0, or -ETIMEDOUT after @timeout_ms (-1 = for ever). */
-int pidfd_wait(int pidfd, int timeout_ms);
+int process_wait(int pidfd, int timeout_ms);
 /* Reap our child: its wait status as waitpid() gives it in @ret_status. -ECHILD if it is somebody else's. */
-int pidfd_reap(int pidfd, int *ret_status);
+int process_reap(int pidfd, int *ret_status);

@@ -1,5 +1,5 @@
-/* pidfd.c - see pidfd.h. */
-#include "sys/pidfd.h"
+/* process.c - see process.h. */
+#include "sys/process.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -12,7 +12,7 @@
 #define P_PIDFD 3
 #endif
 
-pid_t pidfd_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd)
+pid_t process_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd)
 {
         int pidfd = -1;
         struct clone_args args = {
@@ -34,19 +34,19 @@ pid_t pidfd_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd)
         return (pid_t)pid;
 }
 
-int pidfd_of(pid_t pid)
+int process_of(pid_t pid)
 {
         long fd = syscall(SYS_pidfd_open, pid, 0);
 
         return fd < 0 ? -errno : (int)fd;
 }
 
-int pidfd_signal(int pidfd, int signal)
+int process_signal(int pidfd, int signal)
 {
         return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) < 0 ? -errno : 0;
 }
 
-int pidfd_wait(int pidfd, int timeout_ms)
+int process_wait(int pidfd, int timeout_ms)
 {
         struct pollfd p = {.fd = pidfd, .events = POLLIN};
         int r;
@@ -59,7 +59,7 @@ int pidfd_wait(int pidfd, int timeout_ms)
         return r == 0 ? -ETIMEDOUT : 0;
 }
 
-int pidfd_reap(int pidfd, int *ret_status)
+int process_reap(int pidfd, int *ret_status)
 {
         siginfo_t info = {0};
         int r;

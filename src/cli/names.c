@@ -1,0 +1,88 @@
+/* names.c - see names.h. */
+#include "cli/names.h"
+
+#include "cli/ui.h"
+#include "engine/container.h"
+#include "store/image.h"
+#include "store/volume.h"
+
+static err *add_containers(struct engine *e, enum opt_complete kind, char ***list)
+{
+        struct container **containers;
+        err *error = NULL;
+        size_t n;
+
+        TRY(container_list(e, &containers, &n));
+        for (size_t i = 0; i < n && !error; i++)
+                if (kind == OPT_COMPLETE_CONTAINER || (kind == OPT_COMPLETE_RUNNING) == container_is_alive(containers[i]))
+                        error = strv_add(list, containers[i]->name);
+        container_list_free(containers, n);
+        return error;
+}
+
+/* "docker.io/library/busybox:latest" as people type it: "busybox:latest" and "busybox". */
+static err *add_image_name(const char *name, char ***list)
+{
+        const char *rest = str_after(name, "docker.io/library/"), *tail;
+
+        if (!rest)
+                rest = str_after(name, "docker.io/");
+        name = rest ? rest : name;
+        tail = strrchr(name, ':');
+        TRY(strv_add(list, name));
+        return tail && strcmp(tail, ":latest") == 0 ? strv_push(list, strndup(name, (size_t)(tail - name))) : NULL;
+}
+
+static err *add_images(struct engine *e, char ***list)
+{
+        struct image **images;
+        err *error = NULL;
+        size_t n;
+
+        TRY(image_list(e->store, &images, &n));
+        for (size_t i = 0; i < n; i++)
+                for (char **name = images[i]->names; name && *name && !error; name++)
+                        error = add_image_name(*name, list);
+        image_list_free(images, n);
+        return error;
+}
+
+static err *add_volumes(struct engine *e, char ***list)
+{
+        _cleanup_json_ json *volumes = NULL;
+
+        TRY(volume_list(e->store, &volumes));
+        for (size_t i = 0; i < json_len(volumes); i++)
+                TRY(strv_add(list, json_get_str_or(json_at(volumes, i), "Name", "")));
+        return NULL;
+}
+
+static err *add_networks(char ***list)
+{
+        TRY(strv_add(list, "none"));
+        return strv_add(list, "host");
+}
+
+err *names_complete(void *data, enum opt_complete kind, char ***list)
+{
+        const struct invocation *inv = data;
+        _cleanup_engine_ struct engine *e = NULL;
+
+        if (kind == OPT_COMPLETE_NETWORK)
+                return add_networks(list);
+        if (!inv->context)
+                return NULL;
+        TRY(ui_engine(inv, &e));
+        switch (kind) {
+        case OPT_COMPLETE_CONTAINER:
+        case OPT_COMPLETE_RUNNING:
+        case OPT_COMPLETE_STOPPED:
+                return add_containers(e, kind, list);
+        case OPT_COMPLETE_IMAGE:
+                return add_images(e, list);
+        case OPT_COMPLETE_VOLUME:
+                return add_volumes(e, list);
+        default:
+                return NULL;
+        }
+}

@@ -1,0 +1,100 @@
+/* loop.c - epoll, SIGCHLD and deadlines. SIGCHLD is blocked except while waiting, so that none is missed. */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "monitor/monitor.h"
+
+#define EVENTS 16
+
+static volatile sig_atomic_t child_ended;
+
+static void on_child(int signal)
+{
+        child_ended = 1;
+}
+
+int64_t loop_now_ns(void)
+{
+        struct timespec t;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &t);
+        return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+err *loop_open(struct monitor *m)
+{
+        struct sigaction child = {.sa_handler = on_child, .sa_flags = SA_NOCLDSTOP};
+        sigset_t set;
+
+        (void)sigemptyset(&set);
+        (void)sigaddset(&set, SIGCHLD);
+        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || sigaction(SIGCHLD, &child, NULL) < 0)
+                return err_sys(errno, "waiting for children");
+        m->epfd = epoll_create1(EPOLL_CLOEXEC);
+        if (m->epfd < 0)
+                return err_sys(errno, "epoll");
+        return NULL;
+}
+
+void loop_watch(struct monitor *m, struct source *s, uint32_t events)
+{
+        struct epoll_event e = {.events = events, .data.ptr = s};
+        int op = !events ? EPOLL_CTL_DEL : s->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+
+        if (s->fd < 0 || s->events == events)
+                return;
+        /* Removed, not masked, when nothing is wanted: a hang-up cannot be masked and would spin. */
+        if (epoll_ctl(m->epfd, op, s->fd, &e) == 0)
+                s->events = events;
+}
+
+void loop_close(struct monitor *m, struct source *s)
+{
+        /* Always explicitly: a descriptor shared with another process stays registered when ours is closed. */
+        loop_watch(m, s, 0);
+        s->events = 0;
+        s->fd = file_close(s->fd);
+}
+
+static int timeout_ms(const struct monitor *m)
+{
+        int64_t at = exit_deadline(m), left;
+
+        if (at < 0)
+                return -1;
+        left = (at - loop_now_ns() + 999999) / 1000000;
+        return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
+void loop_run(struct monitor *m)
+{
+        struct epoll_event events[EVENTS];
+        sigset_t none;
+
+        (void)sigemptyset(&none);
+        while (!m->quit) {
+                int n = epoll_pwait(m->epfd, events, EVENTS, child_ended ? 0 : timeout_ms(m), &none);
+
+                for (int i = 0; i < n; i++) {
+                        struct source *s = events[i].data.ptr;
+
+                        /* Closed by an earlier event of this round; its memory lives until the end of the round. */
+                        if (s->fd >= 0 && s->events)
+                                s->handle(m, s, events[i].events);
+                }
+                if (child_ended) {
+                        child_ended = 0;
+                        exit_reap(m);
+                }
+                exit_timers(m);
+                client_reap(m);
+                if (exit_finished(m))
+                        m->quit = true;
+        }
+}

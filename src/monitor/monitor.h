@@ -1,0 +1,209 @@
+/* monitor.h - the supervisor's state; private to hod-monitor. The life cycle is described at the top of main.c.
+ *
+ * One thread, one epoll loop, nothing that blocks but the kernel's own work (cgroup files, the log's disk). Memory is
+ * fixed buffers in one static structure plus a few small objects per connection and session. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "monitor/logs.h"
+#include "monitor/proto.h"
+#include "monitor/status.h"
+
+struct monitor;
+
+/* Something that epoll watches. First member of what it belongs to. */
+struct source {
+        void (*handle)(struct monitor *m, struct source *s, uint32_t events);
+        int fd; /* -1 = not there */
+        uint32_t events; /* what it is registered for; 0 = not registered */
+};
+
+/* A connection. */
+struct client {
+        struct source source;
+        struct client *next;
+        unsigned streams;   /* PROTO_STREAM_* attached */
+        bool dead;          /* freed at the end of the round */
+        bool starter;       /* sent START and waits for the answer */
+        bool cleaner;       /* takes on the cleanup */
+        bool want_exit;     /* to be told the container's exit */
+        bool exit_due;      /* EXIT did not fit yet */
+        bool chunk_due;     /* has not taken the current chunk of output yet */
+        bool stdin_ok_due;
+        bool eof_due;       /* STDIN_EOF came while input was still waiting */
+        size_t tail_at;     /* next byte of the tail to send; TAIL_NONE = follows the stream directly */
+        char *input;        /* STDIN that the container has not taken yet, owned */
+        size_t input_from, input_to, input_room;
+        struct session *session;
+};
+#define TAIL_NONE ((size_t)-1)
+
+/* A process of exec. Lives until its process has been reaped. */
+struct session {
+        struct source terminal; /* master; read (to nowhere) only when no client does */
+        struct session *next;
+        struct client *client;  /* NULL: gone or detached */
+        pid_t pid;
+        bool detach;
+};
+
+/* A fork that builds init (session NULL) or a session. */
+struct builder {
+        struct source source; /* our end of its socket */
+        struct builder *next;
+        struct client *client; /* who asked, NULL when gone */
+        pid_t pid;
+        bool is_exec, detach, tty;
+};
+
+enum phase {
+        PHASE_IDLE,     /* nothing started yet */
+        PHASE_STARTING, /* builder under way */
+        PHASE_RUNNING,  /* init lives (status: running or paused) */
+        PHASE_DELAY,    /* waits for the restart delay */
+        PHASE_ENDED,    /* exit published; cleanup under way */
+        PHASE_FAILED,   /* the first start failed */
+};
+
+#define CHUNK_SIZE 32768
+
+struct monitor {
+        enum phase phase;
+        int dirfd, epfd, lock_fd;
+        struct source listener;
+        struct monitor_conf conf;
+        uint64_t conf_ino; /* of the conf that was read: `update` replaces it */
+        struct status status;
+        uint64_t began_ns; /* CLOCK_MONOTONIC at the start of main, for the trace */
+
+        struct client *clients;
+        struct session *sessions;
+        struct builder *builders;
+
+        /* init */
+        struct source init; /* pidfd; watched only when init is not our child (adopted) */
+        bool init_is_child;
+        int rootfs;         /* the container's root mount, -1 = none */
+        int oom_original;   /* oom_score_adj that we were started with */
+        uint16_t rows, cols; /* terminal size asked for by START */
+        int64_t started_mono_ns;
+
+        /* streams */
+        struct source out[2]; /* FIFOs, or out[0] = the terminal's master */
+        struct source in;     /* FIFO or a duplicate of the master, for writing */
+        bool in_broken;       /* nobody reads it */
+        unsigned chunks_due;  /* clients that have not taken the chunk */
+        enum logs_stream chunk_stream;
+        size_t chunk_size;
+        char *tail;           /* output after the end that some client could not take yet */
+        size_t tail_size;
+
+        /* restart policy */
+        bool stopping;
+        int64_t restart_at_ns, restart_delay_ns;
+
+        /* the end */
+        bool handed_over;     /* cleanup is done */
+        int64_t cleanup_at_ns;
+        unsigned cleanup_tries;
+        pid_t cleanup_pid;
+        bool quit;
+
+        bool child_ended;     /* SIGCHLD came */
+        struct logs logs;
+        char chunk[CHUNK_SIZE];
+        char packet[PROTO_MAX];
+};
+
+/* ---- loop.c ---- */
+int64_t loop_now_ns(void); /* CLOCK_MONOTONIC */
+MUST_USE err *loop_open(struct monitor *m);
+/* Watch @s for @events; 0 stops watching. Failures are remembered as "not watched" and end nothing. */
+void loop_watch(struct monitor *m, struct source *s, uint32_t events);
+/* Stop watching and close. */
+void loop_close(struct monitor *m, struct source *s);
+void loop_run(struct monitor *m);
+
+/* ---- setup.c: independence from whoever started us ---- */
+void setup_process(void);
+void setup_cgroup(const char *path);
+/* Lower our oom_score_adj as far as permitted; returns what it was. */
+int setup_oom(void);
+/* In a builder: what init inherits unless its spec says otherwise. */
+void setup_oom_restore(int original);
+void setup_builder(void);
+
+/* ---- client.c ---- */
+struct client *client_new(struct monitor *m, int fd);
+void client_listen(struct monitor *m);
+/* Handle every packet that is there. */
+void client_drain(struct monitor *m, struct client *c);
+void client_drop(struct monitor *m, struct client *c);
+void client_reap(struct monitor *m); /* free the dropped ones */
+void client_ok(struct monitor *m, struct client *c);
+void client_error(struct monitor *m, struct client *c, err *e); /* consumes @e */
+void client_send(struct monitor *m, struct client *c, enum proto_type type, const void *data, size_t size, const int *fds,
+                 size_t n_fds);
+/* Tell everybody who waits. */
+void client_exit_all(struct monitor *m);
+/* Send what is due; drops the client when its connection is gone. */
+void client_flush(struct monitor *m, struct client *c);
+bool client_owes(const struct client *c); /* something still has to be sent */
+
+/* ---- io.c ---- */
+/* Make and open what a start needs; *@stdio are the container's ends (closed by io_close_ends). */
+MUST_USE err *io_open(struct monitor *m, int stdio[3]);
+void io_close_ends(int stdio[3]);
+void io_run(struct monitor *m, int terminal); /* begin to relay; @terminal -1 = FIFOs */
+MUST_USE err *io_adopt(struct monitor *m);
+void io_attach(struct monitor *m, struct client *c, unsigned streams);
+void io_detach(struct monitor *m, struct client *c);
+void io_stdin(struct monitor *m, struct client *c, const char *data, size_t size);
+void io_stdin_eof(struct monitor *m, struct client *c);
+void io_resize(struct monitor *m, unsigned rows, unsigned cols);
+/* Try again to give the chunk or the tail to @c: 0, -EAGAIN or what broke. */
+int io_flush(struct monitor *m, struct client *c);
+/* Read what is left, log it, keep what slow clients still need; close everything. */
+void io_finish(struct monitor *m);
+
+/* ---- builder.c, start.c, exec.c ---- */
+/* Fork. Returns NULL in the child (with *@ret_socket), the builder in the parent. */
+MUST_USE err *builder_fork(struct monitor *m, struct client *c, struct builder **ret, int *ret_socket);
+_noreturn_ void builder_report(int socket, pid_t pid, const int fds[3]); /* pidfd, terminal, rootfs; -1 = none */
+_noreturn_ void builder_fail(int socket, err *e);
+void builder_reaped(struct monitor *m, pid_t pid);
+/* The client of a builder has gone. */
+void builder_forget_client(struct monitor *m, struct client *c);
+void start_begin(struct monitor *m, struct client *c);
+void start_done(struct monitor *m, struct client *c, pid_t pid, int pidfd, int terminal, int rootfs);
+void start_failed(struct monitor *m, struct client *c, err *e);
+void exec_begin(struct monitor *m, struct client *c, struct proto_packet *p);
+void exec_done(struct monitor *m, struct builder *b, pid_t pid, int terminal);
+bool exec_reaped(struct monitor *m, pid_t pid, int status);
+void exec_client_gone(struct monitor *m, struct session *s);
+void exec_signal(struct monitor *m, struct client *c, int signal);
+void exec_resize(struct session *s, unsigned rows, unsigned cols);
+
+/* ---- exit.c ---- */
+void exit_publish(struct monitor *m); /* write the status; failures cannot be told to anybody */
+int exit_code(int wait_status);
+void exit_reap(struct monitor *m);    /* after SIGCHLD */
+void exit_container(struct monitor *m, int code, bool known);
+/* A person wants the end: no restart, not even one that is due. */
+void exit_stopping(struct monitor *m);
+/* Timers: when is the next (-1 = never), and do what is due. */
+int64_t exit_deadline(const struct monitor *m);
+void exit_timers(struct monitor *m);
+void exit_cleaner_gone(struct monitor *m);
+void exit_cleaned(struct monitor *m);
+bool exit_finished(const struct monitor *m); /* nothing left to do */
+
+/* ---- adopt.c ---- */
+MUST_USE err *adopt(struct monitor *m);
+
+/* ---- init.c ---- */
+int init_main(int argc, char **argv);

@@ -1,0 +1,15 @@
+/* hooks.h - hooks that run in the runtime's namespaces: prestart, createRuntime, poststart, poststop. */
+#pragma once
+
+#include "base/err.h"
+#include "oci/spec.h"
+
+/* Run all hooks of @kind one after the other with the state document on their standard input. They get their own
+ * environment and nothing of ours. The first failure ends it: ERR_SYS (exit status, with what it wrote to stderr),
+ * ERR_TIMEOUT. @status: "creating", "created", "running", "stopped". */
+MUST_USE err *hooks_run(const struct oci_spec *s, enum oci_hook_kind kind, const char *id, const char *bundle,
+                        const char *status, pid_t pid);
+
+/* The state document in two halves, between which the status and the pid belong:
+ * BEFORE status BETWEEN-is-fixed pid AFTER; see child_hook.c. Owned by the caller. */
+MUST_USE err *hooks_state(const struct oci_spec *s, const char *id, const char *bundle, char **ret_before, char **ret_after);

@@ -1,0 +1,357 @@
+/* runtime.c - see runtime.h: the parent's side of starting a process in a container. */
+#include "runtime/runtime.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/str.h"
+#include "base/trace.h"
+#include "runtime/cgroup_ops.h"
+#include "runtime/child/child.h"
+#include "runtime/hooks.h"
+#include "runtime/plan.h"
+#include "runtime/report.h"
+#include "runtime/userns.h"
+#include "sys/fdpass.h"
+#include "sys/ns.h"
+#include "sys/process.h"
+
+#define KILL_WAIT_MS 10000
+#define CGROUP_WAIT_MS 2000
+
+/* What has been made so far and is undone unless the end is reached. */
+struct session {
+        struct plan plan;
+        const struct runtime_request *request; /* NULL: exec */
+        const struct cgroup_layout *layout;
+        char *cgroup, *bundle, *state_before, *state_after;
+        bool cgroup_made, done;
+        int socket, pidfd, terminal_fd, clone_fd;
+        pid_t pid;
+};
+
+static void session_undo(struct session *s)
+{
+        int status;
+
+        if (!s->done && s->pidfd >= 0) {
+                (void)process_signal(s->pidfd, SIGKILL);
+                (void)process_wait(s->pidfd, KILL_WAIT_MS);
+                (void)process_reap(s->pidfd, &status); /* a sibling is reaped by its parent */
+        }
+        if (!s->done && s->cgroup_made) {
+                err_free(cgroup_kill(s->layout, s->cgroup, SIGKILL)); /* what hooks may have left there */
+                err_free(cgroup_remove(s->layout, s->cgroup, CGROUP_WAIT_MS));
+        }
+        if (!s->done) {
+                s->pidfd = file_close(s->pidfd);
+                s->terminal_fd = file_close(s->terminal_fd);
+        }
+        (void)file_close(s->socket);
+        (void)file_close(s->clone_fd);
+        free(s->cgroup);
+        free(s->bundle);
+        free(s->state_before);
+        free(s->state_after);
+        plan_done(&s->plan);
+}
+
+static struct session session_new(const struct runtime_request *r)
+{
+        return (struct session){.request = r, .socket = -1, .pidfd = -1, .terminal_fd = -1, .clone_fd = -1};
+}
+
+void runtime_process_done(struct runtime_process *p)
+{
+        if (!p->pid && !p->cgroup)
+                return;
+        (void)file_close(p->pidfd);
+        (void)file_close(p->terminal_fd);
+        free(p->cgroup);
+        *p = (struct runtime_process){.pidfd = -1, .terminal_fd = -1};
+}
+
+/* ---- cgroup ---- */
+
+static err *open_cgroup(struct session *s)
+{
+        struct plan *p = &s->plan;
+
+        /* v2: the clone puts the child there. v1: the child writes "0" itself, which spares the kernel's global lock. */
+        s->clone_fd = cgroup_clone_fd(s->layout, s->cgroup);
+        if (s->clone_fd < 0 && s->clone_fd != -ENOENT)
+                return err_sys(-s->clone_fd, "opening cgroup %s", s->cgroup);
+        return cgroup_join_open(s->layout, s->cgroup, s->clone_fd < 0, p->cgroup_fds, &p->n_cgroup_fds);
+}
+
+static err *make_cgroup(struct session *s)
+{
+        const struct oci_linux *l = &s->request->spec->linux_;
+        _cleanup_free_ char *by_id = NULL;
+        const char *path = s->request->cgroup_path;
+        struct trace_span span;
+
+        TRY(cgroup_layout_get(&s->layout));
+        if (!path)
+                path = l->cgroups_path;
+        if (!path) {
+                path = by_id = str_format("/%s", s->request->id);
+                if (!by_id)
+                        return err_nomem();
+        }
+        TRY(cgroup_path_clean(path, &s->cgroup));
+        span = trace_begin(TRACE_CGROUP_CREATE);
+        TRY(cgroup_ops_create(s->layout, s->cgroup, &l->resources));
+        s->cgroup_made = true;
+        TRY(open_cgroup(s));
+        trace_end(&span, 0, s->cgroup);
+        return NULL;
+}
+
+/* ---- namespaces that the parent has to enter for the child ---- */
+
+struct detour {
+        int pid_ns, time_ns; /* where we came from, -1 = did not leave */
+};
+
+static void detour_end(struct detour *d)
+{
+        /* Cannot fail: both are our own. */
+        if (d->pid_ns >= 0 && setns(d->pid_ns, CLONE_NEWPID) < 0)
+                abort();
+        if (d->time_ns >= 0 && setns(d->time_ns, CLONE_NEWTIME) < 0)
+                abort();
+        d->pid_ns = file_close(d->pid_ns);
+        d->time_ns = file_close(d->time_ns);
+}
+
+static err *enter_pid_ns(struct detour *d, int fd)
+{
+        d->pid_ns = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+        if (d->pid_ns < 0)
+                return err_sys(errno, "opening /proc/self/ns/pid");
+        return setns(fd, CLONE_NEWPID) < 0 ? err_sys(errno, "entering the PID namespace") : NULL;
+}
+
+/* Offsets can be written as long as nobody is inside. */
+static err *new_time_ns(struct detour *d, const struct oci_linux *l)
+{
+        char text[128];
+        int n = 0, r;
+
+        d->time_ns = open("/proc/self/ns/time", O_RDONLY | O_CLOEXEC);
+        if (d->time_ns < 0)
+                return err_new(ERR_UNSUPPORTED, "this kernel has no time namespaces");
+        if (unshare(CLONE_NEWTIME) < 0)
+                return err_sys(errno, "making a time namespace");
+        if (l->monotonic.set)
+                n = snprintf(text, sizeof(text), "monotonic %lld %u\n", (long long)l->monotonic.secs, l->monotonic.nanosecs);
+        if (l->boottime.set)
+                n += snprintf(text + n, sizeof(text) - (size_t)n, "boottime %lld %u\n", (long long)l->boottime.secs,
+                              l->boottime.nanosecs);
+        if (n == 0)
+                return NULL;
+        r = file_put(AT_FDCWD, "/proc/self/timens_offsets", text);
+        return r < 0 ? err_sys(-r, "setting the offsets of the time namespace") : NULL;
+}
+
+static err *start_child(struct session *s, bool as_sibling)
+{
+        struct trace_span span = trace_begin(TRACE_CLONE);
+        _cleanup_(detour_end) struct detour detour = {-1, -1};
+        _cleanup_close_ int theirs = -1;
+        struct plan *p = &s->plan;
+        int pair[2];
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+                return err_sys(errno, "making a socket pair");
+        s->socket = pair[0];
+        theirs = p->socket = pair[1];
+        if (p->pid_ns_fd >= 0)
+                TRY(enter_pid_ns(&detour, p->pid_ns_fd));
+        if (p->new_time)
+                TRY(new_time_ns(&detour, &s->request->spec->linux_));
+        s->pid = process_clone(p->clone_flags | CLONE_CLEAR_SIGHAND | (as_sibling ? CLONE_PARENT : 0), s->clone_fd, &s->pidfd);
+        if (s->pid == 0) {
+                if (p->exec)
+                        child_exec(p);
+                child_create(p);
+        }
+        if (s->pid < 0)
+                return err_sys(-s->pid, "creating the process");
+        trace_end(&span, 0, NULL);
+        return NULL;
+}
+
+/* ---- the conversation with the child ---- */
+
+static err *send_go(struct session *s)
+{
+        struct plan_go go = {.pid = s->pid};
+        ssize_t n = fdpass_send(s->socket, &go, sizeof(go), -1);
+
+        return n < 0 ? err_sys((int)-n, "speaking with the new process") : NULL;
+}
+
+static err *run_hooks(struct session *s)
+{
+        const struct runtime_request *r = s->request;
+
+        TRY(hooks_run(r->spec, OCI_HOOK_PRESTART, r->id, s->bundle, "creating", s->pid));
+        TRY(hooks_run(r->spec, OCI_HOOK_CREATE_RUNTIME, r->id, s->bundle, "creating", s->pid));
+        return send_go(s);
+}
+
+static err *write_maps(struct session *s)
+{
+        const struct oci_linux *l = &s->request->spec->linux_;
+        struct trace_span span = trace_begin(TRACE_IDMAP_WRITE);
+
+        TRY(userns_write_maps(s->pid, &l->uid_map, &l->gid_map));
+        trace_end(&span, 0, NULL);
+        return send_go(s);
+}
+
+/* The child has gone without a word: somebody killed it. */
+static err *died(const struct session *s)
+{
+        if (s->cgroup && s->layout && cgroup_oom_kills(s->layout, s->cgroup) > 0)
+                return err_new(ERR_LIMIT, "container init was OOM-killed (memory limit too low?)");
+        return err_new(ERR_SYS, "the process died while it was set up");
+}
+
+static err *answer(struct session *s, const struct plan_report *r, int *fd, bool *ready)
+{
+        switch (r->kind) {
+        case PLAN_REPORT_FAILED:
+                return report_to_err(&s->plan, r);
+        case PLAN_REPORT_WANT_MAP:
+                return write_maps(s);
+        case PLAN_REPORT_WANT_HOOKS:
+                return run_hooks(s);
+        case PLAN_REPORT_TERMINAL:
+                (void)file_close(s->terminal_fd);
+                s->terminal_fd = TAKE_FD(*fd);
+                return NULL;
+        case PLAN_REPORT_STAGED:
+        case PLAN_REPORT_READY:
+                *ready = true;
+                return NULL;
+        default:
+                return err_new(ERR_INTERNAL, "the new process said %u", r->kind);
+        }
+}
+
+/* Until the program runs (the socket closes at execve) or, with a FIFO, waits for `start`. */
+static err *converse(struct session *s)
+{
+        bool ready = false;
+
+        for (;;) {
+                _cleanup_close_ int fd = -1;
+                struct plan_report r;
+                ssize_t n = fdpass_receive(s->socket, &r, sizeof(r), &fd);
+
+                /* Descriptors in flight to a process that has died give ECONNRESET instead of an end. */
+                if (n == 0 || n == -ECONNRESET)
+                        return ready ? NULL : died(s);
+                if (n < 0)
+                        return err_sys((int)-n, "listening to the new process");
+                if (n != (ssize_t)sizeof(r))
+                        return err_new(ERR_INTERNAL, "the new process sent %zd bytes", n);
+                TRY(answer(s, &r, &fd, &ready));
+                if (r.kind == PLAN_REPORT_STAGED)
+                        return NULL;
+        }
+}
+
+static void finish(struct session *s, struct runtime_process *ret)
+{
+        s->done = true;
+        *ret = (struct runtime_process){s->pid, s->pidfd, s->terminal_fd, TAKE_PTR(s->cgroup)};
+}
+
+static err *know_bundle(struct session *s)
+{
+        char link[40], path[4096];
+        ssize_t n;
+
+        (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", s->request->bundle_fd);
+        n = readlink(link, path, sizeof(path) - 1);
+        path[n < 0 ? 0 : n] = '\0';
+        s->bundle = str_dup(path);
+        if (!s->bundle)
+                return err_nomem();
+        TRY(hooks_state(s->request->spec, s->request->id, s->bundle, &s->state_before, &s->state_after));
+        s->plan.hook_state_before = s->state_before;
+        s->plan.hook_state_after = s->state_after;
+        return NULL;
+}
+
+static bool has_hooks(const struct oci_spec *spec)
+{
+        for (unsigned i = 0; i < OCI_HOOK_MAX_; i++)
+                if (spec->hooks[i].n)
+                        return true;
+        return false;
+}
+
+static err *open_mounts(struct session *s)
+{
+        struct trace_span span = trace_begin(TRACE_MOUNTS_OPEN);
+        err *e = plan_add_mounts(&s->plan, s->request, s->cgroup);
+
+        trace_end(&span, e ? EINVAL : 0, NULL);
+        return e;
+}
+
+static err *prepare(struct session *s)
+{
+        const struct runtime_request *r = s->request;
+
+        TRY(plan_for_create(&s->plan, r));
+        if (s->plan.seccomp.notify)
+                return err_new(ERR_UNSUPPORTED, "seccomp: SCMP_ACT_NOTIFY is not supported yet");
+        TRY(plan_open_root(&s->plan, r));
+        TRY(make_cgroup(s));
+        TRY(open_mounts(s));
+        return has_hooks(r->spec) ? know_bundle(s) : NULL;
+}
+
+err *runtime_create(const struct runtime_request *r, struct runtime_process *ret)
+{
+        _cleanup_(session_undo) struct session s = session_new(r);
+
+        TRY(prepare(&s));
+        TRY(start_child(&s, r->as_sibling));
+        TRY(converse(&s));
+        if (r->start_fd < 0)
+                TRY(hooks_run(r->spec, OCI_HOOK_POSTSTART, r->id, s.bundle, "running", s.pid));
+        finish(&s, ret);
+        return NULL;
+}
+
+err *runtime_exec(const struct runtime_exec *x, struct runtime_process *ret)
+{
+        _cleanup_(session_undo) struct session s = session_new(NULL);
+
+        TRY(plan_for_exec(&s.plan, x));
+        TRY(cgroup_layout_get(&s.layout));
+        if (x->cgroup) {
+                TRY(cgroup_path_clean(x->cgroup, &s.cgroup));
+                TRY(open_cgroup(&s));
+        }
+        if (x->spec->linux_.ns[OCI_NS_PID].present)
+                s.plan.pid_ns_fd = x->pidfd;
+        TRY(start_child(&s, x->as_sibling));
+        TRY(converse(&s));
+        finish(&s, ret);
+        return NULL;
+}

@@ -1,0 +1,54 @@
+/* seccomp_ops.c - see seccomp_ops.h. */
+#include "runtime/seccomp_ops.h"
+
+#include <linux/seccomp.h>
+
+#include "base/mem.h"
+
+static void rules_free(struct seccomp_rule **rules)
+{
+        free(*rules);
+}
+
+static void args_free(struct seccomp_arg **args)
+{
+        free(*args);
+}
+
+err *seccomp_ops_load(const struct oci_seccomp *s, const char *cache_dir, struct seccomp_filter *ret)
+{
+        _cleanup_(rules_free) struct seccomp_rule *rules = MEM_NEW0(struct seccomp_rule, s->n_rules + 1);
+        _cleanup_(args_free) struct seccomp_arg *args = NULL;
+        size_t n_args = 0, used = 0;
+        struct seccomp_profile p = {
+                .default_action = s->default_action,
+                .default_errno_set = s->default_errno_ret.set,
+                .default_errno = (uint32_t)s->default_errno_ret.n,
+                .archs = s->archs,
+                .n_archs = s->n_archs,
+                /* Not even an empty list: no slower code against speculation than the machine's default (as runc). */
+                .flags = s->flags_set ? s->flags : SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+                .rules = rules,
+                .n_rules = s->n_rules,
+        };
+
+        for (size_t i = 0; i < s->n_rules; i++)
+                n_args += s->rules[i].n_args;
+        args = MEM_NEW0(struct seccomp_arg, n_args + 1);
+        if (!rules || !args)
+                return err_nomem();
+        for (size_t i = 0; i < s->n_rules; i++) {
+                const struct oci_seccomp_rule *from = &s->rules[i];
+
+                rules[i] = (struct seccomp_rule){.names = from->names,
+                                                 .action = from->action,
+                                                 .errno_set = from->errno_ret.set,
+                                                 .errno_ret = (uint32_t)from->errno_ret.n,
+                                                 .args = args + used,
+                                                 .n_args = from->n_args};
+                for (size_t k = 0; k < from->n_args; k++)
+                        args[used++] = (struct seccomp_arg){from->args[k].index, (uint32_t)from->args[k].op,
+                                                            from->args[k].value, from->args[k].value_two};
+        }
+        return seccomp_filter_load(&p, cache_dir, ret);
+}

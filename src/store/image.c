@@ -1,0 +1,313 @@
+/* image.c - finding, listing and naming images; see image.h. */
+#include "store/image.h"
+
+#include <ctype.h>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/str.h"
+#include "oci/image.h"
+#include "oci/reference.h"
+#include "store/image_private.h"
+
+#define COLUMNS "SELECT i.id, i.created, i.size, i.manifest, i.config, i.layers FROM images i "
+
+void image_free(struct image *i)
+{
+        if (!i)
+                return;
+        if (i->store)
+                txn_unlease(i->store);
+        for (size_t n = 0; n < i->n_layers; n++)
+                image_layer_done(&i->layers[n]);
+        free(i->layers);
+        strv_free(i->names);
+        json_free(i->config);
+        free(i->id);
+        free(i->manifest);
+        free(i);
+}
+
+void image_list_free(struct image **list, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                image_free(list[i]);
+        free(list);
+}
+
+static err *dup_member(const json *obj, const char *key, char **ret)
+{
+        *ret = str_dup(json_get_str_or(obj, key, ""));
+        return *ret ? NULL : err_nomem();
+}
+
+static err *parse_layers(const char *text, struct image *i)
+{
+        _cleanup_json_ json *list = NULL;
+
+        TRY(json_parse(text, strlen(text), &list));
+        i->layers = MEM_NEW0(struct image_layer, json_len(list) + 1);
+        if (!i->layers)
+                return err_nomem();
+        for (size_t n = 0; n < json_len(list); n++) {
+                const json *from = json_at(list, n);
+                struct image_layer *l = &i->layers[i->n_layers++];
+
+                TRY(dup_member(from, "chain", &l->chain));
+                TRY(dup_member(from, "diff_id", &l->diff_id));
+                TRY(dup_member(from, "digest", &l->digest));
+                TRY(dup_member(from, "media_type", &l->media_type));
+                l->size = json_get_uint(from, "size", 0);
+                l->blob_size = json_get_uint(from, "blob_size", 0);
+        }
+        return NULL;
+}
+
+/* Rows are kept as they are until the query has ended. */
+struct image_row {
+        struct image *image;
+        char *config, *layers;
+};
+struct image_rows {
+        struct image_row *items;
+        size_t n;
+};
+
+static void rows_done(struct image_rows *rows)
+{
+        for (size_t i = 0; i < rows->n; i++) {
+                image_free(rows->items[i].image);
+                free(rows->items[i].config);
+                free(rows->items[i].layers);
+        }
+        free(rows->items);
+}
+
+static err *add_row(const struct db_row *row, void *arg)
+{
+        struct image_rows *rows = arg;
+        struct image_row *r;
+
+        if (mem_grow(&rows->items, rows->n, sizeof(*rows->items)) < 0)
+                return err_nomem();
+        r = &rows->items[rows->n];
+        *r = (struct image_row){.image = MEM_NEW0(struct image, 1)};
+        if (!r->image)
+                return err_nomem();
+        rows->n++;
+        r->image->created_ns = db_row_int(row, 1);
+        r->image->size = (uint64_t)db_row_int(row, 2);
+        TRY(db_row_dup(row, 0, &r->image->id));
+        TRY(db_row_dup(row, 3, &r->image->manifest));
+        TRY(db_row_dup(row, 4, &r->config));
+        return db_row_dup(row, 5, &r->layers);
+}
+
+struct name_list {
+        char **names;
+        int64_t tagged;
+};
+
+static err *add_name(const struct db_row *row, void *arg)
+{
+        struct name_list *l = arg;
+
+        if (db_row_int(row, 1) > l->tagged)
+                l->tagged = db_row_int(row, 1);
+        return strv_add(&l->names, db_row_text(row, 0));
+}
+
+err *image_names(struct db *db, const char *id, char ***ret, int64_t *ret_tagged)
+{
+        struct name_list l = {.names = MEM_NEW0(char *, 1)};
+        err *e = l.names ? NULL : err_nomem();
+
+        if (!e)
+                e = db_select(db, add_name, &l, "SELECT name, tagged FROM names WHERE image=? ORDER BY name", "s", id);
+        if (e) {
+                strv_free(l.names);
+                return e;
+        }
+        *ret = l.names;
+        if (ret_tagged)
+                *ret_tagged = l.tagged;
+        return NULL;
+}
+
+/* Turn a row into an image that holds a lease. */
+static err *finish(struct store *s, struct db *db, struct image_row *row, struct image **ret)
+{
+        struct image *i = row->image;
+
+        TRY_WRAP(json_parse(row->config, strlen(row->config), &i->config), "configuration of image %s", i->id);
+        TRY_WRAP(parse_layers(row->layers, i), "layers of image %s", i->id);
+        TRY(image_names(db, i->id, &i->names, &i->tagged_ns));
+        TRY(txn_lease(s));
+        i->store = s;
+        *ret = TAKE_PTR(row->image);
+        return NULL;
+}
+
+static err *not_found(const char *ref)
+{
+        _cleanup_reference_ struct reference r = {0};
+        _cleanup_free_ char *name = NULL;
+        err *e = reference_parse(ref, true, &r);
+
+        if (!e)
+                e = reference_familiar(&r, &name);
+        err_free(e);
+        return err_new(ERR_NOT_FOUND, "No such image: %s", name ? name : ref);
+}
+
+static err *find_by_name(struct db *db, const char *ref, struct image_rows *rows, bool *ret_valid)
+{
+        _cleanup_reference_ struct reference r = {0};
+        _cleanup_free_ char *name = NULL;
+        err *e = reference_parse(ref, true, &r);
+
+        *ret_valid = !e;
+        if (e)
+                return e;
+        TRY(reference_full(&r, &name));
+        return db_select(db, add_row, rows, COLUMNS "JOIN names n ON n.image=i.id WHERE n.name=?", "s", name);
+}
+
+static err *find_by_id(struct db *db, const char *ref, struct image_rows *rows)
+{
+        char low[7 + ID_LEN + 1], high[7 + ID_LEN + 2];
+        const char *hex = str_after(ref, "sha256:");
+        size_t n;
+
+        hex = hex ? hex : ref;
+        n = strlen(hex);
+        if (n > ID_LEN || !id_prefix_valid(hex))
+                return NULL;
+        memcpy(low, "sha256:", 7);
+        for (size_t i = 0; i < n; i++)
+                low[7 + i] = (char)tolower((unsigned char)hex[i]);
+        low[7 + n] = '\0';
+        memcpy(high, low, 7 + n);
+        high[7 + n] = 'g';
+        high[8 + n] = '\0';
+        return db_select(db, add_row, rows, COLUMNS "WHERE i.id>=? AND i.id<? LIMIT 2", "ss", low, high);
+}
+
+static err *find_row(struct db *db, const char *ref, struct image_rows *rows)
+{
+        bool valid;
+        err *e = find_by_name(db, ref, rows, &valid);
+
+        if (e && valid)
+                return e;
+        if (!rows->n) {
+                err *by_id = find_by_id(db, ref, rows);
+
+                if (by_id) {
+                        err_free(e);
+                        return by_id;
+                }
+        }
+        /* 64 digits, "sha256:..." and their like are no references, but may be ids. */
+        if (e && !rows->n && !id_prefix_valid(ref) && !str_starts(ref, "sha256:"))
+                return e;
+        err_free(e);
+        if (!rows->n)
+                return not_found(ref);
+        if (rows->n > 1)
+                return err_new(ERR_CONFLICT, "Multiple IDs found with provided prefix: %s", ref);
+        return NULL;
+}
+
+err *image_find(struct store *s, const char *ref, struct image **ret)
+{
+        _cleanup_(rows_done) struct image_rows rows = {0};
+        struct db *db;
+        err *e;
+
+        if (str_empty(ref))
+                return err_new(ERR_INVALID, "invalid reference format");
+        /* The lease first: what is found then stays. */
+        TRY(txn_lease(s));
+        e = txn_reader(s, &db);
+        if (!e)
+                e = find_row(db, ref, &rows);
+        if (!e)
+                e = finish(s, db, &rows.items[0], ret);
+        txn_unlease(s);
+        return e;
+}
+
+err *image_list(struct store *s, struct image ***ret, size_t *ret_n)
+{
+        _cleanup_(rows_done) struct image_rows rows = {0};
+        struct image **list;
+        struct db *db;
+        err *e = NULL;
+        size_t n = 0;
+
+        TRY(txn_reader(s, &db));
+        TRY(db_select(db, add_row, &rows, COLUMNS "ORDER BY i.created DESC, i.id", ""));
+        list = MEM_NEW0(struct image *, rows.n + 1);
+        if (!list)
+                return err_nomem();
+        for (; !e && n < rows.n; n += !e)
+                e = finish(s, db, &rows.items[n], &list[n]);
+        if (e) {
+                image_list_free(list, n);
+                return e;
+        }
+        *ret = list;
+        *ret_n = n;
+        return NULL;
+}
+
+err *image_familiar(const char *full, char **ret)
+{
+        _cleanup_reference_ struct reference r = {0};
+
+        TRY(reference_parse(full, false, &r));
+        return reference_familiar(&r, ret);
+}
+
+err *image_check_name(const char *name, char **ret_full)
+{
+        _cleanup_reference_ struct reference r = {0};
+
+        TRY(reference_parse(name, true, &r));
+        if (r.digest)
+                return err_new(ERR_INVALID, "cannot import digest reference");
+        return reference_full(&r, ret_full);
+}
+
+err *image_tag(struct store *s, const char *image, const char *name)
+{
+        _cleanup_(image_freep) struct image *i = NULL;
+        _cleanup_free_ char *full = NULL;
+        _cleanup_txn_ struct txn t = {0};
+        err *e = image_check_name(name, &full);
+
+        if (e)
+                return err_wrap(e, "Error parsing reference: \"%s\" is not a valid repository/tag", name);
+        TRY(image_find(s, image, &i));
+        TRY(txn_begin(s, true, &t));
+        TRY(txn_run(&t, "INSERT OR REPLACE INTO names VALUES(?,?,?)", "ssi", full, i->id, clock_now_ns()));
+        return txn_commit(&t);
+}
+
+static err *take_flag(const struct db_row *row, void *arg)
+{
+        *(bool *)arg = db_row_int(row, 0) != 0;
+        return NULL;
+}
+
+err *image_layer_used(struct db *db, const char *digest, const char *but, bool *ret)
+{
+        bool used = false;
+
+        TRY(db_select(db, take_flag, &used,
+                      "SELECT count(*) FROM images WHERE id<>?1 AND (instr(layers, ?2) OR manifest=?2 OR id=?2)", "ss",
+                      but ? but : "", digest));
+        *ret = used;
+        return NULL;
+}

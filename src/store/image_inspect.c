@@ -1,0 +1,166 @@
+/* image_inspect.c - images as docker shows them. */
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "oci/reference.h"
+#include "store/image_private.h"
+#include "store/snapshot.h"
+
+static err *set_names(json *doc, const struct image *i)
+{
+        json *tags = json_sub_array(doc, "RepoTags"), *digests = json_sub_array(doc, "RepoDigests");
+
+        for (char **n = i->names; n && *n; n++) {
+                _cleanup_free_ char *familiar = NULL;
+
+                TRY(image_familiar(*n, &familiar));
+                json_add_str(strchr(familiar, '@') ? digests : tags, familiar);
+        }
+        return NULL;
+}
+
+static err *set_driver(json *doc, const struct image *i)
+{
+        json *driver = json_sub_object(doc, "GraphDriver"), *data = json_sub_object(driver, "Data");
+        _cleanup_str_ struct str lower = {0};
+
+        for (size_t n = i->n_layers; n > 0; n--) {
+                _cleanup_free_ char *path = NULL;
+
+                TRY(layer_path(i->store, i->layers[n - 1].chain, &path));
+                if (n == i->n_layers)
+                        json_set_str(data, "UpperDir", path);
+                else
+                        str_printf(&lower, "%s%s", lower.len ? ":" : "", path);
+        }
+        TRY(str_done(&lower));
+        if (lower.len)
+                json_set_str(data, "LowerDir", str_text(&lower));
+        json_set_str(driver, "Name", snapshot_driver(i->store));
+        return NULL;
+}
+
+/* docker's order, with the members it always shows. */
+static json *run_config(const struct image *i)
+{
+        static const struct {
+                const char *key;
+                bool always;
+                bool text;
+        } members[] = {
+                {"ArgsEscaped", false, false}, {"Cmd", true, false},       {"Entrypoint", true, false}, {"Env", true, false},
+                {"ExposedPorts", false, false}, {"Healthcheck", false, false}, {"Labels", true, false},  {"OnBuild", true, false},
+                {"Shell", false, false},       {"StopSignal", false, false}, {"User", true, true},      {"Volumes", true, false},
+                {"WorkingDir", true, true},
+        };
+        const json *from = json_get(i->config, "config");
+        json *to = json_new_object();
+
+        for (size_t n = 0; n < ARRAY_SIZE(members); n++) {
+                json *value = json_get(from, members[n].key);
+
+                if (value)
+                        json_set(to, members[n].key, json_ref(value));
+                else if (members[n].always && members[n].text)
+                        json_set_str(to, members[n].key, "");
+                else if (members[n].always)
+                        json_set(to, members[n].key, NULL);
+        }
+        return to;
+}
+
+static const char *comment(const struct image *i)
+{
+        const json *history = json_get(i->config, "history");
+        const char *own = json_get_str(i->config, "comment");
+
+        if (own)
+                return own;
+        return json_get_str_or(json_at(history, json_len(history) ? json_len(history) - 1 : 0), "comment", "");
+}
+
+err *image_inspect(const struct image *i, json **ret)
+{
+        _cleanup_json_ json *doc = json_new_object();
+        json *layers, *rootfs;
+        char tagged[CLOCK_TEXT_MAX];
+
+        json_set_str(doc, "Id", i->id);
+        TRY(set_names(doc, i));
+        json_set_str(doc, "Parent", json_get_str_or(i->config, "hod.parent", ""));
+        json_set_str(doc, "Comment", comment(i));
+        json_set_str(doc, "Created", json_get_str_or(i->config, "created", "0001-01-01T00:00:00Z"));
+        json_set_str(doc, "DockerVersion", json_get_str_or(i->config, "docker_version", ""));
+        json_set_str(doc, "Author", json_get_str_or(i->config, "author", ""));
+        json_set_str(doc, "Architecture", json_get_str_or(i->config, "architecture", ""));
+        if (json_get_str(i->config, "variant"))
+                json_set_str(doc, "Variant", json_get_str(i->config, "variant"));
+        json_set_str(doc, "Os", json_get_str_or(i->config, "os", ""));
+        json_set(doc, "Size", json_new_uint(i->size));
+        TRY(set_driver(doc, i));
+        rootfs = json_sub_object(doc, "RootFS");
+        json_set_str(rootfs, "Type", "layers");
+        layers = json_sub_array(rootfs, "Layers");
+        for (size_t n = 0; n < i->n_layers; n++)
+                json_add_str(layers, i->layers[n].diff_id);
+        clock_format(i->tagged_ns, tagged);
+        json_set_str(json_sub_object(doc, "Metadata"), "LastTagTime", tagged);
+        json_set(doc, "Config", run_config(i));
+        *ret = TAKE_PTR(doc);
+        return NULL;
+}
+
+static err *history_row(const struct image *i, const json *entry, uint64_t size, bool top, json **ret)
+{
+        _cleanup_json_ json *row = json_new_object();
+        int64_t created = 0;
+        json *tags;
+
+        err_free(clock_parse(json_get_str_or(entry, "created", ""), &created));
+        json_set_str(row, "Id", top ? i->id : "<missing>");
+        json_set_int(row, "Created", created / 1000000000);
+        json_set_str(row, "CreatedBy", json_get_str_or(entry, "created_by", ""));
+        json_set(row, "Size", json_new_uint(size));
+        json_set_str(row, "Comment", json_get_str_or(entry, "comment", ""));
+        tags = json_sub_array(row, "Tags");
+        for (char **n = i->names; top && n && *n; n++) {
+                _cleanup_free_ char *familiar = NULL;
+
+                TRY(image_familiar(*n, &familiar));
+                json_add_str(tags, familiar);
+        }
+        *ret = TAKE_PTR(row);
+        return NULL;
+}
+
+/* History comes from outside: it may be missing, or have more or fewer entries than there are layers. */
+err *image_history(const struct image *i, json **ret)
+{
+        const json *history = json_get(i->config, "history");
+        _cleanup_json_ json *list = json_new_array();
+        size_t n = json_len(history), layer = 0, *layer_of;
+
+        layer_of = MEM_NEW0(size_t, n + 1);
+        if (!layer_of)
+                return err_nomem();
+        for (size_t h = 0; h < n; h++) {
+                bool empty = json_get_bool(json_at(history, h), "empty_layer", false);
+
+                layer_of[h] = empty || layer >= i->n_layers ? SIZE_MAX : layer++;
+        }
+        for (size_t h = n; h > 0; h--) {
+                uint64_t size = layer_of[h - 1] == SIZE_MAX ? 0 : i->layers[layer_of[h - 1]].size;
+                json *row = NULL;
+                err *e = history_row(i, json_at(history, h - 1), size, h == n, &row);
+
+                if (e) {
+                        free(layer_of);
+                        return e;
+                }
+                json_add(list, row);
+        }
+        free(layer_of);
+        *ret = TAKE_PTR(list);
+        return NULL;
+}

@@ -1,0 +1,38 @@
+/* image_private.h - between the files of image. */
+#pragma once
+
+#include "codec/json.h"
+#include "store/image.h"
+#include "store/layer.h"
+#include "store/txn.h"
+
+/* A new image before it is published. */
+struct image_draft {
+        struct store *store;
+        const char *name;           /* as the user wrote it; NULL = none */
+        char *full_name;            /* normalised, owned */
+        json *config;               /* OCI config, owned */
+        struct image_layer *layers; /* bottom first, owned; the last one is staged, the others exist */
+        size_t n_layers;
+        bool staged; /* the last layer is new */
+};
+void image_draft_done(struct image_draft *d);
+#define _cleanup_draft_ __attribute__((cleanup(image_draft_done)))
+
+/* Check and normalise a name that is to be given ("busybox" → "docker.io/library/busybox:latest"). */
+MUST_USE err *image_check_name(const char *name, char **ret_full);
+/* Complete chain ids, write config and manifest, sync, make everything visible. @ret_id: owned. */
+MUST_USE err *image_publish(struct image_draft *d, struct staging *st, char **ret_id);
+/* Members of the config that every new image has. */
+MUST_USE err *image_draft_config(struct image_draft *d, int64_t now, const char *platform, const char *author,
+                                 const char *comment, const json *run_config);
+/* One more layer in rootfs.diff_ids and in the history. */
+void image_draft_history(json *config, int64_t now, const char *created_by, const char *author, const char *comment,
+                         bool empty_layer);
+
+/* Names of @id from the database, sorted. */
+MUST_USE err *image_names(struct db *db, const char *id, char ***ret, int64_t *ret_tagged);
+/* The familiar form of a full name. */
+MUST_USE err *image_familiar(const char *full, char **ret);
+/* Does an image other than @but use the layer, or the blob? */
+MUST_USE err *image_layer_used(struct db *db, const char *digest, const char *but, bool *ret);

@@ -1,0 +1,54 @@
+/* layer.h - content being made, and unpacked layers. A READY layer never changes.
+ *
+ *   ABSENT -> STAGING (ROOT/tmp/<random>, locked by its maker) -> READY (ROOT/layers/<chain hex>) -> (gc) ABSENT
+ *
+ * Only for files of this layer. Nothing becomes READY before its data has been synced. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "codec/digest.h"
+#include "codec/stream.h"
+#include "store/image.h"
+#include "store/txn.h"
+
+/* A private place in ROOT/tmp for whatever is being made. */
+struct staging {
+        struct store *store; /* NULL: nothing there */
+        char name[40];       /* below ROOT/tmp */
+        int fd;
+};
+MUST_USE err *staging_begin(struct store *s, struct staging *ret);
+/* Remove it with what is still in it. */
+void staging_done(struct staging *st);
+#define _cleanup_staging_ __attribute__((cleanup(staging_done)))
+/* Everything written so far is on disk afterwards (one syncfs). */
+MUST_USE err *staging_sync(struct staging *st);
+
+/* Chain id of a layer: its diff id alone at the bottom (@parent NULL or ""), else sha256("parent diff"). */
+void layer_chain_id(const char *parent, const char *diff_id, struct digest *ret);
+
+/* A new layer: bytes come in, are kept as blob and unpacked.
+ * @from: the blob as received (compressed or not), consumed to its end; borrowed.
+ * The root of a layer on top of another (@parent_chain not NULL) starts with owner and mode of that one's root.
+ * Fills everything of @ret but the chain. */
+MUST_USE err *layer_stage(struct staging *st, struct stream *from, const char *parent_chain, struct image_layer *ret);
+/* Make the staged layer READY under @l->chain, and its blob; an equal one that exists is kept. Synced before. */
+MUST_USE err *layer_publish(struct staging *st, const struct image_layer *l);
+void image_layer_done(struct image_layer *l);
+
+/* Put a small blob into staging, to be published with blob_publish(). */
+MUST_USE err *blob_stage(struct staging *st, const char *text, struct digest *ret);
+MUST_USE err *blob_publish(struct staging *st, const char *digest);
+/* fsync the directories that publishing changed. */
+MUST_USE err *layer_sync_directories(struct store *s);
+
+/* Open a layer's diff directory. ERR_NOT_FOUND. */
+MUST_USE err *layer_open(struct store *s, const char *chain, int *ret_fd);
+/* Its absolute path, owned. */
+MUST_USE err *layer_path(struct store *s, const char *chain, char **ret);
+/* Remove a layer, or a blob, that nothing needs any more; missing ones are fine. Alone with the store. */
+MUST_USE err *layer_remove(struct store *s, const char *chain);
+MUST_USE err *blob_remove(struct store *s, const char *digest);

@@ -1,0 +1,254 @@
+/* unpack.c - the parent's side, see unpack.h. */
+#include "store/unpack.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/str.h"
+#include "store/unpack_private.h"
+
+#define PIPE_SIZE (1 << 20)
+
+struct unpack {
+        struct sink sink; /* first: a sink is an unpack */
+        int dir_fd, data_fd, report_fd, marks_fd;
+        pid_t pid;
+        bool broken;
+};
+
+/* write(2) without SIGPIPE, whatever the program does about that signal. */
+static err *sink_write_pipe(struct sink *s, const void *data, size_t size)
+{
+        struct unpack *u = (struct unpack *)s;
+        struct timespec now = {0};
+        sigset_t pipe_set, old;
+        int r;
+
+        (void)sigemptyset(&pipe_set);
+        (void)sigaddset(&pipe_set, SIGPIPE);
+        (void)pthread_sigmask(SIG_BLOCK, &pipe_set, &old);
+        r = file_write_all(u->data_fd, data, size);
+        if (r == -EPIPE && !sigismember(&old, SIGPIPE))
+                (void)sigtimedwait(&pipe_set, NULL, &now);
+        (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+        if (r == 0)
+                return NULL;
+        u->broken = true;
+        return err_sys(-r, "handing the archive to the unpacker");
+}
+
+static err *sink_finish_pipe(struct sink *s)
+{
+        struct unpack *u = (struct unpack *)s;
+
+        u->data_fd = file_close(u->data_fd);
+        return NULL;
+}
+
+static void sink_free_nothing(struct sink *s)
+{
+        (void)s;
+}
+
+/* A file without a name in the directory; memory where the file system cannot. */
+static int nameless(int dir_fd)
+{
+        int fd = openat(dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+        return fd >= 0 ? fd : memfd_create("hod-unpack", MFD_CLOEXEC);
+}
+
+/* fork(2) into a PID, network and IPC namespace of its own. The process has one thread, so this is safe. */
+static pid_t fork_apart(void)
+{
+        return (pid_t)syscall(SYS_clone, (unsigned long)(SIGCHLD | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC), NULL, NULL,
+                              NULL, NULL);
+}
+
+err *unpack_start(int dir_fd, unsigned flags, const struct unpack_limits *limits, struct unpack **ret)
+{
+        static const struct unpack_limits defaults = {0};
+        _cleanup_(unpack_abortp) struct unpack *u = MEM_NEW0(struct unpack, 1);
+        _cleanup_close_ int data = -1, report = -1, times = -1;
+        int pair[2], r;
+
+        if (!u)
+                return err_nomem();
+        u->sink = (struct sink){.write = sink_write_pipe, .finish = sink_finish_pipe, .free = sink_free_nothing};
+        u->dir_fd = u->data_fd = u->report_fd = u->marks_fd = -1;
+        r = file_pipe(pair);
+        if (r < 0)
+                return err_sys(r, "making a pipe");
+        data = pair[0];
+        u->data_fd = pair[1];
+        (void)fcntl(u->data_fd, F_SETPIPE_SZ, PIPE_SIZE);
+        r = file_pipe(pair);
+        if (r < 0)
+                return err_sys(r, "making a pipe");
+        u->report_fd = pair[0];
+        report = pair[1];
+        u->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
+        u->marks_fd = nameless(dir_fd);
+        times = nameless(dir_fd);
+        if (u->dir_fd < 0 || u->marks_fd < 0 || times < 0)
+                return err_sys(errno, "preparing the unpacker");
+        u->pid = fork_apart();
+        if (u->pid < 0)
+                return err_sys(errno, "starting the unpacker");
+        if (u->pid == 0)
+                unpack_child(dir_fd, data, report, u->marks_fd, times, flags, limits ? limits : &defaults);
+        *ret = TAKE_PTR(u);
+        return NULL;
+}
+
+struct sink *unpack_sink(struct unpack *u)
+{
+        return &u->sink;
+}
+
+bool unpack_broken(const struct unpack *u)
+{
+        return u->broken;
+}
+
+static void reap(struct unpack *u)
+{
+        if (u->pid <= 0)
+                return;
+        while (waitpid(u->pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+        u->pid = 0;
+}
+
+void unpack_abort(struct unpack *u)
+{
+        if (!u)
+                return;
+        if (u->pid > 0)
+                (void)kill(u->pid, SIGKILL);
+        reap(u);
+        (void)file_close(u->data_fd);
+        (void)file_close(u->report_fd);
+        (void)file_close(u->marks_fd);
+        (void)file_close(u->dir_fd);
+        free(u);
+}
+
+static err *read_report(struct unpack *u, struct unpack_report *report)
+{
+        ssize_t n;
+
+        do
+                n = read(u->report_fd, report, sizeof(*report));
+        while (n < 0 && errno == EINTR);
+        if (n != (ssize_t)sizeof(*report))
+                return err_new(ERR_INTERNAL, "the unpacker died without a word");
+        report->text[UNPACK_TEXT - 1] = '\0';
+        if (report->code == ERR_NOMEM)
+                return err_nomem();
+        if (report->code)
+                return err_new(report->code > 0 && report->code < ERR_CODE_MAX_ ? (enum err_code)report->code : ERR_INTERNAL,
+                               "%s", report->text);
+        return NULL;
+}
+
+/* An extended attribute that needs CAP_SYS_ADMIN. The path is resolved inside the layer, by descriptor. */
+static err *set_mark(int dir_fd, const char *path, const char *name, const void *value, size_t size)
+{
+        _cleanup_close_ int fd = file_open_in(dir_fd, *path ? path : ".", O_PATH | O_NOFOLLOW, 0);
+        char link[64];
+
+        if (fd == -ENOENT || fd == -ENOTDIR)
+                return NULL; /* a later entry replaced it */
+        if (fd < 0)
+                return err_sys(fd, "opening %s", path);
+        (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        if (setxattr(link, name, value, size, 0) < 0 && errno != EPERM)
+                return err_sys(errno, "setting %s on %s", name, path);
+        return NULL;
+}
+
+static bool mark_sane(const struct unpack_mark *m, const char *data, size_t left)
+{
+        return m->path_size > 0 && m->path_size <= UNPACK_PATH_MAX && m->name_size > 0 && m->name_size <= 256 &&
+               m->value_size <= 65536 && (size_t)m->path_size + m->name_size + m->value_size <= left &&
+               !data[m->path_size - 1] && !data[m->path_size + m->name_size - 1];
+}
+
+/* The list was written by the child: distrust it. */
+static err *set_marks(struct unpack *u)
+{
+        struct stat st;
+        const char *data, *p, *end;
+        err *e = NULL;
+
+        if (fstat(u->marks_fd, &st) < 0)
+                return err_sys(errno, "reading the unpacker's list");
+        if (!st.st_size)
+                return NULL;
+        data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, u->marks_fd, 0);
+        if (data == MAP_FAILED)
+                return err_sys(errno, "reading the unpacker's list");
+        end = data + st.st_size;
+        for (p = data; !e && p < end;) {
+                struct unpack_mark m;
+                const char *path;
+
+                if ((size_t)(end - p) < sizeof(m)) {
+                        e = err_new(ERR_INTERNAL, "the unpacker's list is damaged");
+                        break;
+                }
+                memcpy(&m, p, sizeof(m));
+                path = p + sizeof(m);
+                if (!mark_sane(&m, path, (size_t)(end - path))) {
+                        e = err_new(ERR_INTERNAL, "the unpacker's list is damaged");
+                        break;
+                }
+                e = set_mark(u->dir_fd, path, path + m.path_size, path + m.path_size + m.name_size, m.value_size);
+                p = path + m.path_size + m.name_size + m.value_size;
+        }
+        (void)munmap((void *)data, (size_t)st.st_size);
+        return e;
+}
+
+err *unpack_finish(struct unpack *u, struct unpack_result *ret)
+{
+        struct unpack_report report = {0};
+        err *e;
+
+        u->data_fd = file_close(u->data_fd);
+        e = read_report(u, &report);
+        reap(u);
+        if (!e)
+                e = set_marks(u);
+        if (!e && ret)
+                *ret = report.result;
+        unpack_abort(u);
+        return e;
+}
+
+err *unpack_stream(int dir_fd, unsigned flags, const struct unpack_limits *limits, struct stream *tar,
+                   struct unpack_result *ret)
+{
+        struct unpack *u = NULL;
+        err *e;
+
+        TRY(unpack_start(dir_fd, flags, limits, &u));
+        e = stream_copy(tar, unpack_sink(u), NULL);
+        if (e && !unpack_broken(u)) {
+                unpack_abort(u);
+                return e;
+        }
+        err_free(e);
+        return unpack_finish(u, ret);
+}

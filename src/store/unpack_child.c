@@ -1,0 +1,164 @@
+/* unpack_child.c - the unpacking process: shuts itself in, then reads the archive.
+ *
+ * It is a fork of a program with one thread, so memory and `err` work as usual. It never returns to the program. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/trace.h"
+#include "store/unpack_private.h"
+#include "sys/caps.h"
+#include "sys/mountfd.h"
+
+enum { FD_DATA = 3, FD_REPORT, FD_MARKS, FD_TIMES, FD_ROOT, FD_END };
+
+#define BIT(n) (1ull << (n))
+#define CAPS                                                                                                           \
+        (BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_FOWNER) | BIT(CAP_FSETID) | BIT(CAP_MKNOD) | BIT(CAP_SETFCAP))
+
+#define DEFAULT_ENTRIES 4000000u
+#define DEFAULT_BYTES (1ull << 40)
+
+/* Keep five descriptors, at known numbers; 0, 1 and 2 become the archive's too: nothing of the caller's is left. */
+static int keep_only(const int fds[5])
+{
+        int high[5];
+
+        for (int i = 0; i < 5; i++) {
+                high[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 64);
+                if (high[i] < 0)
+                        return -errno;
+        }
+        for (int i = 0; i < 5; i++)
+                if (dup3(high[i], FD_DATA + i, O_CLOEXEC) < 0)
+                        return -errno;
+        for (int i = 0; i < 3; i++)
+                if (dup2(FD_DATA, i) < 0)
+                        return -errno;
+        if (syscall(SYS_close_range, FD_END, ~0u, 0) < 0)
+                for (int fd = FD_END; fd < 65536; fd++)
+                        (void)close(fd);
+        return 0;
+}
+
+/* The layer's directory through a private mount on which devices, setuid and programs mean nothing, as the root. */
+static err *root_in_layer(void)
+{
+        int clone = mountfd_clone(FD_ROOT, "", AT_EMPTY_PATH), r;
+
+        if (clone >= 0) {
+                r = mountfd_set(clone, 0, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 0, 0);
+                if (r < 0 && r != -ENOSYS)
+                        return err_sys(r, "making the layer's mount nodev");
+                if (dup3(clone, FD_ROOT, O_CLOEXEC) < 0)
+                        return err_sys(errno, "duplicating a descriptor");
+                (void)close(clone);
+        } else if (clone != -ENOSYS) {
+                return err_sys(clone, "cloning the layer's mount");
+        }
+        if (fchdir(FD_ROOT) < 0 || chroot(".") < 0)
+                return err_sys(errno, "changing the root to the layer");
+        r = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (r < 0 || dup3(r, FD_ROOT, O_CLOEXEC) < 0)
+                return err_sys(errno, "opening the layer");
+        (void)close(r);
+        return NULL;
+}
+
+static err *drop_privileges(void)
+{
+        struct rlimit no_core = {0, 0};
+        int r;
+
+        (void)setrlimit(RLIMIT_CORE, &no_core);
+        if (setgroups(0, NULL) < 0)
+                return err_sys(errno, "dropping groups");
+        r = caps_set_bounding(0);
+        if (r == 0)
+                r = caps_set_ambient(0);
+        if (r == 0)
+                r = caps_set(CAPS, CAPS, 0);
+        if (r < 0)
+                return err_sys(r, "dropping capabilities");
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+                return err_sys(errno, "setting no_new_privs");
+        (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+        return NULL;
+}
+
+static err *unpack_all(struct unpacker *u, struct tar_reader *tar)
+{
+        for (;;) {
+                const struct tar_entry *entry = NULL;
+
+                TRY(tar_next(tar, &entry));
+                if (!entry)
+                        return NULL;
+                TRY(unpack_entry(u, tar, entry));
+                u->result.entries++;
+        }
+}
+
+static err *run(unsigned flags, const struct unpack_limits *limits, struct unpack_result *ret)
+{
+        struct unpacker *u = MEM_NEW0(struct unpacker, 1);
+        struct tar_limits tar_limits = tar_limits_default;
+        _cleanup_(stream_freep) struct stream *stream = NULL;
+        _cleanup_(tar_reader_freep) struct tar_reader *tar = NULL;
+
+        if (!u)
+                return err_nomem();
+        TRY(root_in_layer());
+        TRY(drop_privileges());
+        u->root = FD_ROOT;
+        u->parent_fd = -1;
+        u->flags = flags;
+        u->marks.fd = FD_MARKS;
+        u->times.fd = FD_TIMES;
+        tar_limits.max_entries = limits->max_entries ? limits->max_entries : DEFAULT_ENTRIES;
+        tar_limits.max_bytes = limits->max_bytes ? limits->max_bytes : DEFAULT_BYTES;
+        tar_limits.max_name = UNPACK_PATH_MAX - 1;
+        TRY(stream_open_fd(FD_DATA, &stream));
+        TRY(tar_reader_new(stream, &tar_limits, &tar));
+        TRY(unpack_all(u, tar));
+        /* The parent's writes of what follows the end marker must not fail. */
+        TRY(stream_drain(stream));
+        TRY(unpack_list_flush(&u->marks));
+        TRY(unpack_list_flush(&u->times));
+        TRY(unpack_directory_times(u));
+        *ret = u->result;
+        free(u);
+        return NULL;
+}
+
+void unpack_child(int dir_fd, int data_fd, int report_fd, int marks_fd, int times_fd, unsigned flags,
+                  const struct unpack_limits *limits)
+{
+        const int fds[5] = {data_fd, report_fd, marks_fd, times_fd, dir_fd};
+        struct unpack_report report = {0};
+        err *e;
+        int r;
+
+        trace_fd = -1;
+        (void)signal(SIGPIPE, SIG_IGN);
+        (void)signal(SIGINT, SIG_DFL);
+        (void)signal(SIGTERM, SIG_DFL);
+        (void)umask(0);
+        r = keep_only(fds);
+        e = r < 0 ? err_sys(r, "preparing the unpacker's descriptors") : run(flags, limits, &report.result);
+        if (e) {
+                report.code = (int)err_code(e);
+                (void)err_text(e, report.text, sizeof(report.text));
+        }
+        (void)file_write_all(r < 0 ? report_fd : FD_REPORT, &report, sizeof(report));
+        _exit(e ? 1 : 0);
+}

@@ -1,0 +1,164 @@
+/* seccomp_cache.c - compiled filters on disk; see seccomp.h.
+ *
+ * The name of an entry is the SHA-256 of everything that the program depends on, so an entry never becomes stale; after
+ * an update of libseccomp or of our format nobody asks for the old names again. Security rests on who can write there:
+ * the directory and the file must belong to us and be closed to others. The sum in the header finds damage. */
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "sys/seccomp.h"
+
+#define FORMAT 1 /* raise it when seccomp.c makes other programs from the same profile */
+
+struct header {
+        char magic[8]; /* "HODBPF", version, newline */
+        uint32_t n;
+        uint32_t notify;
+        uint64_t sum;
+};
+static const char magic[8] = {'H', 'O', 'D', 'B', 'P', 'F', '0' + FORMAT, '\n'};
+
+/* ---- key ---- */
+
+static void hash_u64(struct sha256 *s, uint64_t n)
+{
+        unsigned char raw[8];
+
+        for (int i = 0; i < 8; i++)
+                raw[i] = (unsigned char)(n >> (8 * i));
+        sha256_update(s, raw, sizeof(raw));
+}
+
+err *seccomp_cache_key(const struct seccomp_profile *p, char ret[65])
+{
+        const struct scmp_version *v = seccomp_version();
+        unsigned char raw[SHA256_SIZE];
+        struct sha256 s;
+
+        if (!v)
+                return err_new(ERR_INTERNAL, "libseccomp does not tell its version");
+        sha256_init(&s);
+        sha256_update(&s, magic, sizeof(magic));
+        hash_u64(&s, ((uint64_t)v->major << 32) | (v->minor << 16) | v->micro);
+        hash_u64(&s, seccomp_arch_native());
+        hash_u64(&s, ((uint64_t)p->default_action << 32) | (p->default_errno_set ? p->default_errno + 1u : 0));
+        hash_u64(&s, p->n_archs);
+        for (size_t i = 0; i < p->n_archs; i++)
+                hash_u64(&s, p->archs[i]);
+        for (size_t i = 0; i < p->n_rules; i++) {
+                const struct seccomp_rule *r = &p->rules[i];
+
+                hash_u64(&s, ((uint64_t)r->action << 32) | (r->errno_set ? r->errno_ret + 1u : 0));
+                for (size_t k = 0; r->names && r->names[k]; k++)
+                        sha256_update(&s, r->names[k], strlen(r->names[k]) + 1);
+                sha256_update(&s, "", 1); /* the end of the names */
+                hash_u64(&s, r->n_args);
+                for (size_t k = 0; k < r->n_args; k++) {
+                        hash_u64(&s, ((uint64_t)r->args[k].index << 32) | r->args[k].op);
+                        hash_u64(&s, r->args[k].value);
+                        hash_u64(&s, r->args[k].value_two);
+                }
+        }
+        sha256_final(&s, raw);
+        hash_to_hex(raw, sizeof(raw), ret);
+        return NULL;
+}
+
+/* ---- read and write ---- */
+
+/* Sum over the instructions, 8 bytes each: finds damage, not malice. */
+static uint64_t sum_of(const struct sock_filter *insns, size_t n)
+{
+        uint64_t sum = UINT64_C(0xcbf29ce484222325) ^ n;
+
+        for (size_t i = 0; i < n; i++) {
+                uint64_t word;
+
+                memcpy(&word, &insns[i], sizeof(word));
+                sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+                sum ^= sum >> 29;
+        }
+        return sum;
+}
+
+/* Take the entry @name. False if there is none that can be believed. */
+static bool cache_read(int dirfd, const char *name, struct seccomp_filter *ret)
+{
+        _cleanup_close_ int fd = file_open_beneath(dirfd, name, O_RDONLY | O_NONBLOCK, 0);
+        _cleanup_free_ struct sock_filter *insns = NULL;
+        struct header h;
+        struct stat st;
+        size_t size;
+
+        if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 077))
+                return false;
+        if (read(fd, &h, sizeof(h)) != (ssize_t)sizeof(h) || memcmp(h.magic, magic, sizeof(magic)) != 0)
+                return false;
+        if (h.n == 0 || h.n > BPF_MAXINSNS || h.notify > 1)
+                return false;
+        size = h.n * sizeof(*insns);
+        if ((uint64_t)st.st_size != sizeof(h) + size)
+                return false;
+        insns = malloc(size);
+        if (!insns || read(fd, insns, size) != (ssize_t)size || sum_of(insns, h.n) != h.sum)
+                return false;
+        ret->insns = TAKE_PTR(insns);
+        ret->n = (unsigned short)h.n;
+        ret->notify = h.notify;
+        return true;
+}
+
+static void cache_write(int dirfd, const char *name, const struct seccomp_filter *f)
+{
+        struct header h = {.n = f->n, .notify = f->notify, .sum = sum_of(f->insns, f->n)};
+        size_t size = f->n * sizeof(*f->insns);
+        _cleanup_free_ char *entry = malloc(sizeof(h) + size);
+
+        if (!entry)
+                return;
+        memcpy(h.magic, magic, sizeof(magic));
+        memcpy(entry, &h, sizeof(h));
+        memcpy(entry + sizeof(h), f->insns, size);
+        (void)file_replace(dirfd, name, entry, sizeof(h) + size, 0600, FILE_VOLATILE);
+}
+
+/* Descriptor of the cache directory, or -1 if it cannot be used: not ours, or open to others. */
+static int cache_open(const char *path)
+{
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        struct stat st;
+
+        if (fd < 0 && errno == ENOENT && (mkdir(path, 0700) == 0 || errno == EEXIST))
+                fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid() || (st.st_mode & 022))
+                return -1;
+        return TAKE_FD(fd);
+}
+
+err *seccomp_filter_load(const struct seccomp_profile *p, const char *cache_dir, struct seccomp_filter *ret)
+{
+        _cleanup_close_ int dir = cache_dir ? cache_open(cache_dir) : -1;
+        char key[65], name[80];
+        struct seccomp_filter f = {0};
+
+        if (dir < 0)
+                return seccomp_compile(p, ret);
+        TRY(seccomp_cache_key(p, key));
+        (void)snprintf(name, sizeof(name), "%s.bpf", key);
+        if (cache_read(dir, name, &f)) {
+                f.flags = p->flags;
+                f.from_cache = true;
+                *ret = f;
+                return NULL;
+        }
+        TRY(seccomp_compile(p, ret));
+        cache_write(dir, name, ret);
+        return NULL;
+}

@@ -1,0 +1,209 @@
+/* Unit tests of sys/bpf: reducing device rules, the program (run by an interpreter here), and the kernel's verifier. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "sys/bpf.h"
+
+#define R CGROUP_DEVICE_READ
+#define W CGROUP_DEVICE_WRITE
+#define M CGROUP_DEVICE_MKNOD
+
+static void ok(err *e)
+{
+        char buf[512];
+
+        if (e)
+                fail_msg("%s", err_text(e, buf, sizeof(buf)));
+}
+
+/* eBPF, as much as the compiler emits. */
+static bool run(const struct bpf_insn *p, size_t n, char type, uint32_t major, uint32_t minor, unsigned access)
+{
+        struct bpf_cgroup_dev_ctx ctx = {
+                .access_type = access << 16 | (type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR),
+                .major = major,
+                .minor = minor};
+        uint64_t r[11] = {0};
+
+        for (size_t pc = 0; pc < n; pc++) {
+                const struct bpf_insn *i = &p[pc];
+
+                switch (i->code) {
+                case BPF_LDX | BPF_MEM | BPF_W: {
+                        uint32_t word;
+
+                        memcpy(&word, (char *)&ctx + i->off, 4);
+                        r[i->dst_reg] = word;
+                        break;
+                }
+                case BPF_ALU | BPF_AND | BPF_K:
+                        r[i->dst_reg] = (uint32_t)r[i->dst_reg] & (uint32_t)i->imm;
+                        break;
+                case BPF_ALU | BPF_RSH | BPF_K:
+                        r[i->dst_reg] = (uint32_t)r[i->dst_reg] >> i->imm;
+                        break;
+                case BPF_ALU | BPF_MOV | BPF_X:
+                        r[i->dst_reg] = (uint32_t)r[i->src_reg];
+                        break;
+                case BPF_ALU64 | BPF_MOV | BPF_K:
+                        r[i->dst_reg] = (uint64_t)(int64_t)i->imm;
+                        break;
+                case BPF_JMP32 | BPF_JNE | BPF_K:
+                        pc += (uint32_t)r[i->dst_reg] != (uint32_t)i->imm ? (size_t)i->off : 0;
+                        break;
+                case BPF_JMP32 | BPF_JEQ | BPF_K:
+                        pc += (uint32_t)r[i->dst_reg] == (uint32_t)i->imm ? (size_t)i->off : 0;
+                        break;
+                case BPF_JMP | BPF_EXIT:
+                        return r[0];
+                default:
+                        fail_msg("instruction 0x%x", i->code);
+                }
+        }
+        fail_msg("the program does not end");
+        return false;
+}
+
+/* Compare program and list over everything near the rules. */
+static void compare(const struct cgroup_device_rule *rules, size_t n)
+{
+        static const uint32_t numbers[] = {0, 1, 2, 3, 5, 8, 136, 0x7fffffff, 0x80000000, 0xffffffff};
+        struct bpf_device_list l = {0};
+        struct bpf_insn *p = NULL;
+        size_t count = 0;
+
+        ok(bpf_device_reduce(rules, n, &l));
+        ok(bpf_device_compile(&l, &p, &count));
+        for (size_t a = 0; a < ARRAY_SIZE(numbers); a++)
+                for (size_t b = 0; b < ARRAY_SIZE(numbers); b++)
+                        for (unsigned access = 1; access < 8; access++) {
+                                assert_int_equal(run(p, count, 'c', numbers[a], numbers[b], access),
+                                                 bpf_device_allowed(&l, 'c', numbers[a], numbers[b], access));
+                                assert_int_equal(run(p, count, 'b', numbers[a], numbers[b], access),
+                                                 bpf_device_allowed(&l, 'b', numbers[a], numbers[b], access));
+                        }
+        free(p);
+        bpf_device_list_done(&l);
+}
+
+static void bpf_device_reduce_follows_the_kernel(void **state)
+{
+        struct cgroup_device_rule rules[] = {
+                {false, 'a', -1, -1, R | W | M}, {true, 'c', 1, 3, R | W}, {true, 'c', 1, 3, M},
+                {true, 'c', 1, 5, R | W},        {false, 'c', 1, 5, W},    {true, 'b', 8, -1, R},
+        };
+        struct bpf_device_list l = {0};
+
+        ok(bpf_device_reduce(rules, ARRAY_SIZE(rules), &l));
+        assert_false(l.default_allow);
+        assert_int_equal(l.n, 3);
+        assert_true(bpf_device_allowed(&l, 'c', 1, 3, R | W | M));
+        assert_true(bpf_device_allowed(&l, 'c', 1, 5, R));
+        assert_false(bpf_device_allowed(&l, 'c', 1, 5, R | W));
+        assert_true(bpf_device_allowed(&l, 'b', 8, 77, R));
+        assert_false(bpf_device_allowed(&l, 'b', 8, 77, W));
+        assert_false(bpf_device_allowed(&l, 'c', 8, 77, R));
+        bpf_device_list_done(&l);
+        compare(rules, ARRAY_SIZE(rules));
+}
+
+static void bpf_device_reduce_turns_round_with_all(void **state)
+{
+        struct cgroup_device_rule rules[] = {
+                {true, 'c', 1, 3, R}, {true, 'a', -1, -1, R | W | M}, {false, 'b', 8, 0, W}, {false, 'c', 5, -1, R | W | M}};
+        struct bpf_device_list l = {0};
+
+        ok(bpf_device_reduce(rules, ARRAY_SIZE(rules), &l));
+        assert_true(l.default_allow);
+        assert_int_equal(l.n, 2);
+        assert_false(bpf_device_allowed(&l, 'b', 8, 0, R | W)); /* one refused bit is enough */
+        assert_true(bpf_device_allowed(&l, 'b', 8, 0, R));
+        assert_false(bpf_device_allowed(&l, 'c', 5, 99, M));
+        bpf_device_list_done(&l);
+        compare(rules, ARRAY_SIZE(rules));
+        compare(rules, 1);
+        compare(rules, 2);
+        compare(rules, 0);
+}
+
+static void bpf_device_compile_takes_large_numbers(void **state)
+{
+        struct cgroup_device_rule rules[] = {{true, 'c', 0xffffffff, 0x80000000, R}, {true, 'b', 0x7fffffff, 0, R | W}};
+
+        compare(rules, ARRAY_SIZE(rules));
+}
+
+/* On this machine's v2 hierarchy (hybrid or pure): the kernel takes the program, replaces it, and obeys. */
+static void bpf_device_attach_takes_effect(void **state)
+{
+        struct cgroup_device_rule null_only[] = {{false, 'a', -1, -1, R | W | M}, {true, 'c', 1, 3, R | W}};
+        struct cgroup_device_rule zero_too[] = {
+                {false, 'a', -1, -1, R | W | M}, {true, 'c', 1, 3, R | W}, {true, 'c', 1, 5, R}};
+        const struct cgroup_layout *l;
+        _cleanup_close_ int fd = -1;
+        int status;
+
+        ok(cgroup_layout_get(&l));
+        if (l->unified < 0 || geteuid() != 0)
+                skip();
+        int root = l->h[(int)l->unified].fd;
+        if (mkdirat(root, "hod-test-bpf", 0755) < 0 && errno != EEXIST)
+                skip();
+        fd = openat(root, "hod-test-bpf", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_true(fd >= 0);
+        err *e = bpf_device_attach(fd, null_only, ARRAY_SIZE(null_only));
+        if (e) {
+                char buf[300];
+
+                print_message("not here: %s\n", err_text(e, buf, sizeof(buf)));
+                err_free(e);
+                (void)unlinkat(root, "hod-test-bpf", AT_REMOVEDIR);
+                skip();
+        }
+        pid_t pid = fork();
+        if (pid == 0) {
+                if (file_put(fd, "cgroup.procs", "0") < 0)
+                        _exit(1);
+                if (open("/dev/null", O_RDWR | O_CLOEXEC) < 0)
+                        _exit(2);
+                if (open("/dev/zero", O_RDONLY | O_CLOEXEC) >= 0 || errno != EPERM)
+                        _exit(3);
+                if (bpf_device_attach(fd, zero_too, ARRAY_SIZE(zero_too)))
+                        _exit(4);
+                if (open("/dev/zero", O_RDONLY | O_CLOEXEC) < 0)
+                        _exit(5);
+                if (open("/dev/zero", O_RDWR | O_CLOEXEC) >= 0)
+                        _exit(6);
+                _exit(0);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(unlinkat(root, "hod-test-bpf", AT_REMOVEDIR), 0);
+        assert_int_equal(status, 0);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(bpf_device_reduce_follows_the_kernel),
+                cmocka_unit_test(bpf_device_reduce_turns_round_with_all),
+                cmocka_unit_test(bpf_device_compile_takes_large_numbers),
+                cmocka_unit_test(bpf_device_attach_takes_effect),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
