@@ -1,7 +1,7 @@
 /* template.h - Go text/template over JSON documents: docker's --format and -f.
  *
- * Everything of text/template except define, template, block, break, continue, complex numbers and channels. Functions:
- * Go's and, or, not, len, index, slice, print, printf, println, html, js, urlquery, eq, ne, lt, le, gt, ge, call (refused),
+ * Everything of text/template except define, template, block, complex numbers and the functions call and js. Functions:
+ * Go's and, or, not, len, index, slice, print, printf, println, html, urlquery, eq, ne, lt, le, gt, ge;
  * docker's json, split, join, title, lower, upper, pad, truncate.
  * Error texts are Go's, without the caller's prefix ("template parsing error: " and the like):
  *   template: :1: unclosed action
@@ -32,6 +32,7 @@ DEFINE_CLEANUP(struct template *, template_free)
 struct template_types {
         const char *const *maps;
         const char *const *slices;
+        const char *const *maps_of_slices; /* also maps; a null element is a slice */
 };
 /* The maps and slices of the Docker API. */
 extern const struct template_types template_docker_types;
@@ -50,7 +51,7 @@ struct template_options {
 };
 
 /* Append the output to @out. NULL @options means all zero. After an error @out holds what was printed before it
- * (docker prints that too). Errors: ERR_INVALID with Go's text, ERR_LIMIT (output above 64 MB, 10^7 steps). */
+ * (docker prints that too). Errors: ERR_INVALID with Go's text, ERR_LIMIT (output above 64 MB, 10^6 steps). */
 MUST_USE err *template_execute(const struct template *t, json *data, const struct template_options *options,
                                struct str *out);
 

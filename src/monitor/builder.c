@@ -91,7 +91,7 @@ static void unlink_builder(struct monitor *m, struct builder *b)
                 }
         free(b);
         /* While a builder works, children that we do not know yet are not reaped: look again. */
-        m->child_ended = true;
+        m->look_for_children = true;
 }
 
 static void finish(struct monitor *m, struct builder *b, struct proto_packet *p, err *e)

@@ -88,8 +88,9 @@ void loop_run(struct monitor *m)
                         if (s->fd >= 0 && s->events)
                                 s->handle(m, s, events[i].events);
                 }
-                if (child_ended) {
+                if (child_ended || m->look_for_children) {
                         child_ended = 0;
+                        m->look_for_children = false;
                         exit_reap(m);
                 }
                 exit_timers(m);

@@ -104,6 +104,7 @@ struct monitor {
 
         /* restart policy */
         bool stopping;
+        int pending_signal;   /* came while the container was being started; 0 = none */
         int64_t restart_at_ns, restart_delay_ns;
 
         /* the end */
@@ -113,7 +114,8 @@ struct monitor {
         pid_t cleanup_pid;
         bool quit;
 
-        bool child_ended;     /* SIGCHLD came */
+        bool look_for_children; /* as if SIGCHLD had come */
+        struct proto_exit last_exit;
         struct logs logs;
         char chunk[CHUNK_SIZE];
         char packet[PROTO_MAX];
@@ -144,6 +146,8 @@ void client_listen(struct monitor *m);
 void client_drain(struct monitor *m, struct client *c);
 void client_drop(struct monitor *m, struct client *c);
 void client_reap(struct monitor *m); /* free the dropped ones */
+/* Watch it for what we want from it now. */
+void client_update(struct monitor *m, struct client *c);
 void client_ok(struct monitor *m, struct client *c);
 void client_error(struct monitor *m, struct client *c, err *e); /* consumes @e */
 void client_send(struct monitor *m, struct client *c, enum proto_type type, const void *data, size_t size, const int *fds,
@@ -165,6 +169,8 @@ void io_detach(struct monitor *m, struct client *c);
 void io_stdin(struct monitor *m, struct client *c, const char *data, size_t size);
 void io_stdin_eof(struct monitor *m, struct client *c);
 void io_resize(struct monitor *m, unsigned rows, unsigned cols);
+/* Take in what @c has typed and the container can have now. */
+void io_input_ready(struct monitor *m);
 /* Try again to give the chunk or the tail to @c: 0, -EAGAIN or what broke. */
 int io_flush(struct monitor *m, struct client *c);
 /* Read what is left, log it, keep what slow clients still need; close everything. */
@@ -173,11 +179,9 @@ void io_finish(struct monitor *m);
 /* ---- builder.c, start.c, exec.c ---- */
 /* Fork. Returns NULL in the child (with *@ret_socket), the builder in the parent. */
 MUST_USE err *builder_fork(struct monitor *m, struct client *c, struct builder **ret, int *ret_socket);
-_noreturn_ void builder_report(int socket, pid_t pid, const int fds[3]); /* pidfd, terminal, rootfs; -1 = none */
-_noreturn_ void builder_fail(int socket, err *e);
-void builder_reaped(struct monitor *m, pid_t pid);
 /* The client of a builder has gone. */
 void builder_forget_client(struct monitor *m, struct client *c);
+/* @c NULL: a restart by policy. */
 void start_begin(struct monitor *m, struct client *c);
 void start_done(struct monitor *m, struct client *c, pid_t pid, int pidfd, int terminal, int rootfs);
 void start_failed(struct monitor *m, struct client *c, err *e);
@@ -198,6 +202,9 @@ void exit_stopping(struct monitor *m);
 /* Timers: when is the next (-1 = never), and do what is due. */
 int64_t exit_deadline(const struct monitor *m);
 void exit_timers(struct monitor *m);
+/* The first start failed: clean up if whoever asked does not. */
+void exit_failed(struct monitor *m);
+/* The client that was to clean up has gone. */
 void exit_cleaner_gone(struct monitor *m);
 void exit_cleaned(struct monitor *m);
 bool exit_finished(const struct monitor *m); /* nothing left to do */

@@ -93,29 +93,27 @@ err *fields_int(const struct fields_at *at, json *v, int64_t min, int64_t max, i
 
         if (json_kind(v) != JSON_INT)
                 return fields_bad(at, "must be a whole number, not %s", kind_text(v));
-        if (n < min || n > max)
+        /* json_int() gives its default for a number above INT64_MAX. */
+        if (n < min || n > max || (n == 0 && json_int(v, 1) == 1))
                 return fields_bad(at, "must be between %lld and %lld", (long long)min, (long long)max);
         *ret = n;
         return NULL;
 }
 
-/* Signed 64 bits: a number above INT64_MAX would be cut by json_int(). */
-static err *read_i64(const struct fields_at *at, json *obj, const char *key, json *v, int64_t *ret)
+static err *read_i64(const struct fields_at *at, json *v, int64_t *ret)
 {
-        TRY(fields_int(at, v, INT64_MIN, INT64_MAX, ret));
-        if (*ret == INT64_MAX && json_get_uint(obj, key, 0) != INT64_MAX)
-                return fields_bad(at, "is larger than %lld", (long long)INT64_MAX);
-        return NULL;
+        return fields_int(at, v, INT64_MIN, INT64_MAX, ret);
 }
 
 static err *read_u64(const struct fields_at *at, json *obj, const char *key, json *v, uint64_t *ret)
 {
-        int64_t n;
+        uint64_t n = json_get_uint(obj, key, 0);
 
-        TRY(fields_int(at, v, INT64_MIN, INT64_MAX, &n));
-        if (n < 0)
+        if (json_kind(v) != JSON_INT)
+                return fields_bad(at, "must be a whole number, not %s", kind_text(v));
+        if (n == 0 && json_get_uint(obj, key, 1) == 1) /* its default */
                 return fields_bad(at, "must not be negative");
-        *ret = json_get_uint(obj, key, 0);
+        *ret = n;
         return NULL;
 }
 
@@ -205,12 +203,12 @@ static err *read_number(const struct fields_at *at, json *obj, const struct fiel
                 *(int32_t *)to = (int32_t)n;
                 return NULL;
         case FIELDS_I64:
-                return read_i64(at, obj, f->key, v, to);
+                return read_i64(at, v, to);
         case FIELDS_U64:
                 return read_u64(at, obj, f->key, v, to);
         case FIELDS_OPT_I64:
                 ((struct oci_i64 *)to)->set = true;
-                return read_i64(at, obj, f->key, v, &((struct oci_i64 *)to)->n);
+                return read_i64(at, v, &((struct oci_i64 *)to)->n);
         default:
                 ((struct oci_u64 *)to)->set = true;
                 return read_u64(at, obj, f->key, v, &((struct oci_u64 *)to)->n);

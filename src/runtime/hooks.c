@@ -167,8 +167,11 @@ static err *finish(const struct oci_hook *h, enum oci_hook_kind kind, size_t num
 static err *run_one(const struct oci_hook *h, enum oci_hook_kind kind, size_t number, const char *state)
 {
         struct running run = {-1, -1};
-        err *e = start(h, state, &run);
+        err *e;
 
+        if (access(h->path, X_OK) < 0)
+                return err_sys(errno, "error running %s hook #%zu: fork/exec %s", oci_hook_name(kind), number, h->path);
+        e = start(h, state, &run);
         if (!e)
                 e = finish(h, kind, number, &run);
         (void)file_close(run.out);

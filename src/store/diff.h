@@ -1,7 +1,10 @@
 /* diff.h - what a container changed: its writable layer against its image, and as a layer tar. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/err.h"
+#include "codec/stream.h"
 #include "store/snapshot.h"
 #include "store/store.h"
 
@@ -21,10 +24,10 @@ void diff_list_done(struct diff_list *l);
 /* docker diff: sorted by path; directories on the way to a change are C. The container may run. */
 MUST_USE err *diff_changes(const struct snapshot *snap, struct diff_list *ret);
 
-/* Write the changes to @fd as an OCI layer tar: whiteouts are .wh. files, opaque directories hold .wh..wh..opq,
- * hardlinks within the layer stay, xattrs and nanoseconds in pax records, sockets are left out. Sorted: the same
- * changes give the same bytes. */
-MUST_USE err *diff_write_layer(const struct snapshot *snap, int fd);
+/* Write the changes to @sink (not finished) as an OCI layer tar: whiteouts are .wh. files, opaque directories hold
+ * .wh..wh..opq, hardlinks within the layer stay, xattrs and nanoseconds in pax records, sockets are left out. Sorted: the
+ * same changes give the same bytes. *@ret_empty (may be NULL): there were no changes. */
+MUST_USE err *diff_write_layer(const struct snapshot *snap, struct sink *sink, bool *ret_empty);
 
 /* Write the tree @root_fd (a mounted root file system, or a directory) to @fd as a plain tar, sorted, for `export`.
  * Stays on the tree's file system: mounts inside are written as empty directories. */

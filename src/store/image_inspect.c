@@ -88,7 +88,7 @@ err *image_inspect(const struct image *i, json **ret)
 
         json_set_str(doc, "Id", i->id);
         TRY(set_names(doc, i));
-        json_set_str(doc, "Parent", json_get_str_or(i->config, "hod.parent", ""));
+        json_set_str(doc, "Parent", "");
         json_set_str(doc, "Comment", comment(i));
         json_set_str(doc, "Created", json_get_str_or(i->config, "created", "0001-01-01T00:00:00Z"));
         json_set_str(doc, "DockerVersion", json_get_str_or(i->config, "docker_version", ""));

@@ -25,28 +25,38 @@ static const char *hex_of(const char *digest)
         return hex ? hex : "";
 }
 
-err *staging_begin(struct store *s, struct staging *ret)
+/* One try: false when a gc came between making and locking it and took it for rubbish. */
+static err *try_begin(struct store *s, struct staging *st, bool *ret_done)
 {
-        struct staging st = {.store = s, .fd = -1};
-        _cleanup_free_ char *path = NULL;
+        _cleanup_close_ int fd = -1;
+        char path[64];
+        struct stat sb;
         uint64_t salt;
 
         if (getrandom(&salt, sizeof(salt), 0) != sizeof(salt))
                 return err_sys(errno, "getting random numbers");
-        (void)snprintf(st.name, sizeof(st.name), "%016llx", (unsigned long long)salt);
-        path = str_format("tmp/%s", st.name);
-        if (!path)
-                return err_nomem();
+        (void)snprintf(st->name, sizeof(st->name), "%016llx", (unsigned long long)salt);
+        (void)snprintf(path, sizeof(path), "tmp/%s", st->name);
         if (mkdirat(s->root_fd, path, 0700) < 0)
                 return err_sys(errno, "making %s/%s", s->root, path);
-        st.fd = file_open_beneath(s->root_fd, path, O_RDONLY | O_DIRECTORY, 0);
-        /* A gc between the two calls would have taken it for rubbish: rare, and only this command fails. */
-        if (st.fd < 0 || flock(st.fd, LOCK_EX | LOCK_NB) < 0) {
-                err *e = err_sys(st.fd < 0 ? -st.fd : errno, "locking %s/%s", s->root, path);
+        fd = file_open_beneath(s->root_fd, path, O_RDONLY | O_DIRECTORY, 0);
+        if (fd < 0 && fd != -ENOENT)
+                return err_sys(fd, "opening %s/%s", s->root, path);
+        *ret_done = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &sb) == 0 && sb.st_nlink > 0;
+        if (*ret_done)
+                st->fd = TAKE_FD(fd);
+        return NULL;
+}
 
-                (void)file_close(st.fd);
-                return e;
-        }
+err *staging_begin(struct store *s, struct staging *ret)
+{
+        struct staging st = {.store = s, .fd = -1};
+        bool done = false;
+
+        for (int tries = 0; tries < 10 && !done; tries++)
+                TRY(try_begin(s, &st, &done));
+        if (!done)
+                return err_new(ERR_BUSY, "no place could be made in %s/tmp", s->root);
         *ret = st;
         return NULL;
 }

@@ -228,7 +228,7 @@ void txn_done(struct txn *t)
 
 err *txn_lease(struct store *s)
 {
-        if (s->lease_count == 0)
+        if (s->lease_count == 0 && !s->exclusive)
                 TRY(lock_fd(&s->lease_fd, s->root_fd, s->root, "images.lock", LOCK_SH));
         s->lease_count++;
         return NULL;
@@ -236,17 +236,20 @@ err *txn_lease(struct store *s)
 
 void txn_unlease(struct store *s)
 {
-        if (s->lease_count && --s->lease_count == 0)
+        if (s->lease_count && --s->lease_count == 0 && !s->exclusive)
                 unlock_fd(s->lease_fd);
 }
 
 err *txn_exclusive(struct store *s)
 {
-        return lock_fd(&s->lease_fd, s->root_fd, s->root, "images.lock", LOCK_EX);
+        TRY(lock_fd(&s->lease_fd, s->root_fd, s->root, "images.lock", LOCK_EX));
+        s->exclusive = true;
+        return NULL;
 }
 
 void txn_exclusive_end(struct store *s)
 {
+        s->exclusive = false;
         if (s->lease_count)
                 (void)flock(s->lease_fd, LOCK_SH);
         else

@@ -21,6 +21,7 @@ struct store {
         int root_lock_fd, state_lock_fd; /* lock files, -1 until first used */
         int lease_fd;                    /* images.lock, held shared while lease_count > 0 */
         unsigned lease_count;
+        bool exclusive; /* images.lock is held alone */
         int stamp_fd; /* state.db, to read the stamp; -1 until it exists */
         int64_t synced_ns; /* when the stamps were last compared, CLOCK_MONOTONIC; 0 = never */
         struct db *run, *durable;

@@ -156,7 +156,8 @@ bool cgroup_text_key(const char *text, const char *key, uint64_t *ret)
                 if (strncmp(text, key, n) == 0 && text[n] == ' ')
                         return text_u64(text + n + 1, ret);
                 text = strchr(text, '\n');
-                text += text ? 1 : 0;
+                if (text)
+                        text++;
         }
         return false;
 }

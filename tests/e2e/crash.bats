@@ -58,7 +58,7 @@ monitor_pid() {
         is "$(field c '{{.State.ExitCode}}')" 137
         hod run -d --rm --name r busybox sleep 1000 >/dev/null
         kill -9 "$(init_pid r)"
-        eventually 5 bash -c '! "$HOD_BIN/hod" inspect r >/dev/null 2>&1'
+        eventually 5 no_container r
 }
 
 @test "stop, kill, pause, logs -f and wait work on an adopted container" {
@@ -86,7 +86,7 @@ monitor_pid() {
         eventually 5 is_running r
         kill -9 "$pid"
         wait "$pid" || true
-        eventually 10 bash -c '! "$HOD_BIN/hod" inspect r >/dev/null 2>&1'
+        eventually 10 no_container r
         [[ -z $(ls -A "$HOD_ROOT/containers") ]] || fail "left: $(ls "$HOD_ROOT/containers")"
 }
 

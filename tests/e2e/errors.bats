@@ -76,10 +76,12 @@ nothing_changed() {
 
 # bats test_tags=vm
 @test "names: bad, taken" {
-        for name in -bad a 'a b' a/b ../x .x 'ü' $'a\nb' "$(printf 'n%.0s' {1..300})"; do
+        for name in -bad 'a b' a/b ../x .x 'ü' $'a\nb' "$(printf 'n%.0s' {1..300})"; do
                 refused 125 'invalid container name|name' hod run --rm "--name=$name" busybox true
         done
         nothing_changed
+        # The founding table's own names have one letter (docker refuses those).
+        hod run --rm --name d busybox true
         hod create --name dup busybox true >/dev/null
         refused 125 'name "/?dup" is already in use by container "[0-9a-f]{64}"' hod run --rm --name dup busybox true
         refused 1 'already in use' hod create --name dup busybox true

@@ -88,6 +88,10 @@ e2e_teardown() {
                 bad=1
         fi
         kill_ours
+        # A test that failed half way may have left its own mounts.
+        awk -v t="$T/" 'index($5, t) == 1 {print $5}' /proc/self/mountinfo | sort -r | while read -r list; do
+                umount -l "$list" || true
+        done
         rm -rf "$T"
         return "$bad"
 }
@@ -143,7 +147,7 @@ leak_files() {
         for d in "$HOD_ROOT"/{blobs/sha256,layers,containers,volumes,tmp} "$HOD_STATE"/containers; do
                 [[ -d $d ]] && find "$d" -mindepth 1
         done
-        find "$HOD_STATE" -type s -o -type p
+        find "$HOD_STATE" \( -type s -o -type p \) 2>/dev/null
         return 0
 }
 
@@ -172,7 +176,7 @@ unlike() {
 }
 
 # refused STATUS REGEX COMMAND...: ends with STATUS, one clear line on stderr that matches, nothing on stdout.
-# (A hint "Run 'hod run --help' ..." may follow after an empty line, as docker's does.)
+# (What docker says after it may follow: "Run 'hod run --help' ...", "Error: failed to start containers: x".)
 refused() {
         local want=$1 regex=$2 out err status=0 lines
         shift 2
@@ -180,7 +184,7 @@ refused() {
         out=$("$@" 2>"$err" </dev/null) || status=$?
         [[ $status == "$want" ]] || fail "«$*» ended with $status, not $want" "stderr: $(cat "$err")"
         [[ -z $out ]] || fail "«$*» printed: $out"
-        lines=$(grep -vcE "^$|^Run 'hod|^See 'hod|^Usage:|^Did you mean" "$err" || true)
+        lines=$(grep -vcE "^$|^(Run|See) '|^Usage:|^Did you mean|^Error: failed to" "$err" || true)
         [[ $lines == 1 ]] || fail "«$*»: $lines lines instead of one clear line:" "$(cat "$err")"
         grep -qiE -- "$regex" "$err" || fail "«$*» said: $(cat "$err")" "which does not match $regex"
         rm -f "$err"
@@ -209,6 +213,8 @@ is_running() { state_is "$1" running; }
 is_exited() { state_is "$1" exited; }
 init_pid() { field "$1" '{{.State.Pid}}'; }
 logs_have() { hod logs "$1" 2>&1 | grep -q -- "$2"; }
+
+no_container() { ! hod inspect --type container "$1" >/dev/null 2>&1; }
 
 # A process's start is what makes its number its own.
 alive() { [[ -d /proc/$1 && $(awk '{print $3}' "/proc/$1/stat" 2>/dev/null) != Z ]]; }

@@ -167,12 +167,12 @@ sleeper() { hod run -d --name "$1" "${@:2}" busybox sleep 1000 >/dev/null; }
 # bats test_tags=vm,asan
 @test "--rm removes it, also detached, also after kill and a failed start" {
         hod run --rm --name g1 busybox true
-        refused 1 'no such' hod inspect g1
+        no_container g1
         hod run -d --rm --name g2 busybox sleep 0.2 >/dev/null
-        eventually 5 bash -c '! "$HOD_BIN/hod" inspect g2 >/dev/null 2>&1'
+        eventually 5 no_container g2
         hod run -d --rm --name g3 busybox sleep 100 >/dev/null
         hod kill g3
-        eventually 5 bash -c '! "$HOD_BIN/hod" inspect g3 >/dev/null 2>&1'
+        eventually 5 no_container g3
         run hod run --rm --name g4 busybox nosuchcmd
         is "$status" 127
         is "$(hod ps -aq)" ''

@@ -94,7 +94,7 @@ expect() { if cgroup_v2; then is "$3" "$2"; else is "$3" "$1"; fi; }
 
 # bats test_tags=vm
 @test "--blkio-weight and device throttles" {
-        dev=$(lsblk -ndo PATH,TYPE 2>/dev/null | awk '$2 == "disk" {print $1; exit}')
+        dev=$(lsblk -bndo PATH,TYPE,SIZE 2>/dev/null | awk '$2 == "disk" && $3 > 0 {print $1; exit}')
         [[ -b $dev ]] || skip "no block device"
         numbers=$(lsblk -ndo MAJ:MIN "$dev" | tr -d ' ')
         if cgroup_v2; then
@@ -111,7 +111,7 @@ expect() { if cgroup_v2; then is "$3" "$2"; else is "$3" "$1"; fi; }
 }
 
 @test "devices: only the allowed ones open; --device adds one with its rights" {
-        dev=$(lsblk -ndo PATH,TYPE 2>/dev/null | awk '$2 == "disk" {print $1; exit}')
+        dev=$(lsblk -bndo PATH,TYPE,SIZE 2>/dev/null | awk '$2 == "disk" && $3 > 0 {print $1; exit}')
         [[ -b $dev ]] || skip "no block device"
         read -r major minor < <(lsblk -ndo MAJ:MIN "$dev" | tr ':' ' ')
         run hod run --rm busybox sh -c "mknod /b b $major $minor && head -c 1 /b | wc -c"

@@ -45,7 +45,7 @@ v2=0
 [[ $(stat -fc %T /sys/fs/cgroup) != cgroup2fs ]] || v2=1
 by_version() { if ((v2)); then printf '%s' "$2"; else printf '%s' "$1"; fi; }
 cg() { printf '/sys/fs/cgroup/%s' "$(by_version "$1" "$2")"; }
-disk() { lsblk -ndo PATH,TYPE 2>/dev/null | awk '$2 == "disk" {print $1; exit}'; }
+disk() { lsblk -bndo PATH,TYPE,SIZE 2>/dev/null | awk '$2 == "disk" && $3 > 0 {print $1; exit}'; }
 disk_number() {
         local d
         d=$(disk)

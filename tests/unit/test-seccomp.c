@@ -103,7 +103,7 @@ static uint32_t run_arg(const struct seccomp_filter *f, uint32_t arch, uint32_t 
         return run(f, arch, nr, args);
 }
 
-#define NAMES(...) ((char *[]){__VA_ARGS__, NULL})
+#define NAMES(...) ((char **)(const char *const[]){__VA_ARGS__, NULL})
 
 static const uint32_t three[] = {AUDIT_ARCH_X86_64, AUDIT_ARCH_I386, SCMP_ARCH_X32};
 
@@ -252,7 +252,7 @@ static void seccomp_compile_takes_conditions_on_one_argument_as_alternatives(voi
  * matches on the low halves. Rules for one call never share an action class here, so that the model is not ambiguous. */
 static void seccomp_compile_matches_the_model(void **state)
 {
-        static char *const calls[] = {"socket", "personality", "clone", "prctl", "ioctl"};
+        static const char *const calls[] = {"socket", "personality", "clone", "prctl", "ioctl"};
         static const uint32_t numbers[] = {SYS_socket, SYS_personality, SYS_clone, SYS_prctl, SYS_ioctl};
         uint64_t seed = 0x9e3779b97f4a7c15;
         size_t compared = 0;
@@ -267,7 +267,7 @@ static void seccomp_compile_matches_the_model(void **state)
                 for (int i = 0; i < 5; i++) {
                         static char *names[5][2];
 
-                        names[i][0] = calls[i];
+                        names[i][0] = (char *)calls[i];
                         for (uint32_t k = 0; k < 2; k++) {
                                 args[i][k].index = k ? 1 + RANDOM(4) : 0;
                                 args[i][k].op = 1 + RANDOM(7);

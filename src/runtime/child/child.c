@@ -194,7 +194,7 @@ static int create(struct child *c)
         const struct plan *p = c->p;
         char path[4096];
 
-        if (seal(c) < 0 || join_cgroup(c) < 0 || enter_namespaces(c) < 0)
+        if (seal(c) < 0 || child_oom_score(c) < 0 || join_cgroup(c) < 0 || enter_namespaces(c) < 0)
                 return -1;
         /* Hooks in the child print the pid as the runtime sees it: only the runtime knows that. */
         if (!p->hooks_runtime && (p->n_hooks_container || p->n_hooks_start) &&
@@ -229,7 +229,7 @@ static int enter(struct child *c)
         struct trace_span span = trace_begin(TRACE_EXEC_JOIN);
         int r;
 
-        if (seal(c) < 0)
+        if (seal(c) < 0 || child_oom_score(c) < 0)
                 return -1;
         r = cgroup_join_self(p->cgroup_fds, p->n_cgroup_fds);
         if (r < 0)

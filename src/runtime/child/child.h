@@ -68,6 +68,7 @@ int child_copy_up(int from, int to);
 int child_terminal_open(struct child *c, int root);
 
 /* child_process.c: what create and exec have in common. */
+int child_oom_score(struct child *c);
 int child_cwd(struct child *c);
 int child_stdio(struct child *c);
 int child_process_early(struct child *c);

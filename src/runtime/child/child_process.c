@@ -46,11 +46,14 @@ int child_cwd(struct child *c)
         return 0;
 }
 
-static int set_oom_score(struct child *c)
+/* First of all: our own files in /proc are the host root's (we are not dumpable), which a mapped root is not. */
+int child_oom_score(struct child *c)
 {
         CHILD_TEXT(text, 24);
         _cleanup_close_ int fd = -1;
 
+        if (!c->p->process.oom_set)
+                return 0;
         child_text_number(&text, c->p->process.oom_score_adj);
         fd = file_openat2(c->p->proc_fd, "self/oom_score_adj", O_RDWR, 0,
                           RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
@@ -113,8 +116,6 @@ int child_process_early(struct child *c)
         const struct plan_process *process = &p->process;
         int r = 0;
 
-        if (process->oom_set && set_oom_score(c) < 0)
-                return -1;
         if (set_scheduling(c) < 0)
                 return -1;
         if (p->personality_set && personality(p->personality) < 0)

@@ -1,0 +1,231 @@
+/* image_remove.c - docker's rules for rmi. Names are checked and removed alone with the store, so that no container can
+ * be made from an image between the check and its end. */
+#include <string.h>
+
+#include "base/file.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "oci/reference.h"
+#include "store/image_private.h"
+#include "store/record.h"
+#include "store/snapshot_private.h"
+
+struct removal {
+        struct store *store;
+        const struct image_remove_options *options;
+        struct image *image; /* holds no lease here: we are alone */
+        struct record_list users;
+        struct image_removed *done;
+        size_t n_done;
+};
+
+void image_removed_free(struct image_removed *list, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                free(list[i].text);
+        free(list);
+}
+
+static void removal_done(struct removal *r)
+{
+        image_free(r->image);
+        record_list_done(&r->users);
+        image_removed_free(r->done, r->n_done);
+}
+
+static err *note(struct removal *r, bool deleted, const char *text)
+{
+        if (mem_grow(&r->done, r->n_done, sizeof(*r->done)) < 0)
+                return err_nomem();
+        r->done[r->n_done] = (struct image_removed){.deleted = deleted, .text = str_dup(text)};
+        return r->done[r->n_done++].text ? NULL : err_nomem();
+}
+
+/* The first twelve digits. */
+static const char *short_id(const char *id, char buf[ID_SHORT + 1])
+{
+        const char *hex = str_after(id, "sha256:");
+
+        (void)strncpy(buf, hex ? hex : id, ID_SHORT);
+        buf[ID_SHORT] = '\0';
+        return buf;
+}
+
+static err *untag(struct removal *r, const char *full)
+{
+        _cleanup_free_ char *familiar = NULL;
+        _cleanup_txn_ struct txn t = {0};
+
+        TRY(image_familiar(full, &familiar));
+        TRY(txn_begin(r->store, true, &t));
+        TRY(txn_run(&t, "DELETE FROM names WHERE name=?", "s", full));
+        TRY(txn_commit(&t));
+        return note(r, false, familiar);
+}
+
+static err *conflict(const struct removal *r, bool hard, const char *why, const char *container)
+{
+        char image_id[ID_SHORT + 1], container_id[ID_SHORT + 1] = "";
+
+        return err_new(ERR_CONFLICT, "conflict: unable to delete %s (%s) - %s%s%s", short_id(r->image->id, image_id),
+                       hard ? "cannot be forced" : "must be forced", why, container ? " " : "",
+                       container ? short_id(container, container_id) : "");
+}
+
+static const char *running_user(const struct removal *r)
+{
+        for (size_t i = 0; i < r->users.n; i++)
+                if (r->options->is_running && r->options->is_running(r->users.items[i].id, r->options->arg))
+                        return r->users.items[i].id;
+        return NULL;
+}
+
+/* @names: more than one name is a reason too (removal by id). */
+static err *check_users(const struct removal *r, bool names)
+{
+        const char *running = running_user(r);
+
+        if (running)
+                return conflict(r, true, "image is being used by running container", running);
+        if (r->options->force)
+                return NULL;
+        if (names && strv_len(r->image->names) > 1)
+                return conflict(r, false, "image is referenced in multiple repositories", NULL);
+        if (r->users.n)
+                return conflict(r, false, "image is being used by stopped container", r->users.items[0].id);
+        return NULL;
+}
+
+/* Stopped containers keep their layers when the image is forced away: note them beside their writable layer. */
+static err *keep_for_users(struct removal *r, bool *ret_keep)
+{
+        *ret_keep = r->users.n > 0;
+        for (size_t i = 0; i < r->users.n; i++)
+                TRY(snapshot_note_layers(r->store, r->users.items[i].id, r->image));
+        return NULL;
+}
+
+static err *remove_content(struct removal *r, bool keep_layers)
+{
+        struct db *db;
+        bool used;
+
+        TRY(txn_reader(r->store, &db));
+        TRY(blob_remove(r->store, r->image->id));
+        TRY(image_layer_used(db, r->image->manifest, NULL, &used));
+        if (!used)
+                TRY(blob_remove(r->store, r->image->manifest));
+        for (size_t i = r->image->n_layers; i > 0; i--) {
+                const struct image_layer *l = &r->image->layers[i - 1];
+
+                TRY(image_layer_used(db, l->digest, NULL, &used));
+                if (!used)
+                        TRY(blob_remove(r->store, l->digest));
+                TRY(image_layer_used(db, l->chain, NULL, &used));
+                if (!used && !keep_layers)
+                        TRY(snapshot_layer_noted(r->store, l->chain, &used));
+                if (used || keep_layers)
+                        continue;
+                TRY(note(r, true, l->chain));
+                TRY(layer_remove(r->store, l->chain));
+        }
+        return NULL;
+}
+
+static err *delete_image(struct removal *r)
+{
+        _cleanup_txn_ struct txn t = {0};
+        bool keep;
+
+        TRY(keep_for_users(r, &keep));
+        TRY(txn_begin(r->store, true, &t));
+        TRY(txn_run(&t, "DELETE FROM names WHERE image=?", "s", r->image->id));
+        TRY(txn_run(&t, "DELETE FROM images WHERE id=?", "s", r->image->id));
+        TRY(txn_commit(&t));
+        TRY(note(r, true, r->image->id));
+        /* It is gone now; what stays behind is only space, and gc will find it. */
+        log_error_free(LOG_LEVEL_WARN, remove_content(r, keep));
+        return NULL;
+}
+
+static err *remove_by_name(struct removal *r, const char *full)
+{
+        _cleanup_free_ char *familiar = NULL;
+        bool last = strv_len(r->image->names) == 1;
+        char container_id[ID_SHORT + 1], image_id[ID_SHORT + 1];
+        err *e;
+
+        TRY(image_familiar(full, &familiar));
+        if (last && !r->options->force && r->users.n)
+                return err_new(ERR_CONFLICT,
+                               "conflict: unable to remove repository reference \"%s\" (must force) - container %s is using its "
+                               "referenced image %s", familiar, short_id(r->users.items[0].id, container_id),
+                               short_id(r->image->id, image_id));
+        TRY(untag(r, full));
+        if (!last || r->options->no_prune)
+                return NULL;
+        /* A name was removed: that the data is still needed is no failure then. */
+        e = check_users(r, false);
+        if (e) {
+                err_free(e);
+                return NULL;
+        }
+        return delete_image(r);
+}
+
+static err *remove_by_id(struct removal *r)
+{
+        TRY(check_users(r, true));
+        for (char **n = r->image->names; *n; n++)
+                TRY(untag(r, *n));
+        return delete_image(r);
+}
+
+/* Which of the image's names does @ref mean? NULL: it is an id. */
+static err *match_name(const struct removal *r, const char *ref, const char **ret)
+{
+        _cleanup_reference_ struct reference parsed = {0};
+        _cleanup_free_ char *full = NULL;
+        err *e = reference_parse(ref, true, &parsed);
+
+        *ret = NULL;
+        if (e) {
+                err_free(e);
+                return NULL;
+        }
+        TRY(reference_full(&parsed, &full));
+        for (char **n = r->image->names; *n; n++)
+                if (strcmp(*n, full) == 0)
+                        *ret = *n;
+        return NULL;
+}
+
+static err *remove_alone(struct removal *r, const char *ref)
+{
+        const char *full;
+
+        TRY(image_find(r->store, ref, &r->image));
+        TRY(record_image_users(r->store, r->image->id, &r->users));
+        TRY(match_name(r, ref, &full));
+        return full ? remove_by_name(r, full) : remove_by_id(r);
+}
+
+err *image_remove(struct store *s, const char *ref, const struct image_remove_options *o, struct image_removed **ret,
+                  size_t *ret_n)
+{
+        _cleanup_(removal_done) struct removal r = {.store = s, .options = o};
+        err *e;
+
+        TRY(txn_exclusive(s));
+        e = remove_alone(&r, ref);
+        image_free(TAKE_PTR(r.image));
+        txn_exclusive_end(s);
+        /* Even after a failure something may have been untagged, but then docker says only what failed, too. */
+        TRY(e);
+        *ret = r.done;
+        *ret_n = r.n_done;
+        r.done = NULL;
+        r.n_done = 0;
+        return NULL;
+}

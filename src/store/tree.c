@@ -1,0 +1,284 @@
+/* tree.c - see tree.h. */
+#include "store/tree.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/str.h"
+
+#define XATTR_LIST_LIMIT 65536
+
+static int compare_names(const void *a, const void *b)
+{
+        return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+err *tree_names(int dir_fd, char ***ret)
+{
+        _cleanup_strv_ char **names = NULL;
+        int copy = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+        size_t n = 0, room = 0;
+        struct dirent *d;
+        int r;
+
+        if (!dir) {
+                r = errno;
+                (void)file_close(copy);
+                return err_sys(r, "reading a directory");
+        }
+        while ((errno = 0, d = readdir(dir))) {
+                if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+                        continue;
+                if (n + 1 >= room) {
+                        char **bigger = reallocarray(names, room ? room * 2 : 32, sizeof(*names));
+
+                        if (!bigger)
+                                break;
+                        names = bigger;
+                        room = room ? room * 2 : 32;
+                }
+                names[n] = str_dup(d->d_name);
+                if (!names[n])
+                        break;
+                names[++n] = NULL;
+        }
+        r = errno;
+        (void)closedir(dir);
+        if (d)
+                return err_nomem();
+        if (r)
+                return err_sys(r, "reading a directory");
+        if (!names)
+                names = MEM_NEW0(char *, 1);
+        if (!names)
+                return err_nomem();
+        qsort(names, n, sizeof(*names), compare_names);
+        *ret = TAKE_PTR(names);
+        return NULL;
+}
+
+/* A directory that is being walked. */
+struct level {
+        char **names;
+        size_t next;
+        size_t path_len; /* of the path of the directory itself */
+        struct stat st;
+};
+
+struct walker {
+        const struct tree_walk *walk;
+        struct level *levels;
+        size_t n;
+        int fd; /* the directory of the last level */
+        char path[PATH_MAX];
+};
+
+static void walker_done(struct walker *w)
+{
+        while (w->n)
+                strv_free(w->levels[--w->n].names);
+        free(w->levels);
+        (void)file_close(w->fd);
+}
+
+static err *push(struct walker *w, int fd, const struct stat *st)
+{
+        struct level *l;
+
+        if (mem_grow(&w->levels, w->n, sizeof(*w->levels)) < 0) {
+                (void)file_close(fd);
+                return err_nomem();
+        }
+        (void)file_close(w->fd);
+        w->fd = fd;
+        l = &w->levels[w->n];
+        *l = (struct level){.path_len = strlen(w->path), .st = *st};
+        TRY(tree_names(fd, &l->names));
+        w->n++;
+        return NULL;
+}
+
+/* Back to the parent. It must be the directory we came from: somebody may have moved ours elsewhere. */
+static err *pop(struct walker *w)
+{
+        const struct level *l;
+        struct stat st;
+        int fd;
+
+        strv_free(w->levels[--w->n].names);
+        if (!w->n)
+                return NULL;
+        l = &w->levels[w->n - 1];
+        fd = openat(w->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0)
+                return err_sys(errno, "going up from /%s", w->path);
+        (void)file_close(w->fd);
+        w->fd = fd;
+        if (fstat(fd, &st) < 0 || st.st_ino != l->st.st_ino || st.st_dev != l->st.st_dev)
+                return err_new(ERR_BUSY, "/%s was moved while it was being read", w->path);
+        w->path[l->path_len] = '\0';
+        return NULL;
+}
+
+static err *leave(struct walker *w)
+{
+        struct tree_entry e = {.path = w->path, .name = "", .dir_fd = w->fd, .st = w->levels[w->n - 1].st};
+
+        if (w->walk->leave)
+                TRY(w->walk->leave(&e, w->walk->arg));
+        return pop(w);
+}
+
+static err *visit(struct walker *w, const char *name)
+{
+        size_t dir_len = w->levels[w->n - 1].path_len, len = dir_len + (dir_len ? 1 : 0) + strlen(name);
+        struct tree_entry e = {.path = w->path, .dir_fd = w->fd};
+        int fd = -1;
+
+        if (len >= sizeof(w->path))
+                return err_new(ERR_LIMIT, "/%.100s...: a path of more than %d bytes", w->path, PATH_MAX - 1);
+        (void)snprintf(w->path + dir_len, sizeof(w->path) - dir_len, "%s%s", dir_len ? "/" : "", name);
+        e.name = w->path + len - strlen(name);
+        if (fstatat(w->fd, name, &e.st, AT_SYMLINK_NOFOLLOW) < 0) {
+                if (errno != ENOENT)
+                        return err_sys(errno, "looking at /%s", w->path);
+                w->path[dir_len] = '\0';
+                return NULL;
+        }
+        if (S_ISDIR(e.st.st_mode)) {
+                fd = file_openat2(w->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0,
+                                  RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
+                e.mount_point = fd == -EXDEV;
+                if (fd < 0 && !e.mount_point) {
+                        w->path[dir_len] = '\0';
+                        return fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP ? NULL : err_sys(fd, "opening /%s/%s", w->path, name);
+                }
+        }
+        {
+                err *error = w->walk->visit(&e, w->walk->arg);
+
+                if (error) {
+                        (void)file_close(fd);
+                        return error;
+                }
+        }
+        if (fd >= 0)
+                return push(w, fd, &e.st);
+        w->path[dir_len] = '\0';
+        return NULL;
+}
+
+err *tree_walk(int top_fd, const struct tree_walk *walk)
+{
+        _cleanup_(walker_done) struct walker w = {.walk = walk, .fd = -1};
+        struct stat st;
+        int fd = openat(top_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0 || fstat(fd, &st) < 0) {
+                err *e = err_sys(errno, "opening a directory");
+
+                (void)file_close(fd);
+                return e;
+        }
+        TRY(push(&w, fd, &st));
+        while (w.n) {
+                struct level *l = &w.levels[w.n - 1];
+                const char *name = l->names[l->next];
+
+                if (name) {
+                        l->next++;
+                        TRY(visit(&w, name));
+                } else {
+                        TRY(leave(&w));
+                }
+        }
+        return NULL;
+}
+
+void tree_xattrs_done(struct tree_xattrs *x)
+{
+        for (size_t i = 0; i < x->n; i++) {
+                free(x->items[i].name);
+                free(x->items[i].value);
+        }
+        free(x->items);
+        *x = (struct tree_xattrs){0};
+}
+
+static bool xattr_wanted(const char *name)
+{
+        if (str_starts(name, "trusted.overlay.") || str_starts(name, "user.overlay."))
+                return false;
+        return !str_starts(name, "security.") || strcmp(name, "security.capability") == 0;
+}
+
+static int compare_xattrs(const void *a, const void *b)
+{
+        return strcmp(((const struct tree_xattr *)a)->name, ((const struct tree_xattr *)b)->name);
+}
+
+static err *read_xattr(const char *link, const char *name, struct tree_xattrs *x)
+{
+        _cleanup_free_ void *value = NULL;
+        ssize_t n = getxattr(link, name, NULL, 0);
+        struct tree_xattr *item;
+
+        if (n > 0) {
+                value = malloc((size_t)n);
+                if (!value)
+                        return err_nomem();
+                n = getxattr(link, name, value, (size_t)n);
+        }
+        if (n < 0) /* gone, or changed this instant */
+                return errno == ENODATA || errno == ERANGE || errno == ENOTSUP ? NULL : err_sys(errno, "reading %s", name);
+        if (mem_grow(&x->items, x->n, sizeof(*x->items)) < 0)
+                return err_nomem();
+        item = &x->items[x->n];
+        *item = (struct tree_xattr){.name = str_dup(name), .size = (size_t)n};
+        if (!item->name)
+                return err_nomem();
+        item->value = TAKE_PTR(value);
+        x->n++;
+        return NULL;
+}
+
+err *tree_xattrs_read(int fd, struct tree_xattrs *ret)
+{
+        struct tree_xattrs x = {0};
+        char link[64], list[4096];
+        _cleanup_free_ char *big = NULL;
+        char *names = list;
+        ssize_t size;
+        err *e = NULL;
+
+        /* Through /proc an O_PATH descriptor does, also of a symlink, and nothing is followed further. */
+        (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        size = listxattr(link, list, sizeof(list));
+        if (size < 0 && errno == ERANGE) {
+                names = big = malloc(XATTR_LIST_LIMIT);
+                if (!big)
+                        return err_nomem();
+                size = listxattr(link, big, XATTR_LIST_LIMIT);
+        }
+        if (size < 0)
+                return errno == ENOTSUP || errno == ENOSYS ? NULL : err_sys(errno, "reading extended attributes");
+        for (char *name = names; !e && name < names + size; name += strlen(name) + 1)
+                if (xattr_wanted(name))
+                        e = read_xattr(link, name, &x);
+        if (e) {
+                tree_xattrs_done(&x);
+                return e;
+        }
+        if (x.n)
+                qsort(x.items, x.n, sizeof(*x.items), compare_xattrs);
+        *ret = x;
+        return NULL;
+}
