@@ -18,7 +18,7 @@ done
 need_packages "${packages_build[@]}" "${packages_image[@]}" hyperfine jq
 ((!peers)) || need_packages "${packages_bench[@]}"
 # Release programs: the numbers are of what would be installed.
-build_in "$top/build-release" -Dtests=false --buildtype=release
+build_in "$top/build-release" -Dtests=false --buildtype=release -Doptimization=2
 
 B=$(mktemp -d "${TMPDIR:-/tmp}/hod-bench.XXXXXX")
 R=$(mktemp -d /run/hod-bench.XXXXXX)

@@ -16,8 +16,9 @@ die() {
 # shellcheck disable=SC2034  # used by the scripts that source this
 {
 packages_build=(gcc libc6-dev meson ninja-build pkg-config libjson-c-dev libseccomp-dev libsqlite3-dev zlib1g-dev
-        libzstd-dev)
-packages_image=(busybox-static tar)
+        libzstd-dev libisal-dev)
+# libzstd, libcrypto and libisal are opened only by the commands that unpack (the last two only make it faster).
+packages_image=(busybox-static tar libzstd1 libssl3 libisal2)
 packages_test=(libcmocka-dev clang clang-format clang-tidy cppcheck shellcheck pmccabe bats jq python3 strace
         libarchive-dev zstd gzip xz-utils iproute2 util-linux attr libcap2-bin procps)
 packages_vm=(qemu-system-x86 mmdebstrap e2fsprogs)
@@ -53,9 +54,9 @@ need_packages() {
         rm -f "${TMPDIR:-/tmp}/hod-apt.$$"
 }
 
-# build_in DIR [meson option...]: configure once, build, put the programs into DIR/bin.
+# build_in DIR [meson option...]: configure once, build; the programs are DIR/bin/*.
 build_in() {
-        local dir=$1 program built log
+        local dir=$1 log
         shift
         mkdir -p "$dir"
         log=$dir/build.log
@@ -65,16 +66,10 @@ build_in() {
                         return 1
                 fi
         fi
-        if ! ninja -C "$dir" >"$log" 2>&1; then
+        if ! ninja -C "$dir" -k 0 >"$log" 2>&1; then
                 grep -vE '^\[[0-9]+/[0-9]+\]|^ninja: Entering' "$log" >&2 || true
                 return 1
         fi
-        mkdir -p "$dir/bin"
-        for program in hod hodrun hod-monitor; do
-                built=$(find "$dir/src" -type f -name "$program" -perm -u+x | head -n 1)
-                [[ -n $built ]] || continue
-                cmp -s "$built" "$dir/bin/$program" || install -m 755 "$built" "$dir/bin/$program"
-        done
 }
 
 # Write the tar of a busybox root file system to stdout. Debian's static busybox, every applet a hard link.

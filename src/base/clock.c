@@ -136,34 +136,40 @@ struct moment {
         int64_t ns;
 };
 
-/* @whole: time with seconds is needed, after 'T'. Else "2006-01-02", "...T15", "...T15:04" and a blank for T will do. */
+static bool date_read(const char **p, struct moment *m)
+{
+        return digits(p, 4, &m->year) && literal(p, '-') && digits(p, 2, &m->month) && literal(p, '-') &&
+               digits(p, 2, &m->day) && m->month >= 1 && m->month <= 12 && m->day >= 1 &&
+               m->day <= days_in(m->year, m->month);
+}
+
+/* "15:04:05.5"; unless @whole also "15" and "15:04". */
+static bool time_read(const char **p, bool whole, struct moment *m)
+{
+        if (!digits(p, 2, &m->hour) || m->hour > 23)
+                return false;
+        if (!literal(p, ':'))
+                return !whole;
+        if (!digits(p, 2, &m->minute) || m->minute > 59)
+                return false;
+        if (!literal(p, ':'))
+                return !whole;
+        if (!digits(p, 2, &m->second) || m->second > 60)
+                return false;
+        return !literal(p, '.') || fraction_ns(p, &m->ns);
+}
+
+/* @whole: date and time with seconds, and a T between. Else the time may be short or missing, and a blank will do. */
 static bool moment_read(const char **p, bool whole, struct moment *ret)
 {
         struct moment m = {0};
+        bool time;
 
-        if (!digits(p, 4, &m.year) || !literal(p, '-') || !digits(p, 2, &m.month) || !literal(p, '-') ||
-            !digits(p, 2, &m.day) || m.month < 1 || m.month > 12 || m.day < 1 || m.day > days_in(m.year, m.month))
+        if (!date_read(p, &m))
                 return false;
-        if (!literal(p, 'T') && !literal(p, 't') && (whole || **p != ' ' || !literal(p, ' '))) {
-                *ret = m;
-                return !whole;
-        }
-        if (!digits(p, 2, &m.hour) || m.hour > 23)
+        time = literal(p, 'T') || literal(p, 't') || (!whole && literal(p, ' '));
+        if (time ? !time_read(p, whole, &m) : whole)
                 return false;
-        if (literal(p, ':')) {
-                if (!digits(p, 2, &m.minute) || m.minute > 59)
-                        return false;
-                if (literal(p, ':')) {
-                        if (!digits(p, 2, &m.second) || m.second > 60)
-                                return false;
-                        if (literal(p, '.') && !fraction_ns(p, &m.ns))
-                                return false;
-                } else if (whole) {
-                        return false;
-                }
-        } else if (whole) {
-                return false;
-        }
         *ret = m;
         return true;
 }
@@ -193,7 +199,12 @@ static bool zone_read(const char **p, int64_t *ret)
 
 static bool to_ns(int64_t seconds, int64_t ns, int64_t *ret)
 {
-        return !__builtin_mul_overflow(seconds, NS_PER_S, ret) && !__builtin_add_overflow(*ret, ns, ret);
+        __int128 total = (__int128)seconds * NS_PER_S + ns;
+
+        if (total < INT64_MIN || total > INT64_MAX)
+                return false;
+        *ret = (int64_t)total;
+        return true;
 }
 
 static err *time_error(const char *text)
@@ -232,7 +243,8 @@ static bool unix_read(const char *text, int64_t *ret)
         if (*p < '0' || *p > '9')
                 return false;
         for (; *p >= '0' && *p <= '9'; p++)
-                if (__builtin_mul_overflow(seconds, 10, &seconds) || __builtin_add_overflow(seconds, *p - '0', &seconds))
+                if (__builtin_mul_overflow(seconds, 10, &seconds) ||
+                    __builtin_add_overflow(seconds, *p - '0', &seconds))
                         return false;
         if (literal(&p, '.') && !fraction_ns(&p, &ns))
                 return false;
@@ -252,8 +264,12 @@ err *clock_parse_point(const char *text, int64_t now, int64_t *ret)
                 int64_t seconds;
 
                 if (!*p) { /* no zone: the person's */
-                        struct tm tm = {.tm_year = (int)m.year - 1900, .tm_mon = (int)m.month - 1, .tm_mday = (int)m.day,
-                                        .tm_hour = (int)m.hour, .tm_min = (int)m.minute, .tm_sec = (int)m.second,
+                        struct tm tm = {.tm_year = (int)m.year - 1900,
+                                        .tm_mon = (int)m.month - 1,
+                                        .tm_mday = (int)m.day,
+                                        .tm_hour = (int)m.hour,
+                                        .tm_min = (int)m.minute,
+                                        .tm_sec = (int)m.second,
                                         .tm_isdst = -1};
 
                         seconds = mktime(&tm);
@@ -287,9 +303,8 @@ err *clock_parse_point(const char *text, int64_t now, int64_t *ret)
 void clock_human(int64_t span_ns, char *buf, unsigned long size)
 {
         /* go-units cuts towards zero up to hours, and rounds hours. */
-        long long seconds = span_ns / NS_PER_S, minutes = seconds / 60, hours;
+        long long seconds = span_ns / NS_PER_S, minutes = seconds / 60, hours = (seconds + 1800) / 3600;
 
-        hours = span_ns >= 0 ? (span_ns + NS_PER_S * 1800) / (NS_PER_S * 3600) : 0;
         if (seconds < 1)
                 (void)snprintf(buf, size, "Less than a second");
         else if (seconds == 1)

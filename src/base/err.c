@@ -146,7 +146,7 @@ const char *err_text(const err *e, char *buf, size_t size)
                 const char *tail = e->errnum ? strerror(e->errnum) : NULL;
                 int n;
 
-                if (e->message[0] || e == &nomem)
+                if (e == &nomem || e->message[0]) /* the static instance has no room for a message */
                         n = snprintf(buf + used, size - used, "%s%s%s%s", used ? ": " : "",
                                      e == &nomem ? "out of memory" : e->message, tail && e != &nomem ? ": " : "",
                                      tail && e != &nomem ? tail : "");

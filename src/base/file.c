@@ -212,6 +212,19 @@ int file_replace(int dirfd, const char *name, const void *data, size_t size, mod
         return r;
 }
 
+/* Move the directory @name of @fd into @top under a fresh name. Somebody else may have removed it meanwhile. */
+static int lift(int fd, const char *name, int top, unsigned *serial)
+{
+        char moved[48];
+        int r;
+
+        do {
+                (void)snprintf(moved, sizeof(moved), ".hod-removing-%u", (*serial)++);
+                r = renameat2(fd, name, top, moved, RENAME_NOREPLACE) < 0 ? -errno : 0;
+        } while (r == -EEXIST);
+        return r == -ENOENT ? 0 : r;
+}
+
 /* Remove what can be removed in the directory @fd; a child directory that is not empty is moved up into @top under a
  * fresh name, so that the depth of the tree never costs descriptors or stack. */
 static int remove_children(int top, int fd, dev_t dev, unsigned *serial)
@@ -228,7 +241,6 @@ static int remove_children(int top, int fd, dev_t dev, unsigned *serial)
                 return -errno;
         copy = -1;
         while (r == 0 && (errno = 0, d = readdir(dir))) {
-                char moved[48];
                 struct stat st;
 
                 if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
@@ -258,12 +270,45 @@ static int remove_children(int top, int fd, dev_t dev, unsigned *serial)
                         r = 1; /* the caller's list: handled in its loop */
                         break;
                 }
-                do
-                        (void)snprintf(moved, sizeof(moved), ".hod-removing-%u", (*serial)++);
-                while (renameat2(fd, d->d_name, top, moved, RENAME_NOREPLACE) < 0 && errno == EEXIST);
+                r = lift(fd, d->d_name, top, serial);
         }
-        if (r == 0 && errno)
+        if (r == 0 && !d && errno) /* readdir failed */
                 r = -errno;
+        (void)closedir(dir);
+        return r;
+}
+
+/* Empty each directory in @top and remove it; what it held of directories that are not empty is in @top afterwards.
+ * *@ret_any: there was one. */
+static int empty_each(int top, dev_t dev, unsigned *serial, bool *ret_any)
+{
+        _cleanup_close_ int copy = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        struct dirent *d;
+        DIR *dir;
+        int r = 0;
+
+        *ret_any = false;
+        if (copy < 0)
+                return -errno;
+        dir = fdopendir(copy);
+        if (!dir)
+                return -errno;
+        copy = -1;
+        while (r == 0 && (d = readdir(dir))) {
+                _cleanup_close_ int sub = -1;
+
+                if (d->d_type != DT_DIR && d->d_type != DT_UNKNOWN)
+                        continue;
+                if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+                        continue;
+                sub = openat(top, d->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                if (sub < 0)
+                        continue;
+                r = remove_children(top, sub, dev, serial);
+                if (r == 0 && unlinkat(top, d->d_name, AT_REMOVEDIR) < 0 && errno != ENOENT && errno != ENOTEMPTY)
+                        r = -errno;
+                *ret_any = true;
+        }
         (void)closedir(dir);
         return r;
 }
@@ -286,48 +331,17 @@ int file_remove_tree(int dirfd, const char *name)
         if (fstat(top, &st) < 0)
                 return -errno;
         for (;;) {
-                struct dirent *d;
-                bool again = false;
-                DIR *dir;
                 int r = remove_children(top, top, st.st_dev, &serial);
+                bool any;
 
                 if (r < 0)
                         return r;
                 if (r == 0)
                         break;
-                /* Some directory in @top is not empty: empty each of them, lifting their subdirectories into @top. */
-                {
-                        int copy = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-                        if (copy < 0)
-                                return -errno;
-                        dir = fdopendir(copy);
-                        if (!dir) {
-                                (void)file_close(copy);
-                                return -ENOMEM;
-                        }
-                }
-                r = 0;
-                while (r == 0 && (d = readdir(dir))) {
-                        _cleanup_close_ int sub = -1;
-
-                        if (d->d_type != DT_DIR && d->d_type != DT_UNKNOWN)
-                                continue;
-                        if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
-                                continue;
-                        sub = openat(top, d->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-                        if (sub < 0)
-                                continue;
-                        r = remove_children(top, sub, st.st_dev, &serial);
-                        if (r == 0 && unlinkat(top, d->d_name, AT_REMOVEDIR) < 0 && errno != ENOENT &&
-                            errno != ENOTEMPTY)
-                                r = -errno;
-                        again = true;
-                }
-                (void)closedir(dir);
+                r = empty_each(top, st.st_dev, &serial, &any);
                 if (r < 0)
                         return r;
-                if (!again)
+                if (!any)
                         return -ENOTEMPTY;
         }
         if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)

@@ -149,7 +149,8 @@ static err *verify_opt(const char *path, const struct opt *opts, const struct op
         if (o->kind != OPT_KIND_FLAG && o->kind != OPT_KIND_USAGE && !o->type)
                 return err_new(ERR_INTERNAL, "%s: --%s has no type", path, o->name);
         for (const struct opt *p = o + 1; p->kind != OPT_KIND_END; p++) {
-                if (strcmp(p->name, o->name) == 0 || str_eq(p->alias ? p->alias : p->name, o->alias ? o->alias : o->name))
+                if (strcmp(p->name, o->name) == 0 ||
+                    str_eq(p->alias ? p->alias : p->name, o->alias ? o->alias : o->name))
                         return err_new(ERR_INTERNAL, "%s: --%s is declared twice", path, o->name);
                 if (o->letter && p->letter == o->letter)
                         return err_new(ERR_INTERNAL, "%s: -%c is declared twice", path, o->letter);

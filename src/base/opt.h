@@ -59,49 +59,48 @@ enum opt_complete {
         OPT_COMPLETE_NONE,
         OPT_COMPLETE_FILE,
         OPT_COMPLETE_DIR,
-        OPT_COMPLETE_CHOICES,    /* .choices */
+        OPT_COMPLETE_CHOICES, /* .choices */
         OPT_COMPLETE_SIGNAL,
         OPT_COMPLETE_CAPABILITY,
-        OPT_COMPLETE_ENV,        /* names of environment variables */
-        OPT_COMPLETE_COMMAND,    /* commands of this table (help) */
-        OPT_COMPLETE_CONTAINER,  /* this and what follows: asked from the callback */
-        OPT_COMPLETE_RUNNING,    /* running containers */
-        OPT_COMPLETE_STOPPED,    /* created and exited containers */
+        OPT_COMPLETE_ENV,       /* names of environment variables */
+        OPT_COMPLETE_COMMAND,   /* commands of this table (help) */
+        OPT_COMPLETE_CONTAINER, /* this and what follows: asked from the callback */
+        OPT_COMPLETE_RUNNING,   /* running containers */
+        OPT_COMPLETE_STOPPED,   /* created and exited containers */
         OPT_COMPLETE_IMAGE,
         OPT_COMPLETE_VOLUME,
         OPT_COMPLETE_NETWORK,
-        OPT_COMPLETE_PATH_IN,    /* CONTAINER:PATH or a local path (cp) */
+        OPT_COMPLETE_PATH_IN, /* CONTAINER:PATH or a local path (cp) */
 };
 
 struct opt {
         enum opt_kind kind;
-        char letter;                      /* 0 = no short form */
-        const char *name;                 /* long name, without dashes */
-        const char *type;                 /* docker's word for the value in --help; NULL for flags */
-        const char *help;                 /* one or more lines, no final dot, no default */
-        size_t offset;                    /* of the member in the args struct */
+        char letter;      /* 0 = no short form */
+        const char *name; /* long name, without dashes */
+        const char *type; /* docker's word for the value in --help; NULL for flags */
+        const char *help; /* one or more lines, no final dot, no default */
+        size_t offset;    /* of the member in the args struct */
         /* optional, by designated initializer after the fixed arguments of the macro: */
         const char *def;                  /* default, as the user would write it; shown in help and docs */
         int64_t min, max;                 /* INT, UINT (max 0 = none); SIZE: min -1 takes "-1" */
         err *(*check)(const char *value); /* refuses a value; runs on each use, before storing */
         enum opt_complete complete;
-        const char *const *choices;       /* NULL-terminated; completion and docs; refused unless listed if .strict */
+        const char *const *choices; /* NULL-terminated; completion and docs; refused unless listed if .strict */
         bool strict;
-        const char *alias;                /* another long name, not shown ("net" of --network) */
-        const char *deprecated_alias;     /* long spelling after one dash, of the founding documents ("cpushare") */
-        size_t given;                     /* OPT_GIVEN(struct, member): a bool set when the user gave this one */
-        const char *conflicts;            /* long name that may not be given together with this one */
-        const char *env;                  /* environment variable, used when the flag is not given */
-        const char *config;               /* key in the configuration file */
-        bool hidden;                      /* not in help, completion and docs; still in the JSON dump */
-        const char *deprecated;           /* said on stderr when used: "use --x instead" */
-        const char *since;                /* docs: note such as "cgroup v1 only" */
+        const char *alias;            /* another long name, not shown ("net" of --network) */
+        const char *deprecated_alias; /* long spelling after one dash, of the founding documents ("cpushare") */
+        size_t given;                 /* OPT_GIVEN(struct, member): a bool set when the user gave this one */
+        const char *conflicts;        /* long name that may not be given together with this one */
+        const char *env;              /* environment variable, used when the flag is not given */
+        const char *config;           /* key in the configuration file */
+        bool hidden;                  /* not in help, completion and docs; still in the JSON dump */
+        const char *deprecated;       /* said on stderr when used: "use --x instead" */
+        const char *since;            /* docs: note such as "cgroup v1 only" */
 };
 
 /* offsetof that fails to compile when the member has another type. */
 #define OPT_AT(T, member, want)                                                                                        \
-        (offsetof(T, member) +                                                                                         \
-         0 * sizeof(char[__builtin_types_compatible_p(typeof(((T *)0)->member), want) ? 1 : -1]))
+        (offsetof(T, member) + 0 * sizeof(char[__builtin_types_compatible_p(typeof(((T *)0)->member), want) ? 1 : -1]))
 
 /* The same for text: char * and const char * both do. */
 #define OPT_AT_TEXT(T, member)                                                                                         \
@@ -112,18 +111,23 @@ struct opt {
                                  : -1]))
 
 #define OPT_FLAG(letter_, name_, T, member, help_, ...)                                                                \
-        {.kind = OPT_KIND_FLAG, .letter = (letter_), .name = (name_), .help = (help_),                                 \
-         .offset = OPT_AT(T, member, bool), ##__VA_ARGS__}
+        {                                                                                                              \
+                .kind = OPT_KIND_FLAG, .letter = (letter_), .name = (name_), .help = (help_),                          \
+                .offset = OPT_AT(T, member, bool), ##__VA_ARGS__                                                       \
+        }
 #define OPT_VALUE_(kind_, ctype, letter_, name_, T, member, type_, help_, ...)                                         \
-        {.kind = (kind_), .letter = (letter_), .name = (name_), .type = (type_), .help = (help_),                      \
-         .offset = OPT_AT(T, member, ctype), ##__VA_ARGS__}
+        {                                                                                                              \
+                .kind = (kind_), .letter = (letter_), .name = (name_), .type = (type_), .help = (help_),               \
+                .offset = OPT_AT(T, member, ctype), ##__VA_ARGS__                                                      \
+        }
 #define OPT_GIVEN(T, member) .given = OPT_AT(T, member, bool) + 1
 /* OPT_STR(letter, name, struct, member, type word, help, [.x = y ...]) and so on. */
 #define OPT_STR(letter_, name_, T, member, type_, help_, ...)                                                          \
-        {.kind = OPT_KIND_STR, .letter = (letter_), .name = (name_), .type = (type_), .help = (help_),                 \
-         .offset = OPT_AT_TEXT(T, member), ##__VA_ARGS__}
-#define OPT_LIST(l, n, T, m, type, help, ...)                                                                          \
-        OPT_VALUE_(OPT_KIND_LIST, char **, l, n, T, m, type, help, ##__VA_ARGS__)
+        {                                                                                                              \
+                .kind = OPT_KIND_STR, .letter = (letter_), .name = (name_), .type = (type_), .help = (help_),          \
+                .offset = OPT_AT_TEXT(T, member), ##__VA_ARGS__                                                        \
+        }
+#define OPT_LIST(l, n, T, m, type, help, ...) OPT_VALUE_(OPT_KIND_LIST, char **, l, n, T, m, type, help, ##__VA_ARGS__)
 #define OPT_CSV(l, n, T, m, type, help, ...) OPT_VALUE_(OPT_KIND_CSV, char **, l, n, T, m, type, help, ##__VA_ARGS__)
 #define OPT_MAP(l, n, T, m, type, help, ...) OPT_VALUE_(OPT_KIND_MAP, char **, l, n, T, m, type, help, ##__VA_ARGS__)
 /* These know their type word: OPT_INT(letter, name, struct, member, help, [.x = y ...]). */
@@ -134,8 +138,14 @@ struct opt {
         OPT_VALUE_(OPT_KIND_DURATION, int64_t, l, n, T, m, "duration", help, ##__VA_ARGS__)
 #define OPT_CPUS(l, n, T, m, help, ...) OPT_VALUE_(OPT_KIND_CPUS, int64_t, l, n, T, m, "decimal", help, ##__VA_ARGS__)
 /* Declare --help explicitly (the root does); every command takes it anyway. */
-#define OPT_USAGE(help_) {.kind = OPT_KIND_USAGE, .name = "help", .help = (help_)}
-#define OPT_END {.kind = OPT_KIND_END}
+#define OPT_USAGE(help_)                                                                                               \
+        {                                                                                                              \
+                .kind = OPT_KIND_USAGE, .name = "help", .help = (help_)                                                \
+        }
+#define OPT_END                                                                                                        \
+        {                                                                                                              \
+                .kind = OPT_KIND_END                                                                                   \
+        }
 
 /* Several commands take the same flags (run and create): declare them by a macro that expands to OPT_ lines. */
 
@@ -162,19 +172,19 @@ struct subcommand {
 
 struct command {
         const char *name;
-        const char *operands;       /* "IMAGE [COMMAND] [ARG...]"; "\n" separates alternative forms; NULL = none */
+        const char *operands; /* "IMAGE [COMMAND] [ARG...]"; "\n" separates alternative forms; NULL = none */
         int min_operands;
-        int max_operands;           /* OPERANDS_ANY = no limit */
-        const char *summary;        /* one line, no final dot */
-        const char *description;    /* paragraphs for the man page, separated by empty lines; or NULL */
-        const char *examples;       /* "command line\n" pairs for the man page: "# what\n$ hod ...\n"; or NULL */
-        const struct opt *opts;     /* ended by OPT_END; or NULL */
-        size_t args_size;           /* of the args struct */
+        int max_operands;        /* OPERANDS_ANY = no limit */
+        const char *summary;     /* one line, no final dot */
+        const char *description; /* paragraphs for the man page, separated by empty lines; or NULL */
+        const char *examples;    /* "command line\n" pairs for the man page: "# what\n$ hod ...\n"; or NULL */
+        const struct opt *opts;  /* ended by OPT_END; or NULL */
+        size_t args_size;        /* of the args struct */
         err *(*run)(struct invocation *inv);
         const struct subcommand *subcommands; /* ended by {0}; a command has these or .run (the root has both) */
         bool hidden;
-        bool stop_at_operand;       /* the first operand ends the options: run IMAGE CMD -x */
-        bool run_like;              /* an engine's failure is status 125 and gets "Run 'hod x --help' ..." */
+        bool stop_at_operand;            /* the first operand ends the options: run IMAGE CMD -x */
+        bool run_like;                   /* an engine's failure is status 125 and gets "Run 'hod x --help' ..." */
         enum opt_complete complete;      /* of the first operand */
         enum opt_complete complete_rest; /* of the following ones; COMPLETE_NONE = none */
         const char *const *choices;      /* of the first operand, with OPT_COMPLETE_CHOICES */
@@ -185,15 +195,15 @@ struct command {
 /* Where a value came from, weakest first: a source never replaces a stronger one. */
 enum opt_source { OPT_DEFAULT, OPT_SYSTEM_FILE, OPT_USER_FILE, OPT_ENVIRONMENT, OPT_COMMAND_LINE };
 
-#define OPT_MAX 160   /* options of one command */
-#define OPT_DEPTH 4   /* hod > container > run */
+#define OPT_MAX 160 /* options of one command */
+#define OPT_DEPTH 4 /* hod > container > run */
 
 /* One level's options and their values. */
 struct opt_values {
         const struct opt *opts;
         size_t count, args_size;
-        void *args;                      /* the args struct; aligned, zeroed, then defaults */
-        unsigned char source[OPT_MAX];   /* enum opt_source of each option */
+        void *args;                    /* the args struct; aligned, zeroed, then defaults */
+        unsigned char source[OPT_MAX]; /* enum opt_source of each option */
 };
 MUST_USE err *opt_values_init(struct opt_values *v, const struct opt *opts, size_t args_size);
 void opt_values_done(struct opt_values *v);
@@ -206,20 +216,20 @@ MUST_USE err *opt_values_set(struct opt_values *v, const struct opt *o, const ch
 /* A parsed command line. */
 struct invocation {
         const struct command *root;
-        const struct command *command;            /* what was chosen: a leaf, or a parent when .help or nothing follows */
+        const struct command *command; /* what was chosen: a leaf, or a parent when .help or nothing follows */
         const struct subcommand *path[OPT_DEPTH]; /* below the root, as typed */
         int depth;
-        char name[128];                           /* "hod container run" as typed (names, not aliases) */
-        void *args;                               /* of the command: values.args */
-        char **operands;                          /* NULL-terminated; the strings are argv's */
+        char name[128];  /* "hod container run" as typed (names, not aliases) */
+        void *args;      /* of the command: values.args */
+        char **operands; /* NULL-terminated; the strings are argv's */
         int n_operands;
-        struct opt_values values;                 /* of the command */
-        struct opt_values global;                 /* of the root */
-        bool help;                                /* --help was given */
-        int status;                               /* exit status when .run returns NULL */
-        struct str hint;                          /* what follows the error's message on stderr: nearest name, usage */
-        void *context;                            /* the program's; NULL after parsing */
-        struct str notes;                         /* lines for stderr: what is deprecated */
+        struct opt_values values; /* of the command */
+        struct opt_values global; /* of the root */
+        bool help;                /* --help was given */
+        int status;               /* exit status when .run returns NULL */
+        struct str hint;          /* what follows the error's message on stderr: nearest name, usage */
+        void *context;            /* the program's; NULL after parsing */
+        struct str notes;         /* lines for stderr: what is deprecated */
 };
 
 /* Parse @argv (argv[0] is skipped; "hod" = root->name begins the usage). On failure @ret is valid too: print the error,
@@ -243,7 +253,7 @@ int opt_report(struct invocation *inv, const char *program, err *e, struct str *
 /* ---- looking at the table ---- */
 
 size_t opt_count(const struct opt *opts);
-const struct opt *opt_find(const struct opt *opts, const char *name);       /* by long name or alias */
+const struct opt *opt_find(const struct opt *opts, const char *name); /* by long name or alias */
 const struct opt *opt_find_letter(const struct opt *opts, char letter);
 const char *opt_subcommand_name(const struct subcommand *s);
 const struct subcommand *opt_find_subcommand(const struct command *parent, const char *name); /* aliases too */
@@ -292,5 +302,6 @@ void opt_main_path(const struct command *root, const struct command *command, ch
 MUST_USE err *opt_markdown(const struct command *root, struct str *out);
 /* The table as JSON, hidden things included: {"name", "version", "options": [...], "commands": [{"path", "paths",
  * "summary", "operands", "min_operands", "max_operands" (-1 = any), "hidden", "options": [{"name", "letter", "kind",
- * "type", "help", "default", "choices", "alias", "old", "conflicts", "env", "config", "hidden"}]}]}; one entry a place. */
+ * "type", "help", "default", "choices", "alias", "old", "conflicts", "env", "config", "hidden"}]}]}; one entry a place.
+ */
 MUST_USE err *opt_json(const struct command *root, const char *version, struct str *out);

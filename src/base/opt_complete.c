@@ -10,7 +10,7 @@ struct place {
         const struct opt *pending; /* its value comes next */
         int operands;
         bool only_operands;
-        bool lost;                 /* an unknown command: nothing can be said */
+        bool lost; /* an unknown command: nothing can be said */
 };
 
 struct completion {
@@ -86,14 +86,49 @@ static void offer(struct completion *c, const char *typed, const char *prefix, c
         str_add_char(c->out, '\n');
 }
 
-static const char *const capabilities[] = {
-        "ALL",          "AUDIT_CONTROL", "AUDIT_READ",     "AUDIT_WRITE",  "BLOCK_SUSPEND",      "BPF",
-        "CHECKPOINT_RESTORE", "CHOWN",   "DAC_OVERRIDE",   "DAC_READ_SEARCH", "FOWNER",          "FSETID",
-        "IPC_LOCK",     "IPC_OWNER",     "KILL",           "LEASE",        "LINUX_IMMUTABLE",    "MAC_ADMIN",
-        "MAC_OVERRIDE", "MKNOD",         "NET_ADMIN",      "NET_BIND_SERVICE", "NET_BROADCAST",  "NET_RAW",
-        "PERFMON",      "SETFCAP",       "SETGID",         "SETPCAP",      "SETUID",             "SYSLOG",
-        "SYS_ADMIN",    "SYS_BOOT",      "SYS_CHROOT",     "SYS_MODULE",   "SYS_NICE",           "SYS_PACCT",
-        "SYS_PTRACE",   "SYS_RAWIO",     "SYS_RESOURCE",   "SYS_TIME",     "SYS_TTY_CONFIG",     "WAKE_ALARM", NULL};
+static const char *const capabilities[] = {"ALL",
+                                           "AUDIT_CONTROL",
+                                           "AUDIT_READ",
+                                           "AUDIT_WRITE",
+                                           "BLOCK_SUSPEND",
+                                           "BPF",
+                                           "CHECKPOINT_RESTORE",
+                                           "CHOWN",
+                                           "DAC_OVERRIDE",
+                                           "DAC_READ_SEARCH",
+                                           "FOWNER",
+                                           "FSETID",
+                                           "IPC_LOCK",
+                                           "IPC_OWNER",
+                                           "KILL",
+                                           "LEASE",
+                                           "LINUX_IMMUTABLE",
+                                           "MAC_ADMIN",
+                                           "MAC_OVERRIDE",
+                                           "MKNOD",
+                                           "NET_ADMIN",
+                                           "NET_BIND_SERVICE",
+                                           "NET_BROADCAST",
+                                           "NET_RAW",
+                                           "PERFMON",
+                                           "SETFCAP",
+                                           "SETGID",
+                                           "SETPCAP",
+                                           "SETUID",
+                                           "SYSLOG",
+                                           "SYS_ADMIN",
+                                           "SYS_BOOT",
+                                           "SYS_CHROOT",
+                                           "SYS_MODULE",
+                                           "SYS_NICE",
+                                           "SYS_PACCT",
+                                           "SYS_PTRACE",
+                                           "SYS_RAWIO",
+                                           "SYS_RESOURCE",
+                                           "SYS_TIME",
+                                           "SYS_TTY_CONFIG",
+                                           "WAKE_ALARM",
+                                           NULL};
 
 static void offer_list(struct completion *c, const char *typed, const char *prefix, const char *const *list)
 {
@@ -188,7 +223,8 @@ static err *offer_value(struct completion *c, const struct opt *o, const char *t
 
         if (o->kind == OPT_KIND_FLAG)
                 return offer_kind(c, OPT_COMPLETE_CHOICES, booleans, typed, prefix);
-        return offer_kind(c, o->choices && !o->complete ? OPT_COMPLETE_CHOICES : o->complete, o->choices, typed, prefix);
+        return offer_kind(c, o->choices && !o->complete ? OPT_COMPLETE_CHOICES : o->complete, o->choices, typed,
+                          prefix);
 }
 
 static err *offer_options(struct completion *c, const struct command *at, const char *typed)
@@ -292,7 +328,8 @@ static const char zsh_script[] =
         "_PROGRAM() {\n"
         "        local -a candidates\n"
         "        local line directive=:\n"
-        "        for line in \"${(@f)$(\"${words[1]}\" internal complete -- \"${(@)words[2,CURRENT]}\" 2>/dev/null)}\"; do\n"
+        "        for line in \"${(@f)$(\"${words[1]}\" internal complete -- \"${(@)words[2,CURRENT]}\" "
+        "2>/dev/null)}\"; do\n"
         "                case $line in\n"
         "                :*) directive=$line ;;\n"
         "                ?*$'\\t'*) candidates+=(\"${${line%%$'\\t'*}//:/\\\\:}:${line#*$'\\t'}\") ;;\n"

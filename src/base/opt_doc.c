@@ -171,8 +171,8 @@ static void roff_commands(struct str *out, const struct command *root, const str
         }
 }
 
-void opt_man(const struct command *root, const struct command *c, const char *path, const char *version, const char *date,
-             struct str *out)
+void opt_man(const struct command *root, const struct command *c, const char *path, const char *version,
+             const char *date, struct str *out)
 {
         const struct opt *sorted[OPT_MAX];
         _cleanup_str_ struct str paths = {0};
@@ -290,7 +290,8 @@ err *opt_markdown(const struct command *root, struct str *out)
 {
         struct markdown m = {root, out};
 
-        str_printf(out, "# %s: command reference\n\nMade from the command table (`%s internal markdown`); do not edit.\n",
+        str_printf(out,
+                   "# %s: command reference\n\nMade from the command table (`%s internal markdown`); do not edit.\n",
                    root->name, root->name);
         if (root->description)
                 str_printf(out, "\n%s\n", root->description);
@@ -330,8 +331,8 @@ static void json_member(struct str *out, const char *key, const char *text)
 
 static void json_option(struct str *out, const struct opt *o)
 {
-        static const char *const kinds[] = {"end",  "flag", "string", "int", "uint", "size", "duration",
-                                            "cpus", "list", "csv",    "map", "usage"};
+        static const char *const kinds[] = {"end",      "flag", "string", "int", "uint", "size",
+                                            "duration", "cpus", "list",   "csv", "map",  "usage"};
         char letter[2] = {o->letter, '\0'};
 
         str_add(out, "{\"name\": ");
@@ -398,9 +399,9 @@ static err *json_command(void *data, const struct subcommand *place, const char 
         str_add_char(d->out, ']');
         json_member(d->out, "summary", c->summary);
         json_member(d->out, "operands", c->operands);
-        str_printf(d->out, ", \"min_operands\": %d, \"max_operands\": %d, \"hidden\": %s, \"group\": %s", c->min_operands,
-                   c->max_operands == OPERANDS_ANY ? -1 : c->max_operands, c->hidden ? "true" : "false",
-                   c->subcommands ? "true" : "false");
+        str_printf(d->out, ", \"min_operands\": %d, \"max_operands\": %d, \"hidden\": %s, \"group\": %s",
+                   c->min_operands, c->max_operands == OPERANDS_ANY ? -1 : c->max_operands,
+                   c->hidden ? "true" : "false", c->subcommands ? "true" : "false");
         json_options(d->out, c->opts);
         str_add_char(d->out, '}');
         return NULL;

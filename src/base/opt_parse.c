@@ -6,10 +6,10 @@
 
 struct reader {
         struct invocation *inv;
-        char *const *next;         /* what is still to be read */
-        const struct command *at;  /* whose options are read */
+        char *const *next;        /* what is still to be read */
+        const struct command *at; /* whose options are read */
         struct opt_values *values;
-        bool stop;                 /* --help was seen */
+        bool stop; /* --help was seen */
 };
 
 /* ---- messages ---- */
@@ -416,7 +416,8 @@ int opt_report(struct invocation *inv, const char *program, err *e, struct str *
 
         /* A flag's error stands alone, as docker prints it; the others say who speaks. */
         (void)err_text(e, text, sizeof(text));
-        str_printf(out, "%s%s%s\n", err_code(e) == ERR_USAGE ? "" : program, err_code(e) == ERR_USAGE ? "" : ": ", text);
+        str_printf(out, "%s%s%s\n", err_code(e) == ERR_USAGE ? "" : program, err_code(e) == ERR_USAGE ? "" : ": ",
+                   text);
         str_add(out, str_text(&inv->hint));
         if (!inv->hint.len && err_code(e) == ERR_USAGE)
                 str_printf(out, "\nRun '%s --help' for more information\n", inv->name);

@@ -147,7 +147,8 @@ static err *value_error(const struct opt *o, const char *text, const char *label
         }
 }
 
-err *opt_values_set(struct opt_values *v, const struct opt *o, const char *text, enum opt_source source, const char *label)
+err *opt_values_set(struct opt_values *v, const struct opt *o, const char *text, enum opt_source source,
+                    const char *label)
 {
         size_t i = (size_t)(o - v->opts);
 

@@ -106,10 +106,10 @@ MUST_USE err *parse_throttle(const char *text, bool bytes, struct parse_throttle
 MUST_USE err *parse_weight_device(const char *text, struct parse_throttle *ret);
 
 struct parse_port {
-        char *ip;                         /* "" = every address; without brackets */
-        uint16_t host_first, host_last;   /* 0,0 = let the engine choose */
-        uint16_t first, last;             /* in the container */
-        char proto[8];                    /* "tcp", "udp", "sctp" */
+        char *ip;                       /* "" = every address; without brackets */
+        uint16_t host_first, host_last; /* 0,0 = let the engine choose */
+        uint16_t first, last;           /* in the container */
+        char proto[8];                  /* "tcp", "udp", "sctp" */
 };
 void parse_port_done(struct parse_port *p);
 /* -p [[ip:][host[-host]]:]container[-container][/proto]. When there are several container ports the host range is of
@@ -151,8 +151,8 @@ MUST_USE err *parse_csv(const char *text, char ***ret);
 
 /* --mount as docker's API has it (Mount). What was not given is NULL or false; tmpfs_size 0, tmpfs_mode -1. */
 struct parse_mount {
-        char *type;          /* "bind", "volume" (default), "tmpfs", "image", ... : the engine judges */
-        char *source;        /* "" when not given; "." and "./x" are made absolute, the rest is kept */
+        char *type;   /* "bind", "volume" (default), "tmpfs", "image", ... : the engine judges */
+        char *source; /* "" when not given; "." and "./x" are made absolute, the rest is kept */
         char *target;
         char *consistency;
         bool read_only;
@@ -162,24 +162,24 @@ struct parse_mount {
         /* volume */
         bool no_copy;
         char *subpath, *driver;
-        char **labels;       /* "k=v" */
-        char **driver_opts;  /* "k=v" */
+        char **labels;                                   /* "k=v" */
+        char **driver_opts;                              /* "k=v" */
         bool has_bind, has_volume, has_tmpfs, has_image; /* an option of that group was given */
         char *image_subpath;
-        int64_t tmpfs_size;  /* bytes */
+        int64_t tmpfs_size; /* bytes */
         int64_t tmpfs_mode;
 };
 void parse_mount_done(struct parse_mount *m);
 MUST_USE err *parse_mount(const char *text, struct parse_mount *ret);
 
 struct parse_volume {
-        char *source;   /* NULL = anonymous volume */
+        char *source; /* NULL = anonymous volume */
         char *target;
-        char *mode;     /* the third part as given, "" when absent */
-        bool is_bind;   /* source is a path and not a volume's name */
+        char *mode;   /* the third part as given, "" when absent */
+        bool is_bind; /* source is a path and not a volume's name */
         bool read_only, no_copy;
         char *propagation; /* "rshared", ... or NULL */
-        char relabel;   /* 'z', 'Z' or 0 */
+        char relabel;      /* 'z', 'Z' or 0 */
 };
 void parse_volume_done(struct parse_volume *v);
 /* -v [SRC:]DST[:MODE]. Relative sources that begin with "." are not resolved here. */
@@ -199,20 +199,20 @@ MUST_USE err *parse_env(const char *text, char *const *environ_, char ***list);
 
 /* ---- checks for `.check` of an option: the value stays text, but is refused at the door ---- */
 
-MUST_USE err *parse_check_env(const char *text);         /* invalid environment variable: =x */
-MUST_USE err *parse_check_label(const char *text);       /* invalid label '=x': empty name */
-MUST_USE err *parse_check_sysctl(const char *text);      /* sysctl 'x' is not allowed */
+MUST_USE err *parse_check_env(const char *text);    /* invalid environment variable: =x */
+MUST_USE err *parse_check_label(const char *text);  /* invalid label '=x': empty name */
+MUST_USE err *parse_check_sysctl(const char *text); /* sysctl 'x' is not allowed */
 MUST_USE err *parse_check_ulimit(const char *text);
 MUST_USE err *parse_check_throttle_bps(const char *text);
 MUST_USE err *parse_check_throttle_iops(const char *text);
 MUST_USE err *parse_check_weight_device(const char *text);
 MUST_USE err *parse_check_device_rule(const char *text); /* --device-cgroup-rule "c 1:3 rw" */
 MUST_USE err *parse_check_add_host(const char *text);
-MUST_USE err *parse_check_ip(const char *text);          /* IP address is not correctly formatted: x */
+MUST_USE err *parse_check_ip(const char *text); /* IP address is not correctly formatted: x */
 MUST_USE err *parse_check_dns_search(const char *text);
 MUST_USE err *parse_check_mount(const char *text);
-MUST_USE err *parse_check_filter(const char *text);      /* bad format of filter (expected name=value) */
-MUST_USE err *parse_check_attach(const char *text);      /* valid streams are STDIN, STDOUT and STDERR */
+MUST_USE err *parse_check_filter(const char *text); /* bad format of filter (expected name=value) */
+MUST_USE err *parse_check_attach(const char *text); /* valid streams are STDIN, STDOUT and STDERR */
 
 /* ---- quoting for messages ---- */
 

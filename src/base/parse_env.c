@@ -16,7 +16,8 @@ static err *env_line(const char *name, const char *line, size_t number, char ***
 
         for (uint32_t c; (c = utf8_next(&p));)
                 if (c == UTF8_BROKEN)
-                        return err_new(ERR_INVALID, "invalid env file (%s): invalid utf8 bytes at line %zu", name, number);
+                        return err_new(ERR_INVALID, "invalid env file (%s): invalid utf8 bytes at line %zu", name,
+                                       number);
         while (is_space(*line))
                 line++;
         if (!*line || *line == '#')
@@ -96,9 +97,9 @@ err *parse_check_label(const char *text)
 
 err *parse_check_sysctl(const char *text)
 {
-        static const char *const allowed[] = {"kernel.msgmax",  "kernel.msgmnb", "kernel.msgmni", "kernel.sem",
-                                              "kernel.shmall",  "kernel.shmmax", "kernel.shmmni",
-                                              "kernel.shm_rmid_forced"};
+        static const char *const allowed[] = {"kernel.msgmax", "kernel.msgmnb",         "kernel.msgmni",
+                                              "kernel.sem",    "kernel.shmall",         "kernel.shmmax",
+                                              "kernel.shmmni", "kernel.shm_rmid_forced"};
         const char *eq = strchr(text, '=');
 
         if (eq && (str_starts(text, "net.") || str_starts(text, "fs.mqueue.")))

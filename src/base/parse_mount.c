@@ -136,7 +136,8 @@ static err *mount_bind_key(struct parse_mount *m, const char *key, const char *v
                 if (!enabled && !m->non_recursive && !m->read_only_non_recursive && !m->read_only_force_recursive)
                         return err_new(ERR_INVALID,
                                        "invalid value for %s: %s (must be \"enabled\", \"disabled\", \"writable\", or "
-                                       "\"readonly\")", key, value);
+                                       "\"readonly\")",
+                                       key, value);
                 return NULL;
         }
         *known = false;
@@ -236,7 +237,8 @@ static err *mount_check(const struct parse_mount *m)
         const struct {
                 const char *type;
                 bool given;
-        } groups[] = {{"volume", m->has_volume}, {"bind", m->has_bind}, {"tmpfs", m->has_tmpfs}, {"image", m->has_image}};
+        } groups[] = {
+                {"volume", m->has_volume}, {"bind", m->has_bind}, {"tmpfs", m->has_tmpfs}, {"image", m->has_image}};
 
         if (!*m->type)
                 return err_new(ERR_INVALID, "type is required");
@@ -251,8 +253,9 @@ static err *mount_check(const struct parse_mount *m)
                                "option 'bind-recursive=%s' requires 'readonly' to be specified in conjunction",
                                m->read_only_non_recursive ? "writable" : "readonly");
         if (m->read_only_force_recursive && !str_eq(m->propagation, "rprivate"))
-                return err_new(ERR_INVALID, "option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be "
-                                            "specified in conjunction");
+                return err_new(ERR_INVALID,
+                               "option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be "
+                               "specified in conjunction");
         return NULL;
 }
 
@@ -295,8 +298,7 @@ static bool is_one_of(const char *text, const char *const *list)
 /* The third part: each group of words at most once. */
 static err *volume_mode(struct parse_volume *v)
 {
-        static const char *const propagations[] = {"private", "rprivate", "shared", "rshared",
-                                                   "slave",   "rslave",   NULL};
+        static const char *const propagations[] = {"private", "rprivate", "shared", "rshared", "slave", "rslave", NULL};
         static const char *const consistencies[] = {"consistent", "cached", "delegated", NULL};
         _cleanup_strv_ char **words = NULL;
         bool access = false, consistency = false, bad = false;
@@ -349,13 +351,16 @@ err *parse_volume(const char *text, struct parse_volume *ret)
         if (*v.mode)
                 TRY(volume_mode(&v));
         if (*v.target != '/')
-                return err_new(ERR_INVALID,
-                               "invalid volume specification: '%s': invalid mount config for type \"%s\": invalid mount "
-                               "path: '%s' mount path must be absolute", text, v.is_bind ? "bind" : "volume", v.target);
+                return err_new(
+                        ERR_INVALID,
+                        "invalid volume specification: '%s': invalid mount config for type \"%s\": invalid mount "
+                        "path: '%s' mount path must be absolute",
+                        text, v.is_bind ? "bind" : "volume", v.target);
         if (!v.target[strspn(v.target, "/")])
                 return err_new(ERR_INVALID,
                                "invalid volume specification: '%s': invalid mount config for type \"%s\": invalid "
-                               "specification: destination can't be '/'", text, v.is_bind ? "bind" : "volume");
+                               "specification: destination can't be '/'",
+                               text, v.is_bind ? "bind" : "volume");
         *ret = v;
         v = (struct parse_volume){0};
         return NULL;

@@ -9,10 +9,10 @@
 #define RT_MIN 34
 #define RT_MAX 64
 
-const char *const parse_signal_names[] = {"HUP",  "INT",  "QUIT",   "ILL",    "TRAP", "ABRT", "BUS",  "FPE",
-                                          "KILL", "USR1", "SEGV",   "USR2",   "PIPE", "ALRM", "TERM", "STKFLT",
-                                          "CHLD", "CONT", "STOP",   "TSTP",   "TTIN", "TTOU", "URG",  "XCPU",
-                                          "XFSZ", "VTALRM", "PROF", "WINCH",  "IO",   "PWR",  "SYS",  NULL};
+const char *const parse_signal_names[] = {"HUP",  "INT",    "QUIT", "ILL",   "TRAP", "ABRT", "BUS",  "FPE",
+                                          "KILL", "USR1",   "SEGV", "USR2",  "PIPE", "ALRM", "TERM", "STKFLT",
+                                          "CHLD", "CONT",   "STOP", "TSTP",  "TTIN", "TTOU", "URG",  "XCPU",
+                                          "XFSZ", "VTALRM", "PROF", "WINCH", "IO",   "PWR",  "SYS",  NULL};
 
 static const struct {
         const char *name;

@@ -11,12 +11,14 @@ static const struct {
         const char *name;
         int resource;
 } rlimits[] = {
-        {"core", RLIMIT_CORE},             {"cpu", RLIMIT_CPU},         {"data", RLIMIT_DATA},
-        {"fsize", RLIMIT_FSIZE},           {"locks", RLIMIT_LOCKS},     {"memlock", RLIMIT_MEMLOCK},
-        {"msgqueue", RLIMIT_MSGQUEUE},     {"nice", RLIMIT_NICE},       {"nofile", RLIMIT_NOFILE},
-        {"nproc", RLIMIT_NPROC},           {"rss", RLIMIT_RSS},         {"rtprio", RLIMIT_RTPRIO},
-        {"rttime", RLIMIT_RTTIME},         {"sigpending", RLIMIT_SIGPENDING}, {"stack", RLIMIT_STACK},
-        {"as", RLIMIT_AS},
+        {"core", RLIMIT_CORE},         {"cpu", RLIMIT_CPU},
+        {"data", RLIMIT_DATA},         {"fsize", RLIMIT_FSIZE},
+        {"locks", RLIMIT_LOCKS},       {"memlock", RLIMIT_MEMLOCK},
+        {"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE},
+        {"nofile", RLIMIT_NOFILE},     {"nproc", RLIMIT_NPROC},
+        {"rss", RLIMIT_RSS},           {"rtprio", RLIMIT_RTPRIO},
+        {"rttime", RLIMIT_RTTIME},     {"sigpending", RLIMIT_SIGPENDING},
+        {"stack", RLIMIT_STACK},       {"as", RLIMIT_AS},
 };
 
 int parse_rlimit(const char *name)
@@ -64,9 +66,11 @@ err *parse_ulimit(const char *text, struct parse_ulimit *ret)
         if (!values[1])
                 u.hard = u.soft;
         if (u.hard != -1 && u.soft == -1)
-                return err_new(ERR_INVALID,
-                               "ulimit soft limit must be less than or equal to hard limit: soft: -1 (unlimited), hard: "
-                               "%lld", (long long)u.hard);
+                return err_new(
+                        ERR_INVALID,
+                        "ulimit soft limit must be less than or equal to hard limit: soft: -1 (unlimited), hard: "
+                        "%lld",
+                        (long long)u.hard);
         if (u.hard != -1 && u.soft > u.hard)
                 return err_new(ERR_INVALID, "ulimit soft limit must be less than or equal to hard limit: %lld > %lld",
                                (long long)u.soft, (long long)u.hard);
@@ -165,10 +169,11 @@ err *parse_throttle(const char *text, bool bytes, struct parse_throttle *ret)
                 return e;
         if (e) {
                 err_free(e);
-                return err_new(ERR_INVALID,
-                               "invalid rate for device: %s. The correct format is <device-path>:<number>%s. Number must "
-                               "be a positive integer%s", text, bytes ? "[<unit>]" : "",
-                               bytes ? ". Unit is optional and can be kb, mb, or gb" : "");
+                return err_new(
+                        ERR_INVALID,
+                        "invalid rate for device: %s. The correct format is <device-path>:<number>%s. Number must "
+                        "be a positive integer%s",
+                        text, bytes ? "[<unit>]" : "", bytes ? ". Unit is optional and can be kb, mb, or gb" : "");
         }
         *ret = (struct parse_throttle){.path = TAKE_PTR(path), .rate = bytes ? (uint64_t)size : rate};
         return NULL;
@@ -252,7 +257,8 @@ static err *port_address(const char *text, char **ret)
         if (*text == '[' && text[n - 1] != ']')
                 return err_new(ERR_INVALID, "Invalid ip address %s: address %s:: missing ']' in address", text, text);
         if (*text != '[' && strchr(text, ':'))
-                return err_new(ERR_INVALID, "Invalid ip address %s: address %s:: too many colons in address", text, text);
+                return err_new(ERR_INVALID, "Invalid ip address %s: address %s:: too many colons in address", text,
+                               text);
         ip = *text == '[' ? strndup(text + 1, n - 2) : strdup(text);
         if (!ip)
                 return err_nomem();
@@ -313,8 +319,8 @@ err *parse_port(const char *text, struct parse_port *ret)
         if (host && *host)
                 TRY(say_instead(port_range(host, &p.host_first, &p.host_last), "Invalid hostPort: %s", host));
         if (host && *host && p.last - p.first != p.host_last - p.host_first && p.first != p.last)
-                return err_new(ERR_INVALID, "Invalid ranges specified for container and host Ports: %s and %s", container,
-                               host);
+                return err_new(ERR_INVALID, "Invalid ranges specified for container and host Ports: %s and %s",
+                               container, host);
         if (!p.ip && !(p.ip = strdup("")))
                 return err_nomem();
         *ret = p;
@@ -483,9 +489,11 @@ err *parse_restart(const char *text, struct parse_restart *ret)
         for (size_t i = 0; i < ARRAY_SIZE(names); i++)
                 known |= strcmp(names[i], r.name) == 0;
         if (!known)
-                return err_new(ERR_INVALID,
-                               "invalid restart policy: unknown policy '%s'; use one of 'no', 'always', 'on-failure', or "
-                               "'unless-stopped'", r.name);
+                return err_new(
+                        ERR_INVALID,
+                        "invalid restart policy: unknown policy '%s'; use one of 'no', 'always', 'on-failure', or "
+                        "'unless-stopped'",
+                        r.name);
         if (*colon && strcmp(r.name, "on-failure") != 0)
                 return err_new(ERR_INVALID,
                                "invalid restart policy: maximum retry count can only be used with 'on-failure'");

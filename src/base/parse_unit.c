@@ -82,8 +82,7 @@ static uint64_t size_unit(const char *suffix)
         letter = strchr(letters, first);
         if (!letter)
                 return 0;
-        if (second && !(second == 'b' && !suffix[2]) &&
-            !(second == 'i' && lower(suffix[2]) == 'b' && !suffix[3]))
+        if (second && !(second == 'b' && !suffix[2]) && !(second == 'i' && lower(suffix[2]) == 'b' && !suffix[3]))
                 return 0;
         return UINT64_C(1) << 10 * (letter - letters + 1);
 }
@@ -130,8 +129,8 @@ static const struct {
         const char *name;
         uint64_t ns;
 } duration_units[] = {
-        {"ns", 1},         {"us", 1000},          {"\302\265s", 1000},    {"\316\274s", 1000},
-        {"ms", 1000000},   {"s", 1000000000},     {"m", 60000000000},     {"h", 3600000000000},
+        {"ns", 1},       {"us", 1000},      {"\302\265s", 1000}, {"\316\274s", 1000},
+        {"ms", 1000000}, {"s", 1000000000}, {"m", 60000000000},  {"h", 3600000000000},
 };
 
 static uint64_t duration_unit(const char *text, size_t size)
@@ -254,7 +253,8 @@ err *parse_cpus(const char *text, int64_t *ret)
 
 /* ---- sizes to text ---- */
 
-static void size_format(double n, double base, const char *const *units, size_t count, int digits, char *buf, size_t size)
+static void size_format(double n, double base, const char *const *units, size_t count, int digits, char *buf,
+                        size_t size)
 {
         char text[40];
         size_t i = 0;

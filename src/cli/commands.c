@@ -46,15 +46,12 @@ static const struct subcommand volume_commands[] = {
         {&cmd_volume_rm, NULL, "remove"},
         {0},
 };
-static const struct command cmd_volume = {.name = "volume", .summary = "Manage volumes", .subcommands = volume_commands};
+static const struct command cmd_volume = {
+        .name = "volume", .summary = "Manage volumes", .subcommands = volume_commands};
 
 static const struct subcommand internal_commands[] = {
-        {&cmd_internal_cleanup},
-        {&cmd_internal_commands},
-        {&cmd_internal_complete},
-        {&cmd_internal_man},
-        {&cmd_internal_markdown},
-        {0},
+        {&cmd_internal_cleanup}, {&cmd_internal_commands}, {&cmd_internal_complete},
+        {&cmd_internal_man},     {&cmd_internal_markdown}, {0},
 };
 static const struct command cmd_internal = {
         .name = "internal",
@@ -107,8 +104,10 @@ const struct command cmd_hod = {
         .name = "hod",
         .summary = "A self-sufficient runtime for containers",
         .description =
-                "hod runs containers: it makes a root file system from an image, isolates a program in it with the kernel's "
-                "namespaces, control groups, capabilities and system call filters, and looks after it. There is no daemon.\n"
+                "hod runs containers: it makes a root file system from an image, isolates a program in it with the "
+                "kernel's "
+                "namespaces, control groups, capabilities and system call filters, and looks after it. There is no "
+                "daemon.\n"
                 "\n"
                 "A value of a global option is taken from the first of these that has it: the command line, the "
                 "environment, the user's configuration file ($XDG_CONFIG_HOME/hod/config.toml or "

@@ -125,8 +125,7 @@ static err *load_file(struct opt_values *v, const char *path, bool must, enum op
         if (r < 0)
                 return err_sys(r, "reading the configuration file %s", path);
         TRY_WRAP(toml_parse(text, size, doc), "%s", path);
-        JSON_EACH(*doc, it)
-        {
+        JSON_EACH (*doc, it) {
                 const struct opt *o = find_key(v->opts, it.key);
                 _cleanup_free_ char *label = NULL;
                 unsigned line = line_of(text, it.key);

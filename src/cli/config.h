@@ -21,26 +21,29 @@ extern const char *const config_log_formats[];
 extern const char *const config_drivers[];
 
 #define GLOBAL_OPTS                                                                                                    \
-        OPT_STR(0, "config", struct global_args, config, "string",                                                         \
+        OPT_STR(0, "config", struct global_args, config, "string",                                                     \
                 "Read this configuration file instead of /etc/hod/config.toml and ~/.config/hod/config.toml",          \
                 .env = "HOD_CONFIG", .complete = OPT_COMPLETE_FILE),                                                   \
-        OPT_FLAG('D', "debug", struct global_args, debug, "Enable debug mode", .env = "HOD_DEBUG", .config = "debug"),     \
-        OPT_STR(0, "log", struct global_args, log_file, "string", "Append log messages to this file instead of stderr",    \
-                .env = "HOD_LOG", .config = "log", .complete = OPT_COMPLETE_FILE),                                     \
-        OPT_STR(0, "log-format", struct global_args, log_format, "string", "Format of log messages (\"text\", \"json\")",  \
-                .def = "text", .env = "HOD_LOG_FORMAT", .config = "log-format", .choices = config_log_formats,         \
-                .strict = true),                                                                                       \
-        OPT_STR('l', "log-level", struct global_args, log_level, "string",                                                 \
-                "Set the logging level (\"debug\", \"info\", \"warn\", \"error\")", .def = "warn",                     \
-                .env = "HOD_LOG_LEVEL", .config = "log-level", .choices = config_log_levels),                          \
-        OPT_STR(0, "root", struct global_args, root, "string", "Directory of images, containers and volumes",              \
-                .def = "/var/lib/hod", .env = "HOD_ROOT", .config = "root", .complete = OPT_COMPLETE_DIR),             \
-        OPT_STR(0, "state", struct global_args, state, "string", "Directory of what a reboot may forget",                  \
-                .def = "/run/hod", .env = "HOD_STATE", .config = "state", .complete = OPT_COMPLETE_DIR),               \
-        OPT_STR(0, "storage-driver", struct global_args, storage_driver, "string",                                         \
-                "How layers become a root file system (default: the best that works)", .env = "HOD_STORAGE_DRIVER",    \
-                .config = "storage-driver", .choices = config_drivers, .strict = true),                                \
-        OPT_FLAG('v', "version", struct global_args, version, "Print version information and quit")
+                OPT_FLAG('D', "debug", struct global_args, debug, "Enable debug mode", .env = "HOD_DEBUG",             \
+                         .config = "debug"),                                                                           \
+                OPT_STR(0, "log", struct global_args, log_file, "string",                                              \
+                        "Append log messages to this file instead of stderr", .env = "HOD_LOG", .config = "log",       \
+                        .complete = OPT_COMPLETE_FILE),                                                                \
+                OPT_STR(0, "log-format", struct global_args, log_format, "string",                                     \
+                        "Format of log messages (\"text\", \"json\")", .def = "text", .env = "HOD_LOG_FORMAT",         \
+                        .config = "log-format", .choices = config_log_formats, .strict = true),                        \
+                OPT_STR('l', "log-level", struct global_args, log_level, "string",                                     \
+                        "Set the logging level (\"debug\", \"info\", \"warn\", \"error\")", .def = "warn",             \
+                        .env = "HOD_LOG_LEVEL", .config = "log-level", .choices = config_log_levels),                  \
+                OPT_STR(0, "root", struct global_args, root, "string", "Directory of images, containers and volumes",  \
+                        .def = "/var/lib/hod", .env = "HOD_ROOT", .config = "root", .complete = OPT_COMPLETE_DIR),     \
+                OPT_STR(0, "state", struct global_args, state, "string", "Directory of what a reboot may forget",      \
+                        .def = "/run/hod", .env = "HOD_STATE", .config = "state", .complete = OPT_COMPLETE_DIR),       \
+                OPT_STR(0, "storage-driver", struct global_args, storage_driver, "string",                             \
+                        "How layers become a root file system (default: the best that works)",                         \
+                        .env = "HOD_STORAGE_DRIVER", .config = "storage-driver", .choices = config_drivers,            \
+                        .strict = true),                                                                               \
+                OPT_FLAG('v', "version", struct global_args, version, "Print version information and quit")
 
 /* What the program keeps while a command runs: inv->context. */
 struct config {

@@ -78,7 +78,8 @@ const struct command cmd_completion = {
         .min_operands = 1,
         .max_operands = 1,
         .summary = "Generate the autocompletion script for the specified shell",
-        .description = "Prints a script that teaches the shell to complete hod's commands, flags, and the names of containers, "
+        .description = "Prints a script that teaches the shell to complete hod's commands, flags, and the names of "
+                       "containers, "
                        "images and volumes.",
         .examples = "# bash, in ~/.bashrc\n$ source <(hod completion bash)\n"
                     "# zsh, in ~/.zshrc after compinit\n$ source <(hod completion zsh)\n"

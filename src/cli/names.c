@@ -14,7 +14,8 @@ static err *add_containers(struct engine *e, enum opt_complete kind, char ***lis
 
         TRY(container_list(e, &containers, &n));
         for (size_t i = 0; i < n && !error; i++)
-                if (kind == OPT_COMPLETE_CONTAINER || (kind == OPT_COMPLETE_RUNNING) == container_is_alive(containers[i]))
+                if (kind == OPT_COMPLETE_CONTAINER ||
+                    (kind == OPT_COMPLETE_RUNNING) == container_is_alive(containers[i]))
                         error = strv_add(list, containers[i]->name);
         container_list_free(containers, n);
         return error;

@@ -262,8 +262,7 @@ static err *step(struct relay *r)
 
 err *stream_relay(struct stream *s, enum stream_end *ret_end, struct proto_exit *ret_exit)
 {
-        struct relay *r = MEM_NEW0(struct relay, 1);
-        _cleanup_free_ struct relay *owned = r;
+        _cleanup_free_ struct relay *r = MEM_NEW0(struct relay, 1);
         _cleanup_close_ int signals = -1;
         sigset_t set;
         err *e = NULL;

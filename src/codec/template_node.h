@@ -107,8 +107,8 @@ void template_node_text(const struct node *n, struct str *out);
 /* ---- execution ---- */
 
 struct value {
-        json *j; /* NULL is null; borrowed: from the document, or kept by the state until the end */
-        bool missing; /* a map has no such key: prints <no value> */
+        json *j;                  /* NULL is null; borrowed: from the document, or kept by the state until the end */
+        bool missing;             /* a map has no such key: prints <no value> */
         const char *key, *parent; /* names of the members that led here, for struct template_types; or NULL */
 };
 
@@ -120,38 +120,43 @@ struct variable {
 struct state {
         const struct template *t;
         const struct template_options *options;
+        const struct node *at; /* being evaluated: named in errors */
         json *root;
         json *made; /* array that keeps what functions made */
         struct str *out;
         struct variable *variables;
         size_t n_variables;
-        unsigned steps, depth;
+        unsigned steps;
         enum { RUN, BREAK, CONTINUE } control;
 };
 
-/* A runtime error at @n: Go's text. */
-MUST_USE err *template_error(const struct state *s, const struct node *n, const char *fmt, ...) PRINTF(3, 4);
 /* Hand a fresh node over to the state. NULL is out of memory. */
 MUST_USE err *template_keep(struct state *s, json *j, struct value *ret);
 
 enum template_hint { HINT_NONE, HINT_MAP, HINT_SLICE };
 enum template_hint template_hint(const struct state *s, const struct value *v);
-struct value template_member(const struct state *s, const struct value *object, const char *name, json *j);
-struct value template_element(const struct value *array, json *j);
+/* Member @name of @object, or an element of @array, with what leads to its hint. */
+struct value template_member(const struct state *s, const struct value *object, const char *name);
+struct value template_element(json *j);
 
 bool template_true(const struct state *s, const struct value *v);
 /* Go's %v; @top: as an action prints it. */
 void template_print_value(const struct state *s, const struct value *v, bool top, struct str *out);
 const char *template_go_type(const struct value *v);
-/* Keys of an object, sorted; the array is to be freed, the strings are borrowed. NULL: out of memory. */
+/* Keys of an object, sorted, NULL-terminated; the array is to be freed, the strings are borrowed. NULL: out of memory. */
 const char **template_sorted_keys(const json *object);
-MUST_USE err *template_printf(struct state *s, const struct value *args, size_t n, struct str *out);
+/* Go's fmt.Sprintf and Sprint. */
+MUST_USE err *template_printf(const struct state *s, const struct value *args, size_t n, struct str *out);
+void template_sprint(const struct state *s, const struct value *args, size_t n, bool line, struct str *out);
 
 struct function {
         const char *name;
-        unsigned min;
-        unsigned max; /* UINT_MAX: any number */
-        /* The error is a plain message, to be put behind "error calling NAME: ". */
+        unsigned min, max; /* number of arguments; UINT_MAX: any */
+        /* Kinds of the arguments, the last one for all others: v anything, s string, i integer, l list of strings. */
+        const char *kinds;
+        /* The error is a plain message, to be put behind "error calling NAME: ". NULL: and, or (not all arguments are
+         * evaluated). */
         err *(*call)(struct state *s, const struct value *args, size_t n, struct value *ret);
 };
+/* NULL when there is none of this name. */
 const struct function *template_function(const char *name, size_t size);

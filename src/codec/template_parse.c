@@ -365,8 +365,8 @@ static err *parse_term(struct parser *p, struct node **ret)
 /* A term and the .Fields behind it. */
 static err *parse_operand(struct parser *p, struct node **ret)
 {
-        _cleanup_str_ struct str s = {0};
-        struct node *n, *chain;
+        _cleanup_str_ struct str s = {0}, quoted = {0};
+        struct node *n = NULL, *chain = NULL;
 
         TRY(parse_term(p, &n));
         *ret = n;
@@ -381,7 +381,8 @@ static err *parse_operand(struct parser *p, struct node **ret)
         case N_NIL:
         case N_DOT:
                 template_node_text(n, &s);
-                return syntax_error(p, peek(p), "unexpected . after term \"%s\"", str_text(&s));
+                template_quote(&quoted, str_text(&s), s.len);
+                return syntax_error(p, peek(p), "unexpected . after term %s", str_text(&quoted));
         default:
                 TRY(new_node(p, N_CHAIN, peek(p)->pos, &chain));
                 chain->first = n;

@@ -9,3 +9,11 @@ void builder_say_cgroup(int socket, const char *path);
 _noreturn_ void builder_report(int socket, pid_t pid, const int fds[3]);
 /* @e is consumed. */
 _noreturn_ void builder_fail(int socket, err *e);
+
+struct oci_spec;
+struct oci_process;
+/* In a builder: the container's specification, read and checked, and its bundle directory. Never freed. */
+MUST_USE err *builder_spec(const struct monitor *m, struct oci_spec **ret, int *ret_bundle);
+/* Resolve @text and --group-add below @rootfs, and put ids and HOME (unless set) into @process. */
+MUST_USE err *builder_user(const struct monitor *m, const char *text, int rootfs, struct oci_process *process);
+MUST_USE err *builder_add_env(struct oci_process *process, char *variable);

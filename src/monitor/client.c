@@ -1,11 +1,13 @@
 /* client.c - connections: accepting, taking requests apart, sending what is due. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -422,17 +424,14 @@ void client_listen(struct monitor *m)
 {
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         struct sockaddr_un a = {.sun_family = AF_UNIX};
-        mode_t mask;
         int r;
 
-        if (fd < 0)
+        if (fd < 0 || fchmod(fd, 0600) < 0) /* what bind() gives the file */
                 return;
         (void)snprintf(a.sun_path, sizeof(a.sun_path), "/proc/self/fd/%d/monitor.sock", m->dirfd);
-        mask = umask(0177);
         r = bind(fd, (struct sockaddr *)&a, sizeof(a));
         if (r < 0 && errno == EADDRINUSE && unlinkat(m->dirfd, "monitor.sock", 0) == 0)
                 r = bind(fd, (struct sockaddr *)&a, sizeof(a)); /* of a monitor that has died: we hold the lock */
-        (void)umask(mask);
         if (r < 0 || listen(fd, BACKLOG) < 0)
                 return;
         m->listener = (struct source){on_connect, TAKE_FD(fd), 0};

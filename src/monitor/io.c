@@ -128,8 +128,8 @@ static bool tail_add(struct monitor *m)
         return true;
 }
 
-/* The chunk for those who cannot take it now. */
-static void fan_out_last(struct monitor *m)
+/* The chunk for everybody, or only for those who owe it; who cannot take it now finds it in the tail. */
+static void fan_out_last(struct monitor *m, bool only_owing)
 {
         size_t at = m->tail_size;
         bool needed = false;
@@ -137,9 +137,9 @@ static void fan_out_last(struct monitor *m)
         for (struct client *c = m->clients; c; c = c->next) {
                 int r = 0;
 
-                if (c->dead || !(c->chunk_due || c->streams & bit_of(m->chunk_stream)))
+                if (c->dead || !(only_owing ? c->chunk_due : c->streams & bit_of(m->chunk_stream)))
                         continue;
-                if (c->tail_at == TAIL_NONE && !c->chunk_due)
+                if (c->tail_at == TAIL_NONE && !only_owing)
                         r = proto_try_send(c->source.fd, type_of(m->chunk_stream), m->chunk, m->chunk_size, NULL, 0);
                 else
                         r = -EAGAIN;
@@ -209,7 +209,7 @@ static void finish_stream(struct monitor *m, unsigned stream)
 
                 if (r <= 0)
                         break;
-                fan_out_last(m);
+                fan_out_last(m, false);
                 left -= m->chunk_size;
         }
         logs_end(&m->logs, (enum logs_stream)stream, clock_now_ns());
@@ -220,7 +220,7 @@ void io_finish(struct monitor *m)
 {
         /* The chunk that somebody still owes comes first. */
         if (m->chunks_due)
-                fan_out_last(m);
+                fan_out_last(m, true);
         m->chunks_due = 0;
         finish_stream(m, LOGS_STDOUT);
         finish_stream(m, LOGS_STDERR);

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "base/mem.h"
 #include "monitor/logs.h"
 #include "monitor/proto.h"
 #include "monitor/status.h"
@@ -109,7 +110,8 @@ struct monitor {
 
         /* the end */
         bool handed_over;     /* cleanup is done */
-        int64_t cleanup_at_ns;
+        int64_t cleanup_at_ns;   /* next look or try; -1 = none */
+        int64_t cleanup_next_ns; /* no further try before this */
         unsigned cleanup_tries;
         pid_t cleanup_pid;
         bool quit;

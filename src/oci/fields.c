@@ -35,10 +35,10 @@ err *fields_bad(const struct fields_at *at, const char *fmt, ...)
 
 static const char *kind_text(const json *v)
 {
-        static const char *const names[] = {[JSON_NULL] = "null",     [JSON_BOOL] = "a boolean",
-                                            [JSON_INT] = "a number",  [JSON_DOUBLE] = "a fraction",
-                                            [JSON_STRING] = "a string", [JSON_ARRAY] = "an array",
-                                            [JSON_OBJECT] = "an object"};
+        static const char *const names[] = {
+                [JSON_NULL] = "null",         [JSON_BOOL] = "a boolean",  [JSON_INT] = "a number",
+                [JSON_DOUBLE] = "a fraction", [JSON_STRING] = "a string", [JSON_ARRAY] = "an array",
+                [JSON_OBJECT] = "an object"};
 
         return names[json_kind(v)];
 }
@@ -140,7 +140,8 @@ static err *read_u32v(struct fields_reader *r, const struct fields_at *at, json 
         return NULL;
 }
 
-static err *read_pairs(struct fields_reader *r, const struct fields_at *at, json *v, struct oci_pair **ret, size_t *ret_n)
+static err *read_pairs(struct fields_reader *r, const struct fields_at *at, json *v, struct oci_pair **ret,
+                       size_t *ret_n)
 {
         size_t n = 0;
         struct oci_pair *list;
@@ -151,8 +152,7 @@ static err *read_pairs(struct fields_reader *r, const struct fields_at *at, json
         list = OCI_ARENA_NEW0(r->arena, struct oci_pair, json_len(v));
         if (!list)
                 return err_nomem();
-        JSON_EACH(v, it)
-        {
+        JSON_EACH (v, it) {
                 struct fields_at here = {at, it.key, 0};
 
                 TRY(fields_str(&here, it.value, &list[n].value));

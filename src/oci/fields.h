@@ -81,12 +81,33 @@ MUST_USE err *fields_name_set(const struct fields_at *at, json *v, const struct 
                               uint64_t *ret);
 
 /* Table entries. */
-#define FIELDS_END {NULL}
-#define FIELDS_PLAIN(key, type, s, m) {key, type, offsetof(s, m), 0, 0, NULL, NULL}
+#define FIELDS_END                                                                                                     \
+        {                                                                                                              \
+                NULL                                                                                                   \
+        }
+#define FIELDS_PLAIN(key, type, s, m)                                                                                  \
+        {                                                                                                              \
+                key, type, offsetof(s, m), 0, 0, NULL, NULL                                                            \
+        }
 #define FIELDS_STR(key, s, m) FIELDS_PLAIN(key, FIELDS_STR, s, m)
 #define FIELDS_BOOL(key, s, m) FIELDS_PLAIN(key, FIELDS_BOOL, s, m)
-#define FIELDS_COUNTED(key, type, s, m, n) {key, type, offsetof(s, m), offsetof(s, n), 0, NULL, NULL}
-#define FIELDS_OBJECT(key, s, m, sub) {key, FIELDS_OBJECT, offsetof(s, m), 0, 0, sub, NULL}
-#define FIELDS_POINTER(key, s, m, sub) {key, FIELDS_POINTER, offsetof(s, m), 0, sizeof(*((s *)0)->m), sub, NULL}
-#define FIELDS_LIST(key, s, m, n, sub) {key, FIELDS_LIST, offsetof(s, m), offsetof(s, n), sizeof(*((s *)0)->m), sub, NULL}
-#define FIELDS_CUSTOM(key, fn) {key, FIELDS_CUSTOM, 0, 0, 0, NULL, fn}
+#define FIELDS_COUNTED(key, type, s, m, n)                                                                             \
+        {                                                                                                              \
+                key, type, offsetof(s, m), offsetof(s, n), 0, NULL, NULL                                               \
+        }
+#define FIELDS_OBJECT(key, s, m, sub)                                                                                  \
+        {                                                                                                              \
+                key, FIELDS_OBJECT, offsetof(s, m), 0, 0, sub, NULL                                                    \
+        }
+#define FIELDS_POINTER(key, s, m, sub)                                                                                 \
+        {                                                                                                              \
+                key, FIELDS_POINTER, offsetof(s, m), 0, sizeof(*((s *)0)->m), sub, NULL                                \
+        }
+#define FIELDS_LIST(key, s, m, n, sub)                                                                                 \
+        {                                                                                                              \
+                key, FIELDS_LIST, offsetof(s, m), offsetof(s, n), sizeof(*((s *)0)->m), sub, NULL                      \
+        }
+#define FIELDS_CUSTOM(key, fn)                                                                                         \
+        {                                                                                                              \
+                key, FIELDS_CUSTOM, 0, 0, 0, NULL, fn                                                                  \
+        }

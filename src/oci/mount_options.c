@@ -22,18 +22,18 @@
 
 enum action {
         NOTHING,
-        SET,         /* flag and attribute on */
-        CLEAR,       /* off */
-        ATIME,       /* choose the access time mode */
-        NO_ATIME,    /* leave that mode if it is the chosen one */
-        REC_SET,     /* the same for the whole tree below */
+        SET,      /* flag and attribute on */
+        CLEAR,    /* off */
+        ATIME,    /* choose the access time mode */
+        NO_ATIME, /* leave that mode if it is the chosen one */
+        REC_SET,  /* the same for the whole tree below */
         REC_CLEAR,
         REC_ATIME,
         REC_NO_ATIME,
         PROPAGATION,
         BIND,
         IDMAP,
-        FIELD,       /* a bool of the result, at offset `ms` */
+        FIELD, /* a bool of the result, at offset `ms` */
 };
 
 struct option {

@@ -21,19 +21,19 @@ struct mount_options {
         unsigned long flags_clear; /* MS_* explicitly not wanted ("rw", "suid", "exec", ...) */
         uint64_t attr_set;         /* MOUNT_ATTR_* for this mount; the atime mode is in the MOUNT_ATTR__ATIME field */
         uint64_t attr_clear;       /* includes MOUNT_ATTR__ATIME whenever attr_set chooses an atime mode */
-        uint64_t sb_flags;         /* subset of flags for fsconfig: MS_SYNCHRONOUS, MS_DIRSYNC, MS_LAZYTIME, MS_I_VERSION,
-                                      MS_MANDLOCK, MS_SILENT; not MS_RDONLY */
-        uint64_t rec_set;          /* MOUNT_ATTR_* for mount_setattr(AT_RECURSIVE): "rro", "rnosuid", ... */
+        uint64_t sb_flags; /* subset of flags for fsconfig: MS_SYNCHRONOUS, MS_DIRSYNC, MS_LAZYTIME, MS_I_VERSION,
+                              MS_MANDLOCK, MS_SILENT; not MS_RDONLY */
+        uint64_t rec_set;  /* MOUNT_ATTR_* for mount_setattr(AT_RECURSIVE): "rro", "rnosuid", ... */
         uint64_t rec_clear;
         unsigned long propagation; /* 0, or MS_PRIVATE/SHARED/SLAVE/UNBINDABLE, with MS_REC for the r… forms */
         enum mount_idmap idmap;
-        bool tmpcopyup;            /* tmpfs: begin with what the image has there */
-        bool copy_symlink;         /* crun: a symlink source is copied, not followed */
-        bool src_nofollow;         /* crun: bind the symlink itself */
-        bool dest_nofollow;        /* crun: mount on the symlink itself */
-        bool is_bind;              /* "bind" or "rbind" was given: the type does not matter then */
-        char **data_list;          /* "key" or "key=value" for fsconfig; NULL when there is none */
-        char *data;                /* the same joined with commas, NULL when there is none */
+        bool tmpcopyup;     /* tmpfs: begin with what the image has there */
+        bool copy_symlink;  /* crun: a symlink source is copied, not followed */
+        bool src_nofollow;  /* crun: bind the symlink itself */
+        bool dest_nofollow; /* crun: mount on the symlink itself */
+        bool is_bind;       /* "bind" or "rbind" was given: the type does not matter then */
+        char **data_list;   /* "key" or "key=value" for fsconfig; NULL when there is none */
+        char *data;         /* the same joined with commas, NULL when there is none */
 };
 
 /* Translate @options (NULL-terminated, may be NULL). @ret is owned by the caller: mount_options_done().

@@ -135,8 +135,8 @@ enum oci_hook_kind {
 };
 struct oci_hook {
         const char *path;
-        char **args;        /* including argv[0]; NULL: {path} */
-        char **env;         /* NULL: empty environment */
+        char **args;            /* including argv[0]; NULL: {path} */
+        char **env;             /* NULL: empty environment */
         struct oci_i64 timeout; /* seconds, > 0 */
 };
 struct oci_hooks {
@@ -312,7 +312,7 @@ struct oci_linux {
         struct oci_pair *sysctl;
         size_t n_sysctl;
         bool personality_set;
-        unsigned long personality; /* PER_LINUX, PER_LINUX32 */
+        unsigned long personality;       /* PER_LINUX, PER_LINUX32 */
         struct oci_intel_rdt *intel_rdt; /* NULL = none */
         struct oci_memory_policy *memory_policy;
         struct oci_net_device *net_devices;
@@ -354,8 +354,8 @@ DEFINE_CLEANUP(struct oci_process *, oci_process_free)
 MUST_USE err *oci_resources_from_json(json *doc, struct oci_spec **ret_owner, struct oci_resources **ret);
 
 /* Is the container possible and permitted? One clear line for the first thing that is not.
- * Checks: version, root, process (cwd absolute, args, ids inside the map), mounts, hooks, namespaces against fields that
- * need them (hostname without uts, maps without user, sysctls by namespace), devices, seccomp, time offsets, ...
+ * Checks: version, root, process (cwd absolute, args, ids inside the map), mounts, hooks, namespaces against fields
+ * that need them (hostname without uts, maps without user, sysctls by namespace), devices, seccomp, time offsets, ...
  * Errors: ERR_INVALID, ERR_UNSUPPORTED. */
 MUST_USE err *oci_spec_check(const struct oci_spec *s);
 /* The part of the above that concerns @p, for exec sessions. */

@@ -1,4 +1,5 @@
-/* spec_check.c - what several fields together must fulfil; see oci_spec_check(). The words are runc's where it has any. */
+/* spec_check.c - what several fields together must fulfil; see oci_spec_check(). The words are runc's where it has any.
+ */
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -78,7 +79,8 @@ static err *check_idmap(const struct oci_idmaps *m, const char *what)
         for (size_t i = 0; i < m->n; i++) {
                 const struct oci_idmap *a = &m->map[i];
 
-                if (!a->size || (uint64_t)a->container + a->size > UINT32_MAX || (uint64_t)a->host + a->size > UINT32_MAX)
+                if (!a->size || (uint64_t)a->container + a->size > UINT32_MAX ||
+                    (uint64_t)a->host + a->size > UINT32_MAX)
                         BAD("%s[%zu]: bad size", what, i);
                 for (size_t k = 0; k < i; k++) {
                         const struct oci_idmap *b = &m->map[k];
@@ -187,7 +189,8 @@ static bool is_host_netns(const char *path)
 {
         struct stat a, b;
 
-        return stat(path, &a) == 0 && stat("/proc/self/ns/net", &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+        return stat(path, &a) == 0 && stat("/proc/self/ns/net", &b) == 0 && a.st_dev == b.st_dev &&
+               a.st_ino == b.st_ino;
 }
 
 /* Which namespace a sysctl belongs to; OCI_NS_MAX_ for the ones of the whole machine. */

@@ -54,8 +54,7 @@ static err *read_time_offsets(struct fields_reader *r, const struct fields_at *a
         struct oci_linux *l = base;
 
         TRY(fields_object(at, v));
-        JSON_EACH(v, it)
-        {
+        JSON_EACH (v, it) {
                 struct fields_at here = {at, it.key, 0};
                 struct oci_time_offset *o = str_eq(it.key, "monotonic")  ? &l->monotonic
                                             : str_eq(it.key, "boottime") ? &l->boottime
@@ -228,8 +227,7 @@ static err *read_net_devices(struct fields_reader *r, const struct fields_at *at
         l->net_devices = OCI_ARENA_NEW0(r->arena, struct oci_net_device, json_len(v));
         if (!l->net_devices && json_len(v))
                 return err_nomem();
-        JSON_EACH(v, it)
-        {
+        JSON_EACH (v, it) {
                 struct fields_at here = {at, it.key, 0};
                 struct oci_net_device *d = &l->net_devices[l->n_net_devices++];
 

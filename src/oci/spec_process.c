@@ -203,9 +203,14 @@ static err *read_rlimits(struct fields_reader *r, const struct fields_at *at, js
 static err *read_policy(struct fields_reader *r, const struct fields_at *at, json *v, void *base)
 {
         static const struct fields_name names[] = {
-                {"SCHED_OTHER", SCHED_OTHER}, {"SCHED_FIFO", SCHED_FIFO}, {"SCHED_RR", SCHED_RR},
-                {"SCHED_BATCH", SCHED_BATCH}, {"SCHED_ISO", SCHED_ISO_},  {"SCHED_IDLE", SCHED_IDLE},
-                {"SCHED_DEADLINE", SCHED_DEADLINE}, {NULL, 0},
+                {"SCHED_OTHER", SCHED_OTHER},
+                {"SCHED_FIFO", SCHED_FIFO},
+                {"SCHED_RR", SCHED_RR},
+                {"SCHED_BATCH", SCHED_BATCH},
+                {"SCHED_ISO", SCHED_ISO_},
+                {"SCHED_IDLE", SCHED_IDLE},
+                {"SCHED_DEADLINE", SCHED_DEADLINE},
+                {NULL, 0},
         };
         int64_t n;
 
@@ -217,9 +222,9 @@ static err *read_policy(struct fields_reader *r, const struct fields_at *at, jso
 static err *read_sched_flags(struct fields_reader *r, const struct fields_at *at, json *v, void *base)
 {
         static const struct fields_name names[] = {
-                {"SCHED_FLAG_RESET_ON_FORK", 0x01}, {"SCHED_FLAG_RECLAIM", 0x02},
-                {"SCHED_FLAG_DL_OVERRUN", 0x04},    {"SCHED_FLAG_KEEP_POLICY", 0x08},
-                {"SCHED_FLAG_KEEP_PARAMS", 0x10},   {"SCHED_FLAG_UTIL_CLAMP_MIN", 0x20},
+                {"SCHED_FLAG_RESET_ON_FORK", 0x01},  {"SCHED_FLAG_RECLAIM", 0x02},
+                {"SCHED_FLAG_DL_OVERRUN", 0x04},     {"SCHED_FLAG_KEEP_POLICY", 0x08},
+                {"SCHED_FLAG_KEEP_PARAMS", 0x10},    {"SCHED_FLAG_UTIL_CLAMP_MIN", 0x20},
                 {"SCHED_FLAG_UTIL_CLAMP_MAX", 0x40}, {NULL, 0},
         };
 
@@ -251,7 +256,10 @@ static err *read_scheduler(struct fields_reader *r, const struct fields_at *at, 
 static err *read_io_class(struct fields_reader *r, const struct fields_at *at, json *v, void *base)
 {
         static const struct fields_name names[] = {
-                {"IOPRIO_CLASS_RT", 1}, {"IOPRIO_CLASS_BE", 2}, {"IOPRIO_CLASS_IDLE", 3}, {NULL, 0},
+                {"IOPRIO_CLASS_RT", 1},
+                {"IOPRIO_CLASS_BE", 2},
+                {"IOPRIO_CLASS_IDLE", 3},
+                {NULL, 0},
         };
         int64_t n;
 

@@ -124,7 +124,8 @@ static const struct fields throttle_table[] = {
 static const struct fields block_io_table[] = {
         FIELDS_PLAIN("weight", FIELDS_OPT_U64, struct oci_resources, block_io.weight),
         FIELDS_PLAIN("leafWeight", FIELDS_OPT_U64, struct oci_resources, block_io.leaf_weight),
-        FIELDS_LIST("weightDevice", struct oci_resources, block_io.weight_devices, block_io.n_weight_devices, weight_table),
+        FIELDS_LIST("weightDevice", struct oci_resources, block_io.weight_devices, block_io.n_weight_devices,
+                    weight_table),
         THROTTLE("throttleReadBpsDevice", read_bps),
         THROTTLE("throttleWriteBpsDevice", write_bps),
         THROTTLE("throttleReadIOPSDevice", read_iops),
@@ -164,8 +165,7 @@ static err *read_rdma(struct fields_reader *r, const struct fields_at *at, json 
         res->rdma = OCI_ARENA_NEW0(r->arena, struct oci_rdma, json_len(v));
         if (!res->rdma && json_len(v))
                 return err_nomem();
-        JSON_EACH(v, it)
-        {
+        JSON_EACH (v, it) {
                 struct fields_at here = {at, it.key, 0};
                 struct oci_rdma *d = &res->rdma[res->n_rdma++];
 

@@ -18,8 +18,10 @@ static void add_mount(json *mounts, const char *destination, const char *type, c
 static json *default_mounts(bool rootless)
 {
         static const char *const dev[] = {"nosuid", "strictatime", "mode=755", "size=65536k", NULL};
-        static const char *const pts[] = {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5", NULL};
-        static const char *const pts_rootless[] = {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", NULL};
+        static const char *const pts[] = {"nosuid",    "noexec", "newinstance", "ptmxmode=0666",
+                                          "mode=0620", "gid=5",  NULL};
+        static const char *const pts_rootless[] = {"nosuid",        "noexec",    "newinstance",
+                                                   "ptmxmode=0666", "mode=0620", NULL};
         static const char *const shm[] = {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k", NULL};
         static const char *const mqueue[] = {"nosuid", "noexec", "nodev", NULL};
         static const char *const sys[] = {"nosuid", "noexec", "nodev", "ro", NULL};
@@ -80,11 +82,11 @@ static json *default_linux(bool rootless)
 {
         static const char *const namespaces[] = {"pid", "network", "ipc", "uts", "mount", NULL};
         static const char *const namespaces_rootless[] = {"pid", "ipc", "uts", "mount", "user", NULL};
-        static const char *const masked[] = {"/proc/acpi",          "/proc/asound",     "/proc/kcore",
-                                             "/proc/keys",          "/proc/latency_stats", "/proc/timer_list",
-                                             "/proc/timer_stats",   "/proc/sched_debug", "/sys/firmware",
-                                             "/proc/scsi"};
-        static const char *const readonly[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
+        static const char *const masked[] = {
+                "/proc/acpi",       "/proc/asound",      "/proc/kcore",       "/proc/keys",    "/proc/latency_stats",
+                "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/sys/firmware", "/proc/scsi"};
+        static const char *const readonly[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
+                                               "/proc/sysrq-trigger"};
         const char *const *names = rootless ? namespaces_rootless : namespaces;
         json *l = json_new_object();
 

@@ -130,8 +130,7 @@ static err *convert_block_io(const struct oci_resources *o, struct converted *c)
         for (size_t i = 0; i < o->block_io.n_weight_devices; i++) {
                 const struct oci_weight_device *d = &o->block_io.weight_devices[i];
 
-                c->weights[i] =
-                        (struct cgroup_weight_device){d->major, d->minor, u64(d->weight), u64(d->leaf_weight)};
+                c->weights[i] = (struct cgroup_weight_device){d->major, d->minor, u64(d->weight), u64(d->leaf_weight)};
         }
         c->r.throttles = c->throttles;
         c->r.weight_devices = c->weights;
@@ -150,8 +149,8 @@ static err *convert_lists(const struct oci_resources *o, struct converted *c)
         for (size_t i = 0; i < o->n_hugepages; i++)
                 c->hugepages[i] = (struct cgroup_name_number){o->hugepages[i].page_size, o->hugepages[i].limit};
         for (size_t i = 0; i < o->network.n_priorities; i++)
-                c->priorities[i] = (struct cgroup_name_number){o->network.priorities[i].name,
-                                                               o->network.priorities[i].priority};
+                c->priorities[i] =
+                        (struct cgroup_name_number){o->network.priorities[i].name, o->network.priorities[i].priority};
         for (size_t i = 0; i < o->n_rdma; i++)
                 c->rdma[i] = (struct cgroup_rdma){o->rdma[i].device, u64(o->rdma[i].hca_handles),
                                                   u64(o->rdma[i].hca_objects)};

@@ -11,13 +11,13 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "base/trace.h"
-#include "runtime/runtime.h"
+#include "runtime/overlay.h"
 #include "sys/fdpass.h"
 #include "sys/mountfd.h"
 #include "sys/process.h"
 
 #define FSCONFIG_VALUE_MAX 255 /* strndup_user(..., 256) in the kernel, with the NUL */
-#define LOG_MAX 512
+#define LOG_MAX OVERLAY_LOG_MAX
 
 static err *failed(int errnum, const char *what, const char *log)
 {
@@ -120,11 +120,17 @@ static int open_by_layers(const struct runtime_overlay *o, char *log, bool *know
 }
 
 /* Before 6.8, short lists: one parameter "lowerdir". */
-static int open_by_list(const struct runtime_overlay *o, const char *lower, char *log)
+static int open_by_list(const struct runtime_overlay *o, char *log)
 {
-        _cleanup_close_ int fsfd = fsopen("overlay", FSOPEN_CLOEXEC);
+        _cleanup_free_ char *lower = join_lower(o->lower);
+        _cleanup_close_ int fsfd = -1;
         int r;
 
+        if (!lower)
+                return -ENOMEM;
+        if (strlen(lower) > FSCONFIG_VALUE_MAX)
+                return -ENAMETOOLONG;
+        fsfd = fsopen("overlay", FSOPEN_CLOEXEC);
         if (fsfd < 0)
                 return -errno;
         r = set(fsfd, "lowerdir", lower);
@@ -195,7 +201,7 @@ static int mount_elsewhere(const struct runtime_overlay *o, int socket)
 
 /* Before 6.8, long lists: mount(2) with names relative to their common directory, in a helper's mount namespace. Commas in
  * upper or work would be taken for separators; the caller's names have none. */
-static int open_by_mount(const struct runtime_overlay *o, char *log)
+static int open_by_mount(const struct runtime_overlay *o)
 {
         _cleanup_close_ int ours = -1, theirs = -1, pidfd = -1;
         int pair[2], status = 0, fd = -1;
@@ -203,7 +209,6 @@ static int open_by_mount(const struct runtime_overlay *o, char *log)
         pid_t pid;
         char c;
 
-        *log = '\0';
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
                 return -errno;
         ours = pair[0];
@@ -222,23 +227,35 @@ static int open_by_mount(const struct runtime_overlay *o, char *log)
         return status >> 8 ? -(status >> 8) : -EIO;
 }
 
+int overlay_open_by(enum overlay_way way, const struct runtime_overlay *o, char log[LOG_MAX], bool *ret_known)
+{
+        *ret_known = true;
+        log[0] = '\0';
+        switch (way) {
+        case OVERLAY_BY_LAYERS:
+                return open_by_layers(o, log, ret_known);
+        case OVERLAY_BY_LIST:
+                return open_by_list(o, log);
+        case OVERLAY_BY_MOUNT:
+        default:
+                return open_by_mount(o);
+        }
+}
+
 err *runtime_overlay_open(const struct runtime_overlay *o, int *ret_fd)
 {
         struct trace_span span = trace_begin(TRACE_ROOTFS_OPEN);
-        _cleanup_free_ char *lower = NULL;
         char log[LOG_MAX] = "";
         bool known = true;
         int fd;
 
         if (!o->lower || !o->lower[0] || (o->upper && !o->work))
                 return err_new(ERR_INVALID, "overlay: no layers");
-        fd = open_by_layers(o, log, &known);
-        if (!known || fd == -ENAMETOOLONG) {
-                lower = join_lower(o->lower);
-                if (!lower)
-                        return err_nomem();
-                fd = strlen(lower) <= FSCONFIG_VALUE_MAX ? open_by_list(o, lower, log) : open_by_mount(o, log);
-        }
+        fd = overlay_open_by(OVERLAY_BY_LAYERS, o, log, &known);
+        if (!known)
+                fd = overlay_open_by(OVERLAY_BY_LIST, o, log, &known);
+        if (fd == -ENAMETOOLONG)
+                fd = overlay_open_by(OVERLAY_BY_MOUNT, o, log, &known);
         if (fd < 0)
                 return failed(-fd, o->upper ? o->upper : o->lower[0], log);
         trace_end(&span, 0, o->upper ? o->upper : o->lower[0]);

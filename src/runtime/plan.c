@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include "runtime/seccomp_ops.h"
 #include "sys/device.h"
 #include "sys/ns.h"
+#include "sys/process.h"
 
 #define PROC_ROOT_INODE 1 /* PROC_ROOT_INO of the kernel */
 
@@ -286,6 +288,34 @@ err *plan_for_create(struct plan *p, const struct runtime_request *r)
         return load_seccomp(p, s->linux_.seccomp, r->seccomp_cache);
 }
 
+/* May processes of the container look into ours? Capabilities of a user namespace of its own do not reach us. */
+static bool may_trace(const struct runtime_exec *x)
+{
+        const struct oci_process *init = x->spec->process;
+        uint64_t traces = (uint64_t)1 << CAP_SYS_PTRACE | (uint64_t)1 << CAP_SYS_ADMIN;
+
+        if (x->spec->linux_.ns[OCI_NS_USER].present || !x->spec->linux_.ns[OCI_NS_PID].present)
+                return false;
+        return !init || !init->caps.set || init->caps.bounding & traces;
+}
+
+/* A container without a mount namespace is only chrooted: its root is found through its init. */
+static err *open_root_of(struct plan *p, const struct runtime_exec *x)
+{
+        char path[32];
+        int fd;
+
+        (void)snprintf(path, sizeof(path), "%d/root", (int)x->pid);
+        fd = openat(p->proc_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return err_sys(errno, "opening the root of process %d", (int)x->pid);
+        p->rootfs_fd = plan_own_fd(p, fd);
+        /* Still the same process: then it was its root. */
+        if (process_signal(x->pidfd, 0) < 0)
+                return err_new(ERR_NOT_RUNNING, "the container is not running");
+        return arena_check(&p->arena);
+}
+
 err *plan_for_exec(struct plan *p, const struct runtime_exec *x)
 {
         plan_clear(p);
@@ -300,8 +330,11 @@ err *plan_for_exec(struct plan *p, const struct runtime_exec *x)
         }
         p->has_mount = x->spec->linux_.ns[OCI_NS_MOUNT].present;
         p->new_user = x->spec->linux_.ns[OCI_NS_USER].present;
+        p->stages = may_trace(x);
         TRY(plan_set_process(p, x->process, x->stdio, x->fix_stdio_owner));
         TRY(open_proc(p));
+        if (!p->has_mount)
+                TRY(open_root_of(p, x));
         know_self(p);
         p->personality_set = x->spec->linux_.personality_set;
         p->personality = x->spec->linux_.personality;

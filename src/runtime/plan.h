@@ -74,6 +74,7 @@ enum plan_report_kind {
         PLAN_REPORT_WANT_HOOKS, /* namespaces and mounts are there: runtime hooks may run; waits */
         PLAN_REPORT_TERMINAL,   /* with the master's descriptor */
         PLAN_REPORT_SECCOMP,    /* with the listener's descriptor */
+        PLAN_REPORT_PID,        /* exec in stages: index and descriptor are the pid and pidfd of the real session */
         PLAN_REPORT_STAGED,     /* waits in the FIFO for `start` */
         PLAN_REPORT_READY,      /* nothing can fail now but the seccomp call and execve */
 };
@@ -212,6 +213,7 @@ struct plan {
         int start_fd;   /* see runtime_request */
         int socket;     /* child's end */
         bool exec;      /* one more process, not a container */
+        bool stages;    /* exec: enter the PID namespace last, see child/child_stage.c */
         dev_t self_dev; /* our own program, which the container must not execute */
         ino_t self_ino;
 

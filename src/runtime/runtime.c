@@ -227,6 +227,23 @@ static err *died(const struct session *s)
         return err_new(ERR_SYS, "the process died while it was set up");
 }
 
+/* The process that we made has made the session and ends. */
+static err *change_process(struct session *s, const struct plan_report *r, int *fd)
+{
+        int status;
+
+        /* Once, and with a pid that is the descriptor's: whoever sends this may not name a process of the host. */
+        if (*fd < 0 || !s->plan.stages || process_pid(*fd) != (pid_t)r->index)
+                return err_new(ERR_INTERNAL, "the new process sent no session");
+        s->plan.stages = false;
+        if (process_wait(s->pidfd, KILL_WAIT_MS) == 0)
+                (void)process_reap(s->pidfd, &status);
+        (void)file_close(s->pidfd);
+        s->pidfd = TAKE_FD(*fd);
+        s->pid = (pid_t)r->index;
+        return NULL;
+}
+
 static err *answer(struct session *s, const struct plan_report *r, int *fd, bool *ready)
 {
         switch (r->kind) {
@@ -240,6 +257,8 @@ static err *answer(struct session *s, const struct plan_report *r, int *fd, bool
                 (void)file_close(s->terminal_fd);
                 s->terminal_fd = TAKE_FD(*fd);
                 return NULL;
+        case PLAN_REPORT_PID:
+                return change_process(s, r, fd);
         case PLAN_REPORT_STAGED:
         case PLAN_REPORT_READY:
                 *ready = true;
@@ -338,20 +357,32 @@ err *runtime_create(const struct runtime_request *r, struct runtime_process *ret
         return NULL;
 }
 
+static err *exec_session(struct session *s, const struct runtime_exec *x)
+{
+        TRY(plan_for_exec(&s->plan, x));
+        TRY(cgroup_layout_get(&s->layout));
+        if (x->cgroup) {
+                TRY(cgroup_path_clean(x->cgroup, &s->cgroup));
+                TRY(open_cgroup(s));
+        }
+        if (x->spec->linux_.ns[OCI_NS_PID].present && !s->plan.stages)
+                s->plan.pid_ns_fd = x->pidfd;
+        TRY(start_child(s, x->as_sibling));
+        TRY(converse(s));
+        return NULL;
+}
+
 err *runtime_exec(const struct runtime_exec *x, struct runtime_process *ret)
 {
         _cleanup_(session_undo) struct session s = session_new(NULL);
+        err *e = exec_session(&s, x);
 
-        TRY(plan_for_exec(&s.plan, x));
-        TRY(cgroup_layout_get(&s.layout));
-        if (x->cgroup) {
-                TRY(cgroup_path_clean(x->cgroup, &s.cgroup));
-                TRY(open_cgroup(&s));
+        /* Whatever went wrong in a container that ends: that it ends is the reason. */
+        if (e && process_wait(x->pidfd, 0) == 0) {
+                err_free(e);
+                return err_new(ERR_NOT_RUNNING, "the container is not running");
         }
-        if (x->spec->linux_.ns[OCI_NS_PID].present)
-                s.plan.pid_ns_fd = x->pidfd;
-        TRY(start_child(&s, x->as_sibling));
-        TRY(converse(&s));
-        finish(&s, ret);
-        return NULL;
+        if (!e)
+                finish(&s, ret);
+        return e;
 }

@@ -12,7 +12,9 @@ enum diff_kind { DIFF_CHANGED = 'C', DIFF_ADDED = 'A', DIFF_DELETED = 'D' };
 
 struct diff_entry {
         enum diff_kind kind;
-        char *path; /* absolute in the container */
+        bool opaque;       /* a directory that hides what the image has below it */
+        bool under_opaque; /* deleted because of that: needs no whiteout of its own */
+        char *path;        /* absolute in the container */
 };
 struct diff_list {
         struct diff_entry *items;

@@ -1,5 +1,10 @@
 /* snapshot.h - a container's root: an image's layers and one writable layer. Drivers: overlay (nothing is copied; the
- * caller mounts), vfs (a full copy, for file systems that overlay cannot stand on). */
+ * caller mounts), vfs (a full copy, for file systems that overlay cannot stand on).
+ *
+ * Between the image and the writable layer lies a small read-only one with the places that every container needs and that
+ * the image may lack (/dev/console /dev/pts /dev/shm /proc /sys /etc/{hosts,hostname,resolv.conf,mtab} /.dockerenv), made
+ * once for each image beside its top layer. So starting a container writes nothing into its own layer, and diff and
+ * commit show only what the container did. */
 #pragma once
 
 #include <stdint.h>
@@ -12,6 +17,7 @@ struct snapshot {
         char *driver; /* "overlay": mount lower, upper, work; "dir": lower[0] is the writable root itself */
         char **lower; /* absolute, topmost first */
         char *upper, *work; /* NULL for "dir" */
+        char **image;       /* "dir": the image alone, topmost first, for diff; else NULL */
 };
 void snapshot_done(struct snapshot *s);
 #define _cleanup_snapshot_ __attribute__((cleanup(snapshot_done)))

@@ -232,6 +232,8 @@ static err *copy_visit(const struct tree_entry *e, void *arg)
         if (S_ISDIR(e->st.st_mode)) {
                 if (mkdirat(dir, e->name, 0700) < 0 && errno != EEXIST)
                         return err_sys(errno, "making the copy of /%s", e->path);
+                if (e->mount_point && fchmodat(dir, e->name, e->st.st_mode & 07777, 0) < 0)
+                        return err_sys(errno, "setting the mode of /%s", e->path);
                 return NULL; /* metadata when it is left: writing into it changes its times */
         }
         TRY(make_other(e, dir));

@@ -13,10 +13,12 @@
 #include "store/db.h"
 #include "store/store.h"
 
+struct snapshot_driver;
+
 struct store {
         char *root, *state, *driver_wanted;
         char boot_id[40];
-        const char *driver; /* found out when first needed */
+        const struct snapshot_driver *driver; /* found out when first needed */
         int root_fd, state_fd, containers_fd, state_containers_fd;
         int root_lock_fd, state_lock_fd; /* lock files, -1 until first used */
         int lease_fd;                    /* images.lock, held shared while lease_count > 0 */

@@ -14,7 +14,7 @@ MUST_USE err *volume_ensure(struct store *s, const char *name, const json *label
                             bool *ret_created);
 /* docker's inspect document. ERR_NOT_FOUND "get x: no such volume". */
 MUST_USE err *volume_inspect(struct store *s, const char *name, json **ret);
-/* Array of inspect documents, by name; members HodAnonymous (bool) added. */
+/* Array of inspect documents, by name. An anonymous one has the label com.docker.volume.anonymous, as in docker. */
 MUST_USE err *volume_list(struct store *s, json **ret);
 /* Remove a volume that no container's record names. ERR_CONFLICT "remove v1: volume is in use - [<id>]";
  * ERR_NOT_FOUND "get x: no such volume" unless @force. */

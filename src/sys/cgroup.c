@@ -15,11 +15,21 @@
 #define PATH_LIMIT 3800
 
 static const char *const controller_names[CGROUP_CONTROLLER_MAX_] = {
-        [CGROUP_CPU] = "cpu",           [CGROUP_CPUACCT] = "cpuacct",       [CGROUP_CPUSET] = "cpuset",
-        [CGROUP_MEMORY] = "memory",     [CGROUP_DEVICES] = "devices",       [CGROUP_FREEZER] = "freezer",
-        [CGROUP_BLKIO] = "blkio",       [CGROUP_PIDS] = "pids",             [CGROUP_HUGETLB] = "hugetlb",
-        [CGROUP_NET_CLS] = "net_cls",   [CGROUP_NET_PRIO] = "net_prio",     [CGROUP_RDMA] = "rdma",
-        [CGROUP_PERF_EVENT] = "perf_event", [CGROUP_MISC] = "misc",         [CGROUP_SYSTEMD] = "systemd",
+        [CGROUP_CPU] = "cpu",
+        [CGROUP_CPUACCT] = "cpuacct",
+        [CGROUP_CPUSET] = "cpuset",
+        [CGROUP_MEMORY] = "memory",
+        [CGROUP_DEVICES] = "devices",
+        [CGROUP_FREEZER] = "freezer",
+        [CGROUP_BLKIO] = "blkio",
+        [CGROUP_PIDS] = "pids",
+        [CGROUP_HUGETLB] = "hugetlb",
+        [CGROUP_NET_CLS] = "net_cls",
+        [CGROUP_NET_PRIO] = "net_prio",
+        [CGROUP_RDMA] = "rdma",
+        [CGROUP_PERF_EVENT] = "perf_event",
+        [CGROUP_MISC] = "misc",
+        [CGROUP_SYSTEMD] = "systemd",
 };
 
 const char *cgroup_controller_name(enum cgroup_controller c)
@@ -111,7 +121,8 @@ int cgroup_get(const struct cgroup_hierarchy *h, const char *path, const char *f
                 if (n < 0)
                         return -errno;
                 used += (size_t)n;
-                /* kernfs gives everything in one read unless it is more than a page; a newline at the end is the end. */
+                /* kernfs gives everything in one read unless it is more than a page; a newline at the end is the end.
+                 */
                 if (n == 0 || (buf[used - 1] == '\n' && used < 2048))
                         break;
         }

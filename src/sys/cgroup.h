@@ -1,12 +1,12 @@
 /* cgroup.h - control groups: v1 hierarchies with any co-mounting, hybrid (v1 plus an empty v2), and pure v2.
  *
  * A cgroup is (layout, path): the path is the same in every hierarchy, absolute from the hierarchy's root as the
- * cgroupfs driver of docker and runc has it, "/hod/<id>". No descriptor is held per cgroup: every call is one system call
- * on (hierarchy's root descriptor, "hod/<id>/file").
+ * cgroupfs driver of docker and runc has it, "/hod/<id>". No descriptor is held per cgroup: every call is one system
+ * call on (hierarchy's root descriptor, "hod/<id>/file").
  *
  * Life: cgroup_create → cgroup_apply → join → ... → cgroup_remove. Joining is cheapest when the process does it itself:
- * a write of "0" to v1's `tasks` (or a clone3 with CLONE_INTO_CGROUP) does not take the kernel's global threadgroup lock,
- * which waits for an RCU grace period (milliseconds); see cgroup_join_open().
+ * a write of "0" to v1's `tasks` (or a clone3 with CLONE_INTO_CGROUP) does not take the kernel's global threadgroup
+ * lock, which waits for an RCU grace period (milliseconds); see cgroup_join_open().
  *
  * Privilege: root or a delegated tree. Locking: none; the kernel serialises. */
 #pragma once
@@ -58,8 +58,8 @@ struct cgroup_layout {
         struct cgroup_hierarchy h[CGROUP_HIERARCHIES_MAX];
         signed char of[CGROUP_CONTROLLER_MAX_]; /* index into h of the hierarchy that has the controller, or -1 */
         signed char unified;                    /* index of the v2 hierarchy, or -1 */
-        bool join_unified;                      /* hybrid: the caller is not at the root of v2, so containers must leave */
-        bool is_fake;                           /* below a directory of a test, not cgroupfs */
+        bool join_unified; /* hybrid: the caller is not at the root of v2, so containers must leave */
+        bool is_fake;      /* below a directory of a test, not cgroupfs */
 };
 
 /* The machine's layout: found at the first call and kept open for the life of the process (9 v1 hierarchies: ~25 µs).
@@ -142,10 +142,11 @@ struct cgroup_resources {
         size_t n_devices;
 };
 
-/* Make @path in every hierarchy (parents too; v2: enables the controllers on the way; v1 cpuset: inherits cpus and mems).
- * Hybrid: the v2 hierarchy is left out when it is empty and the caller is at its root: joining it costs 0.2 ms and gives
- * nothing; cgroup_apply() makes it there when a limit needs it. An existing directory is accepted when it is empty of processes and not frozen. On failure everything made is undone.
- * Errors: ERR_CONFLICT (processes inside, frozen), ERR_DENIED, ERR_SYS. */
+/* Make @path in every hierarchy (parents too; v2: enables the controllers on the way; v1 cpuset: inherits cpus and
+ * mems). Hybrid: the v2 hierarchy is left out when it is empty and the caller is at its root: joining it costs 0.2 ms
+ * and gives nothing; cgroup_apply() makes it there when a limit needs it. An existing directory is accepted when it is
+ * empty of processes and not frozen. On failure everything made is undone. Errors: ERR_CONFLICT (processes inside,
+ * frozen), ERR_DENIED, ERR_SYS. */
 MUST_USE err *cgroup_create(const struct cgroup_layout *l, const char *path);
 
 /* Set limits, in the order in which the kernel accepts them. Also for `update` of a living cgroup.
@@ -156,8 +157,8 @@ MUST_USE err *cgroup_apply(const struct cgroup_layout *l, const char *path, cons
 /* Put @pid (all its threads) into @path in every hierarchy. From outside: may wait for RCU (ms). ERR_SYS. */
 MUST_USE err *cgroup_join(const struct cgroup_layout *l, const char *path, pid_t pid);
 
-/* Descriptors (O_CLOEXEC, write only) to which a *single-threaded* process writes "0" to enter by itself, cheaply; usable
- * between clone and exec with cgroup_join_self(). @with_v2: also the v2 hierarchy (when the clone did not use
+/* Descriptors (O_CLOEXEC, write only) to which a *single-threaded* process writes "0" to enter by itself, cheaply;
+ * usable between clone and exec with cgroup_join_self(). @with_v2: also the v2 hierarchy (when the clone did not use
  * cgroup_clone_fd()). Returns how many in @ret_n; the caller closes them. ERR_SYS. */
 MUST_USE err *cgroup_join_open(const struct cgroup_layout *l, const char *path, bool with_v2,
                                int ret_fds[CGROUP_HIERARCHIES_MAX], size_t *ret_n);

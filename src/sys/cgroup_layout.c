@@ -157,7 +157,8 @@ static int layout_by_mountinfo(struct cgroup_layout *l)
         return r;
 }
 
-/* Is this process below the root of the v2 hierarchy? Then a container that stays in its cgroup dies with its session. */
+/* Is this process below the root of the v2 hierarchy? Then a container that stays in its cgroup dies with its session.
+ */
 static bool below_unified_root(void)
 {
         char buf[4096];

@@ -25,7 +25,8 @@ int cgroup_put(const struct cgroup_hierarchy *h, const char *path, const char *f
 int cgroup_get(const struct cgroup_hierarchy *h, const char *path, const char *file, char *buf, size_t size);
 int cgroup_get_u64(const struct cgroup_hierarchy *h, const char *path, const char *file, uint64_t *ret);
 /* Number after "@key " at the beginning of a line of the file. */
-int cgroup_get_key(const struct cgroup_hierarchy *h, const char *path, const char *file, const char *key, uint64_t *ret);
+int cgroup_get_key(const struct cgroup_hierarchy *h, const char *path, const char *file, const char *key,
+                   uint64_t *ret);
 /* Value after "key " in a text of such lines; false if absent. */
 bool cgroup_text_key(const char *text, const char *key, uint64_t *ret);
 

@@ -87,9 +87,8 @@ static err *memory_set_limit(const struct cgroup_hierarchy *h, const char *path,
         if (r == -EBUSY) {
                 (void)cgroup_get_u64(h, path, "memory.usage_in_bytes", &usage);
                 (void)cgroup_get_u64(h, path, "memory.max_usage_in_bytes", &peak);
-                return err_new(ERR_INVALID,
-                               "unable to set memory limit to %s (current usage: %llu, peak usage: %llu)", text,
-                               (unsigned long long)usage, (unsigned long long)peak);
+                return err_new(ERR_INVALID, "unable to set memory limit to %s (current usage: %llu, peak usage: %llu)",
+                               text, (unsigned long long)usage, (unsigned long long)peak);
         }
         return r < 0 ? cgroup_set_failed(-r, path, "memory.limit_in_bytes", text) : NULL;
 }
@@ -116,7 +115,8 @@ static err *memory_set_both(const struct cgroup_hierarchy *h, const char *path, 
                 swap = -1;
         /* memory <= memory+swap holds at every moment: when raising, swap goes first. */
         if (limit && swap &&
-            (swap == -1 || (cgroup_get_u64(h, path, "memory.limit_in_bytes", &current) == 0 && current < (uint64_t)swap))) {
+            (swap == -1 ||
+             (cgroup_get_u64(h, path, "memory.limit_in_bytes", &current) == 0 && current < (uint64_t)swap))) {
                 TRY(memory_set_swap(h, path, swap));
                 return memory_set_limit(h, path, limit);
         }

@@ -2,11 +2,17 @@
 #include "sys/process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
 
 #ifndef P_PIDFD
 #define P_PIDFD 3
@@ -39,6 +45,26 @@ int process_of(pid_t pid)
         long fd = syscall(SYS_pidfd_open, pid, 0);
 
         return fd < 0 ? -errno : (int)fd;
+}
+
+pid_t process_pid(int pidfd)
+{
+        _cleanup_free_ char *text = NULL;
+        char path[40];
+        const char *p;
+        pid_t pid = 0;
+        int r;
+
+        (void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+        r = file_read(AT_FDCWD, path, 4096, &text, NULL);
+        if (r < 0)
+                return r;
+        p = strstr(text, "\nPid:\t");
+        if (!p)
+                return -EINVAL;
+        for (p += strlen("\nPid:\t"); *p >= '0' && *p <= '9' && pid < 100000000; p++)
+                pid = pid * 10 + (*p - '0');
+        return pid > 0 ? pid : -ESRCH;
 }
 
 int process_signal(int pidfd, int signal)

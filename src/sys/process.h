@@ -1,5 +1,5 @@
 /* process.h - processes as descriptors: no signal ever goes to a reused pid (clone3, pidfd_open; Linux 5.3).
- * Functions return >= 0 or -errno; no memory, no locks. */
+ * Functions return >= 0 or -errno; no memory, no locks, but for process_pid(). */
 #pragma once
 
 #include <linux/sched.h>
@@ -12,6 +12,8 @@
 pid_t process_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd);
 
 int process_of(pid_t pid);
+/* The pid of @pidfd as this process sees it, -ESRCH when it has been reaped or is not visible here. Allocates. */
+pid_t process_pid(int pidfd);
 int process_signal(int pidfd, int signal);
 /* Wait until the process has ended (it need not be our child): 0, or -ETIMEDOUT after @timeout_ms (-1 = for ever). */
 int process_wait(int pidfd, int timeout_ms);

@@ -100,8 +100,7 @@ static void make_condition(const struct seccomp_arg *a, bool permissive, struct 
 
         c->n = 0;
         if (!open_to_high_half(a, permissive)) {
-                c->alt[c->n++] =
-                        (struct scmp_arg_cmp){a->index, (enum scmp_compare)a->op, a->value, a->value_two};
+                c->alt[c->n++] = (struct scmp_arg_cmp){a->index, (enum scmp_compare)a->op, a->value, a->value_two};
                 return;
         }
         if (a->op == SCMP_CMP_EQ || a->op == SCMP_CMP_GE || a->op == SCMP_CMP_LE)

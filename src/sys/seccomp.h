@@ -7,8 +7,8 @@
  * Differences to plain libseccomp, both in the profile's favour:
  *   - A call number above every one that libseccomp knows gets ENOSYS, not the default action's errno, so that programs
  *     fall back properly (runc's patchbpf).
- *   - An equality on a value that fits 32 bits compares the low half only, where the kernel itself takes an int and would
- *     ignore the upper half (CVE-2026-123876). */
+ *   - An equality on a value that fits 32 bits compares the low half only, where the kernel itself takes an int and
+ * would ignore the upper half (CVE-2026-123876). */
 #pragma once
 
 #include <linux/filter.h>
@@ -25,9 +25,9 @@ struct seccomp_arg {
 };
 struct seccomp_rule {
         char *const *names;
-        uint32_t action;     /* SECCOMP_RET_* without data */
+        uint32_t action; /* SECCOMP_RET_* without data */
         bool errno_set;
-        uint32_t errno_ret;  /* data of ERRNO and TRACE; EPERM when not set */
+        uint32_t errno_ret; /* data of ERRNO and TRACE; EPERM when not set */
         const struct seccomp_arg *args;
         size_t n_args;
 };

@@ -54,14 +54,14 @@ nothing_left() {
 
 @test "start, stop and rm of one container by many at once end in one state" {
         for _ in 1 2 3; do
-                hod create --name c busybox sleep 100 >/dev/null
+                hod create --name cc busybox sleep 100 >/dev/null
                 for i in {1..4}; do
-                        hod start c >/dev/null 2>&1 &
-                        hod stop -t 0 c >/dev/null 2>&1 &
-                        hod exec c true >/dev/null 2>&1 &
+                        hod start cc >/dev/null 2>&1 &
+                        hod stop -t 0 cc >/dev/null 2>&1 &
+                        hod exec cc true >/dev/null 2>&1 &
                 done
                 wait
-                timeout 30 "$HOD_BIN/hod" rm -f c
+                timeout 30 "$HOD_BIN/hod" rm -f cc
                 is "$(hod ps -aq)" ''
         done
         nothing_left

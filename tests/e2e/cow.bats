@@ -37,14 +37,14 @@ image_state() { (cd "$HOD_ROOT/layers" && find . -printf '%p %m %u %g %s %T@ %l\
 
 # bats test_tags=vm,asan
 @test "commit, run: contents, deletions, opaque directories, renames" {
-        hod run --name w busybox sh -c '
+        hod run --name ww busybox sh -c '
                 echo text > /tmpfile
                 rm /etc/group
                 rm -r /home; mkdir /home; echo n > /home/new
                 mv /var /var2
                 mkdir -p /a/b/c; echo deep > /a/b/c/f
                 chmod 4755 /bin/busybox'
-        hod commit w c1 >/dev/null
+        hod commit ww c1 >/dev/null
         hod run --rm c1 sh -c '
                 [ "$(cat /tmpfile)" = text ] || echo tmpfile
                 [ ! -e /etc/group ] || echo group
@@ -59,14 +59,14 @@ image_state() { (cd "$HOD_ROOT/layers" && find . -printf '%p %m %u %g %s %T@ %l\
 
 @test "commit keeps hard links, extended attributes, times, owners, devices, FIFOs, long names" {
         long=$(printf 'n%.0s' {1..200})
-        hod run --name w busybox sh -c "
+        hod run --name ww busybox sh -c "
                 echo x > /one; ln /one /two
                 mkdir /t; touch -d '2001-02-03 04:05:06' /t/old; ln -s /nowhere /t/sl; touch -h -d '2002-02-03 04:05:06' /t/sl
                 mkdir /own; chown 1234:5678 /own; chmod 2750 /own
                 mkfifo /fifo; mknod /null2 c 1 3
                 mkdir -p /$long/$long; touch /$long/$long/$long"
-        setfattr -n user.k -v val "$HOD_ROOT/containers/$(field w '{{.Id}}')/upper/one" 2>/dev/null || true
-        hod commit w c1 >/dev/null
+        setfattr -n user.k -v val "$HOD_ROOT/containers/$(field ww '{{.Id}}')/upper/one" 2>/dev/null || true
+        hod commit ww c1 >/dev/null
         out=$(hod run --rm c1 sh -c "
                 stat -c '%h %i' /one /two
                 stat -c %Y /t/old /t/sl
@@ -84,36 +84,36 @@ image_state() { (cd "$HOD_ROOT/layers" && find . -printf '%p %m %u %g %s %T@ %l\
 }
 
 @test "commit of a commit: two more layers; whiteouts do not come back" {
-        hod run --name w1 busybox sh -c 'echo 1 > /f1; rm /etc/group'
+        hod run --name w1 busybox sh -c 'echo 1 > /f1; rm /etc/shadow'
         hod commit w1 c1 >/dev/null
-        hod run --name w2 c1 sh -c 'rm /f1; mkdir /etc/group; echo 2 > /f2'
+        hod run --name w2 c1 sh -c 'rm /f1; mkdir /etc/shadow; echo 2 > /f2'
         hod commit w2 c2 >/dev/null
-        hod run --rm c2 sh -c 'test ! -e /f1 && test -d /etc/group && test -e /f2'
+        hod run --rm c2 sh -c 'test ! -e /f1 && test -d /etc/shadow && test -e /f2'
         is "$(hod inspect -f '{{len .RootFS.Layers}}' c2)" 3
 }
 
 @test "commit: -a -m -c; a running container is paused for it" {
-        hod run -d --name w busybox sh -c 'i=0; while :; do i=$((i+1)); echo $i > /n; done' >/dev/null
-        hod commit -a 'Me <m@x>' -m msg -c 'CMD ["echo","hi there"]' -c 'ENV Z=1' -c 'LABEL q=w' -c 'USER 5' -c 'WORKDIR /w' -c 'EXPOSE 80' w c1 >/dev/null
-        is_running w
+        hod run -d --name ww busybox sh -c 'i=0; while :; do i=$((i+1)); echo $i > /n; done' >/dev/null
+        hod commit -a 'Me <m@x>' -m msg -c 'CMD ["echo","hi there"]' -c 'ENV Z=1' -c 'LABEL q=w' -c 'USER 5' -c 'WORKDIR /w' -c 'EXPOSE 80' ww c1 >/dev/null
+        is_running ww
         is "$(hod inspect -f '{{json .Config.Cmd}} {{.Config.User}} {{.Config.WorkingDir}} {{.Author}} {{.Comment}}' c1)" '["echo","hi there"] 5 /w Me <m@x> msg'
         is "$(hod run --rm c1)" 'hi there'
-        refused 1 'not a valid change command' hod commit -c 'RUN x' w
+        refused 1 'not a valid change command' hod commit -c 'RUN x' ww
         refused 1 'no such container' hod commit nosuch
-        refused 1 'lowercase' hod commit w Bad:Ref
+        refused 1 'lowercase' hod commit ww Bad:Ref
 }
 
 # bats test_tags=vm
 @test "export, import: the same tree" {
-        hod run --name x busybox sh -c 'echo e > /e; rm /etc/shadow; mkdir /etc/dir; ln /e /e2'
-        hod export x >"$T/x.tar"
-        hod export -o "$T/x2.tar" x
+        hod run --name xx busybox sh -c 'echo e > /e; rm /etc/shadow; mkdir /etc/dir; ln /e /e2'
+        hod export xx >"$T/x.tar"
+        hod export -o "$T/x2.tar" xx
         cmp <(tar tvf "$T/x.tar") <(tar tvf "$T/x2.tar")
         hod import -c 'CMD ["sh"]' "$T/x.tar" c1 >/dev/null
         hod run --rm c1 sh -c 'test -e /e && test ! -e /etc/shadow && test -d /etc/dir && [ "$(stat -c %h /e)" = 2 ]'
         unlike "$(tar tf "$T/x.tar")" '(^|/)\.wh\.'
         refused 1 'no such container' hod export nosuch
-        refused 1 'nosuch' hod export -o /nosuch/ex.tar x
+        refused 1 'nosuch' hod export -o /nosuch/ex.tar xx
 }
 
 @test "no room for one container does not disturb another" {

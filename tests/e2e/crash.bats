@@ -17,76 +17,76 @@ monitor_pid() {
 
 # bats test_tags=vm
 @test "the monitor killed: the container runs on, its output is kept, the next command adopts it" {
-        hod run -d --name c busybox sh -c 'i=0; while [ $i -lt 40 ]; do i=$((i+1)); echo "line $i"; sleep 0.1; done; exit 9' >/dev/null
-        eventually 5 logs_have c 'line 5'
-        pid=$(init_pid c)
-        old=$(monitor_pid c)
+        hod run -d --name cc busybox sh -c 'i=0; while [ $i -lt 40 ]; do i=$((i+1)); echo "line $i"; sleep 0.1; done; exit 9' >/dev/null
+        eventually 5 logs_have cc 'line 5'
+        pid=$(init_pid cc)
+        old=$(monitor_pid cc)
         kill -9 "$old"
         sleep 0.5
         alive "$pid" || fail "the container died with its monitor"
-        like "$(hod ps)" 'Up .* c'
-        hod exec c true
-        [[ $(monitor_pid c) != "$old" ]] || fail "nobody adopted it"
-        is "$(init_pid c)" "$pid"
-        eventually 10 is_exited c
+        like "$(hod ps)" 'Up .* cc'
+        hod exec cc true
+        [[ $(monitor_pid cc) != "$old" ]] || fail "nobody adopted it"
+        is "$(init_pid cc)" "$pid"
+        eventually 10 is_exited cc
         # Nothing lost, nothing twice, over the gap.
-        is "$(hod logs c)" "$(seq -f 'line %g' 40)"
+        is "$(hod logs cc)" "$(seq -f 'line %g' 40)"
         # The exit was not seen by a parent: the kernel tells from 6.15 on, else it is said to be unknown.
-        code=$(field c '{{.State.ExitCode}}')
+        code=$(field cc '{{.State.ExitCode}}')
         [[ $code == 9 || $code == 255 ]] || fail "exit code $code"
 }
 
 # bats test_tags=vm
 @test "the monitor killed while the container ends: ps tells the truth; rm works" {
-        hod run -d --name c busybox sleep 1000 >/dev/null
-        pid=$(init_pid c)
-        kill -9 "$(monitor_pid c)"
+        hod run -d --name cc busybox sleep 1000 >/dev/null
+        pid=$(init_pid cc)
+        kill -9 "$(monitor_pid cc)"
         kill -9 "$pid"
         eventually 5 dead "$pid"
-        eventually 5 is_exited c
+        eventually 5 is_exited cc
         like "$(hod ps -a)" 'Exited \((137|255)\)'
-        [[ -z $(find /sys/fs/cgroup -type d -name "*$(field c '{{.Id}}')*") ]] || fail "its cgroup is still there"
-        hod start c
-        is_running c
-        hod rm -f c
+        [[ -z $(find /sys/fs/cgroup -type d -name "*$(field cc '{{.Id}}')*") ]] || fail "its cgroup is still there"
+        hod start cc
+        is_running cc
+        hod rm -f cc
 }
 
 @test "the container's init killed from outside: seen, with its status" {
-        hod run -d --name c busybox sleep 1000 >/dev/null
-        kill -9 "$(init_pid c)"
-        eventually 5 is_exited c
-        is "$(field c '{{.State.ExitCode}}')" 137
-        hod run -d --rm --name r busybox sleep 1000 >/dev/null
-        kill -9 "$(init_pid r)"
-        eventually 5 no_container r
+        hod run -d --name cc busybox sleep 1000 >/dev/null
+        kill -9 "$(init_pid cc)"
+        eventually 5 is_exited cc
+        is "$(field cc '{{.State.ExitCode}}')" 137
+        hod run -d --rm --name rr busybox sleep 1000 >/dev/null
+        kill -9 "$(init_pid rr)"
+        eventually 5 no_container rr
 }
 
 @test "stop, kill, pause, logs -f and wait work on an adopted container" {
         for verb in stop kill pause 'logs -f' wait; do
-                hod run -d --name c busybox sh -c 'trap "exit 3" TERM; echo hi; i=0; while [ $i -lt 30 ]; do i=$((i+1)); sleep 0.1; done' >/dev/null
-                eventually 5 logs_have c hi
-                kill -9 "$(monitor_pid c)"
+                hod run -d --name cc busybox sh -c 'trap "exit 3" TERM; echo hi; i=0; while [ $i -lt 30 ]; do i=$((i+1)); sleep 0.1; done' >/dev/null
+                eventually 5 logs_have cc hi
+                kill -9 "$(monitor_pid cc)"
                 # shellcheck disable=SC2086
-                timeout 20 "$HOD_BIN/hod" $verb c >"$T/out" || fail "$verb: $?"
-                hod rm -f c
+                timeout 20 "$HOD_BIN/hod" $verb cc >"$T/out" || fail "$verb: $?"
+                hod rm -f cc
         done
 }
 
 @test "hod run (attached) killed: the container goes on; --rm is still honoured" {
-        "$HOD_BIN/hod" run --name c busybox sleep 1000 &
+        "$HOD_BIN/hod" run --name cc busybox sleep 1000 &
         pid=$!
-        eventually 5 is_running c
+        eventually 5 is_running cc
         kill -9 "$pid"
         wait "$pid" || true
         sleep 0.3
-        is_running c
-        hod rm -f c
-        "$HOD_BIN/hod" run --rm --name r busybox sleep 1.5 &
+        is_running cc
+        hod rm -f cc
+        "$HOD_BIN/hod" run --rm --name rr busybox sleep 1.5 &
         pid=$!
-        eventually 5 is_running r
+        eventually 5 is_running rr
         kill -9 "$pid"
         wait "$pid" || true
-        eventually 10 no_container r
+        eventually 10 no_container rr
         [[ -z $(ls -A "$HOD_ROOT/containers") ]] || fail "left: $(ls "$HOD_ROOT/containers")"
 }
 
@@ -110,28 +110,28 @@ killed_at() {
 
 # bats test_tags=vm
 @test "hod killed at any moment of run -d: the next command understands and repairs" {
-        killed_at run -d --name k busybox sleep 1000
+        killed_at run -d --name kk busybox sleep 1000
 }
 
 @test "hod killed at any moment of run --rm" {
-        killed_at run --rm --name k busybox sh -c 'sleep 0.02'
+        killed_at run --rm --name kk busybox sh -c 'sleep 0.02'
 }
 
 @test "hod killed at any moment of create, start, stop, rm" {
-        killed_at create --name k busybox true
+        killed_at create --name kk busybox true
         for verb in start 'stop -t 0' 'restart -t 0' 'rm -f'; do
                 for ms in 0 1 2 4 6 9 13 20; do
-                        hod create --name k busybox sleep 1000 >/dev/null
-                        [[ $verb == start ]] || hod start k >/dev/null
+                        hod create --name kk busybox sleep 1000 >/dev/null
+                        [[ $verb == start ]] || hod start kk >/dev/null
                         # shellcheck disable=SC2086
-                        "$HOD_BIN/hod" $verb k >/dev/null 2>&1 &
+                        "$HOD_BIN/hod" $verb kk >/dev/null 2>&1 &
                         pid=$!
                         sleep "0.$(printf '%03d' "$ms")"
                         kill -9 "$pid" 2>/dev/null || true
                         wait "$pid" 2>/dev/null || true
                         hod ps -a >/dev/null || fail "ps after $verb, $ms ms"
                         note_ids
-                        hod rm -f k >/dev/null 2>&1 || true
+                        hod rm -f kk >/dev/null 2>&1 || true
                         is "$(hod ps -aq)" '' "after $verb, $ms ms"
                 done
         done
@@ -179,18 +179,18 @@ killed_at() {
 }
 
 @test "a number that another process has now is not taken for the container" {
-        hod run -d --name c busybox sleep 1000 >/dev/null
-        id=$(field c '{{.Id}}')
-        pid=$(init_pid c)
+        hod run -d --name cc busybox sleep 1000 >/dev/null
+        id=$(field cc '{{.Id}}')
+        pid=$(init_pid cc)
         note_ids
-        kill -9 "$(monitor_pid c)"
+        kill -9 "$(monitor_pid cc)"
         kill -9 "$pid"
         eventually 5 dead "$pid"
         sleep 1000 &
         other=$!
         sed -i "s/^pid=.*/pid=$other/" "$HOD_STATE/containers/$id/status"
-        hod kill c 2>/dev/null || true
-        hod rm -f c
+        hod kill cc 2>/dev/null || true
+        hod rm -f cc
         alive "$other" || fail "hod killed a stranger"
         kill "$other"
 }

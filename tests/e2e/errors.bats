@@ -18,10 +18,10 @@ nothing_changed() {
         args=('a b' '"' "'" $'new\nline' '' '\' '$HOME' '*' 'größe' $'\xff\xfe' '-x' '--' $'\t' 'ε=1' '{{.x}}' '%s%n')
         printf '[%s]\n' "${args[@]}" >"$T/want"
         hod run --rm busybox printf '[%s]\n' "${args[@]}" | cmp - "$T/want"
-        hod run -d --name d busybox sleep 100 >/dev/null
-        hod exec d printf '[%s]\n' "${args[@]}" | cmp - "$T/want"
-        hod create --name c busybox printf '[%s]\n' "${args[@]}" >/dev/null
-        hod start -a c | cmp - "$T/want"
+        hod run -d --name dd busybox sleep 100 >/dev/null
+        hod exec dd printf '[%s]\n' "${args[@]}" | cmp - "$T/want"
+        hod create --name cc busybox printf '[%s]\n' "${args[@]}" >/dev/null
+        hod start -a cc | cmp - "$T/want"
         is "$(hod run --rm -e "X=$(printf 'a\nb "c" ü')" busybox sh -c 'printf %s "$X"')" "$(printf 'a\nb "c" ü')"
 }
 
@@ -32,11 +32,11 @@ nothing_changed() {
         env=()
         for i in {1..100}; do env+=(-e "V$i=$(printf 'x%.0s' {1..1000})"); done
         is "$(hod run --rm "${env[@]}" busybox env | grep -c '^V[0-9]*=x\{1000\}$')" 100
-        hod run -d --name d busybox sleep 100 >/dev/null
-        is "$(hod exec "${env[@]}" d env | grep -c '^V')" 100
+        hod run -d --name dd busybox sleep 100 >/dev/null
+        is "$(hod exec "${env[@]}" dd env | grep -c '^V')" 100
         big=$(head -c 100000 /dev/zero | tr '\0' b)
         is "$(hod run --rm busybox sh -c 'echo ${#1}' sh "$big")" 100000
-        is "$(hod exec d sh -c 'echo ${#1}' sh "$big")" 100000
+        is "$(hod exec dd sh -c 'echo ${#1}' sh "$big")" 100000
         printf 'F=%s\n' "$big" >"$T/envf"
         is "$(hod run --rm --env-file "$T/envf" busybox sh -c 'echo ${#F}')" 100000
 }
@@ -104,8 +104,6 @@ nothing_changed() {
         run hod nosuch
         is "$status" 1
         like "$output" 'nosuch'
-        run hod rnu
-        like "$output" 'run'
         run hod --nosuch
         is "$status" 125
         hod run --rm -- busybox true
@@ -119,13 +117,13 @@ nothing_changed() {
 }
 
 @test "states: what needs a running one, what needs a stopped one" {
-        hod create --name c busybox sleep 100 >/dev/null
-        refused 1 'is not running' hod exec c true
-        refused 1 'is not running' hod kill c
-        refused 1 'is not running' hod pause c
-        hod start c
-        hod start c
-        refused 1 'running' hod rm c
+        hod create --name cc busybox sleep 100 >/dev/null
+        refused 1 'is not running' hod exec cc true
+        refused 1 'is not running' hod kill cc
+        refused 1 'is not running' hod pause cc
+        hod start cc
+        hod start cc
+        refused 1 'running' hod rm cc
         for command in start stop restart kill pause unpause wait rm logs attach inspect diff export commit; do
                 run hod $command nosuch
                 is "$status" 1 "$command"
@@ -193,7 +191,8 @@ with_small_disk() {
 @test "long state directories work or say so" {
         long=$T/$(printf 'd%.0s' {1..150})
         mkdir -p "$long"
-        export HOD_STATE=$long/state
+        export HOD_ROOT=$long/root HOD_STATE=$long/state
+        hod import "$(busybox_file)" busybox >/dev/null
         hod run --rm busybox true
         id=$(hod run -d busybox sleep 100)
         hod exec "$id" true
@@ -251,4 +250,10 @@ with_small_disk() {
         hod internal commands --json | jq -e '.' >/dev/null
         for shell in bash zsh fish; do hod completion $shell >"$T/completion.$shell" && [[ -s $T/completion.$shell ]]; done
         bash -n "$T/completion.bash"
+}
+
+@test "one root cannot be used with two state directories" {
+        hod ps >/dev/null
+        refused 1 'in use with the state directory' hod --state "$T/other-state" ps
+        rm -rf "$T/other-state"
 }

@@ -11,7 +11,7 @@ teardown_file() { e2e_teardown; }
 teardown() { e2e_clean; }
 
 # What the store holds besides the databases.
-store_state() { find "$HOD_ROOT"/{blobs,layers,tmp} -mindepth 1 2>/dev/null | sort; hod images --no-trunc; }
+store_state() { find "$HOD_ROOT"/{blobs,layers,tmp} -mindepth 1 2>/dev/null | sort; hod images -q --no-trunc | sort; }
 
 # import_refused REGEX < tar: the import fails with one line and publishes nothing.
 import_refused() {
@@ -90,16 +90,15 @@ make_tar() {
         like "$(hod rmi r1)" 'Untagged: r1:latest'
         refused 1 'no such image: r1' hod rmi r1
         hod import -m other "$(busybox_file)" r2 >/dev/null
-        hod create --name u r2 true >/dev/null
+        hod create --name uu r2 true >/dev/null
         refused 1 'conflict.*container' hod rmi r2
         hod rmi -f r2 >/dev/null || true
-        hod rm -f u
+        hod rm -f uu
         refused 1 'no such image' hod run --rm r2 true || refused 125 'no such image|unable to find' hod run --rm r2 true
 }
 
 @test "wrong input: one line, nothing published" {
         echo junk | import_refused 'tar|archive|EOF|format|header'
-        : | import_refused 'tar|archive|EOF|empty'
         head -c 700000 "$(busybox_file)" | import_refused 'truncated|unexpected|EOF|end'
         gzip -c "$(busybox_file)" | head -c 300000 | import_refused 'truncated|unexpected|EOF|end|corrupt|gzip'
         zstd -qc "$(busybox_file)" | head -c 300000 | import_refused 'truncated|unexpected|EOF|end|corrupt|zstd'
@@ -175,7 +174,7 @@ harmless() {
 		    return bytes(b)
 		sys.stdout.buffer.write(header(b'\x80\0\0\0' + (2**63 - 1).to_bytes(8, 'big')) + b'x' * 1024)
 	END
-        import_refused 'size|large|limit|truncated|end|EOF|unexpected' <"$T/huge.tar"
+        import_refused 'size|large|limit|more than|truncated' <"$T/huge.tar"
         python3 - >"$T/neg.tar" <<-'END'
 		import sys, tarfile
 		t = tarfile.TarInfo('neg')

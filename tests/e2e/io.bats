@@ -114,20 +114,20 @@ teardown() { e2e_clean; }
 
 # bats test_tags=vm
 @test "logs: -n, -t, --since, --until, -f" {
-        hod run --name l busybox sh -c 'echo one; echo err >&2; sleep 1.2; echo two; printf noeol'
-        is "$(hod logs l 2>/dev/null)" $'one\ntwo\nnoeol'
-        is "$(hod logs l 2>&1 >/dev/null)" err
-        is "$(hod logs -n 1 l)" noeol
-        is "$(hod logs --tail 0 l)" ''
-        is "$(hod logs --tail all l 2>/dev/null | wc -l)" 2
-        like "$(hod logs -t -n 1 l)" '^20[0-9-]+T[0-9:.]+Z noeol$'
-        is "$(hod logs --since 2099-01-01 l)" ''
-        is "$(hod logs --until 2020-01-01 l)" ''
-        is "$(hod logs --since 1h l 2>/dev/null | head -n 1)" one
-        two=$(hod logs -t l 2>/dev/null | awk '$2 == "two" {print $1}')
-        is "$(hod logs --since "$two" l 2>/dev/null)" $'two\nnoeol'
-        is "$(hod logs -f --tail 1 l)" noeol
-        refused 1 'failed to parse value as time or duration: "bogus"' hod logs --since bogus l
+        hod run --name ll busybox sh -c 'echo one; echo err >&2; sleep 1.2; echo two; printf noeol'
+        is "$(hod logs ll 2>/dev/null)" $'one\ntwo\nnoeol'
+        is "$(hod logs ll 2>&1 >/dev/null)" err
+        is "$(hod logs -n 1 ll)" noeol
+        is "$(hod logs --tail 0 ll)" ''
+        is "$(hod logs --tail all ll 2>/dev/null | wc -l)" 2
+        like "$(hod logs -t -n 1 ll)" '^20[0-9-]+T[0-9:.]+Z noeol$'
+        is "$(hod logs --since 2099-01-01 ll)" ''
+        is "$(hod logs --until 2020-01-01 ll)" ''
+        is "$(hod logs --since 1h ll 2>/dev/null | head -n 1)" one
+        two=$(hod logs -t ll 2>/dev/null | awk '$2 == "two" {print $1}')
+        is "$(hod logs --since "$two" ll 2>/dev/null)" $'two\nnoeol'
+        is "$(hod logs -f --tail 1 ll)" noeol
+        refused 1 'failed to parse value as time or duration: "bogus"' hod logs --since bogus ll
         refused 1 'no such container' hod logs nosuch
 }
 

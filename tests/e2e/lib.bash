@@ -49,6 +49,15 @@ e2e_clean() {
         list=$(timeout 60 "$HOD_BIN/hod" ps -aq 2>/dev/null) || true
         # shellcheck disable=SC2086  # one id a line
         [[ -z $list ]] || timeout 120 "$HOD_BIN/hod" rm -f -v $list >/dev/null 2>&1 || true
+        unmount_below "$T"
+}
+
+# A test that failed half way may have left its own mounts. (Those below HOD_ROOT and HOD_STATE would be hod's: a leak.)
+unmount_below() {
+        local where
+        awk -v t="$1/" 'index($5, t) == 1 {print $5}' /proc/self/mountinfo | sort -r | while read -r where; do
+                [[ $where == "$T/root/"* || $where == "$T/state/"* ]] || umount -l "$where" || true
+        done
 }
 
 e2e_teardown() {
@@ -88,10 +97,7 @@ e2e_teardown() {
                 bad=1
         fi
         kill_ours
-        # A test that failed half way may have left its own mounts.
-        awk -v t="$T/" 'index($5, t) == 1 {print $5}' /proc/self/mountinfo | sort -r | while read -r list; do
-                umount -l "$list" || true
-        done
+        unmount_below "$T"
         rm -rf "$T"
         return "$bad"
 }
@@ -184,7 +190,7 @@ refused() {
         out=$("$@" 2>"$err" </dev/null) || status=$?
         [[ $status == "$want" ]] || fail "«$*» ended with $status, not $want" "stderr: $(cat "$err")"
         [[ -z $out ]] || fail "«$*» printed: $out"
-        lines=$(grep -vcE "^$|^(Run|See) '|^Usage:|^Did you mean|^Error: failed to" "$err" || true)
+        lines=$(grep -vcE "^$|^(Run|See) '|^Usage:|^Did you mean|^(Error|hod): failed to (start|rename) container" "$err" || true)
         [[ $lines == 1 ]] || fail "«$*»: $lines lines instead of one clear line:" "$(cat "$err")"
         grep -qiE -- "$regex" "$err" || fail "«$*» said: $(cat "$err")" "which does not match $regex"
         rm -f "$err"

@@ -155,7 +155,7 @@ sleeper() { hod run -d --name "$1" "${@:2}" busybox sleep 1000 >/dev/null; }
         hod create --name "${id:0:6}" busybox true >/dev/null
         is "$(field "${id:0:6}" '{{.Name}}')" "/${id:0:6}"
         refused 1 'no such container' hod stop un
-        refused 1 'no such container|multiple|several' hod stop ''
+        refused 1 'empty|no such container' hod stop ''
 }
 
 @test "generated names are unique and readable" {
@@ -204,14 +204,14 @@ sleeper() { hod run -d --name "$1" "${@:2}" busybox sleep 1000 >/dev/null; }
 }
 
 @test "what a container changed is there after stop and start; the host name and address files too" {
-        hod run -d --name f -h keep --add-host x:1.2.3.4 busybox sh -c 'echo n >> /runs; sleep 1000' >/dev/null
+        hod run -d --name ff -h keep --add-host x:1.2.3.4 busybox sh -c 'echo n >> /runs; sleep 1000' >/dev/null
         sleep 0.2
-        hod stop -t 0 f
-        hod start f
+        hod stop -t 0 ff
+        hod start ff
         sleep 0.2
-        is "$(hod exec f sh -c 'wc -l < /runs')" 2
-        is "$(hod exec f hostname)" keep
-        like "$(hod exec f cat /etc/hosts)" '1.2.3.4.x'
+        is "$(hod exec ff sh -c 'wc -l < /runs')" 2
+        is "$(hod exec ff hostname)" keep
+        like "$(hod exec ff cat /etc/hosts)" '1.2.3.4.x'
 }
 
 @test "inspect: docker's document; several; -f; what is missing" {

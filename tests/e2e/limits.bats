@@ -26,23 +26,23 @@ expect() { if cgroup_v2; then is "$3" "$2"; else is "$3" "$1"; fi; }
 
 # bats test_tags=vm
 @test "memory: a program over it is killed, 137, OOMKilled; others are not" {
-        run hod run -m 16m --name o busybox tail /dev/zero
+        run hod run -m 16m --name oo busybox tail /dev/zero
         is "$status" 137
-        is "$(field o '{{.State.OOMKilled}} {{.State.Status}}')" "true exited"
+        is "$(field oo '{{.State.OOMKilled}} {{.State.Status}}')" "true exited"
         hod run -d -m 64m --name ok busybox sleep 100 >/dev/null
         hod kill ok >/dev/null
         hod wait ok >/dev/null
         is "$(field ok '{{.State.OOMKilled}} {{.State.ExitCode}}')" "false 137"
-        hod start o
-        eventually 20 is_exited o
-        is "$(field o '{{.State.OOMKilled}}')" true
+        hod start oo
+        eventually 20 is_exited oo
+        is "$(field oo '{{.State.OOMKilled}}')" true
 }
 
 # bats test_tags=vm
 @test "memory: a child that is killed leaves init alive, and is told" {
-        hod run -d -m 24m --name c busybox sh -c 'tail /dev/zero; echo "child: $?"; sleep 100' >/dev/null
-        eventually 20 logs_have c 'child: 137'
-        is_running c
+        hod run -d -m 24m --name cc busybox sh -c 'tail /dev/zero; echo "child: $?"; sleep 100' >/dev/null
+        eventually 20 logs_have cc 'child: 137'
+        is_running cc
 }
 
 # bats test_tags=vm
@@ -136,12 +136,12 @@ expect() { if cgroup_v2; then is "$3" "$2"; else is "$3" "$1"; fi; }
 
 # bats test_tags=vm
 @test "limits hold after stop and start, and for exec" {
-        hod run -d --name l -m 64m --pids-limit 30 --cpuset-cpus 0 busybox sleep 1000 >/dev/null
+        hod run -d --name ll -m 64m --pids-limit 30 --cpuset-cpus 0 busybox sleep 1000 >/dev/null
         for _ in 1 2; do
-                expect 67108864 67108864 "$(hod exec l cat "$(cg_path memory/memory.limit_in_bytes memory.max)")"
-                expect 30 30 "$(hod exec l cat "$(cg_path pids/pids.max pids.max)")"
-                is "$(hod exec l nproc)" 1
-                hod restart -t 0 l
+                expect 67108864 67108864 "$(hod exec ll cat "$(cg_path memory/memory.limit_in_bytes memory.max)")"
+                expect 30 30 "$(hod exec ll cat "$(cg_path pids/pids.max pids.max)")"
+                is "$(hod exec ll nproc)" 1
+                hod restart -t 0 ll
         done
 }
 

@@ -153,10 +153,10 @@ teardown() {
 }
 
 @test "volumes survive stop and start, and the container's end" {
-        hod run -d --name k -v keep:/k busybox sh -c 'echo x >> /k/n; sleep 1000' >/dev/null
+        hod run -d --name kk -v keep:/k busybox sh -c 'echo x >> /k/n; sleep 1000' >/dev/null
         sleep 0.2
-        hod restart -t 0 k
+        hod restart -t 0 kk
         sleep 0.2
-        hod rm -f k
+        hod rm -f kk
         is "$(hod run --rm -v keep:/k busybox sh -c 'wc -l < /k/n')" 2
 }

@@ -89,92 +89,88 @@ check_cidfile() {
 }
 outside cidfile check_cidfile
 check_detach() {
-        [[ $(hod run -d --name e busybox sleep 1000) =~ ^[0-9a-f]{64}$ && $(hod inspect -f '{{.State.Status}}' e) == running ]]
+        [[ $(hod run -d --name eff busybox sleep 1000) =~ ^[0-9a-f]{64}$ && $(hod inspect -f '{{.State.Status}}' eff) == running ]]
 }
 outside detach check_detach
 check_detach_keys() {
-        pty -e '# ' -s '\x01b' -- "$HOD_BIN/hod" run -ti --detach-keys ctrl-a,b --name e busybox sh >/dev/null &&
-                [[ $(hod inspect -f '{{.State.Status}}' e) == running ]]
+        pty -e '# ' -s '\x01b' -- "$HOD_BIN/hod" run -ti --detach-keys ctrl-a,b --name eff busybox sh >/dev/null &&
+                [[ $(hod inspect -f '{{.State.Status}}' eff) == running ]]
 }
 outside detach-keys check_detach_keys
 check_explain() { [[ $(hod run --rm --explain busybox true 2>&1) == *pivot_root* ]]; }
 outside explain check_explain
 check_label() {
-        hod create --name e -l a=b -l c busybox true >/dev/null
-        [[ $(hod inspect -f '{{json .Config.Labels}}' e) == '{"a":"b","c":""}' ]]
+        hod create --name eff -l a=b -l c busybox true >/dev/null
+        [[ $(hod inspect -f '{{json .Config.Labels}}' eff) == '{"a":"b","c":""}' ]]
 }
 outside label check_label
 check_label_file() {
         printf 'a=b\nc\n' >"$T/labels"
-        hod create --name e --label-file "$T/labels" busybox true >/dev/null
-        [[ $(hod inspect -f '{{json .Config.Labels}}' e) == '{"a":"b","c":""}' ]]
+        hod create --name eff --label-file "$T/labels" busybox true >/dev/null
+        [[ $(hod inspect -f '{{json .Config.Labels}}' eff) == '{"a":"b","c":""}' ]]
 }
 outside label-file check_label_file
 check_log_driver() {
-        [[ $(hod run --name e --log-driver none busybox echo x) == x ]] && ! hod logs e 2>/dev/null
+        [[ $(hod run --name eff --log-driver none busybox echo x) == x ]] && ! hod logs eff 2>/dev/null
 }
 outside log-driver check_log_driver
 check_log_opt() {
-        hod run --name e --log-opt max-size=64k --log-opt max-file=2 busybox sh -c 'yes 0123456789012345678901234567890123456789 | head -c 900000' >/dev/null
+        hod run --name eff --log-opt max-size=64k --log-opt max-file=2 busybox sh -c 'yes 0123456789012345678901234567890123456789 | head -c 900000' >/dev/null
         (($(find "$HOD_ROOT/containers" -name '*-json.log*' -printf '%s\n' | awk '{n += $1} END {print n}') < 200000)) &&
-                [[ $(hod logs e | tail -n 1) == 0123456789* ]]
+                [[ $(hod logs eff | tail -n 1) == 0123456789* ]]
 }
 outside log-opt check_log_opt
-check_name() { hod create --name e busybox true >/dev/null && [[ $(hod inspect -f '{{.Name}}' e) == /e ]]; }
+check_name() { hod create --name eff busybox true >/dev/null && [[ $(hod inspect -f '{{.Name}}' eff) == /e ]]; }
 outside name check_name
 check_publish() { ! hod run --rm -p 8080:80 busybox true 2>/dev/null; }
 outside publish check_publish
-check_quiet() { [[ $(hod run -q --rm busybox echo x) == x ]]; }
-outside quiet check_quiet
-check_pull() { ! hod run --rm --pull bogus busybox true 2>/dev/null && hod run --rm --pull never busybox true; }
-outside pull check_pull
 check_restart() {
-        hod run -d --name e --restart on-failure:2 busybox sh -c 'echo x; exit 3' >/dev/null
+        hod run -d --name eff --restart on-failure:2 busybox sh -c 'echo x; exit 3' >/dev/null
         for _ in {1..100}; do
-                [[ $(hod inspect -f '{{.State.Status}} {{.RestartCount}}' e) == 'exited 2' ]] && return 0
+                [[ $(hod inspect -f '{{.State.Status}} {{.RestartCount}}' eff) == 'exited 2' ]] && return 0
                 sleep 0.1
         done
         return 1
 }
 outside restart check_restart
-check_rm() { hod run --rm --name e busybox true && ! hod inspect e >/dev/null 2>&1; }
+check_rm() { hod run --rm --name eff busybox true && ! hod inspect eff >/dev/null 2>&1; }
 outside rm check_rm
 check_rootfs() { [[ $(hod run --rm --rootfs "$T/tree" cat /mark) == mark ]]; }
 outside rootfs check_rootfs
 check_sig_proxy() {
         local pid status=0
-        "$HOD_BIN/hod" run --name e --sig-proxy=false busybox sleep 3 &
+        "$HOD_BIN/hod" run --name eff --sig-proxy=false busybox sleep 3 &
         pid=$!
-        for _ in {1..50}; do [[ $(hod inspect -f '{{.State.Status}}' e 2>/dev/null) == running ]] && break; sleep 0.1; done
+        for _ in {1..50}; do [[ $(hod inspect -f '{{.State.Status}}' eff 2>/dev/null) == running ]] && break; sleep 0.1; done
         kill -TERM "$pid"
         wait "$pid" || status=$?
         [[ $status == 0 ]]
 }
 outside sig-proxy check_sig_proxy
 check_stop_signal() {
-        hod run -d --name e --stop-signal USR1 busybox sh -c 'trap "exit 5" USR1; touch /up; while :; do sleep 0.05; done' >/dev/null
-        for _ in {1..50}; do hod exec e test -e /up && break; sleep 0.1; done
-        hod stop e >/dev/null
-        [[ $(hod inspect -f '{{.State.ExitCode}}' e) == 5 ]]
+        hod run -d --name eff --stop-signal USR1 busybox sh -c 'trap "exit 5" USR1; touch /up; while :; do sleep 0.05; done' >/dev/null
+        for _ in {1..50}; do hod exec eff test -e /up && break; sleep 0.1; done
+        hod stop eff >/dev/null
+        [[ $(hod inspect -f '{{.State.ExitCode}}' eff) == 5 ]]
 }
 outside stop-signal check_stop_signal
 check_stop_timeout() {
         local t0=${EPOCHREALTIME/./} took
-        hod run -d --name e --stop-timeout 1 busybox sh -c 'trap "" TERM; sleep 1000' >/dev/null
+        hod run -d --name eff --stop-timeout 1 busybox sh -c 'trap "" TERM; sleep 1000' >/dev/null
         sleep 0.2
-        hod stop e >/dev/null
+        hod stop eff >/dev/null
         took=$(((${EPOCHREALTIME/./} - t0) / 1000))
         ((took > 1000 && took < 4000))
 }
 outside stop-timeout check_stop_timeout
 check_annotation() {
-        hod create --name e --annotation x=y busybox true >/dev/null
-        hod inspect e | grep -q '"x": "y"'
+        hod create --name eff --annotation x=y busybox true >/dev/null
+        hod inspect eff | grep -q '"x": "y"'
 }
 outside annotation check_annotation
 check_blkio_weight() {
         # The kernel's scheduler decides whether there is such a file: the value is kept, and written where it can be.
-        hod create --name e --blkio-weight 500 busybox true >/dev/null 2>&1
-        [[ $(hod inspect -f '{{.HostConfig.BlkioWeight}}' e) == 500 ]]
+        hod create --name eff --blkio-weight 500 busybox true >/dev/null 2>&1
+        [[ $(hod inspect -f '{{.HostConfig.BlkioWeight}}' eff) == 500 ]]
 }
 outside blkio-weight check_blkio_weight

@@ -18,7 +18,7 @@ only=("$@")
 declare -A seen=()
 
 clean() {
-        timeout 30 "$HOD_BIN/hod" rm -f -v e >/dev/null 2>&1 || true
+        timeout 30 "$HOD_BIN/hod" rm -f -v eff >/dev/null 2>&1 || true
 }
 finish() {
         clean
@@ -63,7 +63,7 @@ phase() { # FLAG PHASE WANT GOT
 wait_probe() {
         local n=$1 out
         for _ in {1..100}; do
-                out=$(hod logs e 2>&1) || true
+                out=$(hod logs eff 2>&1) || true
                 if (($(grep -c '^__end' <<<"$out") >= n)); then
                         awk -v n="$n" '/^__end/ {k++; next} k == n - 1' <<<"$out"
                         return 0
@@ -81,15 +81,15 @@ row() {
         # The program waits after its probe; the entry point of that flag's row is the shell itself.
         local command=(sh -c "$probe; echo __end; exec sleep 1000")
         [[ $flag != entrypoint ]] || command=("${command[@]:1}")
-        if ! hod run -d --name e "${words[@]}" busybox "${command[@]}" >/dev/null 2>"$T/err"; then
+        if ! hod run -d --name eff "${words[@]}" busybox "${command[@]}" >/dev/null 2>"$T/err"; then
                 bad "--$flag: run failed: $(cat "$T/err")"
                 return 0
         fi
         [[ $phases != *' run '* ]] || phase "$flag" run "$want" "$(wait_probe 1)"
-        [[ $phases != *' exec '* ]] || phase "$flag" exec "$want" "$(hod exec e sh -c "$probe" 2>&1)"
+        [[ $phases != *' exec '* ]] || phase "$flag" exec "$want" "$(hod exec eff sh -c "$probe" 2>&1)"
         if [[ $phases == *' start '* ]]; then
                 wait_probe 1 >/dev/null
-                if ! hod stop -t 0 e >/dev/null || ! hod start e >/dev/null; then
+                if ! hod stop -t 0 eff >/dev/null || ! hod start eff >/dev/null; then
                         bad "--$flag: stop and start failed"
                 fi
                 phase "$flag" start "$want" "$(wait_probe 2)"
@@ -122,8 +122,7 @@ hod import -c 'CMD ["sh"]' "$T/busybox.tar" busybox >/dev/null
 if ((${#only[@]} == 0)); then
         # "explain" and "help" are flags too; help is the parser's and has no effect in a container.
         flags=$(hod internal commands --json | jq -r '
-                [.. | objects | select(.name? == "run" and (.options? // .flags? // .opts?))][0]
-                | (.options? // .flags? // .opts?)[] | .name' | grep -vx help | sort -u)
+                [.commands[] | select(any(.paths[], .path; test("(^| )run$")))][0].options[].name' | grep -vx help | sort -u)
         [[ -n $flags ]] || bad "no flags of run in the command table"
         for flag in $flags; do
                 if [[ ${seen[$flag]-} ]]; then ok; else bad "--$flag has no row in tests/effects/rows.bash"; fi

@@ -28,7 +28,8 @@ static inline void everywhere_complete(const struct command *root, const char *p
 }
 
 /* troff text as people read it. */
-static inline void everywhere_man(const struct command *root, const struct command *c, const char *path, struct str *out)
+static inline void everywhere_man(const struct command *root, const struct command *c, const char *path,
+                                  struct str *out)
 {
         _cleanup_str_ struct str page = {0};
 

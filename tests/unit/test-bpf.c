@@ -34,10 +34,10 @@ static void ok(err *e)
 /* eBPF, as much as the compiler emits. */
 static bool run(const struct bpf_insn *p, size_t n, char type, uint32_t major, uint32_t minor, unsigned access)
 {
-        struct bpf_cgroup_dev_ctx ctx = {
-                .access_type = access << 16 | (type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR),
-                .major = major,
-                .minor = minor};
+        struct bpf_cgroup_dev_ctx ctx = {.access_type = access << 16 |
+                                                        (type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR),
+                                         .major = major,
+                                         .minor = minor};
         uint64_t r[11] = {0};
 
         for (size_t pc = 0; pc < n; pc++) {
@@ -124,8 +124,10 @@ static void bpf_device_reduce_follows_the_kernel(void **state)
 
 static void bpf_device_reduce_turns_round_with_all(void **state)
 {
-        struct cgroup_device_rule rules[] = {
-                {true, 'c', 1, 3, R}, {true, 'a', -1, -1, R | W | M}, {false, 'b', 8, 0, W}, {false, 'c', 5, -1, R | W | M}};
+        struct cgroup_device_rule rules[] = {{true, 'c', 1, 3, R},
+                                             {true, 'a', -1, -1, R | W | M},
+                                             {false, 'b', 8, 0, W},
+                                             {false, 'c', 5, -1, R | W | M}};
         struct bpf_device_list l = {0};
 
         ok(bpf_device_reduce(rules, ARRAY_SIZE(rules), &l));

@@ -45,8 +45,13 @@ static void refused(err *e, enum err_code code, const char *part)
 static void cgroup_path_clean_makes_paths_safe(void **state)
 {
         static const char *const cases[][2] = {
-                {"/a/b", "/a/b"}, {"a//b/", "/a/b"}, {"/a/../b", "/b"}, {"../../x", "/x"}, {"/./a/./b", "/a/b"},
-                {"/a/b/../../c", "/c"}, {"slice:hod:id", "/slice:hod:id"},
+                {"/a/b", "/a/b"},
+                {"a//b/", "/a/b"},
+                {"/a/../b", "/b"},
+                {"../../x", "/x"},
+                {"/./a/./b", "/a/b"},
+                {"/a/b/../../c", "/c"},
+                {"slice:hod:id", "/slice:hod:id"},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -154,10 +159,10 @@ static void cgroup_create_v2_enables_controllers_on_the_way(void **state)
 
 static void cgroup_apply_v2_converts_units(void **state)
 {
-        static const char *const names[] = {"memory.max",      "memory.swap.max", "memory.low",  "cpu.weight",
-                                            "cpu.max",         "cpu.max.burst",   "cpuset.cpus", "cpuset.mems",
-                                            "pids.max",        "io.weight",       "io.max",      "hugetlb.2MB.max",
-                                            "hugetlb.2MB.rsvd.max", "rdma.max",   "memory.high", NULL};
+        static const char *const names[] = {
+                "memory.max",           "memory.swap.max", "memory.low",  "cpu.weight", "cpu.max", "cpu.max.burst",
+                "cpuset.cpus",          "cpuset.mems",     "pids.max",    "io.weight",  "io.max",  "hugetlb.2MB.max",
+                "hugetlb.2MB.rsvd.max", "rdma.max",        "memory.high", NULL};
         const struct cgroup_throttle throttle = {CGROUP_WRITE_BPS, 8, 16, 1048576};
         const struct cgroup_name_number huge = {"2MB", 4194304};
         const struct cgroup_rdma rdma = {"mlx5_1", {true, 3}, {false, 0}};
@@ -207,7 +212,9 @@ static void cgroup_apply_v2_converts_units(void **state)
 static void cgroup_apply_v2_knows_the_special_values(void **state)
 {
         static const char *const names[] = {"memory.max", "memory.swap.max", "cpu.max", "pids.max", NULL};
-        struct cgroup_resources r = {.memory_limit = {true, -1}, .cpu_quota = {true, -1}, .cpu_period = {true, 50000},
+        struct cgroup_resources r = {.memory_limit = {true, -1},
+                                     .cpu_quota = {true, -1},
+                                     .cpu_period = {true, 50000},
                                      .pids_limit = {true, -1}};
         struct fake f;
 
@@ -346,8 +353,10 @@ static pid_t joined_child(const struct cgroup_layout *l, const char *path)
 static void cgroup_life_works_on_this_machine(void **state)
 {
         const struct cgroup_layout *l = real();
-        struct cgroup_resources r = {.memory_limit = {true, 64 << 20}, .pids_limit = {true, 100},
-                                     .cpu_shares = {true, 512}, .cpu_quota = {true, 50000}};
+        struct cgroup_resources r = {.memory_limit = {true, 64 << 20},
+                                     .pids_limit = {true, 100},
+                                     .cpu_shares = {true, 512},
+                                     .cpu_quota = {true, 50000}};
         struct cgroup_stats s;
         pid_t *pids = NULL;
         size_t n = 0;
@@ -370,7 +379,7 @@ static void cgroup_life_works_on_this_machine(void **state)
         assert_int_equal(s.pids_current, 1);
         ok(cgroup_freeze(l, ONE, true));
         assert_true(cgroup_is_frozen(l, ONE));
-        ok(cgroup_freeze(l, ONE, true)); /* again is fine */
+        ok(cgroup_freeze(l, ONE, true));  /* again is fine */
         ok(cgroup_kill(l, ONE, SIGKILL)); /* also what is frozen */
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
@@ -445,7 +454,8 @@ static void cgroup_oom_kills_counts(void **state)
         if (pid == 0) {
                 if (cgroup_join_self(fds, n) < 0)
                         _exit(1);
-                char *p = mmap(NULL, 64 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+                char *p =
+                        mmap(NULL, 64 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
                 for (size_t i = 0; i < 64 << 20; i += 4096)
                         p[i] = 1;

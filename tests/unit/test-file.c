@@ -1,7 +1,6 @@
 /* Unit tests of base/file. */
 #include "check.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -51,18 +50,6 @@ static int make_dir(const char *name)
         fd = openat(base_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         assert_true(fd >= 0);
         return fd;
-}
-
-static int entries(int dirfd)
-{
-        int copy = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), n = 0;
-        DIR *dir = fdopendir(copy);
-
-        assert_non_null(dir);
-        while (readdir(dir))
-                n++;
-        (void)closedir(dir);
-        return n - 2;
 }
 
 /* A chain of @depth directories, each with a file, below @fd. */
@@ -167,23 +154,27 @@ static void file_remove_tree_of_nothing_and_of_a_file(void **state)
 /* In a mount namespace of its own: what is mounted in the tree survives. */
 static int remove_around_a_mount(void)
 {
-        int r;
+        int r, fd;
 
         if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
                 return 77;
-        if (fchdir(base_fd) < 0 || mkdir("mnt", 0700) < 0 || mkdir("mnt/a", 0700) < 0 || mkdir("mnt/a/b", 0700) < 0)
+        /* a descriptor of the old namespace's mount would see no mount of ours */
+        fd = open(base_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0 || fchdir(fd) < 0 || mkdir("mnt", 0700) < 0 || mkdir("mnt/a", 0700) < 0 ||
+            mkdir("mnt/a/b", 0700) < 0)
                 return 1;
         if (mount("none", "mnt/a/b", "tmpfs", 0, NULL) < 0)
                 return 77;
         if (mkdir("mnt/a/b/kept", 0700) < 0)
                 return 2;
-        r = file_remove_tree(base_fd, "mnt");
+        r = file_remove_tree(fd, "mnt");
         if (r != -EXDEV && r != -EBUSY)
                 return 3;
         if (umount("mnt/a/b") == 0)
                 return 0;
         /* It may have been lifted to another name on the way: it is found by the file in it. */
-        return system("test -d mnt/.hod-removing-*/kept") == 0 || system("test -d mnt/.hod-removing-*/*/kept") == 0 ? 0 : 4;
+        return system("test -d mnt/.hod-removing-*/kept") == 0 || system("test -d mnt/.hod-removing-*/*/kept") == 0 ? 0
+                                                                                                                    : 4;
 }
 
 static void file_remove_tree_stops_at_a_mount(void **state)
@@ -283,7 +274,7 @@ static void file_read_is_bounded(void **state)
 
 static void file_lock_excludes(void **state)
 {
-        _cleanup_close_ int held = -1, second = -1, shared = -1, shared2 = -1;
+        _cleanup_close_ int held = -1, shared = -1, shared2 = -1;
 
         (void)state;
         held = file_lock(base_fd, "lock", false);

@@ -31,7 +31,8 @@ static const struct opt run_opts[] = {
         OPT_STR('u', "user", struct run_args, user, "string", "Username or UID"),
         OPT_STR(0, "network", struct run_args, network, "network", "Connect a container to a network", .alias = "net",
                 .deprecated_alias = "net", .def = "none", .complete = OPT_COMPLETE_NETWORK),
-        OPT_STR(0, "pull", struct run_args, pull, "string", "Pull image before running", .choices = pulls, .strict = true),
+        OPT_STR(0, "pull", struct run_args, pull, "string", "Pull image before running", .choices = pulls,
+                .strict = true),
         OPT_SIZE('m', "memory", struct run_args, memory, "Memory limit"),
         OPT_SIZE(0, "memory-swap", struct run_args, swap, "Swap limit", .min = -1),
         OPT_INT(0, "stop-timeout", struct run_args, timeout, "Timeout (in seconds)", .min = -1, .max = 100,
@@ -54,24 +55,45 @@ static err *nothing(struct invocation *inv)
 }
 
 static const struct command cmd_run = {
-        .name = "run", .operands = "IMAGE [COMMAND] [ARG...]", .min_operands = 1, .max_operands = OPERANDS_ANY,
-        .summary = "Create and run a new container from an image", .opts = run_opts, .args_size = sizeof(struct run_args),
-        .run = nothing, .stop_at_operand = true, .run_like = true, .complete = OPT_COMPLETE_IMAGE,
+        .name = "run",
+        .operands = "IMAGE [COMMAND] [ARG...]",
+        .min_operands = 1,
+        .max_operands = OPERANDS_ANY,
+        .summary = "Create and run a new container from an image",
+        .opts = run_opts,
+        .args_size = sizeof(struct run_args),
+        .run = nothing,
+        .stop_at_operand = true,
+        .run_like = true,
+        .complete = OPT_COMPLETE_IMAGE,
 };
 static const struct command cmd_ps = {.name = "ps", .summary = "List containers", .run = nothing};
 static const struct command cmd_cp = {
-        .name = "cp", .operands = "CONTAINER:SRC DEST\nSRC CONTAINER:DEST", .min_operands = 2, .max_operands = 2,
-        .summary = "Copy files", .run = nothing,
+        .name = "cp",
+        .operands = "CONTAINER:SRC DEST\nSRC CONTAINER:DEST",
+        .min_operands = 2,
+        .max_operands = 2,
+        .summary = "Copy files",
+        .run = nothing,
 };
 static const struct command cmd_port = {
-        .name = "port", .operands = "CONTAINER [PORT]", .min_operands = 1, .max_operands = 2, .summary = "List ports",
+        .name = "port",
+        .operands = "CONTAINER [PORT]",
+        .min_operands = 1,
+        .max_operands = 2,
+        .summary = "List ports",
         .run = nothing,
 };
 static const struct command cmd_vol = {
         .name = "vol", .operands = "[NAME]", .max_operands = 1, .summary = "Make a volume", .run = nothing};
-static const struct command cmd_rm = {
-        .name = "rm", .operands = "CONTAINER...", .min_operands = 1, .max_operands = OPERANDS_ANY, .summary = "Remove",
-        .run = nothing, .complete = OPT_COMPLETE_CONTAINER, .complete_rest = OPT_COMPLETE_CONTAINER};
+static const struct command cmd_rm = {.name = "rm",
+                                      .operands = "CONTAINER...",
+                                      .min_operands = 1,
+                                      .max_operands = OPERANDS_ANY,
+                                      .summary = "Remove",
+                                      .run = nothing,
+                                      .complete = OPT_COMPLETE_CONTAINER,
+                                      .complete_rest = OPT_COMPLETE_CONTAINER};
 static const struct command cmd_secret = {.name = "secret", .summary = "Not shown", .run = nothing, .hidden = true};
 static const struct subcommand container_commands[] = {{&cmd_run}, {&cmd_ps, "ls", "list ps"}, {&cmd_rm}, {0}};
 static const struct command cmd_container = {
@@ -95,8 +117,11 @@ static const struct opt root_opts[] = {
                 .complete = OPT_COMPLETE_DIR),
         OPT_END,
 };
-static const struct command cmd_hod = {.name = "hod", .summary = "A runtime", .opts = root_opts,
-                                       .args_size = sizeof(struct global_args), .subcommands = root_commands};
+static const struct command cmd_hod = {.name = "hod",
+                                       .summary = "A runtime",
+                                       .opts = root_opts,
+                                       .args_size = sizeof(struct global_args),
+                                       .subcommands = root_commands};
 
 #define ARGV(...) ((char *const *)(const char *const[]){"hod", ##__VA_ARGS__, NULL})
 
@@ -126,7 +151,8 @@ static void opt_verify_finds_mistakes(void **state)
         struct x {
                 bool a, b;
         };
-        static const struct opt twice[] = {OPT_FLAG('a', "a", struct x, a, "x"), OPT_FLAG('a', "b", struct x, b, "x"), OPT_END};
+        static const struct opt twice[] = {OPT_FLAG('a', "a", struct x, a, "x"), OPT_FLAG('a', "b", struct x, b, "x"),
+                                           OPT_END};
         static const struct opt bad_default[] = {OPT_FLAG('a', "a", struct x, a, "x", .def = "maybe"), OPT_END};
         static const struct opt bad_conflict[] = {OPT_FLAG('a', "a", struct x, a, "x", .conflicts = "c"), OPT_END};
         struct command c = {.name = "c", .summary = "x", .opts = twice, .args_size = sizeof(struct x), .run = nothing};
@@ -148,9 +174,10 @@ static void opt_verify_finds_mistakes(void **state)
 static void opt_parse_reads_every_form_of_a_flag(void **state)
 {
         (void)state;
-        check_ok(PARSE("run", "-ti", "--rm=false", "-uroot", "-m=1g", "--env", "A=1", "-eB", "--env=C=", "--memory-swap", "-1",
-                       "--stop-timeout=-1", "--grace", "1m", "--cpus", "1.5", "--cap-add=A,B", "--cap-add", "C", "--sysctl",
-                       "a=1", "--sysctl", "b=2", "--sysctl", "a=3", "--weight", "5", "image", "-x", "--y", "--", "z"));
+        check_ok(PARSE("run", "-ti", "--rm=false", "-uroot", "-m=1g", "--env", "A=1", "-eB",
+                       "--env=C=", "--memory-swap", "-1", "--stop-timeout=-1", "--grace", "1m", "--cpus", "1.5",
+                       "--cap-add=A,B", "--cap-add", "C", "--sysctl", "a=1", "--sysctl", "b=2", "--sysctl", "a=3",
+                       "--weight", "5", "image", "-x", "--y", "--", "z"));
         assert_true(run_args()->tty && run_args()->interactive && run_args()->proxy);
         assert_false(run_args()->rm);
         assert_string_equal(run_args()->user, "root");
@@ -233,11 +260,13 @@ static void opt_parse_refuses_flags_in_dockers_words(void **state)
         check_err(PARSE("run", "-m", "x", "i"), "invalid argument \"x\" for \"-m, --memory\" flag: invalid size: 'x'");
         check_err(PARSE("run", "--rm=x", "i"),
                   "invalid argument \"x\" for \"--rm\" flag: strconv.ParseBool: parsing \"x\": invalid syntax");
-        check_err(PARSE("run", "-e", "", "i"), "invalid argument \"\" for \"-e, --env\" flag: invalid environment variable: ");
-        check_err(PARSE("run", "--stop-timeout", "101", "i"),
-                  "invalid argument \"101\" for \"--stop-timeout\" flag: strconv.ParseInt: parsing \"101\": value out of range");
-        check_err(PARSE("run", "--pull", "bogus", "i"),
-                  "invalid argument \"bogus\" for \"--pull\" flag: must be one of \"always\", \"missing\" or \"never\"");
+        check_err(PARSE("run", "-e", "", "i"),
+                  "invalid argument \"\" for \"-e, --env\" flag: invalid environment variable: ");
+        check_err(PARSE("run", "--stop-timeout", "101", "i"), "invalid argument \"101\" for \"--stop-timeout\" flag: "
+                                                              "strconv.ParseInt: parsing \"101\": value out of range");
+        check_err(
+                PARSE("run", "--pull", "bogus", "i"),
+                "invalid argument \"bogus\" for \"--pull\" flag: must be one of \"always\", \"missing\" or \"never\"");
         check_err(PARSE("--help=x"),
                   "invalid argument \"x\" for \"--help\" flag: strconv.ParseBool: parsing \"x\": invalid syntax");
         check_code(PARSE("run", "--nosuch", "i"), ERR_USAGE);
@@ -251,8 +280,9 @@ static void opt_parse_counts_operands_in_dockers_words(void **state)
         check_err(PARSE("ps", "x"), "'hod ps' accepts no arguments");
         check_err(PARSE("container", "ls", "x"), "'hod container ls' accepts no arguments");
         check_err(PARSE("cp", "a"), "'hod cp' requires 2 arguments");
-        assert_string_equal(str_text(&parsed.hint), "\nUsage:  hod cp CONTAINER:SRC DEST\n\thod cp SRC CONTAINER:DEST\n\n"
-                                                    "Run 'hod cp --help' for more information\n");
+        assert_string_equal(str_text(&parsed.hint),
+                            "\nUsage:  hod cp CONTAINER:SRC DEST\n\thod cp SRC CONTAINER:DEST\n\n"
+                            "Run 'hod cp --help' for more information\n");
         check_err(PARSE("port"), "'hod port' requires at least 1 and at most 2 arguments");
         check_err(PARSE("vol", "a", "b"), "'hod vol' requires at most 1 argument");
         check_code(PARSE("run"), ERR_INVALID);
@@ -396,11 +426,13 @@ static void opt_complete_knows_what_may_stand_where(void **state)
         COMPLETE(":\n", "run", "busybox", "--m");
         COMPLETE("d1\n:\n", "container", "rm", "c1", "d");
         COMPLETE(":dirs\n", "--root", "/x");
-        COMPLETE("run\tCreate and run a new container from an image\nrm\tRemove\n:\n", "--root", "/x", "container", "r");
+        COMPLETE("run\tCreate and run a new container from an image\nrm\tRemove\n:\n", "--root", "/x", "container",
+                 "r");
         COMPLETE("c1\nd1\n:\n", "run", "-net", "");
         COMPLETE("", "nosuch", "x");
         COMPLETE("-D\tEnable debug mode\n--debug\tEnable debug mode\n-l\tSet the logging level\n"
-                 "--log-level\tSet the logging level\n--root\tRoot directory\n--help\tPrint usage\n:\n", "-");
+                 "--log-level\tSet the logging level\n--root\tRoot directory\n--help\tPrint usage\n:\n",
+                 "-");
 }
 
 static void opt_documents_know_every_flag(void **state)

@@ -11,7 +11,8 @@
 
 static void parse_int_takes_decimal_numbers_only(void **state)
 {
-        static const char *const bad[] = {"", "-", "+1", " 1", "1 ", "1\n", "0x10", "010", "-01", "1_000", "1.0", "--1", "x", "1x"};
+        static const char *const bad[] = {"",    "-",   "+1",    " 1",  "1 ",  "1\n", "0x10",
+                                          "010", "-01", "1_000", "1.0", "--1", "x",   "1x"};
         int64_t n = 7;
 
         (void)state;
@@ -92,10 +93,25 @@ static void parse_size_takes_dockers_units(void **state)
                 const char *text;
                 int64_t bytes;
         } good[] = {
-                {"0", 0},           {"100", 100},          {"100b", 100},         {"1k", 1024},         {"1K", 1024},
-                {"1kb", 1024},      {"1KiB", 1024},        {"16m", 16 << 20},     {"1.5g", 3LL << 29},  {"64KB", 65536},
-                {"1t", 1LL << 40},  {"1p", 1LL << 50},     {".5k", 512},          {"5.k", 5120},        {"10 MB", 10 << 20},
-                {"1.1g", 1181116006}, {"0.1b", 0},         {"016m", 16 << 20},    {"9223372036854775807", INT64_MAX},
+                {"0", 0},
+                {"100", 100},
+                {"100b", 100},
+                {"1k", 1024},
+                {"1K", 1024},
+                {"1kb", 1024},
+                {"1KiB", 1024},
+                {"16m", 16 << 20},
+                {"1.5g", 3LL << 29},
+                {"64KB", 65536},
+                {"1t", 1LL << 40},
+                {"1p", 1LL << 50},
+                {".5k", 512},
+                {"5.k", 5120},
+                {"10 MB", 10 << 20},
+                {"1.1g", 1181116006},
+                {"0.1b", 0},
+                {"016m", 16 << 20},
+                {"9223372036854775807", INT64_MAX},
                 {"8191.99999999p", 9223372036843516808LL},
         };
         int64_t n = 7;
@@ -149,10 +165,20 @@ static void parse_duration_is_gos(void **state)
                 const char *text;
                 int64_t ns;
         } good[] = {
-                {"0", 0},           {"10s", 10000000000},     {"1m30s", 90000000000}, {"1.5h", 5400000000000},
-                {"100ms", 100000000}, {"-3us", -3000},        {"1\302\265s", 1000},   {"1h1m1s1ms", 3661001000000},
-                {".5s", 500000000}, {"1.s", 1000000000},      {"0s", 0},              {"1ns", 1},
-                {"9223372036854775807ns", INT64_MAX},         {"-9223372036854775808ns", INT64_MIN},
+                {"0", 0},
+                {"10s", 10000000000},
+                {"1m30s", 90000000000},
+                {"1.5h", 5400000000000},
+                {"100ms", 100000000},
+                {"-3us", -3000},
+                {"1\302\265s", 1000},
+                {"1h1m1s1ms", 3661001000000},
+                {".5s", 500000000},
+                {"1.s", 1000000000},
+                {"0s", 0},
+                {"1ns", 1},
+                {"9223372036854775807ns", INT64_MAX},
+                {"-9223372036854775808ns", INT64_MIN},
         };
         int64_t n;
 
@@ -180,8 +206,15 @@ static void parse_duration_format_is_gos(void **state)
                 int64_t ns;
                 const char *text;
         } cases[] = {
-                {0, "0s"},           {1, "1ns"},          {1500, "1.5\302\265s"},  {100000000, "100ms"}, {1500000000, "1.5s"},
-                {90000000000, "1m30s"}, {3600000000000, "1h0m0s"}, {-5000000000, "-5s"}, {1100000, "1.1ms"},
+                {0, "0s"},
+                {1, "1ns"},
+                {1500, "1.5\302\265s"},
+                {100000000, "100ms"},
+                {1500000000, "1.5s"},
+                {90000000000, "1m30s"},
+                {3600000000000, "1h0m0s"},
+                {-5000000000, "-5s"},
+                {1100000, "1.1ms"},
         };
         char buf[40];
 
@@ -223,8 +256,9 @@ static void parse_size_format_has_three_digits(void **state)
                 uint64_t n;
                 const char *text;
         } cases[] = {
-                {0, "0B"},           {999, "999B"},      {1000, "1kB"},         {2063920, "2.06MB"}, {762000, "762kB"},
-                {73900000, "73.9MB"}, {999999, "1MB"},   {UINT64_MAX, "18.4EB"}, {999500, "1MB"},
+                {0, "0B"},           {999, "999B"},          {1000, "1kB"},
+                {2063920, "2.06MB"}, {762000, "762kB"},      {73900000, "73.9MB"},
+                {999999, "1MB"},     {UINT64_MAX, "18.4EB"}, {999500, "1MB"},
         };
         char buf[32];
 
@@ -268,12 +302,13 @@ static void parse_signal_knows_names_and_numbers(void **state)
                 const char *text;
                 int number;
         } good[] = {
-                {"TERM", SIGTERM}, {"SIGTERM", SIGTERM}, {"sigterm", SIGTERM}, {"15", 15},       {"9", 9},      {"KILL", SIGKILL},
-                {"RTMIN", 34},     {"RTMIN+3", 37},      {"SIGRTMAX-1", 63},   {"RTMAX", 64},    {"64", 64},    {"POLL", SIGIO},
-                {"SYS", SIGSYS},   {"STKFLT", 16},
+                {"TERM", SIGTERM}, {"SIGTERM", SIGTERM}, {"sigterm", SIGTERM}, {"15", 15},         {"9", 9},
+                {"KILL", SIGKILL}, {"RTMIN", 34},        {"RTMIN+3", 37},      {"SIGRTMAX-1", 63}, {"RTMAX", 64},
+                {"64", 64},        {"POLL", SIGIO},      {"SYS", SIGSYS},      {"STKFLT", 16},
         };
-        static const char *const bad[] = {"", "0", "65", "BOGUS", "SIG", "-1", "SIGSIGTERM", "RTMIN+31", "RTMIN-1", "RTMAX+1",
-                                          "TERM ", "RTMIN+", "RTMIN+x", "VERYLONGSIGNALNAMEINDEED"};
+        static const char *const bad[] = {
+                "",         "0",       "65",      "BOGUS", "SIG",    "-1",      "SIGSIGTERM",
+                "RTMIN+31", "RTMIN-1", "RTMAX+1", "TERM ", "RTMIN+", "RTMIN+x", "VERYLONGSIGNALNAMEINDEED"};
         int n = 7;
 
         (void)state;
@@ -359,9 +394,9 @@ static void parse_throttle_has_path_and_rate(void **state)
         parse_throttle_done(&t);
         check_err(parse_throttle("bad", true, &t), "bad format: bad");
         check_err(parse_throttle("x:1", true, &t), "bad format for device path: x:1");
-        check_err(parse_throttle("/dev/x:zz", true, &t),
-                  "invalid rate for device: /dev/x:zz. The correct format is <device-path>:<number>[<unit>]. Number must be a "
-                  "positive integer. Unit is optional and can be kb, mb, or gb");
+        check_err(parse_throttle("/dev/x:zz", true, &t), "invalid rate for device: /dev/x:zz. The correct format is "
+                                                         "<device-path>:<number>[<unit>]. Number must be a "
+                                                         "positive integer. Unit is optional and can be kb, mb, or gb");
         check_err(parse_throttle("/dev/x:1k", false, &t),
                   "invalid rate for device: /dev/x:1k. The correct format is <device-path>:<number>. Number must be a "
                   "positive integer");
@@ -418,8 +453,8 @@ static void parse_port_refuses_in_dockers_words(void **state)
         check_err(parse_port("", &p), "No port specified: <empty>");
         check_err(parse_port("/tcp", &p), "No port specified: /tcp<empty>");
         check_code(parse_port("[::1:1:2", &p), ERR_INVALID);
-        check_err(parse_expose("70000", &p),
-                  "invalid range format for --expose: 70000, error: strconv.ParseUint: parsing \"70000\": value out of range");
+        check_err(parse_expose("70000", &p), "invalid range format for --expose: 70000, error: strconv.ParseUint: "
+                                             "parsing \"70000\": value out of range");
         check_err(parse_expose("x", &p),
                   "invalid range format for --expose: x, error: strconv.ParseUint: parsing \"x\": invalid syntax");
         check_err(parse_expose("1:2", &p), "invalid port format for --expose: 1:2");
@@ -494,8 +529,9 @@ static void parse_restart_is_dockers(void **state)
         check_err(parse_restart("always:3", &r),
                   "invalid restart policy: maximum retry count can only be used with 'on-failure'");
         check_err(parse_restart(":3", &r), "invalid restart policy format: no policy provided before colon");
-        check_err(parse_restart("bogus", &r), "invalid restart policy: unknown policy 'bogus'; use one of 'no', 'always', "
-                                              "'on-failure', or 'unless-stopped'");
+        check_err(parse_restart("bogus", &r),
+                  "invalid restart policy: unknown policy 'bogus'; use one of 'no', 'always', "
+                  "'on-failure', or 'unless-stopped'");
 }
 
 static void parse_csv_quotes_as_go_does(void **state)
@@ -535,7 +571,8 @@ static void parse_mount_reads_every_key(void **state)
         assert_string_equal(m.propagation, "rshared");
         assert_int_equal(m.tmpfs_mode, -1);
         parse_mount_done(&m);
-        check_ok(parse_mount("dst=/v,source=vol,volume-nocopy,volume-label=a=b,\"volume-opt=o=x,y\",volume-driver=local", &m));
+        check_ok(parse_mount(
+                "dst=/v,source=vol,volume-nocopy,volume-label=a=b,\"volume-opt=o=x,y\",volume-driver=local", &m));
         assert_string_equal(m.type, "volume");
         assert_true(m.no_copy);
         assert_string_equal(m.labels[0], "a=b");
@@ -558,7 +595,8 @@ static void parse_mount_refuses_in_dockers_words(void **state)
                 {"type=bind", "target is required"},
                 {"type=bind,src=/tmp", "target is required"},
                 {"src=/tmp,bogus=1", "unexpected key 'bogus' in 'bogus=1'"},
-                {"type=volume,src=v,dst=/x,bind-propagation=shared", "cannot mix 'bind-*' options with mount type 'volume'"},
+                {"type=volume,src=v,dst=/x,bind-propagation=shared",
+                 "cannot mix 'bind-*' options with mount type 'volume'"},
                 {"type=tmpfs,dst=/x,tmpfs-size=x", "invalid value for tmpfs-size: x"},
                 {"type=tmpfs,dst=/x,tmpfs-mode=999", "invalid value for tmpfs-mode: 999"},
                 {"type=bind,src=/tmp,dst=/x,readonly=maybe", "invalid value for readonly: maybe"},
@@ -569,11 +607,13 @@ static void parse_mount_refuses_in_dockers_words(void **state)
                 {"dst=/a,bind-foo=x", "unexpected key 'bind-foo' in 'bind-foo=x'"},
                 {"dst=/a,=b", "unexpected key '' in '=b'"},
                 {"type=bind,src=/a,dst=/b,bind-recursive=x",
-                 "invalid value for bind-recursive: x (must be \"enabled\", \"disabled\", \"writable\", or \"readonly\")"},
+                 "invalid value for bind-recursive: x (must be \"enabled\", \"disabled\", \"writable\", or "
+                 "\"readonly\")"},
                 {"type=bind,src=/a,dst=/b,bind-recursive=writable",
                  "option 'bind-recursive=writable' requires 'readonly' to be specified in conjunction"},
                 {"type=bind,src=/a,dst=/b,bind-recursive=readonly,ro",
-                 "option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction"},
+                 "option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in "
+                 "conjunction"},
         };
         struct parse_mount m;
 
@@ -606,8 +646,9 @@ static void parse_volume_is_dockers(void **state)
         check_err(parse_volume("/a:/b:ro,rw", &v), "invalid mode: ro,rw");
         check_err(parse_volume("/x:rel", &v), "invalid volume specification: '/x:rel': invalid mount config for type "
                                               "\"bind\": invalid mount path: 'rel' mount path must be absolute");
-        check_err(parse_volume("/a:/", &v), "invalid volume specification: '/a:/': invalid mount config for type \"bind\": "
-                                            "invalid specification: destination can't be '/'");
+        check_err(parse_volume("/a:/", &v),
+                  "invalid volume specification: '/a:/': invalid mount config for type \"bind\": "
+                  "invalid specification: destination can't be '/'");
 }
 
 static void parse_env_file_keeps_values_verbatim(void **state)
@@ -625,7 +666,8 @@ static void parse_env_file_keeps_values_verbatim(void **state)
         check_ok(parse_env_file("f", "", &list));
         assert_non_null(list);
         strv_free(list);
-        check_err(parse_env_file("envb", "A B=c\n", &list), "invalid env file (envb): variable 'A B' contains whitespaces");
+        check_err(parse_env_file("envb", "A B=c\n", &list),
+                  "invalid env file (envb): variable 'A B' contains whitespaces");
         check_err(parse_env_file("f", "a\n=x\n", &list), "invalid env file (f): no variable name on line '=x'");
         check_err(parse_env_file("f", "a\na\xff=x\n", &list), "invalid env file (f): invalid utf8 bytes at line 2");
 }

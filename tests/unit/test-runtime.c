@@ -7,22 +7,19 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/str.h"
 #include "oci/spec.h"
-#include "runtime/hooks.h"
 #include "runtime/runtime.h"
 
 #define CGROUP "/hod-test-runtime/one"
@@ -35,7 +32,7 @@ static char top[] = "/tmp/hod-test-runtime-XXXXXX";
 struct want {
         const char *args;    /* JSON list; NULL: run @sh in a shell */
         const char *sh;
-        const char *user, *cwd;
+        const char *user, *cwd, *caps;
         const char *process; /* ,"key":value ... */
         const char *mounts;  /* ,{...} */
         const char *linux_;
@@ -101,7 +98,7 @@ static void make_rootfs(void)
         static const char *const dirs[] = {"rootfs",     "rootfs/bin",  "rootfs/etc", "rootfs/tmp", "rootfs/proc",
                                            "rootfs/dev", "rootfs/sys", "rootfs/x"};
         static const char *const applets[] = {"sh",   "cat", "ls",   "true",  "sleep", "id",   "grep", "mkdir", "touch", "env",
-                                              "stat", "tty", "stty", "mount", "pwd",   "echo", "wc",   "head",  "rm", "kill"};
+                                              "stat", "tty", "stty", "mount", "pwd",   "echo", "wc",   "head", "cut",  "rm", "kill"};
 
         (void)file_remove_tree(AT_FDCWD, in_top("rootfs"));
         for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
@@ -206,18 +203,20 @@ static char *config(const struct want *w)
         static const char spaces[] = "{\"type\":\"mount\"},{\"type\":\"pid\"},{\"type\":\"network\"},{\"type\":\"ipc\"},"
                                      "{\"type\":\"uts\"},{\"type\":\"cgroup\"}";
         char *text, *sh = w->sh ? str_format("[\"sh\",\"-c\",\"%s\"]", w->sh) : NULL;
-        static const char caps[] = "[\"CAP_CHOWN\",\"CAP_DAC_OVERRIDE\",\"CAP_KILL\",\"CAP_SETUID\",\"CAP_SETGID\"]";
+        #define FIVE "[\"CAP_CHOWN\",\"CAP_DAC_OVERRIDE\",\"CAP_KILL\",\"CAP_SETUID\",\"CAP_SETGID\"]"
+        static const char caps[] = "{\"bounding\":" FIVE ",\"effective\":" FIVE ",\"permitted\":" FIVE "}";
+
 
         text = str_format(
                 "{\"ociVersion\":\"1.3.0\",\"process\":{\"args\":%s,\"cwd\":\"%s\",\"env\":[\"PATH=/bin\"],"
-                "\"user\":%s,\"capabilities\":{\"bounding\":%s,\"effective\":%s,\"permitted\":%s}%s},"
+                "\"user\":%s,\"capabilities\":%s%s},"
                 "\"root\":{\"path\":\"rootfs\"%s},\"hostname\":\"box\",\"mounts\":["
                 "%s{\"destination\":\"/proc\",\"type\":\"proc\",\"source\":\"proc\",\"options\":[\"nosuid\",\"noexec\",\"nodev\"]},"
                 "{\"destination\":\"/sys\",\"type\":\"sysfs\",\"source\":\"sysfs\",\"options\":[\"nosuid\",\"noexec\",\"nodev\","
                 "\"ro\"]},{\"destination\":\"/sys/fs/cgroup\",\"type\":\"cgroup\",\"source\":\"cgroup\",\"options\":[\"ro\"]}%s],"
                 "\"linux\":{\"namespaces\":[%s],\"maskedPaths\":[\"/proc/keys\",\"/proc/acpi\",\"/sys/firmware\"],"
                 "\"readonlyPaths\":[\"/proc/sys\",\"/proc/bus\"]%s}%s}",
-                sh ? sh : w->args, w->cwd ? w->cwd : "/", w->user ? w->user : "{\"uid\":0,\"gid\":0}", caps, caps, caps, w->process ? w->process : "", w->root ? w->root : "",
+                sh ? sh : w->args, w->cwd ? w->cwd : "/", w->user ? w->user : "{\"uid\":0,\"gid\":0}", w->caps ? w->caps : caps, w->process ? w->process : "", w->root ? w->root : "",
                 w->dev ? w->dev : dev, w->mounts ? w->mounts : "", w->namespaces ? w->namespaces : spaces,
                 w->linux_ ? w->linux_ : "", w->all ? w->all : "");
         free(sh);
@@ -651,6 +650,24 @@ static void runtime_exec_enters(void **state)
         assert_int_equal(res.status, 9);
 }
 
+/* Where processes of the container may trace, sessions are made in two stages: the result is the same. */
+static void runtime_exec_enters_tracing_containers(void **state)
+{
+        static const char caps[] = "{\"bounding\":[\"CAP_SYS_PTRACE\"],\"effective\":[\"CAP_SYS_PTRACE\"],\"permitted\":["
+                                   "\"CAP_SYS_PTRACE\"]}";
+
+        run(&(struct want){.sh = "sleep 100", .caps = caps, .extra_fds = 20,
+                           .exec = "cat /proc/self/cgroup; ls /proc/self/fd; cat /proc/sys/kernel/hostname; cut -d ' ' -f 5,6 "
+                                   "/proc/self/stat; grep -E 'CapBnd|SigIgn|Umask' /proc/self/status; echo parent $PPID; exit 9"});
+        has("pids:/\n");
+        has("\n0\n1\n2\n3\nbox\n");
+        has("parent 0\n");
+        has("CapBnd:\t0000000000080000");
+        assert_int_equal(res.status, 9);
+        run(&(struct want){.sh = "sleep 100", .caps = caps, .args = NULL, .exec = "exec nosuch"});
+        assert_int_equal(res.status, 127);
+}
+
 static void runtime_exec_has_what_init_has(void **state)
 {
         _cleanup_free_ char *first = NULL;
@@ -663,6 +680,72 @@ static void runtime_exec_has_what_init_has(void **state)
         run(&(struct want){.sh = "sleep 100", .process = ",\"noNewPrivileges\":true,\"oomScoreAdj\":300,\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"soft\":50,\"hard\":60}]",
                            .exec = "grep -E 'Cap|NoNew|Seccomp|Groups|Uid|Umask|Sig[IB]' /proc/self/status; cat /proc/self/limits /proc/self/cgroup /proc/self/oom_score_adj"});
         assert_string_equal(res.out, first);
+}
+
+/* ---- create and start apart, siblings ---- */
+
+static struct oci_spec *simple_spec(const struct want *w)
+{
+        _cleanup_free_ char *text = config(w);
+        _cleanup_json_ json *doc = NULL;
+        struct oci_spec *spec;
+
+        check_ok(json_parse(text, strlen(text), &doc));
+        check_ok(oci_spec_from_json(doc, &spec));
+        return spec;
+}
+
+static void runtime_create_waits_for_start(void **state)
+{
+        _cleanup_oci_spec_ struct oci_spec *spec = simple_spec(&(struct want){.sh = "exit 5"});
+        struct runtime_process p = {.pidfd = -1, .terminal_fd = -1};
+        struct runtime_request r = {.id = "one", .spec = spec, .rootfs_fd = -1, .stdio = {0, 1, 2}, .cgroup_path = CGROUP};
+        char c = 0;
+        int fifo;
+
+        assert_int_equal(mkfifo(in_top("fifo"), 0600), 0);
+        r.bundle_fd = open(top, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        r.start_fd = open(in_top("fifo"), O_PATH | O_CLOEXEC);
+        check_ok(runtime_create(&r, &p));
+        assert_int_equal(waitpid(p.pid, NULL, WNOHANG), 0);
+        fifo = open(in_top("fifo"), O_RDONLY | O_CLOEXEC);
+        assert_int_equal(read(fifo, &c, 1), 1);
+        assert_int_equal(reap(p.pid), 5);
+        check_ok(runtime_cgroup_remove(p.cgroup, 2000));
+        runtime_process_done(&p);
+        (void)close(fifo);
+        (void)close(r.bundle_fd);
+        (void)close(r.start_fd);
+        (void)unlink(in_top("fifo"));
+}
+
+/* The caller goes away at once; the container and the session are children of the caller's parent. */
+static void runtime_create_makes_siblings(void **state)
+{
+        _cleanup_oci_spec_ struct oci_spec *spec = simple_spec(&(struct want){.sh = "exit 5"});
+        struct runtime_request r = {.id = "one", .spec = spec, .rootfs_fd = -1, .stdio = {0, 1, 2}, .cgroup_path = CGROUP,
+                                    .start_fd = -1, .as_sibling = true};
+        pid_t builder, pid = 0;
+        int ends[2];
+
+        assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+        r.bundle_fd = open(top, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        builder = fork();
+        if (builder == 0) {
+                struct runtime_process p;
+                err *e = runtime_create(&r, &p);
+
+                if (!e && write(ends[1], &p.pid, sizeof(p.pid)) < 0)
+                        _exit(2);
+                _exit(e ? 1 : 0);
+        }
+        assert_int_equal(reap(builder), 0);
+        assert_int_equal(read(ends[0], &pid, sizeof(pid)), sizeof(pid));
+        assert_int_equal(reap(pid), 5);
+        check_ok(runtime_cgroup_remove(CGROUP, 2000));
+        (void)close(ends[0]);
+        (void)close(ends[1]);
+        (void)close(r.bundle_fd);
 }
 
 /* ---- hooks and failure ---- */
@@ -688,6 +771,9 @@ static int all_begin(void **state)
         if (geteuid() != 0 || access(BUSYBOX, X_OK) != 0)
                 return 0;
         (void)umask(022);
+        /* A mount table of our own, so that the leak check sees nobody else's changes. */
+        assert_int_equal(unshare(CLONE_NEWNS), 0);
+        assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
         assert_non_null(mkdtemp(top));
         assert_int_equal(chmod(top, 0755), 0);
         make_rootfs();
@@ -731,8 +817,11 @@ int main(void)
                 TEST(runtime_create_refuses_foreign_directories),
                 TEST(runtime_create_refuses_itself),
                 TEST(runtime_exec_enters),
+                TEST(runtime_exec_enters_tracing_containers),
                 TEST(runtime_exec_has_what_init_has),
                 TEST(runtime_create_runs_hooks),
+                TEST(runtime_create_waits_for_start),
+                TEST(runtime_create_makes_siblings),
         };
 
         return cmocka_run_group_tests(tests, all_begin, all_end);

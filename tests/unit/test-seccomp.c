@@ -109,21 +109,18 @@ static const uint32_t three[] = {AUDIT_ARCH_X86_64, AUDIT_ARCH_I386, SCMP_ARCH_X
 
 static struct seccomp_profile deny_all(const struct seccomp_rule *rules, size_t n)
 {
-        return (struct seccomp_profile){.default_action = SECCOMP_RET_ERRNO,
-                                        .archs = three,
-                                        .n_archs = 3,
-                                        .rules = rules,
-                                        .n_rules = n};
+        return (struct seccomp_profile){
+                .default_action = SECCOMP_RET_ERRNO, .archs = three, .n_archs = 3, .rules = rules, .n_rules = n};
 }
 
 /* ---- tests ---- */
 
 static void seccomp_compile_allows_what_is_listed(void **state)
 {
-        struct seccomp_rule rules[] = {{.names = NAMES("read", "write", "no_such_call"), .action = ALLOW},
-                                       {.names = NAMES("mkdir"), .action = SECCOMP_RET_ERRNO, .errno_set = true,
-                                        .errno_ret = ENOTDIR},
-                                       {.names = NAMES("sync"), .action = SECCOMP_RET_KILL_PROCESS}};
+        struct seccomp_rule rules[] = {
+                {.names = NAMES("read", "write", "no_such_call"), .action = ALLOW},
+                {.names = NAMES("mkdir"), .action = SECCOMP_RET_ERRNO, .errno_set = true, .errno_ret = ENOTDIR},
+                {.names = NAMES("sync"), .action = SECCOMP_RET_KILL_PROCESS}};
         struct seccomp_profile p = deny_all(rules, 3);
         _cleanup_seccomp_filter_ struct seccomp_filter f = {0};
 
@@ -190,8 +187,9 @@ static void seccomp_compile_ignores_high_halves(void **state)
 {
         static const uint32_t values[] = {0, 1, 2, 16, 38, 40, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff};
         static const uint64_t high[] = {0, 1, 0x80000000, 0xffffffff};
-        static const uint32_t probes[] = {0, 1, 2, 3, 15, 16, 17, 37, 38, 39, 40, 41, 0x7ffffffe, 0x7fffffff,
-                                          0x80000000, 0x80000001, 0xfffffffd, 0xfffffffe, 0xffffffff};
+        static const uint32_t probes[] = {
+                0,  1,  2,          3,          15,         16,         17,         37,         38,        39,
+                40, 41, 0x7ffffffe, 0x7fffffff, 0x80000000, 0x80000001, 0xfffffffd, 0xfffffffe, 0xffffffff};
 
         for (int permissive = 0; permissive < 2; permissive++)
                 for (uint32_t op = SCMP_CMP_NE; op <= SCMP_CMP_GT; op++)
@@ -249,7 +247,8 @@ static void seccomp_compile_takes_conditions_on_one_argument_as_alternatives(voi
 }
 
 /* Random profiles of rules with conditions, 10^5 random calls, against the model: a call gets the action of a rule that
- * matches on the low halves. Rules for one call never share an action class here, so that the model is not ambiguous. */
+ * matches on the low halves. Rules for one call never share an action class here, so that the model is not ambiguous.
+ */
 static void seccomp_compile_matches_the_model(void **state)
 {
         static const char *const calls[] = {"socket", "personality", "clone", "prctl", "ioctl"};
@@ -274,8 +273,8 @@ static void seccomp_compile_matches_the_model(void **state)
                                 args[i][k].value = RANDOM(6);
                                 args[i][k].value_two = args[i][k].value & RANDOM(6);
                         }
-                        rules[i] = (struct seccomp_rule){.names = names[i], .action = ALLOW, .args = args[i],
-                                                         .n_args = 1 + RANDOM(2)};
+                        rules[i] = (struct seccomp_rule){
+                                .names = names[i], .action = ALLOW, .args = args[i], .n_args = 1 + RANDOM(2)};
                         if (rules[i].n_args == 2 && args[i][0].op < 4 && args[i][1].op < 4)
                                 rules[i].n_args = 1; /* keep the number of combinations small */
                 }
@@ -371,9 +370,11 @@ static void seccomp_filter_load_believes_only_its_own_entries(void **state)
 /* The kernel's own opinion. */
 static void seccomp_install_takes_effect(void **state)
 {
-        struct seccomp_rule rules[] = {{.names = NAMES("mkdir"), .action = SECCOMP_RET_ERRNO, .errno_set = true,
-                                        .errno_ret = ENOTDIR}};
-        struct seccomp_profile p = {.default_action = ALLOW, .rules = rules, .n_rules = 1,
+        struct seccomp_rule rules[] = {
+                {.names = NAMES("mkdir"), .action = SECCOMP_RET_ERRNO, .errno_set = true, .errno_ret = ENOTDIR}};
+        struct seccomp_profile p = {.default_action = ALLOW,
+                                    .rules = rules,
+                                    .n_rules = 1,
                                     .flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW | SECCOMP_FILTER_FLAG_LOG};
         _cleanup_seccomp_filter_ struct seccomp_filter f = {0};
         pid_t pid;

@@ -60,7 +60,8 @@ static void refuse(const char *text, const char *want)
 static void oci_spec_from_json_reads_the_process(void **state)
 {
         _cleanup_oci_spec_ struct oci_spec *s = parse(
-                "{\"ociVersion\":\"1.3.0\",\"process\":{\"terminal\":true,\"consoleSize\":{\"height\":30,\"width\":100},"
+                "{\"ociVersion\":\"1.3.0\",\"process\":{\"terminal\":true,\"consoleSize\":{\"height\":30,\"width\":100}"
+                ","
                 "\"user\":{\"uid\":1000,\"gid\":4294967294,\"umask\":18,\"additionalGids\":[5,6]},"
                 "\"args\":[\"sh\",\"-c\",\"\"],\"env\":[\"A=b\"],\"cwd\":\"/tmp\","
                 "\"capabilities\":{\"bounding\":[\"CAP_CHOWN\",\"CAP_BOGUS\"],\"effective\":[\"cap_kill\"],"
@@ -106,14 +107,15 @@ static void oci_spec_from_json_reads_the_process(void **state)
 
 static void oci_spec_from_json_reads_mounts_and_hooks(void **state)
 {
-        _cleanup_oci_spec_ struct oci_spec *s = parse(
-                "{\"root\":{\"path\":\"rootfs\",\"readonly\":true},\"hostname\":\"h\",\"mounts\":["
-                "{\"destination\":\"/a\",\"source\":\"/b\",\"type\":\"bind\",\"options\":[\"ro\",\"size=5\",\"rslave\",\"x\"]},"
-                "{\"destination\":\"/c\",\"source\":\"/d\",\"options\":[\"rbind\",\"rro\",\"idmap\"],"
-                "\"uidMappings\":[{\"containerID\":0,\"hostID\":1000,\"size\":1}],"
-                "\"gidMappings\":[{\"containerID\":0,\"hostID\":1000,\"size\":1}]}],"
-                "\"hooks\":{\"poststop\":[{\"path\":\"/x\",\"args\":[\"x\"],\"env\":[\"A=1\"],\"timeout\":5}]},"
-                "\"annotations\":{\"k\":\"v\",\"e\":\"\"}}");
+        _cleanup_oci_spec_ struct oci_spec *s =
+                parse("{\"root\":{\"path\":\"rootfs\",\"readonly\":true},\"hostname\":\"h\",\"mounts\":["
+                      "{\"destination\":\"/a\",\"source\":\"/"
+                      "b\",\"type\":\"bind\",\"options\":[\"ro\",\"size=5\",\"rslave\",\"x\"]},"
+                      "{\"destination\":\"/c\",\"source\":\"/d\",\"options\":[\"rbind\",\"rro\",\"idmap\"],"
+                      "\"uidMappings\":[{\"containerID\":0,\"hostID\":1000,\"size\":1}],"
+                      "\"gidMappings\":[{\"containerID\":0,\"hostID\":1000,\"size\":1}]}],"
+                      "\"hooks\":{\"poststop\":[{\"path\":\"/x\",\"args\":[\"x\"],\"env\":[\"A=1\"],\"timeout\":5}]},"
+                      "\"annotations\":{\"k\":\"v\",\"e\":\"\"}}");
 
         assert_true(s->root_readonly);
         assert_null(s->process);
@@ -144,7 +146,8 @@ static void oci_spec_from_json_reads_linux(void **state)
                 "\"devices\":[{\"type\":\"u\",\"path\":\"/dev/x\",\"major\":10,\"minor\":1},"
                 "{\"type\":\"p\",\"path\":\"/dev/y\",\"fileMode\":4480,\"uid\":1}],"
                 "\"cgroupsPath\":\"/x/y\",\"rootfsPropagation\":\"rshared\",\"maskedPaths\":[\"/proc/a\"],"
-                "\"readonlyPaths\":[],\"sysctl\":{\"net.core.somaxconn\":\"1\"},\"personality\":{\"domain\":\"LINUX32\"},"
+                "\"readonlyPaths\":[],\"sysctl\":{\"net.core.somaxconn\":\"1\"},\"personality\":{\"domain\":"
+                "\"LINUX32\"},"
                 "\"memoryPolicy\":{\"mode\":\"MPOL_INTERLEAVE\",\"nodes\":\"0\",\"flags\":[\"MPOL_F_STATIC_NODES\"]},"
                 "\"netDevices\":{\"eth0\":{\"name\":\"e\"},\"eth1\":{}},\"intelRdt\":{\"closID\":\"c\"}}}");
         const struct oci_linux *l = &s->linux_;
@@ -174,16 +177,17 @@ static void oci_spec_from_json_reads_linux(void **state)
 
 static void oci_spec_from_json_reads_resources(void **state)
 {
-        _cleanup_oci_spec_ struct oci_spec *s = parse(
-                "{\"linux\":{\"resources\":{\"devices\":[{\"allow\":false,\"access\":\"rwm\"},"
-                "{\"allow\":true,\"type\":\"c\",\"major\":1,\"minor\":3,\"access\":\"rw\"}],"
-                "\"memory\":{\"limit\":1000,\"swap\":-1,\"swappiness\":0,\"disableOOMKiller\":true},"
-                "\"cpu\":{\"shares\":512,\"quota\":-1,\"period\":100000,\"cpus\":\"0\",\"mems\":\"\"},\"pids\":{\"limit\":0},"
-                "\"blockIO\":{\"weight\":10,\"weightDevice\":[{\"major\":8,\"minor\":0,\"weight\":500}],"
-                "\"throttleReadIOPSDevice\":[{\"major\":8,\"minor\":1,\"rate\":7}]},"
-                "\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":5}],\"network\":{\"classID\":3,"
-                "\"priorities\":[{\"name\":\"lo\",\"priority\":2}]},\"rdma\":{\"mlx\":{\"hcaHandles\":3}},"
-                "\"unified\":{\"memory.high\":\"1\"}}}}");
+        _cleanup_oci_spec_ struct oci_spec *s =
+                parse("{\"linux\":{\"resources\":{\"devices\":[{\"allow\":false,\"access\":\"rwm\"},"
+                      "{\"allow\":true,\"type\":\"c\",\"major\":1,\"minor\":3,\"access\":\"rw\"}],"
+                      "\"memory\":{\"limit\":1000,\"swap\":-1,\"swappiness\":0,\"disableOOMKiller\":true},"
+                      "\"cpu\":{\"shares\":512,\"quota\":-1,\"period\":100000,\"cpus\":\"0\",\"mems\":\"\"},\"pids\":{"
+                      "\"limit\":0},"
+                      "\"blockIO\":{\"weight\":10,\"weightDevice\":[{\"major\":8,\"minor\":0,\"weight\":500}],"
+                      "\"throttleReadIOPSDevice\":[{\"major\":8,\"minor\":1,\"rate\":7}]},"
+                      "\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":5}],\"network\":{\"classID\":3,"
+                      "\"priorities\":[{\"name\":\"lo\",\"priority\":2}]},\"rdma\":{\"mlx\":{\"hcaHandles\":3}},"
+                      "\"unified\":{\"memory.high\":\"1\"}}}}");
         const struct oci_resources *r = &s->linux_.resources;
 
         assert_int_equal(r->devices[0].type, 'a');
@@ -258,14 +262,16 @@ static void oci_spec_from_json_names_what_is_wrong(void **state)
                "linux.namespaces[1]: duplicated namespace \"pid\"");
         refuse("{\"linux\":{\"rootfsPropagation\":\"bogus\"}}",
                "linux.rootfsPropagation: rootfsPropagation=bogus is not supported");
-        refuse("{\"linux\":{\"personality\":{\"domain\":\"BOGUS\"}}}", "linux.personality: invalid personality domain BOGUS");
+        refuse("{\"linux\":{\"personality\":{\"domain\":\"BOGUS\"}}}",
+               "linux.personality: invalid personality domain BOGUS");
         refuse("{\"linux\":{\"devices\":[{\"type\":\"x\",\"path\":\"/dev/x\"}]}}",
                "linux.devices[0].type: must be c, b, u or p, not \"x\"");
         refuse("{\"linux\":{\"resources\":{\"devices\":[{\"access\":\"rx\"}]}}}",
                "linux.resources.devices[0].access: may only have r, w and m");
         refuse("{\"linux\":{\"resources\":{\"memory\":{\"limit\":9223372036854775808}}}}",
                "linux.resources.memory.limit: must be between -9223372036854775808 and 9223372036854775807");
-        refuse("{\"process\":{\"user\":{\"uid\":18446744073709551615}}}", "process.user.uid: must be between 0 and 4294967295");
+        refuse("{\"process\":{\"user\":{\"uid\":18446744073709551615}}}",
+               "process.user.uid: must be between 0 and 4294967295");
         refuse("{\"linux\":{\"seccomp\":{}}}", "linux.seccomp: has no defaultAction");
         refuse("{\"linux\":{\"seccomp\":{\"defaultAction\":\"SCMP_ACT_BOGUS\"}}}",
                "linux.seccomp.defaultAction: unknown seccomp action \"SCMP_ACT_BOGUS\"");
@@ -302,7 +308,8 @@ static void oci_spec_check_needs_the_basics(void **state)
         check("{\"root\":{\"path\":\"r\"}}", "process property must not be empty");
         check("{\"root\":{\"path\":\"r\"},\"process\":{\"cwd\":\"/\"}}", "args must not be empty");
         check("{\"root\":{\"path\":\"r\"},\"process\":{\"args\":[\"a\"]}}", "Cwd property must not be empty");
-        check("{\"root\":{\"path\":\"r\"},\"process\":{\"args\":[\"a\"],\"cwd\":\"x\"}}", "Cwd must be an absolute path");
+        check("{\"root\":{\"path\":\"r\"},\"process\":{\"args\":[\"a\"],\"cwd\":\"x\"}}",
+              "Cwd must be an absolute path");
         check("{\"root\":{\"path\":\"r\"},\"process\":{\"args\":[\"a\"],\"cwd\":\"/\",\"env\":[\"X\"]}}",
               "process.env[0]: must be NAME=VALUE");
         check("{\"root\":{\"path\":\"r\"},\"process\":{\"args\":[\"a\"],\"cwd\":\"/\",\"rlimits\":["
@@ -327,12 +334,15 @@ static void oci_spec_check_ties_fields_to_namespaces(void **state)
         check(HEAD ",\"linux\":{\"timeOffsets\":{\"monotonic\":{\"secs\":1}}}}",
               "time namespace offsets specified, but time namespace isn't enabled in the config");
 #define MAP(c, h, n) "[{\"containerID\":" #c ",\"hostID\":" #h ",\"size\":" #n "}]"
-        check(HEAD ",\"linux\":{\"namespaces\":[{\"type\":\"user\"}],\"uidMappings\":" MAP(0, 1, 10)
-              ",\"gidMappings\":" MAP(0, 1, 10) "}}", NULL);
-        check(HEAD ",\"linux\":{\"namespaces\":[{\"type\":\"user\"}],\"uidMappings\":" MAP(1, 1, 10)
-              ",\"gidMappings\":" MAP(0, 1, 10) "}}", "linux.uidMappings and gidMappings must map id 0 of the container");
-        check(HEAD ",\"linux\":{\"namespaces\":[{\"type\":\"user\"}],\"uidMappings\":" MAP(0, 4294967290, 10)
-              ",\"gidMappings\":" MAP(0, 1, 10) "}}", "linux.uidMappings[0]: bad size");
+        check(HEAD ",\"linux\":{\"namespaces\":[{\"type\":\"user\"}],\"uidMappings\":" MAP(
+                      0, 1, 10) ",\"gidMappings\":" MAP(0, 1, 10) "}}",
+              NULL);
+        check(HEAD ",\"linux\":{\"namespaces\":[{\"type\":\"user\"}],\"uidMappings\":" MAP(
+                      1, 1, 10) ",\"gidMappings\":" MAP(0, 1, 10) "}}",
+              "linux.uidMappings and gidMappings must map id 0 of the container");
+        check(HEAD ",\"linux\":{\"namespaces\":[{\"type\":\"user\"}],\"uidMappings\":" MAP(
+                      0, 4294967290, 10) ",\"gidMappings\":" MAP(0, 1, 10) "}}",
+              "linux.uidMappings[0]: bad size");
 }
 
 static void oci_spec_check_allows_only_namespaced_sysctls(void **state)
@@ -402,14 +412,19 @@ static void oci_spec_check_looks_at_the_rest(void **state)
 static void mount_options_parse_knows_every_option_of_the_specification(void **state)
 {
         static const char *const must[] = {
-                "async", "atime", "bind", "defaults", "dev", "diratime", "dirsync", "exec", "iversion", "lazytime", "loud",
-                "noatime", "nodev", "nodiratime", "noexec", "noiversion", "nolazytime", "norelatime", "nostrictatime",
-                "nosuid", "private", "rbind", "relatime", "remount", "ro", "rprivate", "rshared", "rslave",
-                "runbindable", "rw", "shared", "silent", "slave", "strictatime", "suid", "sync", "unbindable",
-                "nosymfollow", "symfollow", "rro", "rrw", "rsuid", "rnosuid", "rdev", "rnodev", "rexec", "rnoexec",
-                "ratime", "rnoatime", "rdiratime", "rnodiratime", "rrelatime", "rnorelatime", "rstrictatime",
-                "rnostrictatime", "rsymfollow", "rnosymfollow", "tmpcopyup", "mand", "nomand", "idmap", "ridmap",
-                "copy-symlink", "src-nofollow", "dest-nofollow",
+                "async",       "atime",        "bind",         "defaults",      "dev",
+                "diratime",    "dirsync",      "exec",         "iversion",      "lazytime",
+                "loud",        "noatime",      "nodev",        "nodiratime",    "noexec",
+                "noiversion",  "nolazytime",   "norelatime",   "nostrictatime", "nosuid",
+                "private",     "rbind",        "relatime",     "remount",       "ro",
+                "rprivate",    "rshared",      "rslave",       "runbindable",   "rw",
+                "shared",      "silent",       "slave",        "strictatime",   "suid",
+                "sync",        "unbindable",   "nosymfollow",  "symfollow",     "rro",
+                "rrw",         "rsuid",        "rnosuid",      "rdev",          "rnodev",
+                "rexec",       "rnoexec",      "ratime",       "rnoatime",      "rdiratime",
+                "rnodiratime", "rrelatime",    "rnorelatime",  "rstrictatime",  "rnostrictatime",
+                "rsymfollow",  "rnosymfollow", "tmpcopyup",    "mand",          "nomand",
+                "idmap",       "ridmap",       "copy-symlink", "src-nofollow",  "dest-nofollow",
         };
         const char *last = "";
 
@@ -433,7 +448,8 @@ static struct mount_options options(char *const *list)
 
 static void mount_options_parse_lets_the_last_one_win(void **state)
 {
-        struct mount_options o = options((char **)(const char *const[]){"ro", "nosuid", "rw", "noatime", "strictatime", "sync", NULL});
+        struct mount_options o =
+                options((char **)(const char *const[]){"ro", "nosuid", "rw", "noatime", "strictatime", "sync", NULL});
 
         assert_int_equal(o.flags, MS_NOSUID | MS_STRICTATIME | MS_SYNCHRONOUS);
         assert_int_equal(o.flags_clear, MS_RDONLY);
@@ -478,7 +494,8 @@ static void oci_spec_default_text_is_valid_and_like_runc(void **state)
                 _cleanup_oci_spec_ struct oci_spec *s = NULL;
 
                 ok(oci_spec_default_text(rootless, &text));
-                assert_true(str_starts(text, "{\n\t\"ociVersion\": \"1.3.0\",\n\t\"process\": {\n\t\t\"terminal\": true,"));
+                assert_true(
+                        str_starts(text, "{\n\t\"ociVersion\": \"1.3.0\",\n\t\"process\": {\n\t\t\"terminal\": true,"));
                 assert_true(str_ends(text, "\t\t]\n\t}\n}"));
                 s = parse(text);
                 ok(oci_spec_check(s));

@@ -114,7 +114,8 @@ static void str_distance_is_levenshteins(void **state)
         assert_int_equal(str_distance("", "abc"), 3);
         assert_int_equal(str_distance("same", "same"), 0);
         assert_int_equal(str_distance("netwrk", "network"), 1);
-        assert_int_equal(str_distance("a", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), 99);
+        assert_int_equal(str_distance("a", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+                         99);
 }
 
 static void mem_grow_doubles(void **state)

@@ -11,7 +11,8 @@ static void table_print_pads_as_docker_does(void **state)
 
         (void)state;
         table_row(&t, "CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES", NULL);
-        table_row(&t, "0123456789ab", "busybox", "\"sh -c 'echo hello >…\"", "1 second ago", "Up 1 second", "", "p4", NULL);
+        table_row(&t, "0123456789ab", "busybox", "\"sh -c 'echo hello >…\"", "1 second ago", "Up 1 second", "", "p4",
+                  NULL);
         check_ok(table_print(&t, &out));
         assert_string_equal(
                 str_text(&out),
@@ -87,8 +88,9 @@ static void table_heading_splits_words(void **state)
 
 static void utf8_next_refuses_what_is_not_well_formed(void **state)
 {
-        static const char *const bad[] = {"\x80", "\xc0\xaf", "\xc1\x81", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
-                                          "\xf5\x80\x80\x80", "\xff", "\xe2\x82", "\xf0\x9f\x98"};
+        static const char *const bad[] = {"\x80",         "\xc0\xaf",         "\xc1\x81",         "\xe0\x80\x80",
+                                          "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff",
+                                          "\xe2\x82",     "\xf0\x9f\x98"};
 
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {

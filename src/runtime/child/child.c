@@ -92,10 +92,14 @@ static int seal(struct child *c)
                 return child_fail(c, PLAN_STEP_SELF, errno, NULL);
         reset_signals();
         (void)umask(0);
-        /* A session of its own: no terminal of the caller's can be reached (TIOCSTI). EPERM: we lead one already. */
-        if (setsid() < 0 && errno != EPERM)
-                return child_fail(c, PLAN_STEP_SELF, errno, NULL);
+        child_new_session();
         return 0;
+}
+
+/* A session of its own: no terminal of the caller's can be reached (TIOCSTI). Fails only for who leads one already. */
+void child_new_session(void)
+{
+        (void)setsid();
 }
 
 static int join_cgroup(struct child *c)
@@ -208,7 +212,8 @@ static int create(struct child *c)
                 if (r < 0)
                         return child_fail(c, PLAN_STEP_KEYRING, r, NULL);
         }
-        if (child_cwd(c) < 0 || child_process_early(c) < 0 || child_stdio(c) < 0 || child_home(c) < 0)
+        if (child_cwd(c) < 0 || child_process_early(c) < 0 || child_stdio(c) < 0 || child_control_terminal(c) < 0 ||
+            child_home(c) < 0)
                 return -1;
         if (child_become_user(c) < 0 || child_lookup(c, path) < 0)
                 return -1;
@@ -231,7 +236,7 @@ static int enter(struct child *c)
 
         if (seal(c) < 0 || child_oom_score(c) < 0)
                 return -1;
-        r = cgroup_join_self(p->cgroup_fds, p->n_cgroup_fds);
+        r = p->stages ? 0 : cgroup_join_self(p->cgroup_fds, p->n_cgroup_fds);
         if (r < 0)
                 return child_fail(c, PLAN_STEP_CGROUP, r, NULL);
         /* All at once and by pidfd: the kernel takes them of one process at one moment. */
@@ -240,10 +245,11 @@ static int enter(struct child *c)
         trace_end(&span, 0, NULL);
         if (p->new_user && become_userns_root(c) < 0)
                 return -1;
-        c->root = child_path_open(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
-        if (c->root < 0)
-                return child_fail(c, PLAN_STEP_ROOT, c->root, NULL);
-        return 0;
+        /* Entering a mount namespace has set root and directory to its root. */
+        if (!p->has_mount && (fchdir(p->rootfs_fd) < 0 || chroot(".") < 0))
+                return child_fail(c, PLAN_STEP_PIVOT, errno, "chroot");
+        c->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        return c->root < 0 ? child_fail(c, PLAN_STEP_ROOT, errno, NULL) : 0;
 }
 
 static int exec_session(struct child *c)
@@ -254,7 +260,11 @@ static int exec_session(struct child *c)
                 return -1;
         if (c->p->process.terminal && child_terminal_open(c, c->root) < 0)
                 return -1;
-        if (child_cwd(c) < 0 || child_process_early(c) < 0 || child_stdio(c) < 0 || child_home(c) < 0)
+        if (child_cwd(c) < 0 || child_stdio(c) < 0)
+                return -1;
+        if (c->p->stages && (child_labels(c) < 0 || child_stage_split(c) < 0))
+                return -1;
+        if (child_control_terminal(c) < 0 || child_process_early(c) < 0 || child_home(c) < 0)
                 return -1;
         if (child_become_user(c) < 0 || child_lookup(c, path) < 0)
                 return -1;

@@ -20,6 +20,7 @@ struct child {
         int master; /* of the terminal, until it is sent */
         int slave;
         pid_t pid; /* as the runtime sees us */
+        bool labelled; /* the LSM label for the program is set already */
         struct plan_report report;
 };
 
@@ -67,11 +68,17 @@ int child_copy_up(int from, int to);
 /* child_terminal: for exec, from the container's devpts. */
 int child_terminal_open(struct child *c, int root);
 
+/* child_stage.c */
+int child_stage_split(struct child *c);
+
 /* child_process.c: what create and exec have in common. */
 int child_oom_score(struct child *c);
 int child_cwd(struct child *c);
 int child_stdio(struct child *c);
+int child_control_terminal(struct child *c); /* by the session's leader, after child_stdio() */
 int child_process_early(struct child *c);
+int child_labels(struct child *c);
+void child_new_session(void);
 int child_become_user(struct child *c);
 /* child_start.c */
 int child_home(struct child *c);

@@ -113,13 +113,24 @@ static int set_scheduling(struct child *c)
 int child_process_early(struct child *c)
 {
         const struct plan *p = c->p;
-        const struct plan_process *process = &p->process;
-        int r = 0;
 
         if (set_scheduling(c) < 0)
                 return -1;
         if (p->personality_set && personality(p->personality) < 0)
                 return child_fail(c, PLAN_STEP_PERSONALITY, errno, NULL);
+        return child_labels(c);
+}
+
+/* What the program will run as; it is kept over fork, so that a stage can set it. */
+int child_labels(struct child *c)
+{
+        const struct plan *p = c->p;
+        const struct plan_process *process = &p->process;
+        int r = 0;
+
+        if (c->labelled)
+                return 0;
+        c->labelled = true;
         if (process->apparmor)
                 r = lsm_apparmor_onexec(p->proc_fd, process->apparmor);
         if (r < 0)
@@ -161,12 +172,15 @@ static int give_to_user(int fd, uid_t uid)
         return 0;
 }
 
+int child_control_terminal(struct child *c)
+{
+        int r = c->p->process.terminal ? pty_control(0) : 0;
+
+        return r < 0 ? child_fail(c, PLAN_STEP_CONSOLE, r, "TIOCSCTTY") : 0;
+}
+
 static int set_terminal(struct child *c)
 {
-        int r = pty_control(c->slave);
-
-        if (r < 0)
-                return child_fail(c, PLAN_STEP_CONSOLE, r, "TIOCSCTTY");
         if (fchown(c->slave, c->p->process.uid, (gid_t)-1) < 0)
                 return child_fail(c, PLAN_STEP_CONSOLE, errno, "chown");
         for (int i = 0; i < 3; i++)

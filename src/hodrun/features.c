@@ -1,0 +1,78 @@
+/* features.c - `features`: what this build and this library can do, and nothing more; containerd and docker read it. */
+#include <stdio.h>
+
+#include "codec/json.h"
+#include "hodrun/hodrun.h"
+#include "oci/mount_options.h"
+
+static void add_all(json *object, const char *key, const char *const *names, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                json_add_str(json_sub_array(object, key), names[i]);
+}
+
+static void add_linux(json *l)
+{
+        static const char *const namespaces[] = {"cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"};
+        static const char *const actions[] = {"SCMP_ACT_ALLOW",        "SCMP_ACT_ERRNO",       "SCMP_ACT_KILL",
+                                              "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG",
+                                              "SCMP_ACT_TRACE",        "SCMP_ACT_TRAP"}; /* NOTIFY is not there yet */
+        static const char *const operators[] = {"SCMP_CMP_EQ", "SCMP_CMP_GE",        "SCMP_CMP_GT", "SCMP_CMP_LE",
+                                                "SCMP_CMP_LT", "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE"};
+        static const char *const archs[] = {"SCMP_ARCH_AARCH64",  "SCMP_ARCH_ARM",         "SCMP_ARCH_MIPS",
+                                            "SCMP_ARCH_MIPS64",   "SCMP_ARCH_MIPS64N32",   "SCMP_ARCH_MIPSEL",
+                                            "SCMP_ARCH_MIPSEL64", "SCMP_ARCH_MIPSEL64N32", "SCMP_ARCH_PPC",
+                                            "SCMP_ARCH_PPC64",    "SCMP_ARCH_PPC64LE",     "SCMP_ARCH_RISCV64",
+                                            "SCMP_ARCH_S390",     "SCMP_ARCH_S390X",       "SCMP_ARCH_X32",
+                                            "SCMP_ARCH_X86",      "SCMP_ARCH_X86_64"};
+        static const char *const flags[] = {"SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
+                                            "SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"};
+        json *cgroup, *seccomp;
+
+        add_all(l, "namespaces", namespaces, ARRAY_SIZE(namespaces));
+        for (unsigned i = 0; oci_cap_name(i); i++)
+                json_add_str(json_sub_array(l, "capabilities"), oci_cap_name(i));
+        cgroup = json_sub_object(l, "cgroup");
+        json_set_bool(cgroup, "v1", true);
+        json_set_bool(cgroup, "v2", true);
+        json_set_bool(cgroup, "systemd", false);
+        json_set_bool(cgroup, "systemdUser", false);
+        json_set_bool(cgroup, "rdma", true);
+        seccomp = json_sub_object(l, "seccomp");
+        json_set_bool(seccomp, "enabled", true);
+        add_all(seccomp, "actions", actions, ARRAY_SIZE(actions));
+        add_all(seccomp, "operators", operators, ARRAY_SIZE(operators));
+        add_all(seccomp, "archs", archs, ARRAY_SIZE(archs));
+        add_all(seccomp, "knownFlags", flags, ARRAY_SIZE(flags));
+        add_all(seccomp, "supportedFlags", flags, 3); /* the last one is about listeners */
+        json_set_bool(json_sub_object(l, "apparmor"), "enabled", true);
+        json_set_bool(json_sub_object(l, "selinux"), "enabled", true);
+        json_set_bool(json_sub_object(l, "intelRdt"), "enabled", false);
+        json_set_bool(json_sub_object(json_sub_object(l, "mountExtensions"), "idmap"), "enabled", true);
+}
+
+static err *features_run(struct invocation *inv)
+{
+        _cleanup_json_ json *j = json_new_object();
+        _cleanup_free_ char *text = NULL;
+
+        (void)inv;
+        json_set_str(j, "ociVersionMin", "1.0.0");
+        json_set_str(j, "ociVersionMax", OCI_SPEC_VERSION);
+        for (int i = 0; i < OCI_HOOK_MAX_; i++)
+                json_add_str(json_sub_array(j, "hooks"), oci_hook_name(i));
+        for (size_t i = 0; mount_options_name(i); i++)
+                json_add_str(json_sub_array(j, "mountOptions"), mount_options_name(i));
+        add_linux(json_sub_object(j, "linux"));
+        json_set_str(json_sub_object(j, "annotations"), "io.github.hod.version", HOD_VERSION);
+        json_add_str(json_sub_array(j, "potentiallyUnsafeConfigAnnotations"), "bundle");
+        TRY(json_print(j, JSON_INDENT4, &text));
+        (void)printf("%s%s", text, str_ends(text, "\n") ? "" : "\n");
+        return NULL;
+}
+
+const struct command cmd_features = {
+        .name = "features",
+        .summary = "Show the enabled features",
+        .run = features_run,
+};

@@ -1,0 +1,336 @@
+/* start.c - create, run, start. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/trace.h"
+#include "hodrun/hodrun.h"
+#include "hodrun/io.h"
+#include "runtime/hooks.h"
+#include "sys/cgroup.h"
+#include "sys/process.h"
+
+struct launch_args {
+        const char *bundle, *console_socket, *pidfd_socket, *pid_file;
+        bool no_pivot, no_new_keyring, detach, keep, no_subreaper;
+        int64_t preserve_fds;
+};
+
+#define LAUNCH_OPTS                                                                                                    \
+        OPT_STR('b', "bundle", struct launch_args, bundle, "string",                                                   \
+                "path to the root of the bundle directory, defaults to the current directory",                         \
+                .complete = OPT_COMPLETE_DIR),                                                                         \
+                OPT_STR(0, "console-socket", struct launch_args, console_socket, "string",                             \
+                        "path to an AF_UNIX socket which will receive the master end of the console's pseudoterminal", \
+                        .complete = OPT_COMPLETE_FILE),                                                                \
+                OPT_STR(0, "pidfd-socket", struct launch_args, pidfd_socket, "string",                                 \
+                        "path to an AF_UNIX socket which will receive a file descriptor of the init process",          \
+                        .complete = OPT_COMPLETE_FILE),                                                                \
+                OPT_STR(0, "pid-file", struct launch_args, pid_file, "string",                                         \
+                        "specify the file to write the process id to", .complete = OPT_COMPLETE_FILE),                 \
+                OPT_FLAG(0, "no-pivot", struct launch_args, no_pivot,                                                  \
+                         "do not use pivot root to jail process inside rootfs"),                                       \
+                OPT_FLAG(0, "no-new-keyring", struct launch_args, no_new_keyring,                                      \
+                         "do not create a new session keyring for the container"),                                     \
+                OPT_INT(0, "preserve-fds", struct launch_args, preserve_fds,                                           \
+                        "pass N additional file descriptors to the container (stdio + N in total)", .max = 1000)
+
+/* ---- the bundle ---- */
+
+struct bundle {
+        int fd;
+        char *path; /* absolute */
+        struct oci_spec *spec;
+};
+
+static void bundle_done(struct bundle *b)
+{
+        (void)file_close(b->fd);
+        free(b->path);
+        oci_spec_free(b->spec);
+}
+
+static err *bundle_open(const char *path, struct bundle *b)
+{
+        char link[40], text[4096];
+        struct trace_span span = trace_begin(TRACE_SPEC_READ);
+        ssize_t n;
+
+        b->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (b->fd < 0)
+                return err_sys(errno, "chdir %s", path);
+        (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", b->fd);
+        n = readlink(link, text, sizeof(text) - 1);
+        if (n < 0)
+                return err_sys(errno, "readlink %s", link);
+        text[n] = '\0';
+        b->path = str_dup(text);
+        if (!b->path)
+                return err_nomem();
+        if (!file_exists(b->fd, "config.json"))
+                return err_new(ERR_NOT_FOUND, "JSON specification file config.json not found");
+        TRY(oci_spec_read(b->fd, "config.json", &b->spec));
+        TRY(oci_spec_check(b->spec));
+        trace_end(&span, 0, b->path);
+        return NULL;
+}
+
+static void warn_caps(const struct oci_spec *s)
+{
+        const char **unknown = s->process->caps.unknown;
+
+        for (size_t i = 0; unknown && unknown[i]; i++)
+                hodrun_warn("ignoring unknown or unavailable capabilities: [%s]", unknown[i]);
+}
+
+static err *check_terminal(const struct oci_spec *s, const struct launch_args *a, bool detached)
+{
+        bool socket = !str_empty(a->console_socket);
+
+        if (s->process->terminal && detached && !socket)
+                return err_new(ERR_INVALID, "cannot allocate tty if hodrun will detach without setting console socket");
+        if ((!s->process->terminal || !detached) && socket)
+                return err_new(ERR_INVALID, "cannot use console socket if hodrun will not detach or allocate tty");
+        return NULL;
+}
+
+/* ---- create ---- */
+
+/* The state as it is before anything else is made: enough to clean up after a crash. */
+static err *remember(struct state *s, const struct bundle *b)
+{
+        const char *root = b->spec->root_path, *cgroup = b->spec->linux_.cgroups_path;
+        _cleanup_free_ char *by_id = str_format("/%s", s->id), *text = NULL;
+        size_t size;
+        int r;
+
+        s->bundle = str_dup(b->path);
+        s->rootfs = *root == '/' ? str_dup(root) : str_format("%s/%s", b->path, root);
+        if (!s->bundle || !s->rootfs || !by_id)
+                return err_nomem();
+        TRY(cgroup_path_clean(cgroup ? cgroup : by_id, &s->cgroup));
+        r = file_read(b->fd, "config.json", JSON_MAX_SIZE, &text, &size);
+        if (r == 0)
+                r = file_replace(s->dirfd, "config.json", text, size, 0600, FILE_VOLATILE);
+        if (r < 0)
+                return err_sys(-r, "keeping config.json");
+        return state_save(s);
+}
+
+static err *make_fifo(struct state *s, int *ret)
+{
+        if (mkfifoat(s->dirfd, STATE_FIFO, 0622) < 0)
+                return err_sys(errno, "making %s", STATE_FIFO);
+        /* The container's init may have lost the privilege to write when it opens it. */
+        if (fchmodat(s->dirfd, STATE_FIFO, 0622, 0) < 0)
+                return err_sys(errno, "chmod %s", STATE_FIFO);
+        *ret = openat(s->dirfd, STATE_FIFO, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+        return *ret < 0 ? err_sys(errno, "opening %s", STATE_FIFO) : NULL;
+}
+
+static err *start_process(struct invocation *inv, struct state *s, const struct bundle *b, bool split,
+                          struct runtime_process *ret)
+{
+        const struct launch_args *a = inv->args;
+        _cleanup_free_ char *cache = NULL;
+        _cleanup_close_ int fifo = -1;
+        struct runtime_request r = {.id = s->id,
+                                    .spec = b->spec,
+                                    .bundle_fd = b->fd,
+                                    .rootfs_fd = -1,
+                                    .stdio = {0, 1, 2},
+                                    .fix_stdio_owner = true,
+                                    .preserve_fds = (int)a->preserve_fds,
+                                    .no_pivot = a->no_pivot,
+                                    .no_new_keyring = a->no_new_keyring,
+                                    .cgroup_path = s->cgroup};
+
+        TRY(hodrun_seccomp_cache(inv, &cache));
+        r.seccomp_cache = cache;
+        if (split)
+                TRY(make_fifo(s, &fifo));
+        r.start_fd = fifo;
+        return runtime_create(&r, ret);
+}
+
+/* What the caller wants to be told about the new process. */
+static err *announce(const struct launch_args *a, struct state *s, const struct runtime_process *p)
+{
+        TRY(state_set_process(s, p->pid));
+        TRY(hodrun_pid_file(a->pid_file, p->pid));
+        if (!str_empty(a->console_socket) && p->terminal_fd >= 0)
+                TRY(io_send_fd(a->console_socket, "/dev/pts/ptmx", p->terminal_fd));
+        if (!str_empty(a->pidfd_socket))
+                TRY(io_send_fd(a->pidfd_socket, s->id, p->pidfd));
+        return NULL;
+}
+
+static err *launch(struct invocation *inv, bool split, struct state **ret_state, struct runtime_process *ret)
+{
+        const struct launch_args *a = inv->args;
+        _cleanup_(bundle_done) struct bundle b = {.fd = -1};
+        _cleanup_state_ struct state *s = NULL;
+        _cleanup_(runtime_process_done) struct runtime_process p = {.pidfd = -1, .terminal_fd = -1};
+        err *e;
+
+        TRY(state_check_id(inv->operands[0]));
+        TRY(bundle_open(str_empty(a->bundle) ? "." : a->bundle, &b));
+        TRY(check_terminal(b.spec, a, split || a->detach));
+        warn_caps(b.spec);
+        TRY(state_create(hodrun_root(inv), inv->operands[0], &s));
+        e = remember(s, &b);
+        if (!e)
+                e = start_process(inv, s, &b, split, &p);
+        if (e) {
+                err_free(state_remove(s)); /* the runtime has undone the rest */
+                return e;
+        }
+        e = announce(a, s, &p);
+        if (e) {
+                (void)process_signal(p.pidfd, SIGKILL);
+                err_free(state_destroy(s));
+                return e;
+        }
+        s->spec = TAKE_PTR(b.spec);
+        *ret_state = TAKE_PTR(s);
+        *ret = p;
+        p = (struct runtime_process){.pidfd = -1, .terminal_fd = -1};
+        return NULL;
+}
+
+static err *create_run(struct invocation *inv)
+{
+        _cleanup_(runtime_process_done) struct runtime_process p = {.pidfd = -1, .terminal_fd = -1};
+        _cleanup_state_ struct state *s = NULL;
+
+        return launch(inv, true, &s, &p);
+}
+
+/* ---- run ---- */
+
+static err *end_of_run(struct state *s)
+{
+        err *e = state_lock(s);
+
+        if (e && err_code(e) == ERR_NOT_FOUND)
+                return err_free(e); /* `delete --force` was faster */
+        return e ? e : state_destroy(s);
+}
+
+static err *run_run(struct invocation *inv)
+{
+        const struct launch_args *a = inv->args;
+        _cleanup_(runtime_process_done) struct runtime_process p = {.pidfd = -1, .terminal_fd = -1};
+        _cleanup_state_ struct state *s = NULL;
+
+        if (!a->detach) {
+                if (!a->no_subreaper)
+                        (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+                TRY(io_block_signals());
+        }
+        TRY(launch(inv, false, &s, &p));
+        if (a->detach)
+                return NULL;
+        state_unlock(s);
+        TRY(io_foreground(&p, &inv->status));
+        return a->keep ? NULL : end_of_run(s);
+}
+
+/* ---- start ---- */
+
+/* Let the container's init go on: it waits until somebody reads its FIFO, and says "0" through it. */
+static err *open_gate(struct state *s)
+{
+        _cleanup_close_ int fifo = openat(s->dirfd, STATE_FIFO, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+        _cleanup_close_ int pidfd = state_pidfd(s);
+        struct pollfd f[] = {{fifo, POLLIN, 0}, {pidfd, POLLIN, 0}};
+        char c;
+
+        if (fifo < 0)
+                return err_sys(errno, "opening %s", STATE_FIFO);
+        if (pidfd < 0)
+                return err_new(ERR_CONFLICT, "cannot start a container that has stopped");
+        while (poll(f, ARRAY_SIZE(f), -1) < 0)
+                if (errno != EINTR)
+                        return err_sys(errno, "poll");
+        if (read(fifo, &c, 1) != 1)
+                return err_new(ERR_CONFLICT, "cannot start an already running container");
+        if (unlinkat(s->dirfd, STATE_FIFO, 0) < 0)
+                return err_sys(errno, "removing %s", STATE_FIFO);
+        return NULL;
+}
+
+static err *start_run(struct invocation *inv)
+{
+        _cleanup_state_ struct state *s = NULL;
+        err *e;
+
+        TRY(state_open(hodrun_root(inv), inv->operands[0], true, &s));
+        switch (state_status(s)) {
+        case STATE_CREATED:
+                break;
+        case STATE_STOPPED:
+                return err_new(ERR_CONFLICT, "cannot start a container that has stopped");
+        case STATE_RUNNING:
+                return err_new(ERR_CONFLICT, "cannot start an already running container");
+        default:
+                return err_new(ERR_CONFLICT, "cannot start a container in the %s state",
+                               state_status_name(state_status(s)));
+        }
+        TRY(open_gate(s));
+        TRY(state_load_spec(s));
+        e = hooks_run(s->spec, OCI_HOOK_POSTSTART, s->id, s->bundle, "running", s->pid);
+        if (e) {
+                _cleanup_close_ int pidfd = state_pidfd(s);
+
+                if (pidfd >= 0)
+                        (void)process_signal(pidfd, SIGKILL);
+        }
+        return e;
+}
+
+/* ---- table ---- */
+
+static const struct opt create_opts[] = {LAUNCH_OPTS, OPT_END};
+
+static const struct opt run_opts[] = {
+        LAUNCH_OPTS, OPT_FLAG('d', "detach", struct launch_args, detach, "detach from the container's process"),
+        OPT_FLAG(0, "keep", struct launch_args, keep, "do not delete the container after it exits"),
+        OPT_FLAG(0, "no-subreaper", struct launch_args, no_subreaper,
+                 "disable the use of the subreaper used to reap reparented processes"),
+        OPT_END};
+
+const struct command cmd_create = {
+        .name = "create",
+        .operands = "CONTAINER",
+        .min_operands = 1,
+        .max_operands = 1,
+        .summary = "Create a container",
+        .opts = create_opts,
+        .args_size = sizeof(struct launch_args),
+        .run = create_run,
+};
+const struct command cmd_run = {
+        .name = "run",
+        .operands = "CONTAINER",
+        .min_operands = 1,
+        .max_operands = 1,
+        .summary = "Create and run a container",
+        .opts = run_opts,
+        .args_size = sizeof(struct launch_args),
+        .run = run_run,
+};
+const struct command cmd_start = {
+        .name = "start",
+        .operands = "CONTAINER",
+        .min_operands = 1,
+        .max_operands = 1,
+        .summary = "Execute the user defined process in a created container",
+        .run = start_run,
+};

@@ -1,0 +1,351 @@
+/* state.c - see state.h. */
+#include "hodrun/state.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "codec/json.h"
+#include "runtime/hooks.h"
+#include "runtime/runtime.h"
+#include "sys/cgroup.h"
+#include "sys/process.h"
+
+#define STATE_FILE "state.json"
+#define LOCK_FILE "lock"
+#define STATE_MAX (1u << 20)
+#define KILL_WAIT_MS 10000
+
+const char *state_status_name(enum state_status s)
+{
+        static const char *const names[] = {"creating", "created", "running", "paused", "stopped"};
+
+        return names[s];
+}
+
+err *state_check_id(const char *id)
+{
+        if (!*id)
+                return err_new(ERR_INVALID, "container id cannot be empty");
+        for (const char *p = id; *p; p++)
+                if (!((*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+                      strchr("_+-.", *p)))
+                        return err_new(ERR_INVALID, "invalid container ID format");
+        if (str_eq(id, ".") || str_eq(id, ".."))
+                return err_new(ERR_INVALID, "invalid container ID format");
+        return strlen(id) > NAME_MAX ? err_new(ERR_INVALID, "container ID is longer than %d", NAME_MAX) : NULL;
+}
+
+void state_close(struct state *s)
+{
+        free(s->id);
+        free(s->bundle);
+        free(s->rootfs);
+        free(s->cgroup);
+        (void)file_close(s->root_fd);
+        (void)file_close(s->dirfd);
+        (void)file_close(s->lock_fd);
+        oci_spec_free(s->spec);
+        free(s);
+}
+
+static err *state_new(const char *id, struct state **ret)
+{
+        _cleanup_state_ struct state *s = MEM_NEW0(struct state, 1);
+
+        if (!s)
+                return err_nomem();
+        s->root_fd = s->dirfd = s->lock_fd = -1;
+        s->id = str_dup(id);
+        if (!s->id)
+                return err_nomem();
+        *ret = TAKE_PTR(s);
+        return NULL;
+}
+
+/* Take the lock: ERR_NOT_FOUND if the container was removed while we waited. A lock of the process, not of the open
+ * file: the container's init, which begins with copies of our descriptors, must not keep it. */
+static err *take_lock(struct state *s)
+{
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        struct stat st;
+        int r;
+
+        s->lock_fd = openat(s->dirfd, LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (s->lock_fd < 0)
+                return errno == ENOENT ? err_new(ERR_NOT_FOUND, "container does not exist")
+                                       : err_sys(errno, "opening the lock of container %s", s->id);
+        do
+                r = fcntl(s->lock_fd, F_SETLKW, &lock);
+        while (r < 0 && errno == EINTR);
+        if (r < 0 || fstat(s->lock_fd, &st) < 0)
+                return err_sys(errno, "locking container %s", s->id);
+        return st.st_nlink ? NULL : err_new(ERR_NOT_FOUND, "container does not exist");
+}
+
+void state_unlock(struct state *s)
+{
+        s->lock_fd = file_close(s->lock_fd);
+}
+
+err *state_lock(struct state *s)
+{
+        return take_lock(s);
+}
+
+err *state_create(const char *root, const char *id, struct state **ret)
+{
+        _cleanup_state_ struct state *s = NULL;
+        int r;
+
+        TRY(state_new(id, &s));
+        s->root_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (s->root_fd < 0 && errno == ENOENT) {
+                _cleanup_close_ int top = open(*root == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+                r = file_mkdir_p(top, root, 0700, NULL);
+                if (r < 0)
+                        return err_sys(-r, "making %s", root);
+                s->root_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        }
+        if (s->root_fd < 0)
+                return err_sys(errno, "opening %s", root);
+        if (mkdirat(s->root_fd, id, 0711) < 0)
+                return errno == EEXIST ? err_new(ERR_CONFLICT, "container with given ID already exists")
+                                       : err_sys(errno, "making %s/%s", root, id);
+        s->dirfd = openat(s->root_fd, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (s->dirfd < 0)
+                return err_sys(errno, "opening %s/%s", root, id);
+        TRY(take_lock(s));
+        s->created_ns = clock_now_ns();
+        s->owner = geteuid();
+        *ret = TAKE_PTR(s);
+        return NULL;
+}
+
+/* ---- the file ---- */
+
+static err *read_file(struct state *s)
+{
+        _cleanup_free_ char *text = NULL;
+        _cleanup_json_ json *j = NULL;
+        size_t size;
+        int r = file_read(s->dirfd, STATE_FILE, STATE_MAX, &text, &size);
+
+        if (r == -ENOENT) /* between mkdir and the first write */
+                return err_new(ERR_NOT_FOUND, "container does not exist");
+        if (r < 0)
+                return err_sys(-r, "reading the state of container %s", s->id);
+        TRY_WRAP(json_parse(text, size, &j), "state of container %s", s->id);
+        s->bundle = str_dup(json_get_str_or(j, "bundle", ""));
+        s->rootfs = str_dup(json_get_str_or(j, "rootfs", ""));
+        s->cgroup = str_dup(json_get_str_or(j, "cgroup", ""));
+        if (!s->bundle || !s->rootfs || !s->cgroup)
+                return err_nomem();
+        s->pid = (pid_t)json_get_int(j, "pid", 0);
+        s->pid_start = json_get_uint(j, "pidStart", 0);
+        s->owner = (uid_t)json_get_int(j, "owner", 0);
+        return clock_parse(json_get_str_or(j, "created", "0001-01-01T00:00:00Z"), &s->created_ns);
+}
+
+err *state_open(const char *root, const char *id, bool lock, struct state **ret)
+{
+        _cleanup_state_ struct state *s = NULL;
+
+        TRY(state_check_id(id));
+        TRY(state_new(id, &s));
+        s->root_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (s->root_fd >= 0)
+                s->dirfd = openat(s->root_fd, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (s->dirfd < 0)
+                return errno == ENOENT ? err_new(ERR_NOT_FOUND, "container does not exist")
+                                       : err_sys(errno, "opening %s/%s", root, id);
+        if (lock)
+                TRY(take_lock(s));
+        /* Locked by us and nothing written: whoever made it has died. It can be deleted by force. */
+        if (!lock || file_exists(s->dirfd, STATE_FILE))
+                TRY(read_file(s));
+        *ret = TAKE_PTR(s);
+        return NULL;
+}
+
+err *state_load_spec(struct state *s)
+{
+        return s->spec ? NULL : oci_spec_read(s->dirfd, "config.json", &s->spec);
+}
+
+err *state_save(const struct state *s)
+{
+        _cleanup_json_ json *j = json_new_object();
+        _cleanup_free_ char *text = NULL;
+        char created[CLOCK_TEXT_MAX];
+        int r;
+
+        clock_format(s->created_ns, created);
+        json_set_int(j, "hodrun", 1); /* version of this file */
+        json_set_str(j, "id", s->id);
+        json_set_int(j, "pid", s->pid);
+        json_set(j, "pidStart", json_new_uint(s->pid_start));
+        json_set_str(j, "bundle", s->bundle);
+        json_set_str(j, "rootfs", s->rootfs);
+        json_set_str(j, "cgroup", s->cgroup);
+        json_set_str(j, "created", created);
+        json_set_int(j, "owner", s->owner);
+        TRY(json_print(j, JSON_COMPACT, &text));
+        r = file_replace(s->dirfd, STATE_FILE, text, strlen(text), 0600, FILE_VOLATILE);
+        return r < 0 ? err_sys(-r, "writing the state of container %s", s->id) : NULL;
+}
+
+/* ---- the process ---- */
+
+/* State letter and start time of @pid; false if there is none. */
+static bool process_stat(pid_t pid, char *ret_letter, uint64_t *ret_start)
+{
+        _cleanup_free_ char *text = NULL;
+        char path[32], *p;
+
+        (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+        if (file_read(AT_FDCWD, path, 4096, &text, NULL) < 0)
+                return false;
+        p = strrchr(text, ')'); /* the name may hold anything */
+        if (!p || p[1] != ' ')
+                return false;
+        p += 2; /* field 3 */
+        *ret_letter = *p;
+        for (int field = 3; field < 22; field++) {
+                p = strchr(p, ' ');
+                if (!p)
+                        return false;
+                p++;
+        }
+        p[strcspn(p, " \n")] = '\0';
+        return parse_u64(p, ret_start);
+}
+
+err *state_set_process(struct state *s, pid_t pid)
+{
+        char letter;
+
+        s->pid = pid;
+        s->pid_start = 0;
+        (void)process_stat(pid, &letter, &s->pid_start); /* it may have ended already */
+        return state_save(s);
+}
+
+static bool alive(const struct state *s)
+{
+        uint64_t start;
+        char letter;
+
+        return s->pid > 0 && process_stat(s->pid, &letter, &start) && start == s->pid_start && letter != 'Z' &&
+               letter != 'X';
+}
+
+int state_pidfd(const struct state *s)
+{
+        int fd = s->pid > 0 ? process_of(s->pid) : -ESRCH;
+
+        if (fd >= 0 && !alive(s)) { /* checked while the descriptor holds the pid */
+                (void)file_close(fd);
+                return -ESRCH;
+        }
+        return fd;
+}
+
+enum state_status state_status(const struct state *s)
+{
+        const struct cgroup_layout *l;
+        err *e;
+
+        if (s->pid == 0)
+                return STATE_CREATING;
+        if (!alive(s))
+                return STATE_STOPPED;
+        if (file_exists(s->dirfd, STATE_FIFO))
+                return STATE_CREATED;
+        e = cgroup_layout_get(&l);
+        if (e) {
+                err_free(e);
+                return STATE_RUNNING;
+        }
+        return cgroup_is_frozen(l, s->cgroup) ? STATE_PAUSED : STATE_RUNNING;
+}
+
+/* ---- the end ---- */
+
+err *state_remove(struct state *s)
+{
+        int r = file_remove_tree(s->root_fd, s->id);
+
+        return r < 0 ? err_sys(-r, "removing the state of container %s", s->id) : NULL;
+}
+
+err *state_destroy(struct state *s)
+{
+        _cleanup_close_ int pidfd = state_pidfd(s);
+        err *e = NULL;
+        int status;
+
+        if (pidfd >= 0) {
+                (void)process_signal(pidfd, SIGKILL);
+                if (!str_empty(s->cgroup) && state_status(s) == STATE_PAUSED)
+                        err_free(runtime_cgroup_freeze(s->cgroup, false));
+                (void)process_wait(pidfd, KILL_WAIT_MS);
+                (void)process_reap(pidfd, &status);
+        }
+        if (!str_empty(s->cgroup))
+                TRY(runtime_cgroup_remove(s->cgroup, KILL_WAIT_MS));
+        /* The specification: a failing poststop hook is logged, and the container goes all the same. */
+        if (file_exists(s->dirfd, "config.json"))
+                e = state_load_spec(s);
+        if (s->spec)
+                e = hooks_run(s->spec, OCI_HOOK_POSTSTOP, s->id, s->bundle, "stopped", 0);
+        err *gone = state_remove(s);
+        if (gone) {
+                err_free(e);
+                return gone;
+        }
+        return e;
+}
+
+/* ---- list ---- */
+
+static int compare_names(const void *a, const void *b)
+{
+        return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+err *state_list(const char *root, char ***ret)
+{
+        _cleanup_strv_ char **list = NULL;
+        DIR *dir = opendir(root);
+        struct dirent *d;
+        err *e = NULL;
+
+        if (!dir && errno != ENOENT)
+                return err_sys(errno, "opening %s", root);
+        while (dir && !e && (d = readdir(dir))) {
+                err *bad = state_check_id(d->d_name);
+
+                if (!bad && d->d_type == DT_DIR)
+                        e = strv_add(&list, d->d_name);
+                err_free(bad);
+        }
+        if (dir)
+                (void)closedir(dir);
+        if (e)
+                return e;
+        if (list)
+                qsort(list, strv_len(list), sizeof(*list), compare_names);
+        *ret = TAKE_PTR(list);
+        return NULL;
+}

@@ -1,0 +1,60 @@
+/* state.h - what hodrun remembers: ROOT/<id>/state.json, config.json (a copy: the bundle may change), exec.fifo, lock.
+ *
+ * The lock of a container is a record lock (fcntl(2)) on its lock file: create, start, delete, pause and resume hold
+ * it; those that only look do not. state.json is replaced atomically. The status is not stored but seen: the process
+ * (pid and start time, so that a reused pid is not mistaken), the FIFO that `start` removes, the freezer. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "oci/spec.h"
+
+enum state_status { STATE_CREATING, STATE_CREATED, STATE_RUNNING, STATE_PAUSED, STATE_STOPPED };
+const char *state_status_name(enum state_status s);
+
+#define STATE_FIFO "exec.fifo"
+
+struct state {
+        char *id, *bundle, *rootfs, *cgroup;
+        pid_t pid;
+        uint64_t pid_start; /* clock ticks, proc(5) stat field 22 */
+        int64_t created_ns;
+        uid_t owner;
+
+        int root_fd, dirfd; /* ROOT, ROOT/<id> */
+        int lock_fd;
+        struct oci_spec *spec;
+};
+
+/* ERR_INVALID "invalid container ID format": letters, digits, "_+-." of ASCII, not "." or "..". */
+MUST_USE err *state_check_id(const char *id);
+/* Make ROOT (if missing) and ROOT/<id>, locked. ERR_CONFLICT "container with given ID already exists". */
+MUST_USE err *state_create(const char *root, const char *id, struct state **ret);
+/* Open an existing one. ERR_NOT_FOUND "container does not exist". */
+MUST_USE err *state_open(const char *root, const char *id, bool lock, struct state **ret);
+/* For `run`, which waits for the end without the lock. ERR_NOT_FOUND if somebody removed the container. */
+void state_unlock(struct state *s);
+MUST_USE err *state_lock(struct state *s);
+/* Load the copy of config.json into s->spec (once). */
+MUST_USE err *state_load_spec(struct state *s);
+MUST_USE err *state_save(const struct state *s);
+enum state_status state_status(const struct state *s);
+/* A descriptor of the living init process, or -ESRCH. */
+int state_pidfd(const struct state *s);
+/* Remember the process that runs now (start time too). */
+MUST_USE err *state_set_process(struct state *s, pid_t pid);
+/* Remove ROOT/<id>. */
+MUST_USE err *state_remove(struct state *s);
+void state_close(struct state *s);
+DEFINE_CLEANUP(struct state *, state_close)
+#define _cleanup_state_ __attribute__((cleanup(state_closep)))
+
+/* All ids in ROOT in alphabetical order; a missing ROOT has none. */
+MUST_USE err *state_list(const char *root, char ***ret);
+
+/* End of a container: what is left of its processes and cgroup, poststop hooks, its directory. Lock held. */
+MUST_USE err *state_destroy(struct state *s);

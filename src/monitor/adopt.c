@@ -1,0 +1,100 @@
+/* adopt.c - take over a running container whose monitor has died. Its processes belong to init or to another subreaper
+ * now, so its end is seen on a pidfd, and its exit status is asked for instead of waited for. What it printed meanwhile
+ * is in the FIFOs. A terminal died with its monitor (the container got SIGHUP); sessions of exec are on their own. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "monitor/monitor.h"
+#include "sys/process.h"
+
+#ifndef PIDFD_INFO_EXIT
+#define PIDFD_INFO_EXIT (1ull << 3)
+#define PIDFD_GET_INFO _IOWR(0xff, 11, struct pidfd_info)
+#endif
+/* linux/pidfd.h of 6.15; Debian 12's headers know nothing of it. */
+struct pidfd_info {
+        uint64_t mask, cgroupid;
+        uint32_t pid, tgid, ppid, ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
+        int32_t exit_code;
+};
+
+/* The wait status of a process that has ended, from the kernel's memory of it (6.15), once it has been reaped. */
+static bool status_of_pidfd(int pidfd, int *ret)
+{
+        struct pidfd_info info = {.mask = PIDFD_INFO_EXIT};
+
+        if (ioctl(pidfd, PIDFD_GET_INFO, &info) < 0 || !(info.mask & PIDFD_INFO_EXIT))
+                return false;
+        *ret = info.exit_code;
+        return true;
+}
+
+/* The same of one that has not: field 52 of its stat file. */
+static bool status_of_zombie(pid_t pid, uint64_t start, int *ret)
+{
+        _cleanup_close_ int fd = -1;
+        char text[1024], *p;
+        bool negative;
+        int n, value = 0;
+
+        (void)snprintf(text, sizeof(text), "/proc/%d/stat", pid);
+        fd = open(text, O_RDONLY | O_CLOEXEC);
+        n = fd < 0 ? -1 : (int)read(fd, text, sizeof(text) - 1);
+        if (n <= 0 || status_pid_start(pid) != start)
+                return false;
+        text[n] = '\0';
+        p = strrchr(text, ')');
+        if (!p || p[1] != ' ' || p[2] != 'Z')
+                return false;
+        p = strrchr(p, ' ');
+        negative = p && p[1] == '-';
+        if (!p || negative)
+                return false;
+        for (p++; *p >= '0' && *p <= '9'; p++)
+                value = value * 10 + (*p - '0');
+        *ret = value;
+        return true;
+}
+
+static void on_end(struct monitor *m, struct source *s, uint32_t events)
+{
+        int status = 0;
+        bool known = status_of_pidfd(s->fd, &status) || status_of_zombie(m->status.pid, m->status.pid_start, &status) ||
+                     status_of_pidfd(s->fd, &status); /* reaped between the two */
+
+        exit_container(m, known ? exit_code(status) : 255, known);
+}
+
+err *adopt(struct monitor *m)
+{
+        char boot[sizeof(m->status.boot_id)];
+        int pidfd;
+
+        memcpy(boot, m->status.boot_id, sizeof(boot)); /* set by main */
+        TRY(status_read(m->dirfd, &m->status));
+        if (strcmp(boot, m->status.boot_id) != 0)
+                return err_new(ERR_NOT_RUNNING, "the machine has been started anew since");
+        if (m->status.state != STATUS_RUNNING && m->status.state != STATUS_PAUSED)
+                return err_new(ERR_NOT_RUNNING, "the container is %s", status_state_name(m->status.state));
+        pidfd = process_of(m->status.pid);
+        /* Opened first, compared then: the number cannot change its owner any more. */
+        if (pidfd < 0 || status_pid_start(m->status.pid) != m->status.pid_start) {
+                (void)file_close(pidfd);
+                return err_new(ERR_NOT_RUNNING, "the container has ended, and nobody saw how");
+        }
+        m->init = (struct source){on_end, pidfd, 0};
+        m->init_is_child = false;
+        m->started_mono_ns = loop_now_ns();
+        m->phase = PHASE_RUNNING;
+        err_free(io_adopt(m)); /* without its output the container still has a supervisor */
+        loop_watch(m, &m->init, EPOLLIN);
+        exit_publish(m);
+        return NULL;
+}

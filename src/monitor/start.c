@@ -1,0 +1,205 @@
+/* start.c - start the container: the builder's side (specification, root file system, user, runtime) and the monitor's. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "base/trace.h"
+#include "monitor/builder.h"
+#include "monitor/user.h"
+#include "oci/spec.h"
+#include "runtime/runtime.h"
+#include "sys/process.h"
+
+/* ---- in the builder ---- */
+
+err *builder_spec(const struct monitor *m, struct oci_spec **ret, int *ret_bundle)
+{
+        struct trace_span span = trace_begin(TRACE_SPEC_READ);
+        _cleanup_close_ int bundle = open(m->conf.bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        struct oci_spec *spec;
+
+        if (bundle < 0)
+                return err_sys(errno, "opening %s", m->conf.bundle);
+        TRY(oci_spec_read(bundle, "config.json", &spec));
+        TRY(oci_spec_check(spec)); /* (a builder frees nothing: it ends) */
+        trace_end(&span, 0, m->conf.bundle);
+        *ret = spec;
+        *ret_bundle = TAKE_FD(bundle);
+        return NULL;
+}
+
+err *builder_user(const struct monitor *m, const char *text, int rootfs, struct oci_process *process)
+{
+        struct user u;
+        char *home;
+
+        TRY(user_resolve(rootfs, text, m->conf.groups, &u));
+        process->user.uid = u.uid;
+        process->user.gid = u.gid;
+        process->user.groups = u.groups;
+        process->user.n_groups = u.n_groups;
+        if (strv_env(process->env, "HOME"))
+                return NULL;
+        home = str_format("HOME=%s", u.home);
+        if (!home)
+                return err_nomem();
+        /* The list belongs to the spec; a copy of the pointers is ours to extend. */
+        return builder_add_env(process, home);
+}
+
+err *builder_add_env(struct oci_process *process, char *variable)
+{
+        size_t n = strv_len(process->env);
+        char **env = MEM_NEW0(char *, n + 2);
+
+        if (!env)
+                return err_nomem();
+        if (n)
+                memcpy(env, process->env, n * sizeof(*env));
+        env[n] = variable;
+        process->env = env;
+        return NULL;
+}
+
+static err *open_rootfs(const struct monitor_conf *c, int *ret)
+{
+        struct runtime_overlay o = {
+                .lower = c->lower,
+                .upper = c->upper,
+                .work = c->work,
+                .is_volatile = c->rootfs_volatile,
+                .readonly = c->rootfs_readonly,
+        };
+
+        if (str_eq(c->rootfs_driver, "overlay"))
+                return runtime_overlay_open(&o, ret);
+        if (str_eq(c->rootfs_driver, "dir"))
+                return runtime_dir_open(c->lower[0], c->rootfs_readonly, ret);
+        return err_new(ERR_UNSUPPORTED, "unknown root file system driver \"%s\"", c->rootfs_driver);
+}
+
+static err *build(struct monitor *m, int socket, const int stdio[3], struct runtime_process *ret, int *ret_rootfs)
+{
+        struct runtime_request r = {
+                .id = m->conf.id,
+                .bundle_fd = -1,
+                .rootfs_fd = -1,
+                .fix_stdio_owner = true,
+                .as_sibling = true,
+                .seccomp_cache = str_empty(m->conf.seccomp_cache) ? NULL : m->conf.seccomp_cache,
+                .start_fd = -1,
+        };
+        struct oci_spec *spec;
+
+        TRY(builder_spec(m, &spec, &r.bundle_fd));
+        if (!spec->process)
+                return err_new(ERR_INVALID, "config.json has no process");
+        TRY(open_rootfs(&m->conf, &r.rootfs_fd));
+        TRY(builder_user(m, m->conf.user, r.rootfs_fd, spec->process));
+        spec->process->terminal = m->conf.tty;
+        if (m->rows && m->cols) {
+                spec->process->console_height = m->rows;
+                spec->process->console_width = m->cols;
+        }
+        if (!spec->process->oom_score_adj_set)
+                setup_oom_restore(m->oom_original);
+        if (spec->linux_.cgroups_path)
+                builder_say_cgroup(socket, spec->linux_.cgroups_path);
+        memcpy(r.stdio, stdio, sizeof(r.stdio));
+        r.spec = spec;
+        TRY(runtime_create(&r, ret));
+        *ret_rootfs = r.rootfs_fd;
+        return NULL;
+}
+
+static _noreturn_ void build_and_report(struct monitor *m, int socket, const int stdio[3])
+{
+        struct runtime_process process = {.pidfd = -1, .terminal_fd = -1};
+        int rootfs = -1;
+        err *e = build(m, socket, stdio, &process, &rootfs);
+
+        if (e)
+                builder_fail(socket, e);
+        builder_say_cgroup(socket, process.cgroup ? process.cgroup : "");
+        builder_report(socket, process.pid, (int[3]){process.pidfd, process.terminal_fd, rootfs});
+}
+
+/* ---- in the monitor ---- */
+
+void start_begin(struct monitor *m, struct client *c)
+{
+        int stdio[3] = {-1, -1, -1}, socket;
+        struct trace_span ready = {m->began_ns, TRACE_MONITOR_READY};
+        struct builder *b = NULL;
+        err *e;
+
+        m->phase = PHASE_STARTING;
+        m->status.cgroup[0] = '\0';
+        m->status.error[0] = '\0';
+        e = io_open(m, stdio);
+        if (!e && c)
+                trace_end(&ready, 0, m->conf.id);
+        if (!e)
+                e = builder_fork(m, c, &b, &socket);
+        if (!e && !b)
+                build_and_report(m, socket, stdio);
+        io_close_ends(stdio);
+        if (e)
+                start_failed(m, c, e);
+}
+
+void start_done(struct monitor *m, struct client *c, pid_t pid, int pidfd, int terminal, int rootfs)
+{
+        struct trace_span span = trace_begin(TRACE_RUNNING);
+        struct proto_started s = {.pid = pid};
+
+        m->phase = PHASE_RUNNING;
+        m->init.fd = pidfd;
+        m->init_is_child = true;
+        m->rootfs = rootfs;
+        m->started_mono_ns = loop_now_ns();
+        m->status.state = STATUS_RUNNING;
+        m->status.pid = pid;
+        m->status.pid_start = status_pid_start(pid);
+        m->status.exit_code = 0;
+        m->status.exit_known = true;
+        m->status.oom_killed = false;
+        m->status.started_ns = clock_now_ns();
+        exit_publish(m);
+        client_send(m, c, PROTO_STARTED, &s, sizeof(s), NULL, 0);
+        io_run(m, terminal);
+        if (m->pending_signal)
+                (void)process_signal(pidfd, m->pending_signal);
+        m->pending_signal = 0;
+        trace_end(&span, 0, m->conf.id);
+}
+
+void start_failed(struct monitor *m, struct client *c, err *e)
+{
+        bool restart = m->status.started_ns != 0;
+
+        (void)err_text(e, m->status.error, sizeof(m->status.error));
+        io_finish(m);
+        m->pending_signal = 0;
+        m->status.cgroup[0] = '\0';
+        m->status.exit_code = err_exit_status(err_code(e), true);
+        if (m->status.exit_code == 125)
+                m->status.exit_code = 128; /* docker: 127 and 126 about the program, 128 about everything else */
+        if (restart) {
+                err_free(e);
+                exit_container(m, m->status.exit_code, true);
+                return;
+        }
+        m->phase = PHASE_FAILED;
+        exit_publish(m);
+        if (c)
+                client_error(m, c, e);
+        else
+                err_free(e);
+        exit_failed(m);
+}

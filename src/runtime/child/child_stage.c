@@ -1,0 +1,90 @@
+/* child_stage.c - sessions in containers whose processes may trace (CAP_SYS_PTRACE without a user namespace).
+ *
+ * A process that is not dumpable is safe from everybody but them. So what enters the container's PID namespace, where it can
+ * be seen, must hold nothing of the host: a first process enters all other namespaces, sets label and working directory,
+ * closes every descriptor that the session does not need, and only then clones the session into the PID namespace. The
+ * session is its sibling (CLONE_PARENT); the first process reports it and ends. (CVE-2016-9962 and its kin.) */
+#include <errno.h>
+#include <linux/close_range.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/trace.h"
+#include "runtime/child/child.h"
+#include "sys/fdpass.h"
+#include "sys/process.h"
+
+#define KEEP_MAX (CGROUP_HIERARCHIES_MAX + 16)
+
+static void keep(int *list, size_t *n, int fd)
+{
+        size_t at = *n;
+
+        if (fd < 0)
+                return;
+        for (; at > 0 && list[at - 1] > fd; at--)
+                list[at] = list[at - 1];
+        list[at] = fd;
+        (*n)++;
+}
+
+/* Close everything but what the session needs; 0, 1 and 2 are its own already. */
+static int close_rest(struct child *c)
+{
+        const struct plan *p = c->p;
+        int list[KEEP_MAX];
+        unsigned from = 3u + (unsigned)p->preserve_fds;
+        size_t n = 0;
+
+        keep(list, &n, p->socket);
+        keep(list, &n, p->join_all_pidfd); /* of a process inside; closed below */
+        keep(list, &n, c->root);
+        keep(list, &n, trace_fd);
+        for (size_t i = 0; i < p->n_cgroup_fds; i++)
+                keep(list, &n, p->cgroup_fds[i]);
+        for (size_t i = 0; i < n; i++) {
+                unsigned fd = (unsigned)list[i];
+
+                if (fd < from)
+                        continue;
+                if (fd > from && syscall(SYS_close_range, from, fd - 1, 0) < 0)
+                        return -errno;
+                from = fd + 1;
+        }
+        return syscall(SYS_close_range, from, ~0u, 0) < 0 ? -errno : 0;
+}
+
+static int report_session(struct child *c, pid_t pid, int pidfd)
+{
+        struct plan_report r = {.kind = PLAN_REPORT_PID, .index = (uint32_t)pid};
+        ssize_t n = fdpass_send(c->p->socket, &r, sizeof(r), pidfd);
+
+        return n < 0 ? (int)n : 0;
+}
+
+/* Returns 0 in the session only. */
+int child_stage_split(struct child *c)
+{
+        const struct plan *p = c->p;
+        int pidfd, r = close_rest(c);
+        pid_t pid;
+
+        if (r < 0)
+                return child_fail(c, PLAN_STEP_SELF, r, "closing descriptors");
+        if (setns(p->join_all_pidfd, CLONE_NEWPID) < 0)
+                return child_fail(c, PLAN_STEP_NAMESPACE, errno, "pid");
+        (void)close(p->join_all_pidfd);
+        pid = process_clone(CLONE_PARENT, -1, &pidfd);
+        if (pid < 0)
+                return child_fail(c, PLAN_STEP_SELF, pid, "creating the session");
+        if (pid > 0) {
+                r = report_session(c, pid, pidfd);
+                if (r < 0)
+                        (void)process_signal(pidfd, 9);
+                _exit(r < 0);
+        }
+        child_new_session();
+        r = cgroup_join_self(p->cgroup_fds, p->n_cgroup_fds);
+        return r < 0 ? child_fail(c, PLAN_STEP_CGROUP, r, NULL) : 0;
+}

@@ -1,0 +1,211 @@
+/* diff.c - what a container changed, see diff.h. */
+#include "store/diff.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/str.h"
+#include "store/lowers.h"
+#include "store/tree.h"
+
+/* A directory on the way. */
+struct level {
+        struct lowers_view view;
+        size_t path_len;
+        bool listed; /* is in the result already */
+};
+
+struct differ {
+        struct lowers lowers;
+        bool compare; /* the tree is a full copy: what equals the image is no change */
+        struct level *levels;
+        size_t n;
+        struct diff_list result;
+};
+
+void diff_list_done(struct diff_list *l)
+{
+        for (size_t i = 0; i < l->n; i++)
+                free(l->items[i].path);
+        free(l->items);
+        *l = (struct diff_list){0};
+}
+
+static void differ_done(struct differ *d)
+{
+        while (d->n)
+                lowers_view_done(&d->levels[--d->n].view);
+        free(d->levels);
+        lowers_done(&d->lowers);
+        diff_list_done(&d->result);
+}
+
+static err *append(struct differ *d, const struct diff_entry *entry, const char *path, size_t len)
+{
+        struct diff_entry *e;
+
+        if (mem_grow(&d->result.items, d->result.n, sizeof(*d->result.items)) < 0)
+                return err_nomem();
+        e = &d->result.items[d->result.n];
+        *e = *entry;
+        e->path = str_format("/%.*s", (int)len, path);
+        if (!e->path)
+                return err_nomem();
+        d->result.n++;
+        return NULL;
+}
+
+/* Directories on the way to a change are changed. */
+static err *list_parents(struct differ *d, const char *path)
+{
+        for (size_t i = 1; i < d->n; i++) {
+                struct level *l = &d->levels[i];
+
+                if (l->listed)
+                        continue;
+                l->listed = true;
+                TRY(append(d, &(struct diff_entry){.kind = DIFF_CHANGED}, path, l->path_len));
+        }
+        return NULL;
+}
+
+static err *add(struct differ *d, struct diff_entry entry, const char *path)
+{
+        TRY(list_parents(d, path));
+        return append(d, &entry, path, strlen(path));
+}
+
+static bool same_meta(const struct stat *a, const struct stat *b)
+{
+        return a->st_mode == b->st_mode && a->st_uid == b->st_uid && a->st_gid == b->st_gid &&
+               a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+        return same_meta(a, b) && a->st_size == b->st_size && a->st_rdev == b->st_rdev;
+}
+
+/* What the image has in the directory and the container's tree has not. */
+static err *list_missing(struct differ *d, int dir_fd, const char *path, const struct lowers_view *view, bool under_opaque)
+{
+        _cleanup_strv_ char **names = NULL;
+
+        if (!view->n)
+                return NULL;
+        TRY(lowers_names(&d->lowers, view, path, &names));
+        for (char **n = names; *n; n++) {
+                _cleanup_free_ char *full = NULL;
+
+                if (file_exists(dir_fd, *n))
+                        continue;
+                full = str_format("%s%s%s", path, *path ? "/" : "", *n);
+                if (!full)
+                        return err_nomem();
+                TRY(add(d, (struct diff_entry){.kind = DIFF_DELETED, .under_opaque = under_opaque}, full));
+        }
+        return NULL;
+}
+
+static err *enter(struct differ *d, const struct tree_entry *e, bool listed, bool opaque)
+{
+        struct lowers_view view;
+        _cleanup_close_ int fd = -1;
+
+        if (mem_grow(&d->levels, d->n, sizeof(*d->levels)) < 0)
+                return err_nomem();
+        TRY(lowers_enter(&d->lowers, &d->levels[d->n - 1].view, e->path, &view));
+        d->levels[d->n++] = (struct level){.view = view, .path_len = strlen(e->path), .listed = listed};
+        if (!opaque && !d->compare)
+                return NULL;
+        fd = openat(e->dir_fd, e->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+                return errno == ENOENT ? NULL : err_sys(errno, "opening /%s", e->path);
+        return list_missing(d, fd, e->path, &view, !d->compare);
+}
+
+static err *visit_dir(struct differ *d, const struct tree_entry *e, const struct stat *lower, bool exists)
+{
+        bool merged = exists && S_ISDIR(lower->st_mode);
+        bool opaque = merged && !d->compare && lowers_is_opaque(e->dir_fd, e->name);
+        bool listed = !merged || opaque || !same_meta(&e->st, lower);
+
+        if (listed)
+                TRY(add(d, (struct diff_entry){.kind = exists ? DIFF_CHANGED : DIFF_ADDED, .opaque = opaque}, e->path));
+        return e->mount_point ? NULL : enter(d, e, listed, opaque);
+}
+
+static err *visit(const struct tree_entry *e, void *arg)
+{
+        struct differ *d = arg;
+        struct stat lower;
+        bool exists;
+        int layer;
+
+        TRY(lowers_stat(&d->lowers, &d->levels[d->n - 1].view, e->path, &lower, &layer));
+        exists = layer >= 0;
+        if (S_ISDIR(e->st.st_mode))
+                return visit_dir(d, e, &lower, exists);
+        if (!d->compare && lowers_is_whiteout(&e->st))
+                return exists ? add(d, (struct diff_entry){.kind = DIFF_DELETED}, e->path) : NULL;
+        if (exists && d->compare && same_file(&e->st, &lower))
+                return NULL;
+        return add(d, (struct diff_entry){.kind = exists ? DIFF_CHANGED : DIFF_ADDED}, e->path);
+}
+
+static err *leave(const struct tree_entry *e, void *arg)
+{
+        struct differ *d = arg;
+
+        (void)e;
+        lowers_view_done(&d->levels[--d->n].view);
+        return NULL;
+}
+
+/* '/' sorts before everything, so that a directory's content follows it directly. */
+static int compare_entries(const void *a, const void *b)
+{
+        const unsigned char *p = (const unsigned char *)((const struct diff_entry *)a)->path;
+        const unsigned char *q = (const unsigned char *)((const struct diff_entry *)b)->path;
+
+        while (*p && *p == *q) {
+                p++;
+                q++;
+        }
+        if (*p == *q)
+                return 0;
+        if (!*p || !*q)
+                return *p ? 1 : -1;
+        if (*p == '/' || *q == '/')
+                return *p == '/' ? -1 : 1;
+        return *p < *q ? -1 : 1;
+}
+
+err *diff_changes(const struct snapshot *snap, struct diff_list *ret)
+{
+        _cleanup_(differ_done) struct differ d = {.compare = snap->upper == NULL};
+        const struct tree_walk w = {.visit = visit, .leave = leave, .arg = &d};
+        const char *top = snap->upper ? snap->upper : snap->lower[0];
+        _cleanup_close_ int fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+        if (fd < 0)
+                return err_sys(errno, "opening %s", top);
+        TRY(lowers_open(snap->upper ? snap->lower : snap->image, &d.lowers));
+        if (mem_grow(&d.levels, 0, sizeof(*d.levels)) < 0)
+                return err_nomem();
+        d.levels[0] = (struct level){.listed = true};
+        d.n = 1;
+        TRY(lowers_root(&d.lowers, &d.levels[0].view));
+        if (d.compare)
+                TRY(list_missing(&d, fd, "", &d.levels[0].view, false));
+        TRY(tree_walk(fd, &w));
+        if (d.result.n)
+                qsort(d.result.items, d.result.n, sizeof(*d.result.items), compare_entries);
+        *ret = d.result;
+        d.result = (struct diff_list){0};
+        return NULL;
+}

@@ -1,0 +1,121 @@
+/* diff_write.c - changes as a layer tar, and whole trees as a tar; see diff.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/str.h"
+#include "codec/tar.h"
+#include "store/archive.h"
+#include "store/diff.h"
+#include "store/lowers.h"
+#include "store/tree.h"
+
+/* "a/b/.wh.name" for "/a/b/name". */
+static err *whiteout_path(const char *path, char **ret)
+{
+        const char *slash = strrchr(path, '/');
+
+        *ret = str_format("%.*s.wh.%s", (int)(slash + 1 - path - 1), path + 1, slash + 1);
+        return *ret ? NULL : err_nomem();
+}
+
+/* Add what is at @path ("/a/b") of the tree @top_fd, with its directory opened by descriptor. */
+static err *add_path(struct archive *a, int top_fd, const char *path)
+{
+        const char *slash = strrchr(path, '/');
+        _cleanup_free_ char *dir = strndup(path + 1, slash == path ? 0 : (size_t)(slash - path - 1));
+        _cleanup_close_ int fd = -1;
+
+        if (!dir)
+                return err_nomem();
+        fd = file_open_beneath(top_fd, *dir ? dir : ".", O_RDONLY | O_DIRECTORY, 0);
+        if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
+                return NULL; /* a running container has changed it meanwhile */
+        if (fd < 0)
+                return err_sys(fd, "opening /%s", dir);
+        return archive_add(a, fd, slash + 1, path + 1);
+}
+
+static bool has_reserved_name(const char *path)
+{
+        return strncmp(strrchr(path, '/') + 1, ".wh.", 4) == 0;
+}
+
+static err *write_change(struct archive *a, int top_fd, const struct diff_entry *e)
+{
+        _cleanup_free_ char *path = NULL;
+
+        if (e->kind == DIFF_DELETED) {
+                if (e->under_opaque)
+                        return NULL;
+                TRY(whiteout_path(e->path, &path));
+                return archive_add_empty(a, path);
+        }
+        if (has_reserved_name(e->path))
+                return err_new(ERR_INVALID, "%s cannot be in an image: names with .wh. mean deleted files there", e->path);
+        TRY(add_path(a, top_fd, e->path));
+        if (!e->opaque)
+                return NULL;
+        path = str_format("%s/.wh..wh..opq", e->path + 1);
+        return path ? archive_add_empty(a, path) : err_nomem();
+}
+
+/* The root directory is an entry of its own only if its owner or mode changed. */
+static err *write_root(struct archive *a, int top_fd, const char *lower, bool *ret_written)
+{
+        struct stat now, before;
+
+        *ret_written = false;
+        if (fstat(top_fd, &now) < 0 || stat(lower, &before) < 0)
+                return err_sys(errno, "looking at the root");
+        if (now.st_mode == before.st_mode && now.st_uid == before.st_uid && now.st_gid == before.st_gid)
+                return NULL;
+        *ret_written = true;
+        return archive_add(a, top_fd, ".", ".");
+}
+
+err *diff_write_layer(const struct snapshot *snap, struct sink *sink, bool *ret_empty)
+{
+        const char *top = snap->upper ? snap->upper : snap->lower[0];
+        const char *lower = snap->upper ? snap->lower[0] : snap->image[0];
+        _cleanup_(tar_writer_freep) struct tar_writer *writer = NULL;
+        _cleanup_diff_list_ struct diff_list changes = {0};
+        _cleanup_archive_ struct archive a = {0};
+        _cleanup_close_ int fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        bool root;
+
+        if (fd < 0)
+                return err_sys(errno, "opening %s", top);
+        TRY(diff_changes(snap, &changes));
+        TRY(tar_writer_new(sink, &writer));
+        a.writer = writer;
+        TRY(write_root(&a, fd, lower, &root));
+        for (size_t i = 0; i < changes.n; i++)
+                TRY(write_change(&a, fd, &changes.items[i]));
+        TRY(tar_write_end(writer));
+        if (ret_empty)
+                *ret_empty = !root && changes.n == 0;
+        return NULL;
+}
+
+static err *add_entry(const struct tree_entry *e, void *arg)
+{
+        return archive_add(arg, e->dir_fd, e->name, e->path);
+}
+
+err *diff_write_tree(int root_fd, int fd)
+{
+        _cleanup_(tar_writer_freep) struct tar_writer *writer = NULL;
+        _cleanup_(sink_freep) struct sink *sink = NULL;
+        _cleanup_archive_ struct archive a = {0};
+        const struct tree_walk w = {.visit = add_entry, .arg = &a};
+
+        TRY(sink_open_fd(fd, &sink));
+        TRY(tar_writer_new(sink, &writer));
+        a.writer = writer;
+        TRY(tree_walk(root_fd, &w));
+        TRY(tar_write_end(writer));
+        return sink_finish(sink);
+}

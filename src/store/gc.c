@@ -1,0 +1,142 @@
+/* gc.c - see gc.h and store_gc(). */
+#include "store/gc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "store/image_private.h"
+#include "store/layer.h"
+#include "store/record.h"
+#include "store/snapshot_private.h"
+#include "store/tree.h"
+#include "store/txn.h"
+
+/* Who makes something in ROOT/tmp holds a lock on its directory. */
+static err *remove_unlocked(int tmp, const char *name)
+{
+        _cleanup_close_ int fd = openat(tmp, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        int r;
+
+        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
+                return NULL;
+        r = file_remove_tree(tmp, name);
+        return r < 0 ? err_sys(r, "removing tmp/%s", name) : NULL;
+}
+
+err *gc_tmp(struct store *s)
+{
+        _cleanup_close_ int tmp = file_open_beneath(s->root_fd, "tmp", O_RDONLY | O_DIRECTORY, 0);
+        _cleanup_strv_ char **names = NULL;
+
+        if (tmp < 0)
+                return err_sys(tmp, "opening %s/tmp", s->root);
+        TRY(tree_names(tmp, &names));
+        for (char **n = names; *n; n++)
+                TRY(remove_unlocked(tmp, *n));
+        return NULL;
+}
+
+static uint64_t size_of(int dir_fd, const char *name)
+{
+        _cleanup_close_ int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        uint64_t bytes = 0;
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return 0;
+        if (!S_ISDIR(st.st_mode))
+                return (uint64_t)st.st_size;
+        err_free(tree_usage(fd, &bytes));
+        return bytes;
+}
+
+/* Containers' directories without a record. Nobody makes one now: that takes a lease. */
+static err *containers(struct store *s, uint64_t *bytes)
+{
+        _cleanup_strv_ char **names = NULL;
+
+        TRY(tree_names(s->containers_fd, &names));
+        for (char **n = names; *n; n++) {
+                _cleanup_record_ struct record r = {0};
+                err *e = id_valid(*n) ? record_find(s, *n, &r) : NULL;
+                int removed;
+
+                if (!e && id_valid(*n))
+                        continue;
+                if (e && err_code(e) != ERR_NOT_FOUND)
+                        return e;
+                err_free(e);
+                log_debug("removing %s/containers/%s, which no container has", s->root, *n);
+                *bytes += size_of(s->containers_fd, *n);
+                removed = file_remove_tree(s->containers_fd, *n);
+                if (removed < 0)
+                        return err_sys(removed, "removing %s/containers/%s", s->root, *n);
+        }
+        return NULL;
+}
+
+typedef err *remove_fn(struct store *s, const char *digest);
+
+/* Entries of ROOT/@dir, named by their digests, that no image and no container needs. */
+static err *unreferenced(struct store *s, const char *dir, remove_fn *remove_one, uint64_t *bytes)
+{
+        _cleanup_close_ int fd = file_open_beneath(s->root_fd, dir, O_RDONLY | O_DIRECTORY, 0);
+        _cleanup_strv_ char **names = NULL;
+        struct db *db;
+
+        if (fd < 0)
+                return err_sys(fd, "opening %s/%s", s->root, dir);
+        TRY(txn_reader(s, &db));
+        TRY(tree_names(fd, &names));
+        for (char **n = names; *n; n++) {
+                _cleanup_free_ char *digest = str_format("sha256:%s", *n);
+                bool used;
+
+                if (!digest)
+                        return err_nomem();
+                TRY(image_layer_used(db, digest, NULL, &used));
+                if (!used)
+                        TRY(snapshot_layer_noted(s, digest, &used));
+                if (used || !id_valid(*n)) /* 64 digits, like an id; anything else is not ours */
+                        continue;
+                log_debug("removing %s/%s/%s, which no image has", s->root, dir, *n);
+                *bytes += size_of(fd, *n);
+                TRY(remove_one(s, digest));
+        }
+        return NULL;
+}
+
+static err *collect(struct store *s, uint64_t *bytes)
+{
+        TRY(gc_tmp(s));
+        TRY(containers(s, bytes));
+        TRY(unreferenced(s, "layers", layer_remove, bytes));
+        return unreferenced(s, "blobs/sha256", blob_remove, bytes);
+}
+
+err *store_gc(struct store *s, uint64_t *ret_bytes)
+{
+        uint64_t bytes = 0;
+        err *e;
+        int fd;
+
+        TRY(store_containers_fd(s, &fd));
+        TRY(txn_exclusive(s));
+        e = collect(s, &bytes);
+        txn_exclusive_end(s);
+        if (!e && ret_bytes)
+                *ret_bytes = bytes;
+        return e;
+}
+
+err *gc_after_boot(struct store *s)
+{
+        return store_gc(s, NULL);
+}

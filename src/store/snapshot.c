@@ -1,0 +1,303 @@
+/* snapshot.c - see snapshot.h. */
+#include "store/snapshot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "store/image_private.h"
+#include "store/snapshot_private.h"
+#include "store/tree.h"
+
+#define NOTE "layers" /* in a container's directory: chain ids, topmost first, one a line */
+
+static const struct snapshot_driver *const drivers[] = {&snapshot_overlay, &snapshot_vfs};
+
+void snapshot_done(struct snapshot *s)
+{
+        free(s->driver);
+        strv_free(s->lower);
+        strv_free(s->image);
+        free(s->upper);
+        free(s->work);
+        *s = (struct snapshot){0};
+}
+
+/* What --driver says; else what was found out before (ROOT/driver, a link); else the first that works. */
+static const struct snapshot_driver *choose(struct store *s)
+{
+        char found[32];
+        ssize_t n = -1;
+
+        if (!s->driver_wanted)
+                n = readlinkat(s->root_fd, "driver", found, sizeof(found) - 1);
+        for (size_t i = 0; i < ARRAY_SIZE(drivers); i++) {
+                const struct snapshot_driver *d = drivers[i];
+
+                if (s->driver_wanted && (strcmp(s->driver_wanted, d->name) == 0 || strcmp(s->driver_wanted, d->shown) == 0))
+                        return d;
+                if (n > 0 && (size_t)n == strlen(d->name) && memcmp(found, d->name, (size_t)n) == 0)
+                        return d;
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(drivers); i++) {
+                if (!drivers[i]->works(s))
+                        continue;
+                (void)symlinkat(drivers[i]->name, s->root_fd, "driver");
+                return drivers[i];
+        }
+        return &snapshot_vfs;
+}
+
+const char *snapshot_driver(struct store *s)
+{
+        if (!s->driver)
+                s->driver = choose(s);
+        return s->driver->shown;
+}
+
+static err *check_id(const char *id)
+{
+        return id_valid(id) ? NULL : err_new(ERR_INVALID, "'%s' is not a container id", id);
+}
+
+/* Absolute paths of the layers, topmost first, with the small one on top. */
+static err *layer_paths(struct store *s, const struct image_layer *layers, size_t n, char ***ret)
+{
+        _cleanup_strv_ char **image = NULL, **all = NULL;
+        char *init = NULL;
+
+        if (!n)
+                return err_new(ERR_INVALID, "the image has no layers");
+        for (size_t i = n; i > 0; i--) {
+                char *path = NULL;
+
+                TRY(layer_path(s, layers[i - 1].chain, &path));
+                TRY(strv_push(&image, path));
+                if (access(path, F_OK) < 0)
+                        return err_new(ERR_NOT_FOUND, "layer %s is missing from %s", layers[i - 1].chain, s->root);
+        }
+        TRY(snapshot_init_layer(s, layers[n - 1].chain, image, &init));
+        TRY(strv_push(&all, init));
+        for (char **p = image; *p; p++)
+                TRY(strv_push(&all, TAKE_PTR(*p)));
+        *ret = TAKE_PTR(all);
+        return NULL;
+}
+
+static err *open_container(struct store *s, const char *id, int *ret)
+{
+        int fd = file_open_beneath(s->containers_fd, id, O_RDONLY | O_DIRECTORY, 0);
+
+        if (fd == -ENOENT)
+                return err_new(ERR_NOT_FOUND, "%s/containers/%s is missing", s->root, id);
+        if (fd < 0)
+                return err_sys(fd, "opening %s/containers/%s", s->root, id);
+        *ret = fd;
+        return NULL;
+}
+
+static err *get(struct store *s, const char *id, int fd, char **lower, struct snapshot *ret)
+{
+        _cleanup_strv_ char **owned = lower;
+        _cleanup_free_ char *path = str_format("%s/containers/%s", s->root, id);
+
+        if (!path)
+                return err_nomem();
+        for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
+                if (file_exists(fd, drivers[i]->mark))
+                        return drivers[i]->get(path, TAKE_PTR(owned), ret);
+        return err_new(ERR_NOT_FOUND, "%s has no writable layer", path);
+}
+
+static err *prepare(struct store *s, const char *id, int fd, const struct image *image, struct snapshot *ret)
+{
+        _cleanup_strv_ char **lower = NULL;
+
+        (void)snapshot_driver(s);
+        TRY(layer_paths(s, image->layers, image->n_layers, &lower));
+        TRY(s->driver->prepare(s, fd, lower));
+        return get(s, id, fd, TAKE_PTR(lower), ret);
+}
+
+err *snapshot_prepare(struct store *s, const char *id, const struct image *image, struct snapshot *ret)
+{
+        _cleanup_close_ int fd = -1;
+        err *e;
+
+        TRY(check_id(id));
+        if (mkdirat(s->containers_fd, id, 0700) < 0)
+                return errno == EEXIST ? err_new(ERR_CONFLICT, "%s/containers/%s exists already", s->root, id)
+                                       : err_sys(errno, "making %s/containers/%s", s->root, id);
+        e = image ? open_container(s, id, &fd) : NULL;
+        if (!e && image)
+                e = prepare(s, id, fd, image, ret);
+        if (e) {
+                int r = file_remove_tree(s->containers_fd, id);
+
+                if (r < 0)
+                        log_warn("removing %s/containers/%s: %s", s->root, id, strerror(-r));
+        }
+        return e;
+}
+
+static err *read_note(int fd, struct image_layer **ret, size_t *ret_n)
+{
+        _cleanup_free_ char *text = NULL;
+        _cleanup_strv_ char **lines = NULL;
+        struct image_layer *layers;
+        size_t n = 0;
+        int r = file_read(fd, NOTE, 1 << 20, &text, NULL);
+
+        if (r < 0)
+                return r == -ENOENT ? err_new(ERR_NOT_FOUND, "no note") : err_sys(r, "reading the layers of a container");
+        TRY(strv_split(text, '\n', &lines));
+        layers = MEM_NEW0(struct image_layer, strv_len(lines) + 1);
+        if (!layers)
+                return err_nomem();
+        for (char **l = lines; *l; l++)
+                if (**l)
+                        layers[n++].chain = TAKE_PTR(*l);
+        /* topmost first in the file, bottom first in memory */
+        for (size_t i = 0; i < n / 2; i++) {
+                struct image_layer swap = layers[i];
+
+                layers[i] = layers[n - 1 - i];
+                layers[n - 1 - i] = swap;
+        }
+        *ret = layers;
+        *ret_n = n;
+        return NULL;
+}
+
+/* From the image's record, or from the container's note if the image was forced away. */
+static err *find_layers(struct store *s, int fd, const char *image_id, char ***ret)
+{
+        _cleanup_(image_freep) struct image *image = NULL;
+        struct image_layer *noted = NULL;
+        size_t n = 0;
+        err *e = image_find(s, image_id, &image);
+
+        if (!e)
+                return layer_paths(s, image->layers, image->n_layers, ret);
+        if (err_code(e) != ERR_NOT_FOUND)
+                return e;
+        {
+                err *no_note = read_note(fd, &noted, &n);
+
+                if (no_note) {
+                        err_free(no_note);
+                        return e;
+                }
+        }
+        err_free(e);
+        e = layer_paths(s, noted, n, ret);
+        for (size_t i = 0; i < n; i++)
+                image_layer_done(&noted[i]);
+        free(noted);
+        return e;
+}
+
+err *snapshot_get(struct store *s, const char *id, const char *image_id, struct snapshot *ret)
+{
+        _cleanup_strv_ char **lower = NULL;
+        _cleanup_close_ int fd = -1;
+
+        TRY(check_id(id));
+        TRY(open_container(s, id, &fd));
+        TRY(find_layers(s, fd, image_id, &lower));
+        return get(s, id, fd, TAKE_PTR(lower), ret);
+}
+
+err *snapshot_remove(struct store *s, const char *id)
+{
+        _cleanup_free_ char *note = NULL;
+        bool noted;
+        int r;
+
+        TRY(check_id(id));
+        note = str_format("%s/" NOTE, id);
+        if (!note)
+                return err_nomem();
+        noted = file_exists(s->containers_fd, note);
+        r = file_remove_tree(s->containers_fd, id);
+        if (r < 0)
+                return err_sys(r, "removing %s/containers/%s", s->root, id);
+        /* It may have been the last to need layers of an image that is gone. */
+        if (noted)
+                log_error_free(LOG_LEVEL_WARN, store_gc(s, NULL));
+        return NULL;
+}
+
+err *snapshot_usage(struct store *s, const char *id, const char *image_id, uint64_t *ret_rw, uint64_t *ret_all)
+{
+        _cleanup_(image_freep) struct image *image = NULL;
+        _cleanup_close_ int fd = -1, top = -1;
+        uint64_t rw = 0, below = 0;
+        err *e;
+
+        TRY(check_id(id));
+        TRY(open_container(s, id, &fd));
+        for (size_t i = 0; i < ARRAY_SIZE(drivers) && top < 0; i++)
+                top = file_open_beneath(fd, drivers[i]->mark, O_RDONLY | O_DIRECTORY, 0);
+        if (top >= 0)
+                TRY(tree_usage(top, &rw));
+        if (!str_empty(image_id)) {
+                e = image_find(s, image_id, &image);
+                if (err_code(e) == ERR_NOT_FOUND)
+                        e = err_free(e);
+                TRY(e);
+        }
+        below = image ? image->size : 0;
+        if (top >= 0 && !file_exists(fd, snapshot_overlay.mark)) {
+                /* a full copy: what is there is everything */
+                *ret_all = rw;
+                *ret_rw = rw > below ? rw - below : 0;
+                return NULL;
+        }
+        *ret_rw = rw;
+        *ret_all = rw + below;
+        return NULL;
+}
+
+err *snapshot_note_layers(struct store *s, const char *id, const struct image *image)
+{
+        _cleanup_str_ struct str text = {0};
+        _cleanup_close_ int fd = -1;
+        err *e;
+        int r;
+
+        TRY(check_id(id));
+        e = open_container(s, id, &fd);
+        if (err_code(e) == ERR_NOT_FOUND) {
+                err_free(e);
+                return NULL;
+        }
+        TRY(e);
+        for (size_t i = image->n_layers; i > 0; i--)
+                str_printf(&text, "%s\n", image->layers[i - 1].chain);
+        TRY(str_done(&text));
+        r = file_replace(fd, NOTE, str_text(&text), text.len, 0600, FILE_DURABLE);
+        return r < 0 ? err_sys(r, "noting the layers of container %s", id) : NULL;
+}
+
+err *snapshot_layer_noted(struct store *s, const char *chain, bool *ret)
+{
+        _cleanup_strv_ char **ids = NULL;
+
+        *ret = false;
+        TRY(tree_names(s->containers_fd, &ids));
+        for (char **id = ids; *id && !*ret; id++) {
+                _cleanup_free_ char *path = str_format("%s/" NOTE, *id), *text = NULL;
+
+                if (!path)
+                        return err_nomem();
+                *ret = file_read(s->containers_fd, path, 1 << 20, &text, NULL) == 0 && strstr(text, chain);
+        }
+        return NULL;
+}

@@ -1,0 +1,107 @@
+/* Archives: what the reader accepts, the writer can write, and the reader then sees the same. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "codec/tar.h"
+
+#define MAX_DATA (256u << 10)
+
+struct memory_sink {
+        struct sink sink;
+        struct str *out;
+};
+
+static err *memory_write(struct sink *s, const void *data, size_t size)
+{
+        str_add_n(((struct memory_sink *)s)->out, data, size);
+        return NULL;
+}
+
+static err *memory_finish(struct sink *s)
+{
+        return NULL;
+}
+
+static void memory_free(struct sink *s)
+{
+}
+
+/* Read the data of a file in order; holes are counted, not written out. Writes it to @w when that is not NULL. */
+static err *pump(struct tar_reader *r, const struct tar_entry *t, struct tar_writer *w)
+{
+        uint64_t at = 0;
+
+        for (;;) {
+                const void *data;
+                uint64_t offset;
+                size_t n;
+
+                TRY(tar_read_data(r, &data, &n, &offset));
+                if (offset < at || offset > t->size || n > t->size - offset)
+                        abort();
+                if (w && (tar_write_zeros(w, offset - at) || (n && tar_write_data(w, data, n))))
+                        abort();
+                at = offset + n;
+                if (!n)
+                        return NULL;
+        }
+}
+
+static void describe(const struct tar_entry *t, struct str *out)
+{
+        str_printf(out, "%d %s|%s %o %u:%u %llu %lld.%u %u:%u\n", t->type, t->name, t->linkname, t->mode, t->uid, t->gid,
+                   (unsigned long long)t->size, (long long)t->mtime, t->mtime_ns, t->dev_major, t->dev_minor);
+        for (size_t i = 0; i < t->n_xattrs; i++)
+                str_printf(out, "%s %zu\n", t->xattrs[i].name, t->xattrs[i].size);
+}
+
+/* @w: copy to it whatever it can hold. */
+static err *walk(const void *data, size_t size, struct str *names, struct tar_writer *w)
+{
+        _cleanup_(stream_freep) struct stream *s = NULL;
+        _cleanup_(tar_reader_freep) struct tar_reader *r = NULL;
+        struct tar_limits limits = tar_limits_default;
+        const struct tar_entry *t;
+
+        limits.max_entries = 1000;
+        limits.max_map = 1000;
+        TRY(stream_open_memory(data, size, &s));
+        TRY(tar_reader_new(s, &limits, &r));
+        for (;;) {
+                bool skip;
+
+                TRY(tar_next(r, &t));
+                if (!t)
+                        return NULL;
+                skip = t->dev_major > 07777777 || t->dev_minor > 07777777 || (w && t->size > MAX_DATA);
+                if (!skip) {
+                        describe(t, names);
+                        if (w && tar_write_entry(w, t))
+                                abort();
+                }
+                TRY(pump(r, t, skip ? NULL : w));
+        }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        _cleanup_str_ struct str first = {0}, second = {0}, archive = {0};
+        struct memory_sink m = {{memory_write, memory_finish, memory_free}, &archive};
+        _cleanup_(tar_writer_freep) struct tar_writer *w = NULL;
+        err *e;
+
+        if (tar_writer_new(&m.sink, &w))
+                abort();
+        e = walk(data, size, &first, w);
+        if (e) {
+                err_free(e);
+                return 0;
+        }
+        if (tar_write_end(w) || walk(archive.data, archive.len, &second, NULL))
+                abort();
+        if (strcmp(str_text(&first), str_text(&second)) != 0)
+                abort();
+        return 0;
+}
