@@ -42,6 +42,7 @@ static const struct {
         [ERR_DIGEST] = {"digest", 125, 1, 500},
         [ERR_BUSY] = {"busy", 125, 1, 409},
         [ERR_TIMEOUT] = {"timeout", 125, 1, 504},
+        [ERR_CALLER] = {"caller", 1, 1, 400},
         [ERR_INTERRUPTED] = {"interrupted", 130, 130, 500},
 };
 
@@ -156,6 +157,10 @@ const char *err_text(const err *e, char *buf, size_t size)
                         break;
                 used += (size_t)n;
         }
+        /* One line, whatever a user typed into it: control characters could drive the terminal, too. */
+        for (char *p = buf; *p; p++)
+                if ((unsigned char)*p < 0x20 || *p == 0x7f)
+                        *p = '?';
         return buf;
 }
 

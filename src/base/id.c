@@ -40,5 +40,5 @@ bool id_name_valid(const char *text)
         static const char rest[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
         size_t n = strlen(text);
 
-        return n >= 2 && n <= 255 && strchr(first, text[0]) && strspn(text, rest) == n;
+        return n >= 1 && n <= 255 && strchr(first, text[0]) && strspn(text, rest) == n;
 }

@@ -129,7 +129,13 @@ static err *exec_run(struct invocation *inv)
         o.stdio[2] = pipes.errors[1];
         if (!a->detach)
                 stream_signals();
-        TRY(exec_start(c, &o, &session));
+        error = exec_start(c, &o, &session);
+        if (error && a->detach && (err_code(error) == ERR_EXEC_NOT_FOUND || err_code(error) == ERR_EXEC_DENIED)) {
+                ui_fail(error); /* docker: nobody waits for the program's status, so that 1 says it all */
+                inv->status = 1;
+                return NULL;
+        }
+        TRY(error);
         fd = session.fd;
         terminal = session.terminal;
         pipes.in[0] = file_close(pipes.in[0]);

@@ -48,6 +48,19 @@ const struct command cmd_internal_commands = {
 
 /* ---- complete ---- */
 
+/* Our own global flags stand behind those that were typed. */
+static err *inherit_globals(struct opt_values *typed, const struct opt_values *own)
+{
+        for (size_t i = 0; i < own->count; i++) {
+                const struct opt *o = &own->opts[i];
+                const char *text = o->kind == OPT_KIND_STR ? *(char *const *)((char *)own->args + o->offset) : NULL;
+
+                if (text && own->source[i] == OPT_COMMAND_LINE)
+                        TRY(opt_values_set(typed, o, text, OPT_ENVIRONMENT, o->name));
+        }
+        return NULL;
+}
+
 /* The global flags that the person has typed so far decide which engine is asked. */
 static err *complete_run(struct invocation *inv)
 {
@@ -63,6 +76,7 @@ static err *complete_run(struct invocation *inv)
                 argv[i + 1] = inv->operands[i];
         /* What is typed is not finished: it need not be right. */
         err_free(opt_parse(inv->root, argv, &typed));
+        TRY(inherit_globals(&typed.global, &inv->global));
         err_free(config_load(&typed, &config, environ));
         TRY(opt_complete(inv->root, inv->operands, names_complete, typed.context ? &typed : inv, &text));
         return print(&text);

@@ -1,6 +1,9 @@
 /* names.c - see names.h. */
 #include "cli/names.h"
 
+#include <unistd.h>
+
+#include "cli/config.h"
 #include "cli/ui.h"
 #include "engine/container.h"
 #include "store/image.h"
@@ -67,11 +70,13 @@ static err *add_networks(char ***list)
 err *names_complete(void *data, enum opt_complete kind, char ***list)
 {
         const struct invocation *inv = data;
+        const struct config *config = inv->context;
         _cleanup_engine_ struct engine *e = NULL;
 
         if (kind == OPT_COMPLETE_NETWORK)
                 return add_networks(list);
-        if (!inv->context)
+        /* Asking must not make the directories of an engine that was never used. */
+        if (!config || access(config->root, F_OK) < 0)
                 return NULL;
         TRY(ui_engine(inv, &e));
         switch (kind) {

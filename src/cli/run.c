@@ -83,9 +83,9 @@ static unsigned wanted_streams(const struct run_args *a)
 static err *check_attach(const struct run_args *a)
 {
         if (a->detach && a->create.attach)
-                return err_new(ERR_INVALID, "conflicting options: cannot specify both --attach and --detach");
+                return err_new(ERR_CALLER, "conflicting options: cannot specify both --attach and --detach");
         if (!a->detach && a->create.interactive && a->create.tty && !isatty(STDIN_FILENO))
-                return err_new(ERR_INVALID, "the input device is not a TTY");
+                return err_new(ERR_CALLER, "the input device is not a TTY");
         return NULL;
 }
 

@@ -171,7 +171,7 @@ static err *put_out(int fd, const char *data, size_t n)
                         continue;
                 }
                 if (w < 0)
-                        return NULL; /* nobody reads our output: the container goes on, as with docker */
+                        return err_sys(errno, "writing the output");
                 data += w;
                 n -= (size_t)w;
         }
@@ -210,18 +210,18 @@ static err *on_monitor(struct relay *r)
 }
 
 /* Output of an exec session. The end of a pipe (or EIO of a terminal) closes that stream. */
-static void on_output(int *fd, int to)
+static err *on_output(int *fd, int to)
 {
         char data[CHUNK];
         ssize_t n = read(*fd, data, sizeof(data));
 
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
-                return;
+                return NULL;
         if (n <= 0) {
                 *fd = -1; /* closed by the caller of stream_relay: a terminal's is shared with the input */
-                return;
+                return NULL;
         }
-        err_free(put_out(to, data, (size_t)n));
+        return put_out(to, data, (size_t)n);
 }
 
 static err *step(struct relay *r)
@@ -244,9 +244,9 @@ static err *step(struct relay *r)
         if (p[6].revents)
                 explain_read(s->trace);
         if (p[3].revents)
-                on_output(&s->out, STDOUT_FILENO);
+                TRY(on_output(&s->out, STDOUT_FILENO));
         if (p[4].revents)
-                on_output(&s->errors, STDERR_FILENO);
+                TRY(on_output(&s->errors, STDERR_FILENO));
         if (p[1].revents)
                 TRY(on_signal(r));
         if (p[5].revents)

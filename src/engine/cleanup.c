@@ -2,12 +2,15 @@
 #include "engine/cleanup.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/stat.h>
 #include <stdio.h>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/trace.h"
+#include "runtime/runtime.h"
 #include "store/record.h"
 #include "store/snapshot.h"
 #include "store/volume.h"
@@ -53,9 +56,19 @@ err *cleanup_delete(struct container *c, bool volumes)
         return NULL;
 }
 
+/* A monitor that was killed could not remove the cgroup. */
+static void drop_cgroup(const struct container *c)
+{
+        if (!c->has_status || c->monitor_alive || !*c->status.cgroup)
+                return;
+        log_error_free(LOG_LEVEL_WARN, runtime_cgroup_kill(c->status.cgroup, SIGKILL));
+        log_error_free(LOG_LEVEL_WARN, runtime_cgroup_remove(c->status.cgroup, 2000));
+}
+
 err *cleanup_locked(struct container *c, int lock_fd)
 {
         (void)lock_fd;
+        drop_cgroup(c);
         if (container_auto_remove(c))
                 return cleanup_delete(c, true);
         TRY(record_exit(c));
@@ -92,6 +105,8 @@ err *cleanup_by_id(struct engine *e, const char *id)
 
 err *cleanup_mark_started(struct container *c)
 {
+        if (mkdirat(c->engine->containers_fd, c->id, 0700) < 0 && errno != EEXIST)
+                return err_sys(errno, "making the run directory of container %s", c->id);
         json_set_str(c->record, "HodStartedBoot", container_boot_id());
         return container_save(c);
 }

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "engine/monitor_spawn.h"
 #include "monitor/proto.h"
@@ -71,7 +72,9 @@ static void state_from_record(struct container *c)
         c->status = (struct status){.exit_known = true};
         c->has_status = c->monitor_alive = c->adoptable = c->dirty = false;
         c->state = strcmp(name, "exited") == 0 ? STATUS_EXITED : STATUS_CREATED;
-        if (boot && strcmp(boot, container_boot_id()) != 0) {
+        /* A start makes the run directory first: without it the container ran before the machine (or somebody) emptied
+         * the state directory. */
+        if (boot && (c->state_fd < 0 || strcmp(boot, container_boot_id()) != 0)) {
                 c->state = STATUS_EXITED;
                 c->dirty = true;
                 c->status.exit_code = 255;
@@ -103,6 +106,17 @@ err *container_refresh(struct container *c)
         if (e && err_code(e) == ERR_NOT_FOUND) {
                 err_free(e);
                 state_from_record(c);
+                return NULL;
+        }
+        if (err_code(e) == ERR_CORRUPT) {
+                /* One damaged file must not hide all the others: nobody knows how this one ended. */
+                log_warn("container %s: its status file is damaged", c->id);
+                err_free(e);
+                state_from_record(c);
+                c->state = STATUS_EXITED;
+                c->dirty = true;
+                c->status.exit_code = 255;
+                c->status.exit_known = false;
                 return NULL;
         }
         TRY(e);

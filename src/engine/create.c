@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -40,6 +41,7 @@ static void draft_done(struct draft *d)
 
 static void draft_undo(struct draft *d)
 {
+        (void)unlinkat(d->engine->containers_fd, d->id, AT_REMOVEDIR);
         if (d->snapshot)
                 log_error_free(LOG_LEVEL_WARN, snapshot_remove(d->engine->store, d->id));
         mounts_undo(d->engine, &d->made);
@@ -212,6 +214,9 @@ static err *build(struct draft *d, const struct create_options *o, const char *n
         TRY(write_record(d, o, name, now, warnings));
         TRY(mounts_resolve(d->engine, d->record, &d->made));
         TRY(make_snapshot(d));
+        /* Before the record says "started in this boot": see state_from_record() in container.c. */
+        if (o->start_follows && mkdirat(d->engine->containers_fd, d->id, 0700) < 0)
+                return err_sys(errno, "making the run directory of container %s", d->id);
         return insert(d, o, name, now);
 }
 

@@ -20,7 +20,8 @@ err *engine_open(const struct engine_options *o, struct engine **ret)
         e->state = str_dup(store_state(e->store));
         e->self = str_dup(o->self);
         e->monitor = str_dup(o->monitor);
-        if (!e->root || !e->state || !e->self || !e->monitor)
+        e->init = str_format("%.*s/hod-init", (int)(strrchr(o->monitor, '/') - o->monitor), o->monitor);
+        if (!e->root || !e->state || !e->self || !e->monitor || !e->init)
                 return err_nomem();
         TRY(store_state_containers_fd(e->store, &e->containers_fd));
         TRY(store_containers_fd(e->store, &e->rw_fd));
@@ -38,5 +39,6 @@ void engine_close(struct engine *e)
         free(e->state);
         free(e->self);
         free(e->monitor);
+        free(e->init);
         free(e);
 }

@@ -17,13 +17,13 @@ struct engine_options {
         const char *root;      /* ROOT, absolute */
         const char *state;     /* STATE, absolute */
         const char *self;      /* the hod program, for `internal cleanup`; absolute */
-        const char *monitor;   /* hod-monitor; absolute */
+        const char *monitor;   /* hod-monitor; absolute; hod-init lies beside it */
         const char *driver;    /* storage driver or NULL = the best that works */
 };
 
 struct engine {
         struct store *store;
-        char *root, *state, *self, *monitor;
+        char *root, *state, *self, *monitor, *init;
         int containers_fd; /* STATE/containers; the store's */
         int rw_fd;         /* ROOT/containers; the store's */
 };

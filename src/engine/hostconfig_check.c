@@ -185,6 +185,33 @@ static err *check_modes(const json *config, const json *host)
         return NULL;
 }
 
+static err *check_sysctls(const json *host)
+{
+        const char *net = json_get_str_or(host, "NetworkMode", "");
+
+        JSON_EACH(json_get(host, "Sysctls"), it)
+        {
+                if (str_starts(it.key, "net.") && strcmp(net, "host") == 0)
+                        return err_new(ERR_INVALID, "sysctl \"%s\" not allowed in host network namespace", it.key);
+        }
+        return NULL;
+}
+
+static err *check_devices(const json *host)
+{
+        const json *list = json_get(host, "Devices");
+
+        for (size_t i = 0; i < json_len(list); i++) {
+                const char *path = json_get_str_or(json_at(list, i), "PathOnHost", "");
+
+                if (access(path, F_OK) < 0)
+                        return err_new(ERR_INVALID,
+                                       "error gathering device information while adding custom device \"%s\": %s", path,
+                                       errno == ENOENT ? "no such file or directory" : strerror(errno));
+        }
+        return NULL;
+}
+
 static err *check_restart(const json *host)
 {
         const json *policy = json_get(host, "RestartPolicy");
@@ -298,6 +325,8 @@ err *hostconfig_check(const json *config, json *host, char ***warnings)
         TRY(check_set(json_get_str(host, "CpusetMems"), "memory nodes", "mems", "/sys/devices/system/node/online"));
         TRY(check_blkio(host, warnings));
         TRY(check_caps(host));
+        TRY(check_devices(host));
+        TRY(check_sysctls(host));
         TRY(check_modes(config, host));
         TRY(check_restart(host));
         TRY(check_security(host));

@@ -43,10 +43,14 @@ static void add_namespaces(json *spec, const json *host, const struct specgen_st
 
 err *specgen_caps(const json *host, uint64_t *ret)
 {
-        uint64_t all = caps_all(), set = SPECGEN_DEFAULT_CAPS;
+        uint64_t all = 0, set = SPECGEN_DEFAULT_CAPS, effective, inheritable;
         const json *add = json_get(host, "CapAdd"), *drop = json_get(host, "CapDrop");
-        int cap;
+        int cap, r;
 
+        /* "All" is what we have ourselves: a machine may have taken some from everybody. */
+        r = caps_get(&effective, &all, &inheritable);
+        if (r < 0)
+                return err_sys(r, "reading our capabilities");
         if (json_get_bool(host, "Privileged", false)) {
                 *ret = all;
                 return NULL;

@@ -11,7 +11,7 @@ struct specgen_start {
         const char *shm_source;                     /* directory to bind on /dev/shm with ipc_path, or NULL */
         const char *cgroup;                         /* cgroupsPath */
         const char *root_path;                      /* root.path; the monitor passes a descriptor instead */
-        const char *init_path;                      /* the static hod-monitor for --init, or NULL */
+        const char *init_path;                      /* the static hod-init for --init, or NULL */
 };
 
 /* Translate @record. The user stays symbolic: the builder resolves it inside the root (monitor/user.h).

@@ -1,6 +1,7 @@
 /* specgen_mounts.c - the mounts of the spec: docker's defaults, then what the user asked for, parents first. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "engine/defaults.h"
@@ -76,7 +77,9 @@ static err *add_defaults(json *list, const json *record, const struct specgen_st
                 options = writable_if(d->options, privileged && str_starts(d->destination, "/sys"));
                 if (!options)
                         return err_nomem();
-                if (strcmp(ipc, "host") == 0 && (shm || mqueue)) {
+                if (strcmp(ipc, "host") == 0 && (shm || mqueue) && access(d->destination, F_OK) < 0) {
+                        continue; /* the host has not mounted it */
+                } else if (strcmp(ipc, "host") == 0 && (shm || mqueue)) {
                         json_add(list, new_mount(d->destination, "bind", d->destination, "rbind,nosuid,noexec,nodev"));
                 } else if (shm && start->shm_source) {
                         json_add(list, new_mount(d->destination, "bind", start->shm_source, "bind,nosuid,noexec,nodev"));

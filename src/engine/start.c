@@ -102,7 +102,7 @@ static err *write_spec(struct container *c, int state_fd, const char *root_path)
                 .shm_source = joins.shm,
                 .cgroup = cgroup,
                 .root_path = root_path,
-                .init_path = json_get_bool(container_host_config(c), "Init", false) ? c->engine->monitor : NULL,
+                .init_path = json_get_bool(container_host_config(c), "Init", false) ? c->engine->init : NULL,
         };
         TRY(specgen(c->record, &start, &spec));
         TRY(json_print(spec, JSON_COMPACT, &text));
@@ -173,7 +173,7 @@ static err *write_conf(struct container *c, int state_fd, struct monitor_conf *c
         conf->user = str_dup(json_get_str_or(config, "User", ""));
         TRY(json_get_strv(host, "GroupAdd", &conf->groups));
         conf->rootfs_volatile = container_auto_remove(c);
-        conf->rootfs_readonly = json_get_bool(host, "ReadonlyRootfs", false);
+        /* Not rootfs_readonly: mount points may have to be made first; the runtime protects the root at the end. */
         conf->restart_policy = str_dup(json_get_str_or(policy, "Name", "no"));
         conf->restart_max = (unsigned)json_get_int(policy, "MaximumRetryCount", 0);
         if (json_get_str(config, "StopSignal"))

@@ -72,6 +72,14 @@ static void on_end(struct monitor *m, struct source *s, uint32_t events)
         exit_container(m, known ? exit_code(status) : 255, known);
 }
 
+static int open_root(pid_t pid)
+{
+        char path[40];
+
+        (void)snprintf(path, sizeof(path), "/proc/%d/root", pid);
+        return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
 err *adopt(struct monitor *m)
 {
         char boot[sizeof(m->status.boot_id)];
@@ -91,6 +99,7 @@ err *adopt(struct monitor *m)
         }
         m->init = (struct source){on_end, pidfd, 0};
         m->init_is_child = false;
+        m->rootfs = open_root(m->status.pid);
         m->started_mono_ns = loop_now_ns();
         m->phase = PHASE_RUNNING;
         err_free(io_adopt(m)); /* without its output the container still has a supervisor */

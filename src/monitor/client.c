@@ -166,6 +166,7 @@ static void on_start(struct monitor *m, struct client *c, struct proto_packet *p
         }
         c->starter = true;
         c->cleaner = s->flags & PROTO_START_CLEANUP;
+        c->lingers = c->cleaner && s->flags & PROTO_START_LINGER;
         c->want_exit |= c->cleaner;
         m->rows = s->rows;
         m->cols = s->cols;
@@ -224,6 +225,7 @@ static err *kill_init(struct monitor *m, int signal)
 
 static void on_signal(struct monitor *m, struct client *c, const struct proto_signal *s)
 {
+        bool delayed = m->phase == PHASE_DELAY;
         err *e = NULL;
 
         if (s->signal < 1 || s->signal > 64) {
@@ -237,11 +239,9 @@ static void on_signal(struct monitor *m, struct client *c, const struct proto_si
         if (s->flags & PROTO_SIGNAL_STOPPING)
                 exit_stopping(m);
         if (m->phase == PHASE_STARTING)
-                m->pending_signal = s->signal;
+                start_signal(m, s->signal);
         else if (m->phase != PHASE_RUNNING)
-                e = s->flags & PROTO_SIGNAL_STOPPING && m->phase == PHASE_ENDED && m->last_exit.flags & PROTO_EXIT_RESTARTING
-                            ? NULL
-                            : not_running(m);
+                e = delayed && m->stopping ? NULL : not_running(m); /* it was to start again: now it is not */
         else if (s->flags & PROTO_SIGNAL_ALL)
                 e = runtime_cgroup_kill(m->status.cgroup, s->signal);
         else

@@ -41,29 +41,10 @@ static err *request_strings(const struct proto_exec *x, const struct proto_packe
         return proto_exec_split(x, text, size, ret);
 }
 
-static err *open_root(const struct monitor *m, int *ret)
-{
-        char path[40];
-        int fd;
-
-        if (m->rootfs >= 0) {
-                *ret = m->rootfs;
-                return NULL;
-        }
-        (void)snprintf(path, sizeof(path), "/proc/%d/root", m->status.pid);
-        fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return err_sys(errno, "opening the root of container %s", m->conf.id);
-        *ret = fd;
-        return NULL;
-}
-
 /* What docker gives a session: everything of the container's process but what the request names. */
 static err *describe(const struct monitor *m, const struct proto_exec *x, const struct proto_exec_strings *s,
                      const struct oci_spec *spec, struct oci_process *ret)
 {
-        int root = -1;
-
         *ret = *spec->process;
         ret->args = s->argv;
         ret->env = s->envp;
@@ -73,13 +54,16 @@ static err *describe(const struct monitor *m, const struct proto_exec *x, const 
         ret->console_height = x->rows;
         ret->console_width = x->cols;
         if (x->flags & PROTO_EXEC_PRIVILEGED) {
-                uint64_t all = caps_all();
+                uint64_t all, effective, inheritable;
+                int r = caps_get(&effective, &all, &inheritable);
+
+                if (r < 0)
+                        return err_sys(r, "reading our capabilities");
 
                 ret->caps = (struct oci_caps){.set = true, .bounding = all, .effective = all, .permitted = all};
                 ret->apparmor_profile = NULL;
         }
-        TRY(open_root(m, &root));
-        TRY(builder_user(m, *s->user ? s->user : m->conf.user, root, ret));
+        TRY(builder_user(m, *s->user ? s->user : m->conf.user, m->rootfs, ret));
         return oci_process_check(ret);
 }
 

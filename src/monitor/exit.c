@@ -134,6 +134,17 @@ static void remove_cgroup(struct monitor *m)
         e = runtime_cgroup_remove(m->status.cgroup, CGROUP_WAIT_MS);
         trace_end(&span, e ? err_errno(e) : 0, m->status.cgroup);
         err_free(e); /* what is stuck in the kernel is found by `hod system check` */
+        m->status.cgroup[0] = '\0';
+}
+
+/* May it be removed while the client already cleans up? It must wait for our end (else it would report "removed" too
+ * early), and nobody may start the container again meanwhile: that one would find, and lose, its cgroup. */
+static bool cgroup_can_wait(const struct monitor *m)
+{
+        for (const struct client *c = m->clients; c; c = c->next)
+                if (!c->dead && c->lingers)
+                        return m->conf.auto_remove;
+        return false;
 }
 
 static void begin_cleanup(struct monitor *m)
@@ -164,11 +175,12 @@ static void release(struct monitor *m)
 void exit_container(struct monitor *m, int code, bool known)
 {
         struct trace_span span = trace_begin(TRACE_EXIT);
-        bool restart;
+        bool restart, late_cgroup = cgroup_can_wait(m);
 
         if (m->status.cgroup[0] && runtime_cgroup_oom_kills(m->status.cgroup) > 0)
                 m->status.oom_killed = true;
-        remove_cgroup(m);
+        if (!late_cgroup)
+                remove_cgroup(m);
         io_finish(m);
         restart = should_restart(m, code);
         m->phase = restart ? PHASE_DELAY : PHASE_ENDED;
@@ -179,13 +191,14 @@ void exit_container(struct monitor *m, int code, bool known)
         m->status.exit_known = known;
         m->status.finished_ns = clock_now_ns();
         m->status.restarts += restart;
-        m->status.cgroup[0] = '\0';
         if (restart)
                 m->restart_at_ns = loop_now_ns() + m->restart_delay_ns;
         set_last_exit(m, restart);
         exit_publish(m);
         trace_end(&span, 0, m->conf.id);
         client_exit_all(m);
+        if (late_cgroup)
+                remove_cgroup(m);
         release(m);
         if (!restart)
                 begin_cleanup(m);

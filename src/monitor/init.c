@@ -1,4 +1,5 @@
-/* init.c - `hod run --init`: the same program as the first process of a container.
+/* init.c - hod-init, for `hod run --init`: the first process of a container. A program of its own, because the monitor's
+ * must never be executable from inside (CVE-2019-5736).
  *
  * It starts the real program, passes signals on, reaps orphans, and ends as the program did. The program gets a process
  * group of its own, in the foreground if there is a terminal, as with docker's (tini). */
@@ -10,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "monitor/monitor.h"
+#include "base/mem.h"
 
 static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGTTIN, SIGTTOU};
 
@@ -39,10 +40,10 @@ static void reap(pid_t main_pid)
 
         while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
                 if (pid == main_pid)
-                        _exit(exit_code(status));
+                        _exit((WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status)));
 }
 
-int init_main(int argc, char **argv)
+int main(int argc, char **argv)
 {
         sigset_t all, before;
         pid_t pid;

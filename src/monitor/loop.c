@@ -78,8 +78,13 @@ void loop_run(struct monitor *m)
         sigset_t none;
 
         (void)sigemptyset(&none);
-        while (!m->quit) {
-                int n = epoll_pwait(m->epfd, events, EVENTS, child_ended ? 0 : timeout_ms(m), &none);
+        for (;;) {
+                int n;
+
+                client_reap(m);
+                if (exit_finished(m))
+                        return;
+                n = epoll_pwait(m->epfd, events, EVENTS, child_ended ? 0 : timeout_ms(m), &none);
 
                 for (int i = 0; i < n; i++) {
                         struct source *s = events[i].data.ptr;
@@ -94,8 +99,5 @@ void loop_run(struct monitor *m)
                         exit_reap(m);
                 }
                 exit_timers(m);
-                client_reap(m);
-                if (exit_finished(m))
-                        m->quit = true;
         }
 }

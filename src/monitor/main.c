@@ -2,7 +2,6 @@
  *
  *   hod-monitor DIR           DIR = STATE/containers/<id>, with conf (status.h); descriptor 3 = first client
  *   hod-monitor --adopt DIR   take over a running container whose monitor has died
- *   hod-init [--] PROGRAM...  (by that name) first process of a container with --init
  *
  * Life (enum phase; what others see is the status file):
  *
@@ -112,8 +111,6 @@ int main(int argc, char **argv)
         struct monitor *m = &monitor;
         err *e;
 
-        if (argc > 0 && str_ends(argv[0], "hod-init"))
-                return init_main(argc, argv);
         if (argc == 2 && strcmp(argv[1], "--version") == 0) {
                 (void)file_write_all(STDOUT_FILENO, "hod-monitor " HOD_VERSION "\n", strlen("hod-monitor " HOD_VERSION "\n"));
                 return 0;

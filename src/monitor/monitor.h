@@ -31,6 +31,7 @@ struct client {
         bool dead;          /* freed at the end of the round */
         bool starter;       /* sent START and waits for the answer */
         bool cleaner;       /* takes on the cleanup */
+        bool lingers;       /* and waits for our end */
         bool want_exit;     /* to be told the container's exit */
         bool exit_due;      /* EXIT did not fit yet */
         bool chunk_due;     /* has not taken the current chunk of output yet */
@@ -114,7 +115,6 @@ struct monitor {
         int64_t cleanup_next_ns; /* no further try before this */
         unsigned cleanup_tries;
         pid_t cleanup_pid;
-        bool quit;
 
         bool look_for_children; /* as if SIGCHLD had come */
         struct proto_exit last_exit;
@@ -187,6 +187,8 @@ void builder_forget_client(struct monitor *m, struct client *c);
 void start_begin(struct monitor *m, struct client *c);
 void start_done(struct monitor *m, struct client *c, pid_t pid, int pidfd, int terminal, int rootfs);
 void start_failed(struct monitor *m, struct client *c, err *e);
+/* A signal for a container that is being started. */
+void start_signal(struct monitor *m, int signal);
 void exec_begin(struct monitor *m, struct client *c, struct proto_packet *p);
 void exec_done(struct monitor *m, struct builder *b, pid_t pid, int terminal);
 bool exec_reaped(struct monitor *m, pid_t pid, int status);
@@ -215,4 +217,4 @@ bool exit_finished(const struct monitor *m); /* nothing left to do */
 MUST_USE err *adopt(struct monitor *m);
 
 /* ---- init.c ---- */
-int init_main(int argc, char **argv);
+

@@ -16,6 +16,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 
+#define LINGER_MS 5000
+
 #define SMALL 4096 /* more than any answer of a monitor that a waiting client looks at */
 
 void proto_packet_close(struct proto_packet *p)
@@ -355,4 +357,18 @@ err *proto_wait_exit_for(int fd, int64_t timeout_ms, struct proto_exit *ret)
 err *proto_wait_exit(int fd, struct proto_exit *ret)
 {
         return proto_wait_exit_for(fd, -1, ret);
+}
+
+void proto_cleaned(int fd)
+{
+        struct proto_packet p = {.data = scratch, .room = sizeof(scratch)};
+        err *e = proto_send(fd, PROTO_CLEANED, NULL, 0, NULL, 0);
+        struct pollfd one = {.fd = fd, .events = POLLIN};
+
+        while (!e && poll(&one, 1, LINGER_MS) > 0) {
+                e = proto_receive(fd, &p);
+                if (!e)
+                        proto_packet_close(&p);
+        }
+        err_free(e); /* normally: the end of the connection */
 }

@@ -43,6 +43,9 @@ MUST_USE err *proto_wait_started(int fd, pid_t *ret_pid, int *ret_terminal);
  * way (the OK of a signal) are dropped, so polling the descriptor for POLLIN first proves nothing. */
 MUST_USE err *proto_wait_exit_for(int fd, int64_t timeout_ms, struct proto_exit *ret);
 MUST_USE err *proto_wait_exit(int fd, struct proto_exit *ret);
+/* The cleanup that this client took on with PROTO_START_CLEANUP is done: say so, and wait (some seconds at most) until
+ * the monitor has gone, so that nothing of the container is left when this returns. */
+void proto_cleaned(int fd);
 
 /* ---- both ends ---- */
 

@@ -17,7 +17,7 @@
  *   RESIZE  {rows, cols}                      OK
  *   PAUSE / RESUME                            OK | ERROR
  *   STATUS  {}                                STATUS text (the status file)
- *   ROOTFS  {}                                OK + descriptor of the mounted root
+ *   ROOTFS  {}                                OK + descriptor (O_PATH) of the mounted root, with all that is mounted below
  *   DETACH                                    (none; the stream ends)
  *   CLEANED {}                                (none: the client that took on the cleanup has done it)
  *
@@ -71,7 +71,11 @@ struct proto_header {
 };
 
 /* START: may carry one descriptor, the trace pipe. */
-enum { PROTO_START_CLEANUP = 1 /* this client stays connected and cleans up after EXIT, then sends CLEANED */ };
+enum {
+        PROTO_START_CLEANUP = 1, /* this client stays connected and cleans up after EXIT, then sends CLEANED */
+        PROTO_START_LINGER = 2,  /* ... and then waits until the monitor has gone (proto_cleaned): an --rm container's EXIT
+                                    may come while its cgroup is still being removed, and both work at the same time */
+};
 struct proto_start {
         uint32_t flags;
         uint16_t rows, cols; /* terminal size, 0 = unknown */

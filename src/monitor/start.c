@@ -1,6 +1,7 @@
 /* start.c - start the container: the builder's side (specification, root file system, user, runtime) and the monitor's. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -83,7 +84,8 @@ static err *open_rootfs(const struct monitor_conf *c, int *ret)
         return err_new(ERR_UNSUPPORTED, "unknown root file system driver \"%s\"", c->rootfs_driver);
 }
 
-static err *build(struct monitor *m, int socket, const int stdio[3], struct runtime_process *ret, int *ret_rootfs)
+static err *build(struct monitor *m, int socket, const int stdio[3], struct runtime_process *ret, int *ret_rootfs,
+                  bool *said_cgroup)
 {
         struct runtime_request r = {
                 .id = m->conf.id,
@@ -108,7 +110,8 @@ static err *build(struct monitor *m, int socket, const int stdio[3], struct runt
         }
         if (!spec->process->oom_score_adj_set)
                 setup_oom_restore(m->oom_original);
-        if (spec->linux_.cgroups_path)
+        *said_cgroup = spec->linux_.cgroups_path && *spec->linux_.cgroups_path == '/';
+        if (*said_cgroup)
                 builder_say_cgroup(socket, spec->linux_.cgroups_path);
         memcpy(r.stdio, stdio, sizeof(r.stdio));
         r.spec = spec;
@@ -120,12 +123,14 @@ static err *build(struct monitor *m, int socket, const int stdio[3], struct runt
 static _noreturn_ void build_and_report(struct monitor *m, int socket, const int stdio[3])
 {
         struct runtime_process process = {.pidfd = -1, .terminal_fd = -1};
+        bool said = false;
         int rootfs = -1;
-        err *e = build(m, socket, stdio, &process, &rootfs);
+        err *e = build(m, socket, stdio, &process, &rootfs, &said);
 
         if (e)
                 builder_fail(socket, e);
-        builder_say_cgroup(socket, process.cgroup ? process.cgroup : "");
+        if (process.cgroup && !said)
+                builder_say_cgroup(socket, process.cgroup);
         builder_report(socket, process.pid, (int[3]){process.pidfd, process.terminal_fd, rootfs});
 }
 
@@ -177,6 +182,15 @@ void start_done(struct monitor *m, struct client *c, pid_t pid, int pidfd, int t
                 (void)process_signal(pidfd, m->pending_signal);
         m->pending_signal = 0;
         trace_end(&span, 0, m->conf.id);
+}
+
+void start_signal(struct monitor *m, int signal)
+{
+        m->pending_signal = signal;
+        /* A builder that hangs (a dead file server) must not be immortal. Its crash undoes everything. */
+        for (struct builder *b = m->builders; signal == SIGKILL && b; b = b->next)
+                if (!b->is_exec)
+                        (void)kill(b->pid, SIGKILL);
 }
 
 void start_failed(struct monitor *m, struct client *c, err *e)

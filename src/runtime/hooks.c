@@ -151,16 +151,16 @@ static err *finish(const struct oci_hook *h, enum oci_hook_kind kind, size_t num
         if (process_reap(run->pidfd, &status) < 0)
                 status = 0;
         if (r == -ETIMEDOUT)
-                return err_new(ERR_TIMEOUT, "error running %s hook #%zu: hook ran past specified timeout of %.1fs", name, number,
-                               (double)h->timeout.n);
+                return err_new(ERR_TIMEOUT, "error running %s hook #%zu: hook ran past specified timeout of %.1fs",
+                               name, number, (double)h->timeout.n);
         if (r < 0)
                 return err_sys(-r, "error running %s hook #%zu", name, number);
         if (status & 0x7f)
                 return err_new(ERR_SYS, "error running %s hook #%zu: signal %d, stdout: , stderr: %s", name, number,
                                status & 0x7f, output);
         if (status)
-                return err_new(ERR_SYS, "error running %s hook #%zu: exit status %d, stdout: , stderr: %s", name, number,
-                               status >> 8, output);
+                return err_new(ERR_SYS, "error running %s hook #%zu: exit status %d, stdout: , stderr: %s", name,
+                               number, status >> 8, output);
         return NULL;
 }
 
@@ -179,8 +179,8 @@ static err *run_one(const struct oci_hook *h, enum oci_hook_kind kind, size_t nu
         return e;
 }
 
-err *hooks_run(const struct oci_spec *s, enum oci_hook_kind kind, const char *id, const char *bundle, const char *status,
-               pid_t pid)
+err *hooks_run(const struct oci_spec *s, enum oci_hook_kind kind, const char *id, const char *bundle,
+               const char *status, pid_t pid)
 {
         const struct oci_hooks *hooks = &s->hooks[kind];
         _cleanup_free_ char *before = NULL, *after = NULL, *state = NULL;

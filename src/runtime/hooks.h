@@ -12,4 +12,5 @@ MUST_USE err *hooks_run(const struct oci_spec *s, enum oci_hook_kind kind, const
 
 /* The state document in two halves, between which the status and the pid belong:
  * BEFORE status BETWEEN-is-fixed pid AFTER; see child_hook.c. Owned by the caller. */
-MUST_USE err *hooks_state(const struct oci_spec *s, const char *id, const char *bundle, char **ret_before, char **ret_after);
+MUST_USE err *hooks_state(const struct oci_spec *s, const char *id, const char *bundle, char **ret_before,
+                          char **ret_after);

@@ -116,6 +116,9 @@ static int open_by_layers(const struct runtime_overlay *o, char *log, bool *know
                 r = create(fsfd, o);
         if (r < 0)
                 mountfd_read_log(fsfd, log, LOG_MAX);
+        /* Before 6.5 overlay collects everything in one string and looks at it only now; it has no words then. */
+        if (r == -EINVAL && !*log)
+                *known = false;
         return r;
 }
 
@@ -143,55 +146,46 @@ static int open_by_list(const struct runtime_overlay *o, char *log)
         return r;
 }
 
-/* Longest common directory of all layers, so that mount(2)'s one page holds as many names as possible. */
-static size_t common_directory(const struct runtime_overlay *o)
+/* One option whose value is a descriptor's name, relative to /proc/self/fd. The descriptor stays open: the process
+ * ends. */
+static int add_fd(struct str *s, const char *before, const char *path)
 {
-        size_t n = 0;
+        int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-        for (size_t i = 0; o->lower[0][i]; i++) {
-                for (size_t k = 1; o->lower[k]; k++)
-                        if (o->lower[k][i] != o->lower[0][i])
-                                return n;
-                if (o->lower[0][i] == '/')
-                        n = i + 1;
-        }
-        return n;
+        if (fd < 0)
+                return -errno;
+        str_printf(s, "%s%d", before, fd);
+        return 0;
+}
+
+static int describe(const struct runtime_overlay *o, struct str *s)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && o->lower[i]; i++)
+                r = add_fd(s, i ? ":" : "lowerdir=", o->lower[i]);
+        if (r == 0 && o->upper)
+                r = add_fd(s, ",upperdir=", o->upper);
+        if (r == 0 && o->upper)
+                r = add_fd(s, ",workdir=", o->work);
+        str_printf(s, ",redirect_dir=off,metacopy=off,index=off%s", o->is_volatile && o->upper ? ",volatile" : "");
+        return r == 0 && s->failed ? -ENOMEM : r;
 }
 
 /* In a process with a private mount namespace: mount, clone the mount, send the clone. */
 static int mount_elsewhere(const struct runtime_overlay *o, int socket)
 {
-        static char options[4096];
-        size_t cut = common_directory(o);
-        char base[4096];
-        struct str s = {0};
-        int fd;
+        struct str options = {0};
+        int fd, r = describe(o, &options);
 
-        if (cut == 0 || cut >= sizeof(base))
-                return -EINVAL;
-        memcpy(base, o->lower[0], cut);
-        base[cut] = '\0';
-        str_add(&s, "lowerdir=");
-        for (size_t i = 0; o->lower[i]; i++) {
-                str_add(&s, i ? ":" : "");
-                for (const char *c = o->lower[i][cut] ? o->lower[i] + cut : "."; *c; c++) {
-                        if (*c == ':' || *c == '\\')
-                                str_add_char(&s, '\\');
-                        str_add_char(&s, *c);
-                }
-        }
-        if (o->upper)
-                str_printf(&s, ",upperdir=%s,workdir=%s", o->upper, o->work);
-        str_printf(&s, ",redirect_dir=off,metacopy=off,index=off%s", o->is_volatile && o->upper ? ",volatile" : "");
-        if (s.failed)
-                return -ENOMEM;
-        if (s.len >= sizeof(options))
+        if (r < 0)
+                return r;
+        if (options.len >= 4096) /* mount(2) takes a page */
                 return -E2BIG;
-        memcpy(options, s.data, s.len + 1);
-        if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || chdir(base) < 0)
+        if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || chdir("/proc/self/fd") < 0)
                 return -errno;
         /* Over "/tmp", which exists everywhere; nobody else sees it. */
-        if (mount("overlay", "/tmp", "overlay", o->readonly ? MS_RDONLY : 0, options) < 0)
+        if (mount("overlay", "/tmp", "overlay", o->readonly ? MS_RDONLY : 0, str_text(&options)) < 0)
                 return -errno;
         fd = mountfd_clone(AT_FDCWD, "/tmp", 0);
         if (fd < 0)
@@ -199,8 +193,9 @@ static int mount_elsewhere(const struct runtime_overlay *o, int socket)
         return fdpass_send(socket, "", 1, fd) == 1 ? 0 : -EPIPE;
 }
 
-/* Before 6.8, long lists: mount(2) with names relative to their common directory, in a helper's mount namespace. Commas in
- * upper or work would be taken for separators; the caller's names have none. */
+/* Before 6.8, long lists: mount(2) in a helper's mount namespace. Its one page of options holds hundreds of layers,
+ * because they are named by descriptor ("lowerdir=5:6:7" in /proc/self/fd); no name can be too long or hold a
+ * separator. */
 static int open_by_mount(const struct runtime_overlay *o)
 {
         _cleanup_close_ int ours = -1, theirs = -1, pidfd = -1;
@@ -271,8 +266,9 @@ err *runtime_dir_open(const char *path, bool readonly, int *ret_fd)
         int r;
 
         if (fd < 0)
-                return fd == -ENOENT ? err_new(ERR_NOT_FOUND, "invalid rootfs: stat %s: no such file or directory", path)
-                                     : err_sys(-fd, "opening the root file system %s", path);
+                return fd == -ENOENT
+                               ? err_new(ERR_NOT_FOUND, "invalid rootfs: stat %s: no such file or directory", path)
+                               : err_sys(-fd, "opening the root file system %s", path);
         if (fstat(fd, &st) < 0)
                 return err_sys(errno, "examining %s", path);
         if (!S_ISDIR(st.st_mode))

@@ -9,7 +9,7 @@ enum overlay_way {
         OVERLAY_BY_MOUNT,  /* mount(2) in a helper with its own mount namespace: one page of options */
 };
 
-/* Open @o in this way. A descriptor or -errno; @log (LOG_MAX of overlay.c) gets the kernel's words; @ret_known is false if
- * the kernel does not know the way at all. For tests; everybody else calls runtime_overlay_open(). */
+/* Open @o in this way. A descriptor or -errno; @log (LOG_MAX of overlay.c) gets the kernel's words; @ret_known is false
+ * if the kernel does not know the way at all. For tests; everybody else calls runtime_overlay_open(). */
 #define OVERLAY_LOG_MAX 512
 int overlay_open_by(enum overlay_way way, const struct runtime_overlay *o, char log[OVERLAY_LOG_MAX], bool *ret_known);

@@ -64,14 +64,15 @@ void plan_done(struct plan *p)
 
 static void plan_clear(struct plan *p)
 {
-        *p = (struct plan){.rootfs_fd = -1, .join_all_pidfd = -1, .pid_ns_fd = -1, .proc_fd = -1, .start_fd = -1, .socket = -1};
+        *p = (struct plan){
+                .rootfs_fd = -1, .join_all_pidfd = -1, .pid_ns_fd = -1, .proc_fd = -1, .start_fd = -1, .socket = -1};
         for (int i = 0; i < 3; i++)
                 p->process.stdio[i] = -1;
 }
 
 /* A procfs that nobody can have mounted anything over: a detached clone, without what is mounted below, of the host's.
- * Through it the child reaches its own files (self/...) and the parameters of its own namespaces (sys/...): both depend on
- * who asks, not on where it is mounted. The container's own procfs is never written to by us. */
+ * Through it the child reaches its own files (self/...) and the parameters of its own namespaces (sys/...): both depend
+ * on who asks, not on where it is mounted. The container's own procfs is never written to by us. */
 static err *open_proc(struct plan *p)
 {
         struct statfs fs;
@@ -166,9 +167,12 @@ static err *set_devices(struct plan *p, const struct oci_linux *l)
                 const struct oci_device *d = &l->devices[i];
                 mode_t type = d->type == 'b' ? S_IFBLK : d->type == 'p' ? S_IFIFO : S_IFCHR;
 
-                TRY(add_device(p, &(struct plan_device){.path = d->path, .mode = type | (d->mode & 07777),
-                                                        .major = d->major, .minor = d->minor,
-                                                        .uid = d->uid, .gid = d->gid}));
+                TRY(add_device(p, &(struct plan_device){.path = d->path,
+                                                        .mode = type | (d->mode & 07777),
+                                                        .major = d->major,
+                                                        .minor = d->minor,
+                                                        .uid = d->uid,
+                                                        .gid = d->gid}));
         }
         for (size_t i = 0; i < device_n_defaults; i++) {
                 const struct device *d = &device_defaults[i];
@@ -177,13 +181,15 @@ static err *set_devices(struct plan *p, const struct oci_linux *l)
                 for (size_t k = 0; k < l->n_devices; k++)
                         given |= str_eq(l->devices[k].path, d->path);
                 if (!given)
-                        TRY(add_device(p, &(struct plan_device){.path = d->path, .mode = d->mode, .major = d->major,
-                                                                .minor = d->minor}));
+                        TRY(add_device(
+                                p, &(struct plan_device){
+                                           .path = d->path, .mode = d->mode, .major = d->major, .minor = d->minor}));
         }
         return arena_check(&p->arena);
 }
 
-/* "net.ipv4.ip_forward" and "net/ipv4/conf/eth0.1/forwarding": the first separator decides which one it is (sysctl(8)). */
+/* "net.ipv4.ip_forward" and "net/ipv4/conf/eth0.1/forwarding": the first separator decides which one it is (sysctl(8)).
+ */
 static err *set_sysctls(struct plan *p, const struct oci_linux *l)
 {
         p->sysctls = ARENA_NEW(&p->arena, struct plan_sysctl, l->n_sysctl);

@@ -1,7 +1,7 @@
 /* plan.h - what the child between clone and exec has to do, as flat arrays.
  *
- * The parent compiles the specification into a plan: every name is checked, every descriptor opened, every piece of memory
- * allocated. The child (child/) only walks it. Strings are borrowed from the spec or live in the plan's arena.
+ * The parent compiles the specification into a plan: every name is checked, every descriptor opened, every piece of
+ * memory allocated. The child (child/) only walks it. Strings are borrowed from the spec or live in the plan's arena.
  *
  *   plan_open_* (parent)  →  process_clone  →  child_create() or child_exec()  →  execve
  *

@@ -1,7 +1,7 @@
 /* plan_mounts.c - the file systems of a plan: everything that lies on the host is opened here, by the parent.
  *
- * Paths of the host come from the user (mount sources, root.path) and are followed as the user's own; paths of the container
- * (destinations) are only copied: the child resolves them inside the root. */
+ * Paths of the host come from the user (mount sources, root.path) and are followed as the user's own; paths of the
+ * container (destinations) are only copied: the child resolves them inside the root. */
 #include <errno.h>
 #include <linux/stat.h>
 #include <string.h>
@@ -76,8 +76,8 @@ static struct plan_mount *add(struct plan *p, const char *destination, enum plan
         return m;
 }
 
-/* "key=value" and "key" as fsconfig wants them. A long overlay lowerdir becomes single layers: one parameter may have at
- * most 255 bytes ("lowerdir+" needs Linux 6.8). */
+/* "key=value" and "key" as fsconfig wants them. A long overlay lowerdir becomes single layers: one parameter may have
+ * at most 255 bytes ("lowerdir+" needs Linux 6.8). */
 static void split_params(struct plan *p, struct mount_fs *fs, char *const *list, size_t extra)
 {
         struct mount_param *params;
@@ -108,8 +108,8 @@ static void split_params(struct plan *p, struct mount_fs *fs, char *const *list,
                                 break;
                 }
                 if (!layers)
-                        params[fs->n_params++] = (struct mount_param){
-                                arena_copy(&p->arena, list[i], (size_t)(eq - list[i])), eq + 1};
+                        params[fs->n_params++] =
+                                (struct mount_param){arena_copy(&p->arena, list[i], (size_t)(eq - list[i])), eq + 1};
         }
 }
 
@@ -159,7 +159,8 @@ static err *add_new(struct plan *p, const struct oci_mount *m, const char *label
         return arena_check(&p->arena);
 }
 
-static err *idmap_tree(struct plan *p, const struct plan_mount *pm, const struct oci_mount *m, const struct oci_spec *spec)
+static err *idmap_tree(struct plan *p, const struct plan_mount *pm, const struct oci_mount *m,
+                       const struct oci_spec *spec)
 {
         const struct oci_idmaps *uids = m->uid_map.n ? &m->uid_map : &spec->linux_.uid_map;
         const struct oci_idmaps *gids = m->gid_map.n ? &m->gid_map : &spec->linux_.gid_map;
@@ -187,9 +188,11 @@ static err *add_bind(struct plan *p, const struct runtime_request *r, const stru
                 return err_new(ERR_INVALID, "mount %s: a bind mount needs a source", m->destination);
         pm->shown = m->source;
         pm->nofollow = o->dest_nofollow;
-        fd = mountfd_clone(r->bundle_fd, m->source, (recursive ? AT_RECURSIVE : 0) | (o->src_nofollow ? AT_SYMLINK_NOFOLLOW : 0));
+        fd = mountfd_clone(r->bundle_fd, m->source,
+                           (recursive ? AT_RECURSIVE : 0) | (o->src_nofollow ? AT_SYMLINK_NOFOLLOW : 0));
         if (fd == -ENOENT)
-                return err_new(ERR_NOT_FOUND, "failed to fulfil mount request: open %s: no such file or directory", m->source);
+                return err_new(ERR_NOT_FOUND, "failed to fulfil mount request: open %s: no such file or directory",
+                               m->source);
         if (fd < 0)
                 return err_sys(-fd, "opening mount source %s", m->source);
         pm->tree_fd = plan_own_fd(p, fd);
@@ -199,7 +202,8 @@ static err *add_bind(struct plan *p, const struct runtime_request *r, const stru
         if (m->uid_map.n || m->gid_map.n || o->idmap)
                 TRY(idmap_tree(p, pm, m, r->spec));
         /* All attributes before anybody can see the mount: never read-only "a moment later". */
-        e = mountfd_set(pm->tree_fd, AT_RECURSIVE, o->rec_set, o->rec_clear, propagation_or_private(o->propagation) & ~(uint64_t)MS_REC);
+        e = mountfd_set(pm->tree_fd, AT_RECURSIVE, o->rec_set, o->rec_clear,
+                        propagation_or_private(o->propagation) & ~(uint64_t)MS_REC);
         if (e == 0)
                 e = mountfd_set(pm->tree_fd, 0, o->attr_set, o->attr_clear, 0);
         if (e < 0)
@@ -236,8 +240,8 @@ static char *hierarchy_name(struct plan *p, const struct cgroup_hierarchy *h)
         return arena_copy(&p->arena, str_text(&name), name.len);
 }
 
-/* The container's own directory of one hierarchy, bound: the same view as a new mount in the new cgroup namespace gives,
- * and the only possible one without that. */
+/* The container's own directory of one hierarchy, bound: the same view as a new mount in the new cgroup namespace
+ * gives, and the only possible one without that. */
 static err *add_cgroup_tree(struct plan *p, const struct cgroup_hierarchy *h, const char *path, const char *destination,
                             const struct oci_mount *m)
 {
@@ -248,8 +252,8 @@ static err *add_cgroup_tree(struct plan *p, const struct cgroup_hierarchy *h, co
                 return err_sys(-fd, "opening cgroup %s", path);
         pm->tree_fd = plan_own_fd(p, fd);
         pm->shown = "cgroup";
-        r = mountfd_set(pm->tree_fd, 0, m->options.attr_set | CGROUP_ATTRS, m->options.attr_clear & ~(uint64_t)CGROUP_ATTRS,
-                      MS_PRIVATE);
+        r = mountfd_set(pm->tree_fd, 0, m->options.attr_set | CGROUP_ATTRS,
+                        m->options.attr_clear & ~(uint64_t)CGROUP_ATTRS, MS_PRIVATE);
         return r < 0 ? err_sys(-r, "setting the options of mount %s", destination) : NULL;
 }
 
@@ -261,7 +265,8 @@ static err *add_cgroup_v1(struct plan *p, const struct cgroup_layout *l, const c
         TRY(arena_check(&p->arena));
         *mode = (struct mount_param){"mode", "755"};
         top->shown = "cgroup";
-        top->fs = (struct mount_fs){.type = "tmpfs", .source = "tmpfs", .params = mode, .n_params = 1, .attrs = CGROUP_ATTRS};
+        top->fs = (struct mount_fs){
+                .type = "tmpfs", .source = "tmpfs", .params = mode, .n_params = 1, .attrs = CGROUP_ATTRS};
         for (size_t i = 0; i < l->n; i++) {
                 char *name;
 

@@ -18,13 +18,15 @@ static err *set_labels(struct plan_process *to, const struct oci_process *p)
                 if (lsm_apparmor_enabled())
                         to->apparmor = p->apparmor_profile;
                 else if (!str_eq(p->apparmor_profile, "unconfined"))
-                        return err_new(ERR_UNSUPPORTED, "apparmor profile %s is wanted, but AppArmor is not enabled here",
+                        return err_new(ERR_UNSUPPORTED,
+                                       "apparmor profile %s is wanted, but AppArmor is not enabled here",
                                        p->apparmor_profile);
         }
         if (!str_empty(p->selinux_label)) {
                 if (!lsm_selinux_enabled())
-                        return err_new(ERR_UNSUPPORTED, "selinux label is specified in config, but selinux is disabled or "
-                                                        "not supported");
+                        return err_new(ERR_UNSUPPORTED,
+                                       "selinux label is specified in config, but selinux is disabled or "
+                                       "not supported");
                 to->selinux = p->selinux_label;
         }
         return NULL;

@@ -50,8 +50,9 @@ static err *mount_error(const struct plan *p, const struct plan_report *r)
                                "the expected type",
                                m->shown, m->destination);
         if (r->errnum == ELOOP && m->ordinary)
-                return err_new(ERR_UNSAFE_PATH, "filesystem \"%s\" must be mounted on ordinary directory: %s is a symlink",
-                               m->fs.type, m->destination);
+                return err_new(ERR_UNSAFE_PATH,
+                               "filesystem \"%s\" must be mounted on ordinary directory: %s is a symlink", m->fs.type,
+                               m->destination);
         return err_sys(r->errnum, "error mounting \"%s\" to rootfs at \"%s\"%s%s", m->shown, m->destination,
                        r->detail[0] ? ": " : "", r->detail);
 }
@@ -60,8 +61,10 @@ static err *cwd_error(const struct plan_report *r)
 {
         char why[96];
 
-        return err_new(r->errnum == ELOOP || r->errnum == EXDEV ? ERR_UNSAFE_PATH : ERR_SYS, "chdir to cwd %s: %s", r->detail,
-                       words(r->errnum, why, sizeof(why)));
+        return err_new(r->errnum == ELOOP || r->errnum == EXDEV ? ERR_UNSAFE_PATH
+                       : r->errnum == ENOENT                    ? ERR_EXEC_NOT_FOUND
+                                                                : ERR_SYS,
+                       "chdir to cwd %s: %s", r->detail, words(r->errnum, why, sizeof(why)));
 }
 
 err *report_to_err(const struct plan *p, const struct plan_report *r)

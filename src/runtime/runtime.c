@@ -84,7 +84,8 @@ static err *open_cgroup(struct session *s)
 {
         struct plan *p = &s->plan;
 
-        /* v2: the clone puts the child there. v1: the child writes "0" itself, which spares the kernel's global lock. */
+        /* v2: the clone puts the child there. v1: the child writes "0" itself, which spares the kernel's global lock.
+         */
         s->clone_fd = cgroup_clone_fd(s->layout, s->cgroup);
         if (s->clone_fd < 0 && s->clone_fd != -ENOENT)
                 return err_sys(-s->clone_fd, "opening cgroup %s", s->cgroup);
@@ -152,7 +153,8 @@ static err *new_time_ns(struct detour *d, const struct oci_linux *l)
         if (unshare(CLONE_NEWTIME) < 0)
                 return err_sys(errno, "making a time namespace");
         if (l->monotonic.set)
-                n = snprintf(text, sizeof(text), "monotonic %lld %u\n", (long long)l->monotonic.secs, l->monotonic.nanosecs);
+                n = snprintf(text, sizeof(text), "monotonic %lld %u\n", (long long)l->monotonic.secs,
+                             l->monotonic.nanosecs);
         if (l->boottime.set)
                 n += snprintf(text + n, sizeof(text) - (size_t)n, "boottime %lld %u\n", (long long)l->boottime.secs,
                               l->boottime.nanosecs);
@@ -178,7 +180,8 @@ static err *start_child(struct session *s, bool as_sibling)
                 TRY(enter_pid_ns(&detour, p->pid_ns_fd));
         if (p->new_time)
                 TRY(new_time_ns(&detour, &s->request->spec->linux_));
-        s->pid = process_clone(p->clone_flags | CLONE_CLEAR_SIGHAND | (as_sibling ? CLONE_PARENT : 0), s->clone_fd, &s->pidfd);
+        s->pid = process_clone(p->clone_flags | CLONE_CLEAR_SIGHAND | (as_sibling ? CLONE_PARENT : 0), s->clone_fd,
+                               &s->pidfd);
         if (s->pid == 0) {
                 if (p->exec)
                         child_exec(p);

@@ -28,6 +28,15 @@ static err *open_markers(struct store *s, int *ret)
         return NULL;
 }
 
+/* Empty: nothing was started from it. */
+static err *drop_run_directory(struct store *s, const char *id)
+{
+        int fd;
+
+        TRY(store_state_containers_fd(s, &fd));
+        return unlinkat(fd, id, AT_REMOVEDIR) < 0 && errno != ENOENT ? err_sys(errno, "removing containers/%s", id) : NULL;
+}
+
 /* Its creator is dead: remove what it made, unless it came as far as writing the record. */
 static err *take_back(struct store *s, int markers, const char *id)
 {
@@ -38,6 +47,8 @@ static err *take_back(struct store *s, int markers, const char *id)
                 err_free(e);
                 log_debug("removing what a dead creator left of container %s", id);
                 e = snapshot_remove(s, id);
+                if (!e)
+                        e = drop_run_directory(s, id);
         }
         if (!e && unlinkat(markers, id, 0) < 0 && errno != ENOENT)
                 e = err_sys(errno, "removing %s/pending/%s", s->state, id);

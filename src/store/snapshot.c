@@ -48,7 +48,9 @@ static const struct snapshot_driver *choose(struct store *s)
         for (size_t i = 0; i < ARRAY_SIZE(drivers); i++) {
                 if (!drivers[i]->works(s))
                         continue;
-                (void)symlinkat(drivers[i]->name, s->root_fd, "driver");
+                /* Remembered for the next command; one that cannot write it will choose again. */
+                if (symlinkat(drivers[i]->name, s->root_fd, "driver") < 0 && errno != EEXIST)
+                        log_debug("remembering the storage driver: %s", strerror(errno));
                 return drivers[i];
         }
         return &snapshot_vfs;

@@ -8,8 +8,9 @@
 #include <unistd.h>
 
 const struct device device_defaults[] = {
-        {"/dev/null", S_IFCHR | 0666, 1, 3},   {"/dev/zero", S_IFCHR | 0666, 1, 5},    {"/dev/full", S_IFCHR | 0666, 1, 7},
-        {"/dev/random", S_IFCHR | 0666, 1, 8}, {"/dev/urandom", S_IFCHR | 0666, 1, 9}, {"/dev/tty", S_IFCHR | 0666, 5, 0},
+        {"/dev/null", S_IFCHR | 0666, 1, 3},    {"/dev/zero", S_IFCHR | 0666, 1, 5},
+        {"/dev/full", S_IFCHR | 0666, 1, 7},    {"/dev/random", S_IFCHR | 0666, 1, 8},
+        {"/dev/urandom", S_IFCHR | 0666, 1, 9}, {"/dev/tty", S_IFCHR | 0666, 5, 0},
 };
 const size_t device_n_defaults = sizeof(device_defaults) / sizeof(device_defaults[0]);
 

@@ -8,7 +8,7 @@
 
 struct device {
         const char *path;
-        mode_t mode;      /* type and permissions */
+        mode_t mode; /* type and permissions */
         unsigned major, minor;
 };
 
@@ -23,8 +23,8 @@ struct device_link {
 extern const struct device_link device_links[];
 extern const size_t device_n_links;
 
-/* Make the node @name in the directory @dirfd with exactly @mode (whatever the umask), owned by @uid:@gid. A node that is
- * already there must be the same device (else -EEXIST). */
+/* Make the node @name in the directory @dirfd with exactly @mode (whatever the umask), owned by @uid:@gid. A node that
+ * is already there must be the same device (else -EEXIST). */
 int device_make(int dirfd, const char *name, mode_t mode, unsigned major, unsigned minor, uid_t uid, gid_t gid);
 /* Is @fd the null device (character 1:3)? */
 bool device_is_null(int fd);

@@ -29,8 +29,8 @@ bool lsm_selinux_enabled(void)
 /* The file must be procfs' own: nothing mounted on the way, no links. */
 static int write_attr(int proc_fd, const char *path, const char *text, size_t size)
 {
-        _cleanup_close_ int fd = file_openat2(proc_fd, path, O_WRONLY, 0, RESOLVE_BENEATH | RESOLVE_NO_XDEV |
-                                                                                  RESOLVE_NO_MAGICLINKS);
+        _cleanup_close_ int fd =
+                file_openat2(proc_fd, path, O_WRONLY, 0, RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
         ssize_t n;
 
         if (fd < 0)

@@ -41,7 +41,7 @@ static int set_flags(int fsfd, unsigned long flags)
                 unsigned long flag;
                 const char *key;
         } keys[] = {
-                {MS_RDONLY, "ro"},        {MS_SYNCHRONOUS, "sync"},    {MS_DIRSYNC, "dirsync"},
+                {MS_RDONLY, "ro"},         {MS_SYNCHRONOUS, "sync"},   {MS_DIRSYNC, "dirsync"},
                 {MS_LAZYTIME, "lazytime"}, {MS_I_VERSION, "iversion"}, {MS_MANDLOCK, "mand"},
         };
 
@@ -62,8 +62,12 @@ static int set_params(int fsfd, const struct mount_fs *fs, int mode)
                         return -errno;
         }
         if (mode >= 0) {
-                char octal[] = {'0', (char)('0' + (mode >> 9 & 7)), (char)('0' + (mode >> 6 & 7)),
-                                (char)('0' + (mode >> 3 & 7)), (char)('0' + (mode & 7)), '\0'};
+                char octal[] = {'0',
+                                (char)('0' + (mode >> 9 & 7)),
+                                (char)('0' + (mode >> 6 & 7)),
+                                (char)('0' + (mode >> 3 & 7)),
+                                (char)('0' + (mode & 7)),
+                                '\0'};
 
                 if (fsconfig(fsfd, FSCONFIG_SET_STRING, "mode", octal, 0) < 0)
                         return -errno;

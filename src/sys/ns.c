@@ -17,8 +17,9 @@ err *ns_open(const char *path, int clone_flag, int *ret_fd)
         int kind;
 
         if (fd < 0)
-                return errno == ENOENT ? err_new(ERR_NOT_FOUND, "namespace path: lstat %s: no such file or directory", path)
-                                       : err_sys(errno, "opening namespace %s", path);
+                return errno == ENOENT
+                               ? err_new(ERR_NOT_FOUND, "namespace path: lstat %s: no such file or directory", path)
+                               : err_sys(errno, "opening namespace %s", path);
         kind = ioctl(fd, NS_GET_NSTYPE);
         if (kind < 0)
                 return err_new(ERR_INVALID, "%s is not a namespace", path);

@@ -9,11 +9,12 @@
 #define CLONE_NEWTIME 0x00000080
 #endif
 
-/* Open the namespace file @path (of the host; symlinks such as /proc/PID/ns/net are followed) and check that it is one of
- * the kind @clone_flag (CLONE_NEWNET, ...). The descriptor is the caller's. ERR_NOT_FOUND, ERR_INVALID, ERR_SYS. */
+/* Open the namespace file @path (of the host; symlinks such as /proc/PID/ns/net are followed) and check that it is one
+ * of the kind @clone_flag (CLONE_NEWNET, ...). The descriptor is the caller's. ERR_NOT_FOUND, ERR_INVALID, ERR_SYS. */
 MUST_USE err *ns_open(const char *path, int clone_flag, int *ret_fd);
 
-/* Bring up "lo" in the current network namespace. 0 or -errno; safe between clone and exec. Needs CAP_NET_ADMIN there. */
+/* Bring up "lo" in the current network namespace. 0 or -errno; safe between clone and exec. Needs CAP_NET_ADMIN there.
+ */
 int ns_loopback_up(void);
 
 /* sethostname(2) and setdomainname(2) for terminated text. 0 or -errno; safe between clone and exec. */

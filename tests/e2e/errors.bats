@@ -158,7 +158,7 @@ with_small_disk() {
         rm "$T/small/filler"
         hod rm -f full >/dev/null 2>&1 || true
         hod run --rm busybox true
-        unlike "$(hod images)" second
+        unlike "$(hod images --format '{{.Repository}}')" second
         is "$(hod ps -aq)" ''
         umount "$T/small"
 }
@@ -240,7 +240,7 @@ with_small_disk() {
         is "$out" hi
         hod --log-level debug --log-format json run --rm busybox true 2>"$T/err"
         [[ ! -s $T/err ]] || jq -es 'all(.[]; type == "object")' <"$T/err" >/dev/null
-        refused 125 'log-level' hod --log-level bogus ps
+        refused 1 'logging level' hod --log-level bogus ps
 }
 
 @test "help, version, completion, manual, JSON come for every command" {

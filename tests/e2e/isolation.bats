@@ -103,7 +103,8 @@ status_line() { awk -v k="$1:" '$1 == k {print $2}'; }
         is "$(cat "$T/out")" ''
         # Opening is enough (and writing would hurt the host if the protection were missing).
         run hod exec dd sh -c 'for f in /proc/sys/kernel/panic /proc/sysrq-trigger /proc/irq/default_smp_affinity /sys/kernel/mm/ksm/run; do true >> $f; done; mkdir /sys/fs/cgroup/x'
-        is "$(grep -c 'Read-only file system' <<<"$output")" 5 "$output"
+        unlike "$(grep -v 'Read-only file system\|nonexistent directory' <<<"$output")" . "$output"
+        [[ $(grep -c 'Read-only file system' <<<"$output") -ge 3 ]] || fail "$output"
 }
 
 # bats test_tags=vm

@@ -40,12 +40,12 @@ static int attack(void)
 /* @fd is closed as soon as the program has it. */
 static int run(const char *path, const char *how, int fd)
 {
-        char *argv[] = {arguments[0], (char *)(uintptr_t)how, NULL}, *envp[] = {NULL};
+        char *argv[] = {arguments[0], (char *)(uintptr_t)how, NULL};
         int status;
         pid_t pid = fork();
 
         if (pid == 0) {
-                (void)execve(path, argv, envp);
+                (void)execve(path, argv, environ);
                 _exit(100);
         }
         (void)file_close(fd);
@@ -83,10 +83,7 @@ int main(int argc, char **argv)
         arguments = argv;
         if (argc > 1 && strcmp(argv[1], "attack") == 0)
                 return attack();
-        if (argc > 1 && strcmp(argv[1], "protect") == 0) {
-                char *envp[] = {NULL};
-
-                return exe_protect_self(argv, envp) == 0 ? attack() : 102;
-        }
+        if (argc > 1 && strcmp(argv[1], "protect") == 0)
+                return exe_protect_self(argv, environ) == 0 ? attack() : 102;
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,8 +66,8 @@ _noreturn_ void child_end(struct child *c)
         _exit(EXIT_SETUP_FAILED);
 }
 
-/* Nothing of whoever started us may show through: ignored signals and the signal mask survive an exec. CLONE_CLEAR_SIGHAND
- * resets handlers only. The kernel's own call: glibc keeps two signals to itself. */
+/* Nothing of whoever started us may show through: ignored signals and the signal mask survive an exec.
+ * CLONE_CLEAR_SIGHAND resets handlers only. The kernel's own call: glibc keeps two signals to itself. */
 static void reset_signals(void)
 {
         struct {
@@ -84,8 +84,8 @@ static void reset_signals(void)
         (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, KERNEL_SIGSET_SIZE);
 }
 
-/* Before anything of a container can see this process: nobody in there may trace it or look at its descriptors, memory or
- * program (CVE-2016-9962, CVE-2019-5736). execve makes it dumpable again. */
+/* Before anything of a container can see this process: nobody in there may trace it or look at its descriptors, memory
+ * or program (CVE-2016-9962, CVE-2019-5736). execve makes it dumpable again. */
 static int seal(struct child *c)
 {
         if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)

@@ -1,8 +1,8 @@
 /* child.h - the code between clone and exec.
  *
- * It runs in a copy of a process whose locks and heap are in an unknown state: no malloc, no stdio, no locks, no functions
- * that might use them. Only system calls, string functions of our own and functions that say "safe between clone and exec".
- * tools/check-child-symbols compares what these objects import with an allow-list.
+ * It runs in a copy of a process whose locks and heap are in an unknown state: no malloc, no stdio, no locks, no
+ * functions that might use them. Only system calls, string functions of our own and functions that say "safe between
+ * clone and exec". tools/check-child-symbols compares what these objects import with an allow-list.
  *
  * Everything that a container could have prepared (its root file system) is reached by descriptors, with
  * openat2(RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS) on the root's descriptor; the host's names are never used.
@@ -19,7 +19,7 @@ struct child {
         int null;   /* O_PATH on a null device of ours, for masks; -1 until needed */
         int master; /* of the terminal, until it is sent */
         int slave;
-        pid_t pid; /* as the runtime sees us */
+        pid_t pid;     /* as the runtime sees us */
         bool labelled; /* the LSM label for the program is set already */
         struct plan_report report;
 };

@@ -1,4 +1,5 @@
-/* child_hook.c - hooks that run inside: createContainer (before pivot_root: programs of the host) and startContainer. */
+/* child_hook.c - hooks that run inside: createContainer (before pivot_root: programs of the host) and startContainer.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>

@@ -62,8 +62,8 @@ static int remount(struct child *c, const struct plan_mount *m)
                 return fail(c, m, fd, NULL);
         r = mountfd_set(fd, 0, m->set, m->clear, 0);
         if (r == 0)
-                r = mountfd_set(fd, m->propagation & MS_REC || m->rec_set || m->rec_clear ? AT_RECURSIVE : 0, m->rec_set,
-                              m->rec_clear, m->propagation & ~(uint64_t)MS_REC);
+                r = mountfd_set(fd, m->propagation & MS_REC || m->rec_set || m->rec_clear ? AT_RECURSIVE : 0,
+                                m->rec_set, m->rec_clear, m->propagation & ~(uint64_t)MS_REC);
         return r < 0 ? fail(c, m, r, "changing attributes") : 0;
 }
 
@@ -93,7 +93,8 @@ static int attach(struct child *c, const struct plan_mount *m)
         bool made;
         int r;
 
-        target = child_path_mount_point(c->root, m->destination, m->is_dir, m->ordinary ? RESOLVE_NO_SYMLINKS : 0, &made);
+        target = child_path_mount_point(c->root, m->destination, m->is_dir, m->ordinary ? RESOLVE_NO_SYMLINKS : 0,
+                                        &made);
         if (target == -ELOOP && m->ordinary)
                 return fail(c, m, ELOOP, "must be mounted on ordinary directory");
         if (target < 0)

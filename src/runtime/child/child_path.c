@@ -1,8 +1,8 @@
 /* child_path.c - names inside the container's root, see child.h.
  *
- * The kernel resolves every name as if the root were "/" (RESOLVE_IN_ROOT) and refuses magic links: symlinks and ".." of the
- * image stay inside, whatever happens to them meanwhile. What is missing is made component by component, each in a
- * directory held by descriptor. */
+ * The kernel resolves every name as if the root were "/" (RESOLVE_IN_ROOT) and refuses magic links: symlinks and ".."
+ * of the image stay inside, whatever happens to them meanwhile. What is missing is made component by component, each in
+ * a directory held by descriptor. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -25,8 +25,8 @@ static bool is_dotdot(const char *name, size_t n)
         return n == 2 && name[0] == '.' && name[1] == '.';
 }
 
-/* A dangling symlink is in the way at @path (the first @at bytes name it): replace it by its target, so that the target is
- * made inside the root. @buf holds the whole path. */
+/* A dangling symlink is in the way at @path (the first @at bytes name it): replace it by its target, so that the target
+ * is made inside the root. @buf holds the whole path. */
 static int splice_link(int root, char buf[PATH_MAX], size_t at)
 {
         _cleanup_close_ int fd = -1;

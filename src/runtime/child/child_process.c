@@ -157,8 +157,8 @@ static int set_rlimits(struct child *c)
         return 0;
 }
 
-/* Pipes and FIFOs become the user's, so that he can reopen them as /dev/stdout. Nothing else does: a file, a device or a
- * socket of the caller's keeps its owner (CVE-2026-88265). */
+/* Pipes and FIFOs become the user's, so that he can reopen them as /dev/stdout. Nothing else does: a file, a device or
+ * a socket of the caller's keeps its owner (CVE-2026-88265). */
 static int give_to_user(int fd, uid_t uid)
 {
         struct stat st;

@@ -14,8 +14,8 @@ int child_root_attach(struct child *c)
         struct trace_span span = trace_begin(TRACE_CHILD_PROPAGATION);
         int r;
 
-        /* In our copy of the mount table only. Bind mounts have got their own propagation from the parent, who cloned them
-         * in the host's namespace: "rshared" and "rslave" refer to the host's mounts, not to this copy. */
+        /* In our copy of the mount table only. Bind mounts have got their own propagation from the parent, who cloned
+         * them in the host's namespace: "rshared" and "rslave" refer to the host's mounts, not to this copy. */
         if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
                 return child_fail(c, PLAN_STEP_PROPAGATION, errno, NULL);
         trace_end(&span, 0, NULL);
@@ -46,8 +46,8 @@ static int pivot(struct child *c)
 
         if (c->p->no_pivot)
                 return move_root(c);
-        /* The old root is stacked on the new one (pivot_root(2), "pivot_root(".", ".")") and lazily detached: no directory
-         * for it is needed, and no name of it remains. */
+        /* The old root is stacked on the new one (pivot_root(2), "pivot_root(".", ".")") and lazily detached: no
+         * directory for it is needed, and no name of it remains. */
         r = mountfd_pivot_root(".", ".");
         if (r < 0)
                 return child_fail(c, PLAN_STEP_PIVOT, r, "pivot_root");
@@ -78,7 +78,7 @@ int child_root_pivot(struct child *c)
         r = mountfd_set(c->root, 0, p->root_readonly ? MOUNT_ATTR_RDONLY : 0, 0, 0);
         if (r == 0 && propagation & (MS_SHARED | MS_UNBINDABLE))
                 r = mountfd_set(c->root, propagation & MS_REC ? AT_RECURSIVE : 0, 0, 0,
-                              propagation & (MS_SHARED | MS_UNBINDABLE));
+                                propagation & (MS_SHARED | MS_UNBINDABLE));
         if (r < 0)
                 return child_fail(c, PLAN_STEP_PIVOT, r, "setting its attributes");
         trace_end(&span, 0, NULL);

@@ -1,9 +1,10 @@
 /* child_stage.c - sessions in containers whose processes may trace (CAP_SYS_PTRACE without a user namespace).
  *
- * A process that is not dumpable is safe from everybody but them. So what enters the container's PID namespace, where it can
- * be seen, must hold nothing of the host: a first process enters all other namespaces, sets label and working directory,
- * closes every descriptor that the session does not need, and only then clones the session into the PID namespace. The
- * session is its sibling (CLONE_PARENT); the first process reports it and ends. (CVE-2016-9962 and its kin.) */
+ * A process that is not dumpable is safe from everybody but them. So what enters the container's PID namespace, where
+ * it can be seen, must hold nothing of the host: a first process enters all other namespaces, sets label and working
+ * directory, closes every descriptor that the session does not need, and only then clones the session into the PID
+ * namespace. The session is its sibling (CLONE_PARENT); the first process reports it and ends. (CVE-2016-9962 and its
+ * kin.) */
 #include <errno.h>
 #include <linux/close_range.h>
 #include <sched.h>

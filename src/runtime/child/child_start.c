@@ -213,13 +213,13 @@ static int wait_for_start(struct child *c)
 static void say_exec_failed(const char *path, int errnum)
 {
         CHILD_TEXT(text, PATH_MAX + 80);
-        const char *why = errnum == ENOEXEC  ? "exec format error"
-                          : errnum == ENOENT ? "no such file or directory"
-                          : errnum == EACCES ? "permission denied"
-                          : errnum == E2BIG  ? "argument list too long"
-                          : errnum == ENOMEM ? "cannot allocate memory"
+        const char *why = errnum == ENOEXEC   ? "exec format error"
+                          : errnum == ENOENT  ? "no such file or directory"
+                          : errnum == EACCES  ? "permission denied"
+                          : errnum == E2BIG   ? "argument list too long"
+                          : errnum == ENOMEM  ? "cannot allocate memory"
                           : errnum == ETXTBSY ? "text file busy"
-                                             : NULL;
+                                              : NULL;
 
         child_text_add(&text, "exec ");
         child_text_add(&text, path);
