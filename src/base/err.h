@@ -18,8 +18,8 @@
 typedef struct err err;
 
 enum err_code {
-        ERR_INTERNAL = 1,   /* a broken assumption of ours */
-        ERR_SYS,            /* the kernel said no; err_errno() says how */
+        ERR_INTERNAL = 1, /* a broken assumption of ours */
+        ERR_SYS,          /* the kernel said no; err_errno() says how */
         ERR_NOMEM,
         ERR_INVALID,        /* a parameter is wrong */
         ERR_USAGE,          /* the command line is wrong */
@@ -38,7 +38,7 @@ enum err_code {
         ERR_BUSY,           /* in use, try again */
         ERR_TIMEOUT,
         ERR_INTERRUPTED,
-        ERR_CALLER,         /* the command line contradicts itself or our terminal: 1, as docker, also for run */
+        ERR_CALLER, /* the command line contradicts itself or our terminal: 1, as docker, also for run */
         ERR_CODE_MAX_
 };
 

@@ -1,8 +1,8 @@
 /* file.h - descriptors and paths.
  *
- * A path is always (directory descriptor, name). Names that something untrusted can influence go through file_open_in(),
- * which resolves beneath the directory as if it were the root and refuses magic links. Everything is O_CLOEXEC.
- * Functions that return int give a descriptor or 0 on success and -errno on failure (they are leaves). */
+ * A path is always (directory descriptor, name). Names that something untrusted can influence go through
+ * file_open_in(), which resolves beneath the directory as if it were the root and refuses magic links. Everything is
+ * O_CLOEXEC. Functions that return int give a descriptor or 0 on success and -errno on failure (they are leaves). */
 #pragma once
 
 #include <fcntl.h>

@@ -28,9 +28,9 @@ bool log_level_parse(const char *text, enum log_level *ret)
                 const char *name;
                 enum log_level level;
         } names[] = {
-                {"debug", LOG_LEVEL_DEBUG},  {"trace", LOG_LEVEL_DEBUG}, {"info", LOG_LEVEL_INFO},
-                {"warn", LOG_LEVEL_WARN},    {"warning", LOG_LEVEL_WARN}, {"error", LOG_LEVEL_ERROR},
-                {"fatal", LOG_LEVEL_ERROR},  {"panic", LOG_LEVEL_ERROR},
+                {"debug", LOG_LEVEL_DEBUG}, {"trace", LOG_LEVEL_DEBUG},  {"info", LOG_LEVEL_INFO},
+                {"warn", LOG_LEVEL_WARN},   {"warning", LOG_LEVEL_WARN}, {"error", LOG_LEVEL_ERROR},
+                {"fatal", LOG_LEVEL_ERROR}, {"panic", LOG_LEVEL_ERROR},
         };
 
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

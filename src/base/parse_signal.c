@@ -45,7 +45,7 @@ int parse_signal(const char *text, int *ret)
                 *ret = (int)n;
                 return 0;
         }
-        for (i = 0; text[i] && i < sizeof(name) - 1; i++)
+        for (i = 0; i < sizeof(name) - 1 && text[i]; i++)
                 name[i] = text[i] >= 'a' && text[i] <= 'z' ? (char)(text[i] - 'a' + 'A') : text[i];
         if (text[i])
                 return -EINVAL;

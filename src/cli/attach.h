@@ -12,7 +12,7 @@ struct attach_options {
         bool clean_up; /* we stay until the end and do the cleanup (start -a, run) */
         bool fresh;    /* see start_options */
         const char *detach_keys;
-        int trace;     /* reading end of the trace pipe; 0 and below: none */
+        int trace; /* reading end of the trace pipe; 0 and below: none */
 };
 
 /* Start @c attached and relay until it ends or the person detaches. *@ret_status is the exit status of the command. */

@@ -107,9 +107,11 @@ static err *body_volumes(json *body, json *host, const struct create_args *a)
                         continue;
                 }
                 if (!colon)
-                        return err_new(ERR_INVALID,
-                                       "invalid volume specification: '%s': a path inside the container must be absolute; "
-                                       "to mount something use SOURCE:/PATH", *v);
+                        return err_new(
+                                ERR_INVALID,
+                                "invalid volume specification: '%s': a path inside the container must be absolute; "
+                                "to mount something use SOURCE:/PATH",
+                                *v);
                 if (**v == '.') {
                         _cleanup_free_ char *source = strndup(*v, (size_t)(colon - *v));
                         char cwd[PATH_MAX];
@@ -370,8 +372,10 @@ err *create_args_body(const struct invocation *inv, json **ret)
         json *host = json_sub_object(body, "HostConfig");
 
         if (a->publish)
-                return err_new(ERR_UNSUPPORTED, "publishing ports (-p %s) needs a bridge network, which this version does not "
-                                                "have: use --network host", a->publish[0]);
+                return err_new(ERR_UNSUPPORTED,
+                               "publishing ports (-p %s) needs a bridge network, which this version does not "
+                               "have: use --network host",
+                               a->publish[0]);
         TRY(body_config(body, inv, a));
         TRY(body_files(body, host, a));
         TRY(body_devices(host, a));

@@ -67,8 +67,8 @@ static err *make_pipes(struct pipes *p, bool interactive)
         return r < 0 ? err_sys(r, "making the session's pipes") : NULL;
 }
 
-static err *follow(const struct exec_args *a, struct exec_session *session, struct pipes *p, const struct detach_keys *keys,
-                   int trace, int *ret_status)
+static err *follow(const struct exec_args *a, struct exec_session *session, struct pipes *p,
+                   const struct detach_keys *keys, int trace, int *ret_status)
 {
         struct stream s = {
                 .monitor = session->fd,
@@ -160,7 +160,8 @@ static const struct opt exec_opts[] = {
         OPT_FLAG('i', "interactive", struct exec_args, interactive, "Keep STDIN open even if not attached"),
         OPT_FLAG(0, "privileged", struct exec_args, privileged, "Give extended privileges to the command"),
         OPT_FLAG('t', "tty", struct exec_args, tty, "Allocate a pseudo-TTY"),
-        OPT_STR('u', "user", struct exec_args, user, "string", "Username or UID (format: \"<name|uid>[:<group|gid>]\")"),
+        OPT_STR('u', "user", struct exec_args, user, "string",
+                "Username or UID (format: \"<name|uid>[:<group|gid>]\")"),
         OPT_STR('w', "workdir", struct exec_args, workdir, "string", "Working directory inside the container"),
         OPT_END,
 };

@@ -68,7 +68,8 @@ static err *commit_run(struct invocation *inv)
 static const struct opt commit_opts[] = {
         OPT_STR('a', "author", struct commit_args, author, "string",
                 "Author (e.g., \"John Hannibal Smith <hannibal@a-team.com>\")"),
-        OPT_LIST('c', "change", struct commit_args, changes, "list", "Apply Dockerfile instruction to the created image"),
+        OPT_LIST('c', "change", struct commit_args, changes, "list",
+                 "Apply Dockerfile instruction to the created image"),
         OPT_STR('m', "message", struct commit_args, message, "string", "Commit message"),
         OPT_FLAG('p', "pause", struct commit_args, pause, "Pause container during commit", .def = "true"),
         OPT_END,

@@ -42,7 +42,8 @@ static err *import_run(struct invocation *inv)
         bool from_stdin = strcmp(from, "-") == 0;
 
         if (str_starts(from, "http://") || str_starts(from, "https://"))
-                return err_new(ERR_UNSUPPORTED, "import of %s: downloads are not built yet; fetch the file and import that", from);
+                return err_new(ERR_UNSUPPORTED,
+                               "import of %s: downloads are not built yet; fetch the file and import that", from);
         if (from_stdin && isatty(STDIN_FILENO))
                 return err_new(ERR_INVALID, "import from a terminal: give a file, or pipe a tar into `hod import -`");
         fd = from_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(from, O_RDONLY | O_CLOEXEC);
@@ -56,7 +57,8 @@ static err *import_run(struct invocation *inv)
 }
 
 static const struct opt import_opts[] = {
-        OPT_LIST('c', "change", struct import_args, changes, "list", "Apply Dockerfile instruction to the created image"),
+        OPT_LIST('c', "change", struct import_args, changes, "list",
+                 "Apply Dockerfile instruction to the created image"),
         OPT_STR('m', "message", struct import_args, message, "string", "Set commit message for imported image"),
         OPT_STR(0, "platform", struct import_args, platform, "string", "Set platform of the image (os/arch[/variant])"),
         OPT_END,
@@ -83,18 +85,12 @@ struct images_args {
 };
 
 static const struct format_column image_columns[] = {
-        {"Repository", "REPOSITORY", true},
-        {"Tag", "TAG", true},
-        {"Digest", "DIGEST", false},
-        {"ID", "IMAGE ID", true},
-        {"CreatedSince", "CREATED", true},
-        {"Size", "SIZE", true},
-        {"CreatedAt", "CREATED AT", false},
-        {"Containers", "CONTAINERS", false},
-        {"SharedSize", "SHARED SIZE", false},
-        {"UniqueSize", "UNIQUE SIZE", false},
-        {"VirtualSize", "SIZE", false},
-        {0},
+        {"Repository", "REPOSITORY", true},   {"Tag", "TAG", true},
+        {"Digest", "DIGEST", false},          {"ID", "IMAGE ID", true},
+        {"CreatedSince", "CREATED", true},    {"Size", "SIZE", true},
+        {"CreatedAt", "CREATED AT", false},   {"Containers", "CONTAINERS", false},
+        {"SharedSize", "SHARED SIZE", false}, {"UniqueSize", "UNIQUE SIZE", false},
+        {"VirtualSize", "SIZE", false},       {0},
 };
 
 static err *image_row(const struct image *i, const char *repository, const char *tag, bool trunc, json **ret)
@@ -148,7 +144,8 @@ static bool label_matches(const struct image *i, const char *wanted)
 }
 
 /* Does @i under @repository:@tag pass all filters? */
-static err *image_matches(const struct image *i, const char *repository, const char *tag, char *const *filters, bool *ret)
+static err *image_matches(const struct image *i, const char *repository, const char *tag, char *const *filters,
+                          bool *ret)
 {
         _cleanup_free_ char *name = str_format("%s:%s", repository, tag);
 
@@ -167,7 +164,8 @@ static err *image_matches(const struct image *i, const char *repository, const c
                 } else if (str_starts(*filters, "label=")) {
                         *ret &= label_matches(i, value);
                 } else if (str_starts(*filters, "reference=")) {
-                        *ret &= fnmatch(value, name, FNM_PATHNAME) == 0 || fnmatch(value, repository, FNM_PATHNAME) == 0;
+                        *ret &= fnmatch(value, name, FNM_PATHNAME) == 0 ||
+                                fnmatch(value, repository, FNM_PATHNAME) == 0;
                 } else {
                         return err_new(ERR_INVALID, "invalid filter '%.*s'", (int)strcspn(*filters, "="), *filters);
                 }
@@ -275,8 +273,8 @@ static err *rmi_run(struct invocation *inv)
 
         TRY(ui_engine(inv, &e));
         for (char **o = inv->operands; *o; o++) {
-                struct image_remove_options options = {.force = a->force, .no_prune = a->no_prune,
-                                                       .is_running = is_running, .arg = e};
+                struct image_remove_options options = {
+                        .force = a->force, .no_prune = a->no_prune, .is_running = is_running, .arg = e};
                 struct image_removed *removed = NULL;
                 size_t n = 0;
                 err *error = image_remove(e->store, *o, &options, &removed, &n);
@@ -409,7 +407,8 @@ static err *history_run(struct invocation *inv)
 static const struct opt history_opts[] = {
         OPT_STR(0, "format", struct history_args, format, "string",
                 "Format output using a custom template: 'table', 'table TEMPLATE', 'json' or a Go template"),
-        OPT_FLAG('H', "human", struct history_args, human, "Print sizes and dates in human readable format", .def = "true"),
+        OPT_FLAG('H', "human", struct history_args, human, "Print sizes and dates in human readable format",
+                 .def = "true"),
         OPT_FLAG(0, "no-trunc", struct history_args, no_trunc, "Don't truncate output"),
         OPT_FLAG('q', "quiet", struct history_args, quiet, "Only show image IDs"),
         OPT_END,

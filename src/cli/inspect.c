@@ -62,7 +62,8 @@ static err *find(struct engine *e, const char *ref, const char *type, const stru
 static err *check_type(const char *type)
 {
         if (type && strcmp(type, "container") != 0 && strcmp(type, "image") != 0 && strcmp(type, "volume") != 0)
-                return err_new(ERR_INVALID, "unknown type: \"%s\": must be one of \"container\", \"image\", \"volume\"", type);
+                return err_new(ERR_INVALID, "unknown type: \"%s\": must be one of \"container\", \"image\", \"volume\"",
+                               type);
         return NULL;
 }
 
@@ -131,7 +132,8 @@ static err *volume_inspect_run(struct invocation *inv)
 #define SIZE_OPT OPT_FLAG('s', "size", struct inspect_args, size, "Display total file sizes if the type is container")
 
 static const struct opt inspect_opts[] = {
-        FORMAT_OPT, SIZE_OPT,
+        FORMAT_OPT,
+        SIZE_OPT,
         OPT_STR(0, "type", struct inspect_args, type, "string", "Only inspect objects of the given type"),
         OPT_END,
 };

@@ -39,8 +39,9 @@ static err *start_attached(struct engine *e, struct invocation *inv)
         if (inv->n_operands > 1)
                 return err_new(ERR_INVALID, "you cannot start and attach multiple containers at once");
         TRY(container_find(e, inv->operands[0], &c));
-        attach.streams = PROTO_STREAM_OUT | PROTO_STREAM_ERR |
-                         (a->interactive && json_get_bool(container_config(c), "OpenStdin", false) ? PROTO_STREAM_IN : 0);
+        attach.streams =
+                PROTO_STREAM_OUT | PROTO_STREAM_ERR |
+                (a->interactive && json_get_bool(container_config(c), "OpenStdin", false) ? PROTO_STREAM_IN : 0);
         return attach_start(c, &attach, &inv->status);
 }
 
@@ -99,9 +100,9 @@ struct stop_args {
 #define STOP_OPTS                                                                                                      \
         OPT_STR('s', "signal", struct stop_args, signal, "string", "Signal to send to the container",                  \
                 .complete = OPT_COMPLETE_SIGNAL),                                                                      \
-        OPT_INT('t', "timeout", struct stop_args, timeout,                                                             \
-                "Seconds to wait before killing the container (-1 = forever)", .min = -1, .max = INT32_MAX,            \
-                .alias = "time")
+                OPT_INT('t', "timeout", struct stop_args, timeout,                                                     \
+                        "Seconds to wait before killing the container (-1 = forever)", .min = -1, .max = INT32_MAX,    \
+                        .alias = "time")
 
 static err *stop_it(struct container *c, const struct invocation *inv)
 {
@@ -148,7 +149,8 @@ static err *restart_each(struct engine *e, const char *ref, const struct invocat
 
         TRY(container_find(e, ref, &c));
         if (container_is_alive(c) && container_auto_remove(c))
-                return err_new(ERR_CONFLICT, "cannot restart container %s: it is removed when it stops (--rm)", c->name);
+                return err_new(ERR_CONFLICT, "cannot restart container %s: it is removed when it stops (--rm)",
+                               c->name);
         TRY(stop_it(c, inv));
         TRY(container_refresh(c));
         return start_container(c, &o, NULL);

@@ -17,7 +17,7 @@ struct logs_args {
 
 struct sink {
         bool timestamps;
-        char *details; /* "a=b,c=d " put before each line, or NULL */
+        char *details;     /* "a=b,c=d " put before each line, or NULL */
         bool line_open[3]; /* the last piece of stdout/stderr had no newline: no new stamp before its rest */
 };
 
@@ -53,7 +53,8 @@ static err *point(const char *what, const char *text, int64_t *ret)
         if (!e)
                 return NULL;
         err_free(e);
-        return err_new(ERR_INVALID, "invalid value for \"%s\": failed to parse value as time or duration: \"%s\"", what, text);
+        return err_new(ERR_INVALID, "invalid value for \"%s\": failed to parse value as time or duration: \"%s\"", what,
+                       text);
 }
 
 /* Labels and environment that --log-opt asked for: none can be asked for yet, so that only a blank is left. */
@@ -96,7 +97,8 @@ static const struct opt logs_opts[] = {
                 .def = "all"),
         OPT_FLAG('t', "timestamps", struct logs_args, timestamps, "Show timestamps"),
         OPT_STR(0, "until", struct logs_args, until, "string",
-                "Show logs before a timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)"),
+                "Show logs before a timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 "
+                "minutes)"),
         OPT_END,
 };
 

@@ -19,22 +19,14 @@ struct ps_args {
 };
 
 static const struct format_column columns[] = {
-        {"ID", "CONTAINER ID", true},
-        {"Image", "IMAGE", true},
-        {"Command", "COMMAND", true},
-        {"RunningFor", "CREATED", true},
-        {"Status", "STATUS", true},
-        {"Ports", "PORTS", true},
-        {"Names", "NAMES", true},
-        {"Size", "SIZE", false},
-        {"CreatedAt", "CREATED AT", false},
-        {"State", "STATE", false},
-        {"Labels", "LABELS", false},
-        {"Mounts", "MOUNTS", false},
-        {"Networks", "NETWORKS", false},
-        {"LocalVolumes", "LOCAL VOLUMES", false},
-        {"Platform", "PLATFORM", false},
-        {0},
+        {"ID", "CONTAINER ID", true},       {"Image", "IMAGE", true},
+        {"Command", "COMMAND", true},       {"RunningFor", "CREATED", true},
+        {"Status", "STATUS", true},         {"Ports", "PORTS", true},
+        {"Names", "NAMES", true},           {"Size", "SIZE", false},
+        {"CreatedAt", "CREATED AT", false}, {"State", "STATE", false},
+        {"Labels", "LABELS", false},        {"Mounts", "MOUNTS", false},
+        {"Networks", "NETWORKS", false},    {"LocalVolumes", "LOCAL VOLUMES", false},
+        {"Platform", "PLATFORM", false},    {0},
 };
 
 static bool name_matches(const char *name, const char *pattern)
@@ -62,7 +54,8 @@ static bool label_matches(const struct container *c, const char *wanted)
 
 static bool ancestor_matches(const struct container *c, const char *wanted)
 {
-        const char *image = json_get_str_or(container_config(c), "Image", ""), *id = json_get_str_or(c->record, "Image", "");
+        const char *image = json_get_str_or(container_config(c), "Image", ""),
+                   *id = json_get_str_or(c->record, "Image", "");
         const char *hex = str_after(id, "sha256:"), *tag = str_after(image, wanted);
 
         return strcmp(image, wanted) == 0 || strcmp(id, wanted) == 0 || (tag && strcmp(tag, ":latest") == 0) ||
@@ -149,7 +142,8 @@ static err *wanted(const struct container *c, const struct ps_args *a, bool *ret
 static err *ps_run(struct invocation *inv)
 {
         const struct ps_args *a = inv->args;
-        bool all = a->all || a->latest || opt_given(inv, &a->last) || has_filter(a, "status") || has_filter(a, "exited");
+        bool all =
+                a->all || a->latest || opt_given(inv, &a->last) || has_filter(a, "status") || has_filter(a, "exited");
         int64_t limit = a->latest ? 1 : opt_given(inv, &a->last) && a->last >= 0 ? a->last : INT64_MAX;
         bool size = a->size || (a->format && strstr(a->format, ".Size"));
         _cleanup_json_ json *rows = json_new_array();

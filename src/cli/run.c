@@ -35,7 +35,8 @@ static err *write_cidfile(const char *path, const char *id)
         fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
         if (fd < 0 && errno == EEXIST)
                 return err_new(ERR_CONFLICT,
-                               "container ID file found, make sure the other container isn't running or delete %s", path);
+                               "container ID file found, make sure the other container isn't running or delete %s",
+                               path);
         if (fd < 0)
                 return err_sys(errno, "failed to create the container ID file %s", path);
         r = id ? file_write_all(fd, id, strlen(id)) : 0;
@@ -47,7 +48,8 @@ static err *check_cidfile(const char *path)
 {
         if (path && access(path, F_OK) == 0)
                 return err_new(ERR_CONFLICT,
-                               "container ID file found, make sure the other container isn't running or delete %s", path);
+                               "container ID file found, make sure the other container isn't running or delete %s",
+                               path);
         return NULL;
 }
 
@@ -99,8 +101,11 @@ static void forget_attach(json *body)
 static err *run_run(struct invocation *inv)
 {
         const struct run_args *a = inv->args;
-        struct attach_options attach = {.streams = wanted_streams(a), .sig_proxy = a->sig_proxy, .clean_up = true,
-                                        .fresh = true, .detach_keys = a->detach_keys};
+        struct attach_options attach = {.streams = wanted_streams(a),
+                                        .sig_proxy = a->sig_proxy,
+                                        .clean_up = true,
+                                        .fresh = true,
+                                        .detach_keys = a->detach_keys};
         struct start_options detached = {.fresh = true};
         _cleanup_container_ struct container *c = NULL;
         _cleanup_engine_ struct engine *e = NULL;

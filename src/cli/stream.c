@@ -23,8 +23,8 @@
 /* Signals that are forwarded: everything that can be caught, without what is about ourselves. */
 static void relayed_signals(sigset_t *set)
 {
-        static const int ours[] = {SIGCHLD, SIGPIPE, SIGURG, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGSEGV, SIGBUS,
-                                   SIGFPE,  SIGILL,  SIGTRAP, SIGABRT, SIGSYS, SIGPROF, SIGVTALRM};
+        static const int ours[] = {SIGCHLD, SIGPIPE, SIGURG, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGSEGV,
+                                   SIGBUS,  SIGFPE,  SIGILL, SIGTRAP, SIGABRT, SIGSYS,  SIGPROF, SIGVTALRM};
 
         (void)sigfillset(set);
         for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
@@ -43,15 +43,15 @@ void stream_signals(void)
 struct relay {
         struct stream *s;
         int signals;
-        int stdin_fd;     /* -1 once it has ended */
+        int stdin_fd; /* -1 once it has ended */
         bool stdin_tty;
-        int forced;       /* signals seen without proxying */
+        int forced; /* signals seen without proxying */
         bool ended, detached, lost;
         struct proto_exit exit;
         char pending[CHUNK + 16]; /* typed input that the other side does not take yet */
         size_t pending_from, pending_to;
-        bool in_closing;  /* close the session's input when pending is out */
-        bool in_flight;   /* a STDIN packet is under way: PROTO_STDIN_OK comes (see protocol.h) */
+        bool in_closing; /* close the session's input when pending is out */
+        bool in_flight;  /* a STDIN packet is under way: PROTO_STDIN_OK comes (see protocol.h) */
 };
 
 static err *send_resize(struct relay *r)
@@ -290,9 +290,6 @@ err *stream_relay(struct stream *s, enum stream_end *ret_end, struct proto_exit 
         terminal_restore();
         TRY(e);
         *ret_exit = r->exit;
-        *ret_end = r->ended      ? STREAM_EXITED
-                   : r->detached ? STREAM_DETACHED
-                   : r->lost     ? STREAM_LOST
-                                 : STREAM_FORCED;
+        *ret_end = r->ended ? STREAM_EXITED : r->detached ? STREAM_DETACHED : r->lost ? STREAM_LOST : STREAM_FORCED;
         return NULL;
 }

@@ -13,14 +13,14 @@
 #include "monitor/protocol.h"
 
 struct stream {
-        int monitor;          /* connection on which PROTO_EXIT comes */
-        bool packets;         /* data travels in packets too (attach); otherwise: */
-        int in, out, errors;  /* our ends of the session's pipes, -1 = none; with a terminal in == out */
-        bool tty;             /* the other side is a terminal */
-        bool stdin_wanted;    /* forward our stdin */
-        bool sig_proxy;       /* forward signals that would end us */
+        int monitor;         /* connection on which PROTO_EXIT comes */
+        bool packets;        /* data travels in packets too (attach); otherwise: */
+        int in, out, errors; /* our ends of the session's pipes, -1 = none; with a terminal in == out */
+        bool tty;            /* the other side is a terminal */
+        bool stdin_wanted;   /* forward our stdin */
+        bool sig_proxy;      /* forward signals that would end us */
         struct detach_keys keys;
-        int trace;            /* reading end of the trace pipe, or -1: printed as it comes */
+        int trace; /* reading end of the trace pipe, or -1: printed as it comes */
 };
 
 enum stream_end { STREAM_EXITED, STREAM_DETACHED, STREAM_LOST /* the connection broke */, STREAM_FORCED };

@@ -49,7 +49,8 @@ static err *volume_create_run(struct invocation *inv)
 }
 
 static const struct opt volume_create_opts[] = {
-        OPT_STR('d', "driver", struct volume_create_args, driver, "string", "Specify volume driver name", .def = "local"),
+        OPT_STR('d', "driver", struct volume_create_args, driver, "string", "Specify volume driver name",
+                .def = "local"),
         OPT_LIST(0, "label", struct volume_create_args, labels, "list", "Set metadata for a volume",
                  .check = parse_check_label),
         OPT_END,
@@ -116,8 +117,9 @@ static err *volume_row(const json *volume, json **ret)
         _cleanup_json_ json *row = json_new_object();
         _cleanup_str_ struct str labels = {0};
 
-        JSON_EACH(json_get(volume, "Labels"), it)
-        str_printf(&labels, "%s%s=%s", labels.len ? "," : "", it.key, json_str(it.value) ? json_str(it.value) : "");
+        JSON_EACH (json_get(volume, "Labels"), it)
+                str_printf(&labels, "%s%s=%s", labels.len ? "," : "", it.key,
+                           json_str(it.value) ? json_str(it.value) : "");
         TRY(str_done(&labels));
         json_set_str(row, "Driver", json_get_str_or(volume, "Driver", "local"));
         json_set_str(row, "Labels", str_text(&labels));

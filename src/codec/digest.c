@@ -35,16 +35,17 @@ static void crypto_load(void)
         *(void **)&crypto.init = dlsym(lib, "EVP_DigestInit_ex");
         *(void **)&crypto.update = dlsym(lib, "EVP_DigestUpdate");
         *(void **)&crypto.final = dlsym(lib, "EVP_DigestFinal_ex");
-        crypto.loaded = crypto.ctx_new && crypto.ctx_free && crypto.sha256 && crypto.init && crypto.update && crypto.final;
+        crypto.loaded =
+                crypto.ctx_new && crypto.ctx_free && crypto.sha256 && crypto.init && crypto.update && crypto.final;
 }
 
 struct digest_hasher {
         uint64_t total;
-        void *evp;              /* bulk data: libcrypto */
-        bool portable;          /* bulk data: libcrypto is missing */
-        bool failed;            /* libcrypto said no half way: reported by final */
-        struct sha256 sha;      /* when portable */
-        size_t n_early;         /* what came before the decision */
+        void *evp;         /* bulk data: libcrypto */
+        bool portable;     /* bulk data: libcrypto is missing */
+        bool failed;       /* libcrypto said no half way: reported by final */
+        struct sha256 sha; /* when portable */
+        size_t n_early;    /* what came before the decision */
         unsigned char early[BULK];
 };
 

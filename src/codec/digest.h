@@ -1,7 +1,8 @@
 /* digest.h - content addresses, "sha256:<64 lower-case hex digits>".
  *
- * Bulk data is hashed by libcrypto (SHA-NI), loaded by dlopen(3) when the first 64 KB have passed through a hasher: loading
- * it costs a millisecond that small inputs and other commands do not pay. Without libcrypto base/hash.h does the work. */
+ * Bulk data is hashed by libcrypto (SHA-NI), loaded by dlopen(3) when the first 64 KB have passed through a hasher:
+ * loading it costs a millisecond that small inputs and other commands do not pay. Without libcrypto base/hash.h does
+ * the work. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* gunzip.c - the inflating stage. See stream.h and gzip.h.
  *
- * BETWEEN members -> (1f 8b) -> INSIDE -> (trailer checked) -> BETWEEN; the input's end is good only BETWEEN and after at least one
- * member. After the first zero byte BETWEEN only more zeros may follow. */
+ * BETWEEN members -> (1f 8b) -> INSIDE -> (trailer checked) -> BETWEEN; the input's end is good only BETWEEN and after
+ * at least one member. After the first zero byte BETWEEN only more zeros may follow. */
 #include "codec/gzip.h"
 #include "codec/gzip_isal.h"
 

@@ -1,5 +1,5 @@
-/* gzip.h - gzip (RFC 1952) stages for stream.h: ISA-L when libisal.so.2 can be loaded (2.4 times zlib's speed in, more out),
- * else zlib, which is linked statically. */
+/* gzip.h - gzip (RFC 1952) stages for stream.h: ISA-L when libisal.so.2 can be loaded (2.4 times zlib's speed in, more
+ * out), else zlib, which is linked statically. */
 #pragma once
 
 #include "codec/stream.h"

@@ -72,8 +72,8 @@ enum json_kind json_kind(const json *j)
 const char *json_kind_name(enum json_kind kind)
 {
         static const char *const names[] = {
-                [JSON_NULL] = "null",       [JSON_BOOL] = "a boolean", [JSON_INT] = "an integer",
-                [JSON_DOUBLE] = "a number", [JSON_STRING] = "a string", [JSON_ARRAY] = "an array",
+                [JSON_NULL] = "null",        [JSON_BOOL] = "a boolean",  [JSON_INT] = "an integer",
+                [JSON_DOUBLE] = "a number",  [JSON_STRING] = "a string", [JSON_ARRAY] = "an array",
                 [JSON_OBJECT] = "an object",
         };
 

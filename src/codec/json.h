@@ -34,13 +34,13 @@ MUST_USE err *json_copy(json *j, json **ret); /* deep copy */
 enum json_kind { JSON_NULL, JSON_BOOL, JSON_INT, JSON_DOUBLE, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 enum json_kind json_kind(const json *j); /* NULL is JSON_NULL */
 
-/* Reading. All accept NULL and wrong kinds and give the default then (use json_expect_* to validate). */
-json *json_get(const json *obj, const char *key);                          /* member or NULL; borrowed */
-bool json_has(const json *obj, const char *key);                           /* also true for a null member */
-json *json_path(const json *obj, const char *dotted);                      /* json_path(rec, "HostConfig.Memory"); "" is @obj */
-const char *json_str(const json *j);                                       /* text or NULL; borrowed */
-size_t json_str_len(const json *j);                                        /* may contain NUL bytes */
-const char *json_get_str(const json *obj, const char *key);                /* text or NULL */
+/* Reading. All accept NULL and wrong kinds and give the default then (use json_expect() to validate). */
+json *json_get(const json *obj, const char *key);           /* member or NULL; borrowed */
+bool json_has(const json *obj, const char *key);            /* also true for a null member */
+json *json_path(const json *obj, const char *dotted);       /* json_path(rec, "HostConfig.Memory"); "" is @obj */
+const char *json_str(const json *j);                        /* text or NULL; borrowed */
+size_t json_str_len(const json *j);                         /* may contain NUL bytes */
+const char *json_get_str(const json *obj, const char *key); /* text or NULL */
 const char *json_get_str_or(const json *obj, const char *key, const char *otherwise);
 int64_t json_int(const json *j, int64_t otherwise);
 int64_t json_get_int(const json *obj, const char *key, int64_t otherwise);
@@ -48,8 +48,8 @@ uint64_t json_get_uint(const json *obj, const char *key, uint64_t otherwise); /*
 bool json_bool(const json *j, bool otherwise);
 bool json_get_bool(const json *obj, const char *key, bool otherwise);
 double json_double(const json *j, double otherwise);
-size_t json_len(const json *j);                                            /* elements of array or object */
-json *json_at(const json *array, size_t i);                                /* element or NULL; borrowed */
+size_t json_len(const json *j);             /* elements of array or object */
+json *json_at(const json *array, size_t i); /* element or NULL; borrowed */
 /* ERR_INVALID "@what must be a string, not a number" unless @j is of @kind (JSON_DOUBLE also takes integers). */
 MUST_USE err *json_expect(const json *j, enum json_kind kind, const char *what);
 const char *json_kind_name(enum json_kind kind); /* "a string", "an object", ... */
@@ -71,7 +71,7 @@ bool json_iter_next(struct json_iter *it);
  * failure is remembered per thread, for good: from then on every json_print() of this thread says ERR_NOMEM. */
 json *json_new_object(void);
 json *json_new_array(void);
-json *json_new_str(const char *text);  /* NULL text gives JSON null */
+json *json_new_str(const char *text); /* NULL text gives JSON null */
 json *json_new_str_n(const char *data, size_t n);
 json *json_new_int(int64_t n);
 json *json_new_uint(uint64_t n);
@@ -95,6 +95,6 @@ enum json_style {
         JSON_INDENT4, /* docker inspect: four spaces, ": " */
         JSON_INDENT2,
 };
-/* Text of @j, owned by the caller, without a final newline. No escaping of '/'; <, >, & are kept. Numbers that were parsed
- * print as they were written. ERR_NOMEM if building had failed. */
+/* Text of @j, owned by the caller, without a final newline. No escaping of '/'; <, >, & are kept. Numbers that were
+ * parsed print as they were written. ERR_NOMEM if building had failed. */
 MUST_USE err *json_print(const json *j, enum json_style style, char **ret);

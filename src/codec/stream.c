@@ -260,8 +260,9 @@ static err *detect(const unsigned char *b, size_t size, enum stream_format *ret)
                 const char *name, *magic;
                 unsigned char size;
         } refused[] = {
-                {"xz", "\xfd"
-                       "7zXZ",
+                {"xz",
+                 "\xfd"
+                 "7zXZ",
                  6},
                 {"bzip2", "BZh", 3},
                 {"lz4", "\x04\x22\x4d\x18", 4},

@@ -1,4 +1,5 @@
-/* stream.h - byte pipelines: fd -> hasher -> inflater -> hasher -> tar reader, and the way back, without temporary files.
+/* stream.h - byte pipelines: fd -> hasher -> inflater -> hasher -> tar reader, and the way back, without temporary
+ * files.
  *
  * A stream is pulled, a sink is pushed. Each stage owns the one behind it: freeing the front frees the whole chain.
  * An open function consumes the stage it is given only on success. Memory is bounded (about 128 KB a stage; zstd: its

@@ -1,7 +1,8 @@
 /* tar.c - the archive reader. See tar.h.
  *
  * A member is: [x | L | K | g headers with their data]... header [GNU sparse extension blocks] data, padded to 512.
- * `window` holds bytes read from the stream and not consumed yet; headers are parsed and data is handed out in place. */
+ * `window` holds bytes read from the stream and not consumed yet; headers are parsed and data is handed out in place.
+ */
 #include "codec/tar.h"
 #include "codec/tar_format.h"
 
@@ -164,7 +165,8 @@ static err *read_extension(struct tar_reader *r, uint64_t size, size_t max, cons
         size_t have = 0;
 
         if (size > max)
-                return here(r, err_new(ERR_LIMIT, "%s of %llu bytes (at most %zu)", what, (unsigned long long)size, max));
+                return here(r,
+                            err_new(ERR_LIMIT, "%s of %llu bytes (at most %zu)", what, (unsigned long long)size, max));
         data = malloc((size_t)size + 1);
         if (!data)
                 return err_nomem();
@@ -249,8 +251,8 @@ static bool is_gnu(const struct tar_header *h)
         return memcmp(h->magic, "ustar  \0", 8) == 0;
 }
 
-static err *number(const struct tar_reader *r, const char *field, size_t size, const char *what, int64_t min, int64_t max,
-                   int64_t *ret)
+static err *number(const struct tar_reader *r, const char *field, size_t size, const char *what, int64_t min,
+                   int64_t max, int64_t *ret)
 {
         if (!tar_number(field, size, ret))
                 return here(r, err_new(ERR_CORRUPT, "the %s is not a number of 64 bits", what));
@@ -344,7 +346,8 @@ static err *choose(struct tar_reader *r, char *pax, char *gnu, char *header, cha
         if (pax && gnu && !str_eq(pax, gnu))
                 return corrupt(r, "two different names for one entry");
         if (strlen(name) > r->limits.max_name)
-                return here(r, err_new(ERR_LIMIT, "a name of %zu bytes (at most %zu)", strlen(name), r->limits.max_name));
+                return here(r,
+                            err_new(ERR_LIMIT, "a name of %zu bytes (at most %zu)", strlen(name), r->limits.max_name));
         *ret = name;
         return NULL;
 }
@@ -353,18 +356,19 @@ static err *choose(struct tar_reader *r, char *pax, char *gnu, char *header, cha
 static err *read_names(struct tar_reader *r, const struct tar_header *h)
 {
         static const char types[] = {'0', '1', '2', '3', '4', '5', '6'}; /* in the order of enum tar_type */
-        const char *found = h->type == '\0' || h->type == '7' || h->type == 'S' ? types
-                                                                               : memchr(types, h->type, sizeof(types));
+        const char *found =
+                h->type == '\0' || h->type == '7' || h->type == 'S' ? types : memchr(types, h->type, sizeof(types));
         struct tar_entry *t = &r->entry;
         char *name, *link;
         size_t n;
 
         if (!found || (h->type == 'S' && !is_gnu(h)))
-                return here(r, err_new(ERR_UNSUPPORTED, "an entry of unknown type (byte 0x%02x)", (unsigned char)h->type));
+                return here(r,
+                            err_new(ERR_UNSUPPORTED, "an entry of unknown type (byte 0x%02x)", (unsigned char)h->type));
         t->type = (enum tar_type)(found - types);
         short_name(r, h);
-        TRY(choose(r, r->pax.sparse_name ? r->pax.sparse_name : r->pax.path,
-                   r->pax.sparse_name ? NULL : r->long_name, r->short_name, &name));
+        TRY(choose(r, r->pax.sparse_name ? r->pax.sparse_name : r->pax.path, r->pax.sparse_name ? NULL : r->long_name,
+                   r->short_name, &name));
         TRY(choose(r, r->pax.linkpath, r->long_link, r->short_link, &link));
         n = strlen(name);
         if (!n)
@@ -508,8 +512,9 @@ static err *read_pax_map(struct tar_reader *r)
         r->entry.size = p->sparse_size;
         if (p->have & PAX_SPARSE_MAJOR && !(p->sparse_major == 0 && p->have & PAX_SPARSE_MAP)) {
                 if (p->sparse_major != 1 || p->sparse_minor != 0)
-                        return here(r, err_new(ERR_UNSUPPORTED, "sparse format %llu.%llu", (unsigned long long)p->sparse_major,
-                                               (unsigned long long)p->sparse_minor));
+                        return here(r,
+                                    err_new(ERR_UNSUPPORTED, "sparse format %llu.%llu",
+                                            (unsigned long long)p->sparse_major, (unsigned long long)p->sparse_minor));
                 return read_pax_map_1_0(r);
         }
         if (!(p->have & PAX_SPARSE_MAP))
@@ -523,7 +528,8 @@ static err *read_pax_map(struct tar_reader *r)
 /* How much data follows, and where it goes. */
 static err *read_sizes(struct tar_reader *r, const struct tar_header *h)
 {
-        const unsigned sparse = PAX_SPARSE_SIZE | PAX_SPARSE_MAP | PAX_SPARSE_MAJOR | PAX_SPARSE_COUNT | PAX_SPARSE_NAME;
+        const unsigned sparse =
+                PAX_SPARSE_SIZE | PAX_SPARSE_MAP | PAX_SPARSE_MAJOR | PAX_SPARSE_COUNT | PAX_SPARSE_NAME;
         struct tar_entry *t = &r->entry;
         int64_t size;
 
@@ -539,7 +545,8 @@ static err *read_sizes(struct tar_reader *r, const struct tar_header *h)
                 TRY(NUMBER(r, h->size, "size", 0, INT64_MAX, &size));
         t->size = r->left = (uint64_t)size;
         if (r->left > r->limits.max_bytes - r->bytes)
-                return here(r, err_new(ERR_LIMIT, "more than %llu bytes of data", (unsigned long long)r->limits.max_bytes));
+                return here(
+                        r, err_new(ERR_LIMIT, "more than %llu bytes of data", (unsigned long long)r->limits.max_bytes));
         r->bytes += r->left;
         r->padding = padding_of(r->left);
         t->sparse = h->type == 'S' || r->pax.have & sparse;

@@ -1,12 +1,15 @@
-/* tar.h - tar archives, read and written as streams. Never touches the file system: extraction is by descriptor, in the store.
+/* tar.h - tar archives, read and written as streams. Never touches the file system: extraction is by descriptor, in the
+ * store.
  *
- * Reads V7, ustar (POSIX.1-1988), pax (POSIX.1-2001), star's and old GNU's ('L', 'K', 'S') formats, base-256 numbers, global
- * pax headers (uid, gid, mtime), sparse files of GNU 'S' and pax 0.0, 0.1 and 1.0. Writes ustar, and pax where that is not enough.
+ * Reads V7, ustar (POSIX.1-1988), pax (POSIX.1-2001), star's and old GNU's ('L', 'K', 'S') formats, base-256 numbers,
+ * global pax headers (uid, gid, mtime), sparse files of GNU 'S' and pax 0.0, 0.1 and 1.0. Writes ustar, and pax where
+ * that is not enough.
  *
- * Input is hostile. Everything is bounded by struct tar_limits. Where known readers (Go, GNU, libarchive) disagree about
- * what an archive contains, the archive is refused: duplicate pax records, a global header that names files, a long name
- * given twice and differently, a lone zero block. Names come out as they are in the archive, without final slashes: absolute
- * ones, "..", "." and duplicates are the store's to judge; only empty names and names with NUL bytes are refused here. */
+ * Input is hostile. Everything is bounded by struct tar_limits. Where known readers (Go, GNU, libarchive) disagree
+ * about what an archive contains, the archive is refused: duplicate or empty pax records, a global header that names
+ * files, a long name given twice and differently, a lone zero block. Names come out as they are in the archive, without
+ * final slashes: absolute ones, "..", "." and duplicates are the store's to judge; only empty names and names with NUL
+ * bytes are refused here. */
 #pragma once
 
 #include <stdbool.h>
@@ -89,7 +92,8 @@ MUST_USE err *tar_read_data(struct tar_reader *r, const void **ret, size_t *ret_
 uint64_t tar_reader_entries(const struct tar_reader *r);
 uint64_t tar_reader_offset(const struct tar_reader *r);
 
-/* The writer. The bytes depend on the entries only (xattrs are sorted, no clock, no user names): equal trees give equal diff_ids. */
+/* The writer. The bytes depend on the entries only (xattrs are sorted, no clock, no user names): equal trees give equal
+ * diff_ids. */
 struct tar_writer;
 /* @sink is borrowed. */
 MUST_USE err *tar_writer_new(struct sink *sink, struct tar_writer **ret);

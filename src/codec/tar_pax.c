@@ -321,11 +321,14 @@ static err *take_record(const struct record *r, bool global, const struct tar_li
                         continue;
                 if (global && !known[i].global)
                         return bad(r, "must not be in a global header");
-                /* An empty value takes the record back: what the plain header says is valid (POSIX). */
-                return r->size || known[i].have == PAX_SPARSE_MAP ? take_known(r, known[i].have, limits, p) : NULL;
+                /* POSIX: the record does not count then. GNU tar and libarchive take the empty value, Go does not. */
+                if (!r->size && known[i].have != PAX_SPARSE_MAP)
+                        return bad(r, "is empty");
+                return take_known(r, known[i].have, limits, p);
         }
         if (key_starts(r, "GNU.sparse.") || key_starts(r, "GNU.volume."))
-                return err_new(ERR_UNSUPPORTED, "unknown pax record %.*s", (int)(r->key_size < 60 ? r->key_size : 60), r->key);
+                return err_new(ERR_UNSUPPORTED, "unknown pax record %.*s", (int)(r->key_size < 60 ? r->key_size : 60),
+                               r->key);
         return NULL; /* comment, atime, uname, vendor extensions ... */
 }
 

@@ -112,7 +112,8 @@ static bool split_name(struct tar_header *h, const char *name)
         }
         if (n > sizeof(h->name) + 1 + sizeof(h->prefix))
                 return false;
-        /* The leftmost slash that leaves little enough behind it. The final slash of a directory is part of the name. */
+        /* The leftmost slash that leaves little enough behind it. The final slash of a directory is part of the name.
+         */
         slash = memchr(name + (n - sizeof(h->name) - 1), '/', sizeof(h->name));
         if (!slash || slash == name || (size_t)(slash - name) > sizeof(h->prefix))
                 return false;
@@ -123,7 +124,10 @@ static bool split_name(struct tar_header *h, const char *name)
 
 static void seal(struct tar_header *h)
 {
-        memcpy(h->magic, "ustar\0" "00", sizeof(h->magic));
+        memcpy(h->magic,
+               "ustar\0"
+               "00",
+               sizeof(h->magic));
         octal(h->checksum, 7, (uint64_t)tar_checksum(h, false));
         h->checksum[7] = ' ';
 }
@@ -189,7 +193,8 @@ static err *add_xattrs(struct str *s, const struct tar_entry *t)
                 char key[300];
 
                 if (!*sorted[i]->name || strchr(sorted[i]->name, '=') || strlen(sorted[i]->name) > 255)
-                        return err_new(ERR_INVALID, "%s: a tar archive cannot hold the xattr \"%.80s\"", t->name, sorted[i]->name);
+                        return err_new(ERR_INVALID, "%s: a tar archive cannot hold the xattr \"%.80s\"", t->name,
+                                       sorted[i]->name);
                 (void)snprintf(key, sizeof(key), "SCHILY.xattr.%s", sorted[i]->name);
                 add_record(s, key, sorted[i]->value, sorted[i]->size);
         }
@@ -249,7 +254,8 @@ static err *check(const struct tar_writer *w, const struct tar_entry *t)
         bool device = t->type == TAR_CHAR || t->type == TAR_BLOCK;
 
         if (w->left)
-                return err_new(ERR_INVALID, "tar: %llu bytes of the last file are missing", (unsigned long long)w->left);
+                return err_new(ERR_INVALID, "tar: %llu bytes of the last file are missing",
+                               (unsigned long long)w->left);
         if (str_empty(t->name))
                 return err_new(ERR_INVALID, "tar: an entry without a name");
         if ((t->type == TAR_HARDLINK || t->type == TAR_SYMLINK) && str_empty(t->linkname))
@@ -335,7 +341,8 @@ err *tar_write_zeros(struct tar_writer *w, uint64_t size)
 err *tar_write_end(struct tar_writer *w)
 {
         if (w->left)
-                return err_new(ERR_INVALID, "tar: %llu bytes of the last file are missing", (unsigned long long)w->left);
+                return err_new(ERR_INVALID, "tar: %llu bytes of the last file are missing",
+                               (unsigned long long)w->left);
         TRY(put_zeros(w, 2 * TAR_BLOCK_SIZE));
         return flush(w);
 }

@@ -1,5 +1,5 @@
-/* template_exec.c - walks the tree, as Go's text/template/exec.go does it, its messages included. `state.at` is the node that
- * Go's state.at() would have recorded: errors point there. */
+/* template_exec.c - walks the tree, as Go's text/template/exec.go does it, its messages included. `state.at` is the
+ * node that Go's state.at() would have recorded: errors point there. */
 #include "codec/template_node.h"
 
 #include <limits.h>
@@ -72,7 +72,8 @@ static struct value *lookup(struct state *s, const char *name)
 /* ---- fields ---- */
 
 /* A member that the root does not have, or one with arguments: perhaps the caller computes it. */
-static err *eval_method(struct state *s, const char *name, const struct value *args, size_t n, struct value *ret, bool *found)
+static err *eval_method(struct state *s, const char *name, const struct value *args, size_t n, struct value *ret,
+                        bool *found)
 {
         json *list[MAX_ARGS], *j = NULL;
 
@@ -98,8 +99,8 @@ static err *missing_field(const struct state *s, const char *name)
 }
 
 /* @receiver.@name; the arguments are those of a method call, if any. */
-static err *eval_field(struct state *s, const struct value *receiver, const char *name, const struct value *args, size_t n,
-                       struct value *ret)
+static err *eval_field(struct state *s, const struct value *receiver, const char *name, const struct value *args,
+                       size_t n, struct value *ret)
 {
         enum template_hint hint = template_hint(s, receiver);
         bool found;
@@ -176,8 +177,8 @@ static err *check_count(const struct state *s, const struct function *f, size_t 
 }
 
 /* and, or: the first argument that decides, and no evaluation behind it. */
-static err *eval_and_or(struct state *s, struct value dot, bool and, const struct node *words, const struct value *final,
-                        struct value *ret)
+static err *eval_and_or(struct state *s, struct value dot, bool and, const struct node *words,
+                        const struct value *final, struct value *ret)
 {
         for (const struct node *w = words; w; w = w->next) {
                 TRY(eval_arg(s, dot, w, ret));
@@ -390,7 +391,8 @@ static err *range_list(struct state *s, const struct node *n, const struct value
                 struct value key;
 
                 TRY(template_keep(s, json_new_int(i), &key));
-                TRY(run_once(s, n, key, json_kind(v->j) == JSON_ARRAY ? template_element(json_at(v->j, (size_t)i)) : key, &stop));
+                TRY(run_once(s, n, key,
+                             json_kind(v->j) == JSON_ARRAY ? template_element(json_at(v->j, (size_t)i)) : key, &stop));
         }
         return NULL;
 }

@@ -93,7 +93,8 @@ static err *call_index(struct state *s, const struct value *args, size_t n, stru
                         break;
                 case JSON_OBJECT:
                         if (json_kind(key->j) != JSON_STRING)
-                                return err_new(ERR_INVALID, "value has type %s; should be string", template_go_type(key));
+                                return err_new(ERR_INVALID, "value has type %s; should be string",
+                                               template_go_type(key));
                         if (json_has(item.j, json_str(key->j)))
                                 found = template_member(s, &item, json_str(key->j));
                         else
@@ -128,7 +129,8 @@ static err *call_slice(struct state *s, const struct value *args, size_t n, stru
                 int64_t k = json_int(args[i].j, -1);
 
                 if (json_kind(args[i].j) != JSON_INT)
-                        return err_new(ERR_INVALID, "cannot index slice/array with type %s", template_go_type(&args[i]));
+                        return err_new(ERR_INVALID, "cannot index slice/array with type %s",
+                                       template_go_type(&args[i]));
                 if (k < 0 || (uint64_t)k > size)
                         return err_new(ERR_INVALID, "index out of range: %lld", (long long)k);
                 at[i - 1] = (size_t)k;
@@ -404,7 +406,8 @@ static err *call_title(struct state *s, const struct value *args, size_t n, stru
                 char c = json_str(args[0].j)[i];
 
                 str_add_char(&out, begin ? upper(c) : c);
-                begin = (unsigned char)c < 0x80 && c != '_' && !(c >= '0' && c <= '9') && !(lower(c) >= 'a' && lower(c) <= 'z');
+                begin = (unsigned char)c < 0x80 && c != '_' && !(c >= '0' && c <= '9') &&
+                        !(lower(c) >= 'a' && lower(c) <= 'z');
         }
         return give_text(s, &out, ret);
 }

@@ -108,10 +108,19 @@ static void lex_word(struct lexer *l)
         static const struct {
                 const char *word;
                 enum token_type type;
-        } words[] = {{"true", T_BOOL},   {"false", T_BOOL}, {"nil", T_NIL},     {"if", T_IF},
-                     {"else", T_ELSE},   {"end", T_END},    {"range", T_RANGE}, {"with", T_WITH},
-                     {"break", T_BREAK}, {"continue", T_CONTINUE}, {"define", T_UNSUPPORTED},
-                     {"block", T_UNSUPPORTED}, {"template", T_UNSUPPORTED}};
+        } words[] = {{"true", T_BOOL},
+                     {"false", T_BOOL},
+                     {"nil", T_NIL},
+                     {"if", T_IF},
+                     {"else", T_ELSE},
+                     {"end", T_END},
+                     {"range", T_RANGE},
+                     {"with", T_WITH},
+                     {"break", T_BREAK},
+                     {"continue", T_CONTINUE},
+                     {"define", T_UNSUPPORTED},
+                     {"block", T_UNSUPPORTED},
+                     {"template", T_UNSUPPORTED}};
         const char *from = l->at;
         enum token_type type = T_IDENTIFIER;
         size_t n;
@@ -129,38 +138,48 @@ static void lex_word(struct lexer *l)
         emit(l, type, from, n, l->line);
 }
 
+static void skip_set(struct lexer *l, const char *set)
+{
+        while (l->at < l->end && *l->at && strchr(set, *l->at))
+                l->at++;
+}
+
+/* "0x", "0o", "0b": skipped; the digits that may follow. */
+static const char *number_base(struct lexer *l)
+{
+        char c = l->at + 1 < l->end && *l->at == '0' ? (char)(l->at[1] | 0x20) : '\0';
+
+        if (c != 'x' && c != 'o' && c != 'b')
+                return "0123456789_";
+        l->at += 2;
+        return c == 'x' ? "0123456789abcdefABCDEF_" : c == 'o' ? "01234567_" : "01_";
+}
+
+/* As loose as Go's: what it finds is judged when it is converted. */
 static void lex_number(struct lexer *l)
 {
-        const char *from = l->at, *digits = "0123456789_";
+        const char *from = l->at, *digits;
 
         if (*l->at == '+' || *l->at == '-')
                 l->at++;
-        if (l->at + 1 < l->end && *l->at == '0') {
-                char c = (char)(l->at[1] | 0x20);
-
-                if (c == 'x' || c == 'o' || c == 'b') {
-                        l->at += 2;
-                        digits = c == 'x' ? "0123456789abcdefABCDEF_" : c == 'o' ? "01234567_" : "01_";
-                }
+        digits = number_base(l);
+        skip_set(l, digits);
+        if (at(l, ".")) {
+                l->at++;
+                skip_set(l, digits);
         }
-        while (l->at < l->end && *l->at && strchr(digits, *l->at))
+        if (strlen(digits) == 11 && (at(l, "e") || at(l, "E"))) {
                 l->at++;
-        if (l->at < l->end && *l->at == '.')
-                for (l->at++; l->at < l->end && *l->at && strchr(digits, *l->at);)
+                if (at(l, "+") || at(l, "-"))
                         l->at++;
-        if (strlen(digits) == 11 && l->at < l->end && (*l->at | 0x20) == 'e') {
-                l->at++;
-                if (l->at < l->end && (*l->at == '+' || *l->at == '-'))
-                        l->at++;
-                while (l->at < l->end && isdigit((unsigned char)*l->at))
-                        l->at++;
+                skip_set(l, "0123456789");
         }
-        if (l->at < l->end && is_word(*l->at)) {
-                l->at++;
-                fail(l, from, l->line, "bad number syntax: \"%.*s\"", (int)(l->at - from < 60 ? l->at - from : 60), from);
+        if (l->at == l->end || !is_word(*l->at)) {
+                emit(l, T_NUMBER, from, (size_t)(l->at - from), l->line);
                 return;
         }
-        emit(l, T_NUMBER, from, (size_t)(l->at - from), l->line);
+        l->at++;
+        fail(l, from, l->line, "bad number syntax: \"%.*s\"", (int)(l->at - from < 60 ? l->at - from : 60), from);
 }
 
 /* "...", '...' with backslashes; neither contains a newline. */

@@ -83,19 +83,20 @@ enum node_type {
 struct node {
         enum node_type type;
         unsigned pos;
-        struct node *next;      /* sibling */
-        struct node *first;     /* N_PIPE: commands; N_COMMAND: words; N_CHAIN: what is in front */
-        struct node *pipe;      /* N_ACTION, N_IF, N_RANGE, N_WITH */
+        struct node *next;  /* sibling */
+        struct node *first; /* N_PIPE: commands; N_COMMAND: words; N_CHAIN: what is in front */
+        struct node *pipe;  /* N_ACTION, N_IF, N_RANGE, N_WITH */
         struct node *body, *otherwise;
-        char **names;           /* N_FIELD, N_VARIABLE, N_CHAIN; N_PIPE: declared variables */
-        char *text;             /* N_TEXT; N_LITERAL: as written; N_IDENTIFIER */
-        size_t size;            /* of N_TEXT */
+        char **names; /* N_FIELD, N_VARIABLE, N_CHAIN; N_PIPE: declared variables */
+        char *text;   /* N_TEXT; N_LITERAL: as written; N_IDENTIFIER */
+        size_t size;  /* of N_TEXT */
         json *literal;
         bool assign;            /* N_PIPE: = and not := */
         struct node *allocated; /* all nodes, for freeing */
 };
 
-struct template {
+struct template
+{
         char *name, *text;
         struct node *body;
         struct node *allocated;
@@ -143,7 +144,8 @@ bool template_true(const struct state *s, const struct value *v);
 /* Go's %v; @top: as an action prints it. */
 void template_print_value(const struct state *s, const struct value *v, bool top, struct str *out);
 const char *template_go_type(const struct value *v);
-/* Keys of an object, sorted, NULL-terminated; the array is to be freed, the strings are borrowed. NULL: out of memory. */
+/* Keys of an object, sorted, NULL-terminated; the array is to be freed, the strings are borrowed. NULL: out of memory.
+ */
 const char **template_sorted_keys(const json *object);
 /* Go's fmt.Sprintf and Sprint. */
 MUST_USE err *template_printf(const struct state *s, const struct value *args, size_t n, struct str *out);

@@ -81,8 +81,8 @@ static err *unexpected(const struct parser *p, const struct token *t, const char
                 return syntax_error(p, t, "unexpected %s in %s", str_text(&s), context);
         }
         if (p->action_line && p->action_line != t->line)
-                return syntax_error(p, t, "%s%s started at %s:%u", t->text, str_ends(t->text, " action") ? "" : " in action",
-                                    p->t->name, p->action_line);
+                return syntax_error(p, t, "%s%s started at %s:%u", t->text,
+                                    str_ends(t->text, " action") ? "" : " in action", p->t->name, p->action_line);
         return syntax_error(p, t, "%s", t->text);
 }
 
@@ -160,7 +160,9 @@ static int64_t digits_of(const char **at, const char *end, unsigned base, unsign
 
         for (; digits; digits--, (*at)++) {
                 char c = *at < end ? **at : '\0';
-                int d = c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : 99;
+                int d = c >= '0' && c <= '9'                     ? c - '0'
+                        : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
+                                                                 : 99;
 
                 if (d >= (int)base)
                         return -1;
@@ -580,7 +582,11 @@ static err *parse_action(struct parser *p, struct node **ret, enum token_type *r
         case T_RANGE:
         case T_WITH:
                 next(p);
-                return parse_control(p, word->type == T_IF ? N_IF : word->type == T_RANGE ? N_RANGE : N_WITH, word->pos, ret);
+                return parse_control(p,
+                                     word->type == T_IF      ? N_IF
+                                     : word->type == T_RANGE ? N_RANGE
+                                                             : N_WITH,
+                                     word->pos, ret);
         case T_BREAK:
         case T_CONTINUE:
                 next(p);
@@ -676,7 +682,8 @@ void template_free(struct template *t)
 bool template_mentions(const struct template *t, const char *field)
 {
         for (const struct node *n = t->allocated; n; n = n->allocated)
-                if ((n->type == N_FIELD || n->type == N_VARIABLE || n->type == N_CHAIN) && strv_contains(n->names, field))
+                if ((n->type == N_FIELD || n->type == N_VARIABLE || n->type == N_CHAIN) &&
+                    strv_contains(n->names, field))
                         return true;
         return false;
 }

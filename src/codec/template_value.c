@@ -7,18 +7,71 @@
 
 /* The Docker API's map and slice members. Everything else is a struct, a pointer to one, or a scalar. */
 const struct template_types template_docker_types = {
-        .maps = (const char *const[]){"Labels", "Networks", "Ports", "ExposedPorts", "PortBindings", "Volumes", "Options",
-                                      "DriverOpts", "Sysctls", "Annotations", "Tmpfs", "StorageOpt", "LogConfig.Config",
-                                      "GraphDriver.Data", "Containers", "Status", "Runtimes", "Auxiliary", "AuxAddress",
-                                      "ExtraAttributes", NULL},
-        .slices = (const char *const[]){"Cmd", "Entrypoint", "Env", "Args", "OnBuild", "Shell", "Binds", "CapAdd", "CapDrop",
-                                        "Dns", "DnsOptions", "DnsSearch", "ExtraHosts", "GroupAdd", "Links", "SecurityOpt",
-                                        "VolumesFrom", "Devices", "DeviceCgroupRules", "DeviceRequests", "Ulimits",
-                                        "BlkioWeightDevice", "BlkioDeviceReadBps", "BlkioDeviceWriteBps",
-                                        "BlkioDeviceReadIOps", "BlkioDeviceWriteIOps", "MaskedPaths", "ReadonlyPaths",
-                                        "ExecIDs", "Mounts", "Aliases", "DNSNames", "RepoTags", "RepoDigests", "Layers",
-                                        "Test", "Log", "SecondaryIPAddresses", "SecondaryIPv6Addresses", "ConsoleSize",
-                                        "SecurityOptions", "Warnings", "LinkLocalIPs", NULL},
+        .maps = (const char *const[]){"Labels",
+                                      "Networks",
+                                      "Ports",
+                                      "ExposedPorts",
+                                      "PortBindings",
+                                      "Volumes",
+                                      "Options",
+                                      "DriverOpts",
+                                      "Sysctls",
+                                      "Annotations",
+                                      "Tmpfs",
+                                      "StorageOpt",
+                                      "LogConfig.Config",
+                                      "GraphDriver.Data",
+                                      "Containers",
+                                      "Status",
+                                      "Runtimes",
+                                      "Auxiliary",
+                                      "AuxAddress",
+                                      "ExtraAttributes",
+                                      NULL},
+        .slices = (const char *const[]){"Cmd",
+                                        "Entrypoint",
+                                        "Env",
+                                        "Args",
+                                        "OnBuild",
+                                        "Shell",
+                                        "Binds",
+                                        "CapAdd",
+                                        "CapDrop",
+                                        "Dns",
+                                        "DnsOptions",
+                                        "DnsSearch",
+                                        "ExtraHosts",
+                                        "GroupAdd",
+                                        "Links",
+                                        "SecurityOpt",
+                                        "VolumesFrom",
+                                        "Devices",
+                                        "DeviceCgroupRules",
+                                        "DeviceRequests",
+                                        "Ulimits",
+                                        "BlkioWeightDevice",
+                                        "BlkioDeviceReadBps",
+                                        "BlkioDeviceWriteBps",
+                                        "BlkioDeviceReadIOps",
+                                        "BlkioDeviceWriteIOps",
+                                        "MaskedPaths",
+                                        "ReadonlyPaths",
+                                        "ExecIDs",
+                                        "Mounts",
+                                        "Aliases",
+                                        "DNSNames",
+                                        "RepoTags",
+                                        "RepoDigests",
+                                        "Layers",
+                                        "Test",
+                                        "Log",
+                                        "SecondaryIPAddresses",
+                                        "SecondaryIPv6Addresses",
+                                        "ConsoleSize",
+                                        "SecurityOptions",
+                                        "Warnings",
+                                        "LinkLocalIPs",
+                                        NULL},
         .maps_of_slices = (const char *const[]){"Ports", "PortBindings", NULL},
 };
 
@@ -267,7 +320,7 @@ void template_sprint(const struct state *s, const struct value *args, size_t n, 
 }
 
 struct spec {
-        char flags[8]; /* of C's: "-+ #0" */
+        char flags[8];        /* of C's: "-+ #0" */
         int width, precision; /* -1: none */
         char verb;
 };
@@ -378,7 +431,8 @@ static bool put_integer(const struct spec *spec, int64_t n, struct str *out)
                 return true;
         case 'c':
         case 'q':
-                (void)snprintf(text, sizeof(text), spec->verb == 'c' ? "%c" : "'%c'", n >= 0x20 && n < 0x7f ? (char)n : '?');
+                (void)snprintf(text, sizeof(text), spec->verb == 'c' ? "%c" : "'%c'",
+                               n >= 0x20 && n < 0x7f ? (char)n : '?');
                 put_padded(spec, text, strlen(text), false, out);
                 return true;
         default:
@@ -416,7 +470,8 @@ static bool put_value(const struct state *s, const struct spec *spec, const stru
         enum json_kind kind = json_kind(v->j);
         char format[40], conversion[2] = {spec->verb};
 
-        if (spec->verb == 'v' || (spec->verb == 's' && kind >= JSON_ARRAY) || (spec->verb == 'd' && kind >= JSON_ARRAY)) {
+        if (spec->verb == 'v' || (spec->verb == 's' && kind >= JSON_ARRAY) ||
+            (spec->verb == 'd' && kind >= JSON_ARRAY)) {
                 _cleanup_str_ struct str text = {0};
 
                 template_sprint(s, v, 1, false, &text);

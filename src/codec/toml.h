@@ -1,8 +1,9 @@
 /* toml.h - TOML 1.0 to JSON: hod's own configuration files, and those of registries.
  *
- * All of TOML except dates and times (refused with a clear error): tables, arrays of tables, dotted and quoted keys, basic, literal and
- * multi-line strings, decimal/hex/octal/binary integers with underscores, floats (inf and nan are refused: JSON
- * has neither), booleans, nested arrays, inline tables, comments. Redefinitions are errors, as the standard says. */
+ * All of TOML except dates and times (refused with a clear error): tables, arrays of tables, dotted and quoted keys,
+ * basic, literal and multi-line strings, decimal/hex/octal/binary integers with underscores, floats (inf and nan are
+ * refused: JSON has neither), booleans, nested arrays, inline tables, comments. Redefinitions are errors, as the
+ * standard says. */
 #pragma once
 
 #include "base/err.h"

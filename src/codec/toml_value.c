@@ -246,7 +246,7 @@ static bool parse_digits(const char *s, unsigned base, uint64_t *ret, bool *over
                         digit = false;
                         continue;
                 }
-                d = *s >= '0' && *s <= '9'                   ? (unsigned)(*s - '0')
+                d = *s >= '0' && *s <= '9'                     ? (unsigned)(*s - '0')
                     : (*s | 0x20) >= 'a' && (*s | 0x20) <= 'f' ? (unsigned)((*s | 0x20) - 'a' + 10)
                                                                : 99;
                 if (d >= base)

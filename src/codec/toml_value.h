@@ -22,7 +22,7 @@ struct toml {
         struct table { /* what JSON nodes cannot say about themselves */
                 const json *node;
                 enum table_kind kind;
-        } *tables;
+        } * tables;
         size_t n_tables;
 };
 

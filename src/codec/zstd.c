@@ -7,7 +7,8 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-/* What `zstd -d` and containerd accept without being asked: RFC 8878 recommends 8 MB, level 22 and --long use 128 MB. */
+/* What `zstd -d` and containerd accept without being asked: RFC 8878 recommends 8 MB, level 22 and --long use 128 MB.
+ */
 #define WINDOW_LOG_MAX 27
 
 static struct {

@@ -89,6 +89,28 @@ static void state_from_record(struct container *c)
         err_free(clock_parse(json_get_str_or(state, "FinishedAt", ""), &c->status.finished_ns));
 }
 
+/* The run directory is gone although our copy of the record says "started": somebody may have cleaned up since we read
+ * it. What the database says now counts; a record that is gone leaves an ended container. */
+static err *reread_record(struct container *c)
+{
+        _cleanup_record_ struct record r = {0};
+        json *record;
+        err *e;
+
+        if (!json_get(c->record, STARTED_BOOT))
+                return NULL;
+        e = record_find(c->engine->store, c->id, &r);
+        if (err_code(e) == ERR_NOT_FOUND) {
+                json_del(c->record, STARTED_BOOT);
+                return err_free(e);
+        }
+        TRY(e);
+        TRY(json_parse(r.json, strlen(r.json), &record));
+        json_free(c->record);
+        c->record = record;
+        return NULL;
+}
+
 err *container_refresh(struct container *c)
 {
         err *e;
@@ -99,6 +121,7 @@ err *container_refresh(struct container *c)
                 if (errno != ENOENT)
                         return err_sys(errno, "opening the state of container %s", c->id);
                 c->state_fd = -1;
+                TRY(reread_record(c));
                 state_from_record(c);
                 return NULL;
         }
@@ -121,7 +144,15 @@ err *container_refresh(struct container *c)
         }
         TRY(e);
         if (strcmp(c->status.boot_id, container_boot_id()) != 0) {
+                /* A run directory that outlived the machine: whatever ran then has ended, and nobody saw how. */
+                int64_t started = c->status.started_ns;
+
                 state_from_record(c);
+                if (!json_get(c->record, STARTED_BOOT))
+                        return NULL;
+                c->state = STATUS_EXITED;
+                c->dirty = true;
+                c->status = (struct status){.exit_code = 255, .started_ns = started};
                 return NULL;
         }
         c->has_status = true;
@@ -216,9 +247,10 @@ err *container_state_json(const struct container *c, json **ret)
         json_set_bool(state, "Dead", false);
         json_set_int(state, "Pid", container_is_running(c) ? c->status.pid : 0);
         json_set_int(state, "ExitCode", container_is_running(c) ? 0 : c->status.exit_code);
-        json_set_str(state, "Error", c->state == STATUS_EXITED && !c->status.exit_known && !*c->status.error
-                                             ? "nobody saw the exit: its status is unknown"
-                                             : c->status.error);
+        json_set_str(state, "Error",
+                     c->state == STATUS_EXITED && !c->status.exit_known && !*c->status.error
+                             ? "nobody saw the exit: its status is unknown"
+                             : c->status.error);
         clock_format(c->status.started_ns, text);
         json_set_str(state, "StartedAt", text);
         clock_format(c->status.finished_ns, text);

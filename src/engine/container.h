@@ -23,9 +23,9 @@ struct container {
         char *id;
         char *name; /* without the slash */
         int64_t created_ns;
-        bool durable;  /* record in state.db, else in run.db */
-        json *record;  /* docker's inspect document */
-        int state_fd;  /* STATE/containers/<id>, or -1 when there is none */
+        bool durable; /* record in state.db, else in run.db */
+        json *record; /* docker's inspect document */
+        int state_fd; /* STATE/containers/<id>, or -1 when there is none */
         enum status_state state;
         struct status status; /* valid when has_status */
         bool has_status, monitor_alive, adoptable, dirty;

@@ -109,8 +109,10 @@ static err *set_log_path(struct draft *d, const json *host)
                 return NULL;
         }
         if (strcmp(type, "json-file") != 0)
-                return err_new(ERR_INVALID, "error looking up logging plugin %s: plugin \"%s\" not found (this version has "
-                                            "json-file and none)", type, type);
+                return err_new(ERR_INVALID,
+                               "error looking up logging plugin %s: plugin \"%s\" not found (this version has "
+                               "json-file and none)",
+                               type, type);
         if (!name)
                 return err_nomem();
         return set_path(d->record, "LogPath", d->engine->root, d->id, name);
@@ -130,7 +132,8 @@ static err *set_program(json *record, const json *config)
 }
 
 /* The record in docker's order of members. */
-static err *write_record(struct draft *d, const struct create_options *o, const char *name, int64_t now, char ***warnings)
+static err *write_record(struct draft *d, const struct create_options *o, const char *name, int64_t now,
+                         char ***warnings)
 {
         _cleanup_json_ json *config = NULL, *host = NULL;
         _cleanup_free_ char *slashed = str_format("/%s", name);
@@ -231,8 +234,8 @@ err *create_container(struct engine *e, const struct create_options *o, struct c
         int r;
 
         if (!str_empty(name) && !id_name_valid(*name == '/' ? name + 1 : name))
-                return err_new(ERR_INVALID,
-                               "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name);
+                return err_new(ERR_INVALID, "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
+                               name);
         if (!str_empty(name) && *name == '/')
                 name++;
         TRY(find_image(&d, o->body));

@@ -5,8 +5,8 @@
 #include "engine/container.h"
 
 struct create_options {
-        const char *name; /* NULL or "" = one is made up */
-        json *body;       /* docker's create body: Config members and HostConfig; borrowed */
+        const char *name;   /* NULL or "" = one is made up */
+        json *body;         /* docker's create body: Config members and HostConfig; borrowed */
         bool start_follows; /* part of `run`: one durable commit instead of two */
         bool volatile_;     /* forget at reboot (--rm) */
 };

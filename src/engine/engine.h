@@ -14,11 +14,11 @@
 #include "store/store.h"
 
 struct engine_options {
-        const char *root;      /* ROOT, absolute */
-        const char *state;     /* STATE, absolute */
-        const char *self;      /* the hod program, for `internal cleanup`; absolute */
-        const char *monitor;   /* hod-monitor; absolute; hod-init lies beside it */
-        const char *driver;    /* storage driver or NULL = the best that works */
+        const char *root;    /* ROOT, absolute */
+        const char *state;   /* STATE, absolute */
+        const char *self;    /* the hod program, for `internal cleanup`; absolute */
+        const char *monitor; /* hod-monitor; absolute; hod-init lies beside it */
+        const char *driver;  /* storage driver or NULL = the best that works */
 };
 
 struct engine {

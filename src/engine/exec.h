@@ -8,12 +8,12 @@
 
 struct exec_options {
         char *const *argv;
-        char *const *env;    /* added to the container's; NAME=value */
-        const char *cwd;     /* NULL = the container's */
-        const char *user;    /* NULL = the container's */
+        char *const *env; /* added to the container's; NAME=value */
+        const char *cwd;  /* NULL = the container's */
+        const char *user; /* NULL = the container's */
         bool tty, privileged, detach;
         unsigned short rows, cols;
-        int stdio[3];        /* container-side ends; ignored with a terminal */
+        int stdio[3]; /* container-side ends; ignored with a terminal */
 };
 
 /* What runs. @fd: connection to the monitor on which PROTO_EXIT comes (-1 when detached); @terminal: master, or -1. */

@@ -165,8 +165,7 @@ err *hostconfig_complete(const json *given, json **ret)
                 else if (strcmp(members[i].key, "ConsoleSize") == 0)
                         complete_nested(host);
         }
-        JSON_EACH(given, it)
-        {
+        JSON_EACH (given, it) {
                 bool known = false;
 
                 for (size_t i = 0; i < ARRAY_SIZE(members) && !known; i++)
@@ -229,10 +228,10 @@ static void unite(json *config, const char *key, const json *given, const json *
                 return;
         }
         both = json_sub_object(config, key);
-        JSON_EACH(theirs, it)
-        json_set(both, it.key, json_ref(it.value));
-        JSON_EACH(mine, it)
-        json_set(both, it.key, json_ref(it.value));
+        JSON_EACH (theirs, it)
+                json_set(both, it.key, json_ref(it.value));
+        JSON_EACH (mine, it)
+                json_set(both, it.key, json_ref(it.value));
 }
 
 /* A text that falls back to the image's. */

@@ -23,8 +23,7 @@ static err *check_memory(json *host, char ***warnings)
         if (memory != 0 && memory < MEMORY_MIN)
                 return err_new(ERR_INVALID, "Minimum memory limit allowed is 6MB");
         if (memory > 0 && swap > 0 && swap < memory)
-                return err_new(ERR_INVALID,
-                               "Minimum memoryswap limit should be larger than memory limit, see usage");
+                return err_new(ERR_INVALID, "Minimum memoryswap limit should be larger than memory limit, see usage");
         if (memory == 0 && swap > 0)
                 return err_new(ERR_INVALID,
                                "You should always set the Memory limit when using Memoryswap limit, see usage");
@@ -34,7 +33,8 @@ static err *check_memory(json *host, char ***warnings)
                 return err_new(ERR_INVALID,
                                "Minimum memory limit can not be less than memory reservation limit, see usage");
         if (json_kind(swappiness) == JSON_INT && (s < -1 || s > 100))
-                return err_new(ERR_INVALID, "invalid value: %lld. Valid memory swappiness range is 0-100", (long long)s);
+                return err_new(ERR_INVALID, "invalid value: %lld. Valid memory swappiness range is 0-100",
+                               (long long)s);
         if (memory > 0 && swap == 0)
                 json_set_int(host, "MemorySwap", memory <= INT64_MAX / 2 ? memory * 2 : -1);
         if (json_get_bool(host, "OomKillDisable", false)) {
@@ -42,7 +42,8 @@ static err *check_memory(json *host, char ***warnings)
 
                 TRY(cgroup_layout_get(&layout));
                 if (layout->mode == CGROUP_MODE_V2) {
-                        TRY(strv_add(warnings, "Your kernel does not support OomKillDisable. OomKillDisable discarded."));
+                        TRY(strv_add(warnings,
+                                     "Your kernel does not support OomKillDisable. OomKillDisable discarded."));
                         json_set_bool(host, "OomKillDisable", false);
                 } else if (memory == 0) {
                         TRY(strv_add(warnings, "OOM killer is disabled for the container, but no memory limit is set, "
@@ -61,8 +62,7 @@ static err *check_cpu(const json *host)
                 int64_t cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
                 if (period)
-                        return err_new(ERR_INVALID,
-                                       "Conflicting options: Nano CPUs and CPU Period cannot both be set");
+                        return err_new(ERR_INVALID, "Conflicting options: Nano CPUs and CPU Period cannot both be set");
                 if (quota)
                         return err_new(ERR_INVALID, "Conflicting options: Nano CPUs and CPU Quota cannot both be set");
                 /* docker lets 0.001 through to the kernel, which refuses it; the range it names is what holds. */
@@ -165,8 +165,10 @@ static err *check_modes(const json *config, const json *host)
                 return err_new(ERR_INVALID, "conflicting options: hostname and the UTS mode");
         ns = json_get_str_or(host, "UsernsMode", "");
         if (*ns && strcmp(ns, "host") != 0)
-                return err_new(ERR_INVALID, "invalid USER mode: %s (a user namespace per container is not built yet: "
-                                            "only \"host\" can be chosen)", ns);
+                return err_new(ERR_INVALID,
+                               "invalid USER mode: %s (a user namespace per container is not built yet: "
+                               "only \"host\" can be chosen)",
+                               ns);
         ns = json_get_str_or(host, "CgroupnsMode", "");
         if (*ns && strcmp(ns, "host") != 0 && strcmp(ns, "private") != 0)
                 return err_new(ERR_INVALID, "invalid CGROUP mode: %s", ns);
@@ -174,7 +176,8 @@ static err *check_modes(const json *config, const json *host)
                 return err_new(ERR_INVALID, "invalid network mode: invalid container format container:<name|id>");
         if (!mode_is(network, net))
                 return err_new(ERR_UNSUPPORTED,
-                               "network %s not found: this version has the modes none, host and container:NAME", network);
+                               "network %s not found: this version has the modes none, host and container:NAME",
+                               network);
         if (str_starts(network, "container:")) {
                 if (own_name)
                         return err_new(ERR_INVALID, "conflicting options: hostname and the network mode");
@@ -189,8 +192,7 @@ static err *check_sysctls(const json *host)
 {
         const char *net = json_get_str_or(host, "NetworkMode", "");
 
-        JSON_EACH(json_get(host, "Sysctls"), it)
-        {
+        JSON_EACH (json_get(host, "Sysctls"), it) {
                 if (str_starts(it.key, "net.") && strcmp(net, "host") == 0)
                         return err_new(ERR_INVALID, "sysctl \"%s\" not allowed in host network namespace", it.key);
         }
@@ -222,7 +224,8 @@ static err *check_restart(const json *host)
             strcmp(name, "unless-stopped") != 0)
                 return err_new(ERR_INVALID,
                                "invalid restart policy: unknown policy '%s'; use one of 'no', 'always', 'on-failure', "
-                               "or 'unless-stopped'", name);
+                               "or 'unless-stopped'",
+                               name);
         if (max < 0)
                 return err_new(ERR_INVALID, "invalid restart policy: maximum retry count cannot be negative");
         if (max > 0 && strcmp(name, "on-failure") != 0)
@@ -239,10 +242,10 @@ static err *check_security(const json *host)
 
         for (size_t i = 0; i < json_len(list); i++) {
                 const char *opt = json_str(json_at(list, i));
-                static const char *const flags[] = {"no-new-privileges", "no-new-privileges=true",
-                                                    "no-new-privileges=false", "no-new-privileges:true",
-                                                    "no-new-privileges:false", "systempaths=unconfined",
-                                                    "label=disable", "label:disable", NULL};
+                static const char *const flags[] = {
+                        "no-new-privileges",      "no-new-privileges=true",  "no-new-privileges=false",
+                        "no-new-privileges:true", "no-new-privileges:false", "systempaths=unconfined",
+                        "label=disable",          "label:disable",           NULL};
                 bool known = false;
 
                 for (const char *const *f = flags; *f && opt; f++)
@@ -259,8 +262,8 @@ static err *check_security(const json *host)
 /* Can this machine weigh block I/O? v1: bfq's or cfq's file; v2: iocost (io.cost.qos in the root) or bfq. */
 static err *has_blkio_weight(bool *ret)
 {
-        static const char *const files[] = {"blkio.weight", "blkio.bfq.weight", "io.cost.qos", "io.bfq.weight",
-                                            "hod/blkio.bfq.weight", "hod/io.bfq.weight"};
+        static const char *const files[] = {"blkio.weight",  "blkio.bfq.weight",     "io.cost.qos",
+                                            "io.bfq.weight", "hod/blkio.bfq.weight", "hod/io.bfq.weight"};
         const struct cgroup_layout *layout;
 
         *ret = false;
@@ -313,8 +316,8 @@ err *hostconfig_check(const json *config, json *host, char ***warnings)
                 return err_new(ERR_INVALID, "Invalid value %lld, range for oom score adj is [-1000, 1000]",
                                (long long)oom);
         if (*wd && *wd != '/')
-                return err_new(ERR_INVALID,
-                               "the working directory '%s' is invalid, it needs to be an absolute path", wd);
+                return err_new(ERR_INVALID, "the working directory '%s' is invalid, it needs to be an absolute path",
+                               wd);
         if (!str_empty(signal) && parse_signal(signal, &number) < 0)
                 return err_new(ERR_INVALID, "invalid signal: %s", signal);
         if (json_get_int(host, "ShmSize", 0) < 0)

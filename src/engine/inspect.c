@@ -18,8 +18,7 @@ err *inspect_container(const struct container *c, bool size, json **ret)
         json *state;
 
         TRY(container_state_json(c, &state));
-        JSON_EACH(c->record, it)
-        {
+        JSON_EACH (c->record, it) {
                 if (str_starts(it.key, "Hod"))
                         continue;
                 json_set(doc, it.key, strcmp(it.key, "State") == 0 ? TAKE_PTR(state) : json_ref(it.value));
@@ -79,8 +78,8 @@ static err *labels_text(const json *labels, char **ret)
 {
         _cleanup_str_ struct str s = {0};
 
-        JSON_EACH(labels, it)
-        str_printf(&s, "%s%s=%s", s.len ? "," : "", it.key, json_str(it.value) ? json_str(it.value) : "");
+        JSON_EACH (labels, it)
+                str_printf(&s, "%s%s=%s", s.len ? "," : "", it.key, json_str(it.value) ? json_str(it.value) : "");
         return str_take(&s, ret);
 }
 
@@ -94,8 +93,8 @@ static err *mounts_text(const json *mounts, bool trunc, char **ret, int *ret_vol
                 const char *shown = name ? name : json_get_str_or(json_at(mounts, i), "Source", "");
 
                 volumes += name != NULL;
-                str_printf(&s, "%s%.*s%s", s.len ? "," : "", trunc && strlen(shown) > 15 ? 14 : (int)strlen(shown), shown,
-                           trunc && strlen(shown) > 15 ? "…" : "");
+                str_printf(&s, "%s%.*s%s", s.len ? "," : "", trunc && strlen(shown) > 15 ? 14 : (int)strlen(shown),
+                           shown, trunc && strlen(shown) > 15 ? "…" : "");
         }
         *ret_volumes = volumes;
         return str_take(&s, ret);

@@ -34,7 +34,7 @@ struct state {
         const struct logs_options *o;
         logs_sink *sink;
         void *ctx;
-        int64_t skip; /* lines still to be skipped for --tail */
+        int64_t skip;  /* lines still to be skipped for --tail */
         bool past_end; /* a line later than `until` was seen */
 };
 
@@ -161,7 +161,8 @@ static err *follow(struct container *c, struct state *s, struct reader *r, const
                         TRY(drain(s, r));
                 if (s->past_end)
                         return NULL;
-                if (r->fd >= 0 && stat(path, &now) == 0 && fstat(r->fd, &open_st) == 0 && now.st_ino != open_st.st_ino) {
+                if (r->fd >= 0 && stat(path, &now) == 0 && fstat(r->fd, &open_st) == 0 &&
+                    now.st_ino != open_st.st_ino) {
                         r->fd = file_close(r->fd);
                         r->used = 0;
                         continue;

@@ -41,7 +41,8 @@ static int spawn_clean(const char *program, char *const argv[], int fd, pid_t *r
         if (!r && fd >= 0)
                 r = posix_spawn_file_actions_adddup2(&actions, fd, FIRST_CLIENT_FD);
         if (!r)
-                r = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
+                r = posix_spawnattr_setflags(&attr,
+                                             POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
         if (!r)
                 r = posix_spawnattr_setsigdefault(&attr, &all);
         if (!r)

@@ -63,11 +63,15 @@ static err *check_destination(const char *type, const char *spec, const char *de
         if (spec)
                 (void)snprintf(where, sizeof(where), "invalid volume specification: '%.500s': ", spec);
         if (*destination != '/')
-                return err_new(ERR_INVALID, "%sinvalid mount config for type \"%s\": invalid mount path: '%s' mount path "
-                                            "must be absolute", where, type, destination);
+                return err_new(ERR_INVALID,
+                               "%sinvalid mount config for type \"%s\": invalid mount path: '%s' mount path "
+                               "must be absolute",
+                               where, type, destination);
         if (strcmp(destination, "/") == 0)
-                return err_new(ERR_INVALID, "%sinvalid mount config for type \"%s\": invalid specification: destination "
-                                            "can't be '/'", where, type);
+                return err_new(ERR_INVALID,
+                               "%sinvalid mount config for type \"%s\": invalid specification: destination "
+                               "can't be '/'",
+                               where, type);
         return NULL;
 }
 
@@ -146,10 +150,12 @@ static err *use_volume(struct engine *e, json *m, const char *name, const json *
                 json_set_bool(m, "Anonymous", true);
         }
         if (!id_name_valid(name))
-                return err_new(ERR_INVALID,
-                               "create %s: \"%s\" includes invalid characters for a local volume name, only "
-                               "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use "
-                               "absolute path", name, name);
+                return err_new(
+                        ERR_INVALID,
+                        "create %s: \"%s\" includes invalid characters for a local volume name, only "
+                        "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use "
+                        "absolute path",
+                        name, name);
         TRY(volume_ensure(e->store, name, labels, name == fresh, &path, &created));
         if (created)
                 TRY(strv_add(&made->volumes, name));
@@ -223,7 +229,8 @@ static err *resolve_mount_bind(json *m, const json *given)
         if (*source != '/')
                 return err_new(ERR_INVALID,
                                "invalid mount config for type \"bind\": invalid mount path: '%s' mount path must be "
-                               "absolute", source);
+                               "absolute",
+                               source);
         TRY(clean_path(source, &clean));
         if (access(clean, F_OK) < 0 && json_get_bool(options, "CreateMountpoint", false)) {
                 _cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -237,9 +244,9 @@ static err *resolve_mount_bind(json *m, const json *given)
         propagation = json_get_str_or(options, "Propagation", "rprivate");
         if (*propagation && !is_one_of(propagation, propagations))
                 return mount_error("bind", "invalid propagation mode: ", propagation);
-        recursive = json_get_bool(options, "NonRecursive", false)             ? "disabled"
+        recursive = json_get_bool(options, "NonRecursive", false)           ? "disabled"
                     : json_get_bool(options, "ReadOnlyNonRecursive", false) ? "writable"
-                                                                              : "";
+                                                                            : "";
         json_set_str(m, "Type", "bind");
         json_set_str(m, "Source", clean);
         json_set_str(m, "Propagation", *propagation ? propagation : "rprivate");
@@ -291,8 +298,8 @@ static err *resolve_mount(struct engine *e, json *mounts, const json *given, str
                 const char *name = json_get_str(given, "Source");
 
                 if (*driver && strcmp(driver, "local") != 0)
-                        return err_new(ERR_NOT_FOUND, "error looking up volume plugin %s: plugin \"%s\" not found", driver,
-                                       driver);
+                        return err_new(ERR_NOT_FOUND, "error looking up volume plugin %s: plugin \"%s\" not found",
+                                       driver, driver);
                 TRY(use_volume(e, m, str_empty(name) ? NULL : name, json_get(options, "Labels"), made));
                 json_set_str(m, "Propagation", "");
                 if (json_get_bool(options, "NoCopy", false))
@@ -311,8 +318,7 @@ err *mounts_resolve(struct engine *e, json *record, struct mounts_made *made)
                 TRY(resolve_bind(e, mounts, json_str(json_at(binds, i)), made));
         for (size_t i = 0; i < json_len(given); i++)
                 TRY(resolve_mount(e, mounts, json_at(given, i), made));
-        JSON_EACH(json_get(host, "Tmpfs"), it)
-        {
+        JSON_EACH (json_get(host, "Tmpfs"), it) {
                 if (strcmp(it.key, "/") == 0)
                         return err_new(ERR_INVALID, "invalid specification: destination can't be '/'");
                 if (*it.key != '/')
@@ -321,8 +327,7 @@ err *mounts_resolve(struct engine *e, json *record, struct mounts_made *made)
                         return err_new(ERR_INVALID, "Duplicate mount point: %s", it.key);
         }
         /* Volumes of the image, or -v /path: anonymous, unless something is mounted there already. */
-        JSON_EACH(json_get(config, "Volumes"), it)
-        {
+        JSON_EACH (json_get(config, "Volumes"), it) {
                 _cleanup_json_ json *m = json_new_object();
                 _cleanup_free_ char *clean = NULL;
 

@@ -28,8 +28,10 @@ err *snapshots_diff(struct container *c, struct diff_list *ret)
         _cleanup_snapshot_ struct snapshot snap = {0};
 
         if (rootfs_of(c))
-                return err_new(ERR_UNSUPPORTED, "container %s runs on the directory %s itself (--rootfs): there is nothing to "
-                                                "compare it with", c->name, rootfs_of(c));
+                return err_new(ERR_UNSUPPORTED,
+                               "container %s runs on the directory %s itself (--rootfs): there is nothing to "
+                               "compare it with",
+                               c->name, rootfs_of(c));
         TRY(snapshot_get(c->engine->store, c->id, image_of(c), &snap));
         return diff_changes(&snap, ret);
 }
@@ -49,7 +51,8 @@ err *snapshots_commit(struct container *c, const struct commit_options *o, char 
         err *e;
 
         if (rootfs_of(c))
-                return err_new(ERR_UNSUPPORTED, "container %s runs on a directory (--rootfs), not on an image: use `hod import`",
+                return err_new(ERR_UNSUPPORTED,
+                               "container %s runs on a directory (--rootfs), not on an image: use `hod import`",
                                c->name);
         if (paused)
                 TRY(stop_pause(c, true));

@@ -11,7 +11,7 @@ struct commit_options {
         const char *name; /* reference or NULL */
         char *const *changes;
         const char *author, *message;
-        bool pause;       /* freeze a running container meanwhile */
+        bool pause; /* freeze a running container meanwhile */
 };
 /* Image id in @ret_id, owned. */
 MUST_USE err *snapshots_commit(struct container *c, const struct commit_options *o, char **ret_id);

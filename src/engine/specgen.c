@@ -226,8 +226,8 @@ static void add_sysctls(json *spec, const json *host)
                 for (size_t i = 0; i < defaults_n_sysctls; i++)
                         json_set_str(sysctl, defaults_sysctls[i].key, defaults_sysctls[i].value);
         }
-        JSON_EACH(json_get(host, "Sysctls"), it)
-        json_set_str(sysctl, it.key, json_str(it.value));
+        JSON_EACH (json_get(host, "Sysctls"), it)
+                json_set_str(sysctl, it.key, json_str(it.value));
 }
 
 static void copy_paths(json *spec, const json *host, const char *from, const char *to)

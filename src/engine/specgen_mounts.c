@@ -82,10 +82,11 @@ static err *add_defaults(json *list, const json *record, const struct specgen_st
                 } else if (strcmp(ipc, "host") == 0 && (shm || mqueue)) {
                         json_add(list, new_mount(d->destination, "bind", d->destination, "rbind,nosuid,noexec,nodev"));
                 } else if (shm && start->shm_source) {
-                        json_add(list, new_mount(d->destination, "bind", start->shm_source, "bind,nosuid,noexec,nodev"));
+                        json_add(list,
+                                 new_mount(d->destination, "bind", start->shm_source, "bind,nosuid,noexec,nodev"));
                 } else if (shm) {
-                        _cleanup_free_ char *sized =
-                                str_format("%s,size=%lld", options, (long long)json_get_int(host, "ShmSize", DEFAULTS_SHM_SIZE));
+                        _cleanup_free_ char *sized = str_format(
+                                "%s,size=%lld", options, (long long)json_get_int(host, "ShmSize", DEFAULTS_SHM_SIZE));
 
                         if (!sized)
                                 return err_nomem();
@@ -127,7 +128,8 @@ static err *add_user_mount(json *list, const json *m)
         _cleanup_free_ char *options = NULL;
 
         if (strcmp(type, "tmpfs") == 0) {
-                options = str_format("nosuid,nodev,noexec%s%s", rw ? "" : ",ro", json_get_str_or(m, "TmpfsOptions", ""));
+                options =
+                        str_format("nosuid,nodev,noexec%s%s", rw ? "" : ",ro", json_get_str_or(m, "TmpfsOptions", ""));
                 if (!options)
                         return err_nomem();
                 json_add(list, new_mount(json_get_str(m, "Destination"), "tmpfs", "tmpfs", options));
@@ -136,9 +138,9 @@ static err *add_user_mount(json *list, const json *m)
         /* Read only means recursively so, unless said otherwise: a writable mount below would be a surprise. */
         options = str_format("%s,%s,%s", strcmp(recursive, "disabled") == 0 ? "bind" : "rbind",
                              *propagation ? propagation : "rprivate",
-                             rw                                                                          ? "rw"
+                             rw                                                                         ? "rw"
                              : strcmp(recursive, "writable") == 0 || strcmp(recursive, "disabled") == 0 ? "ro"
-                                                                                                         : "rro");
+                                                                                                        : "rro");
         if (!options)
                 return err_nomem();
         json_add(list, new_mount(json_get_str(m, "Destination"), "bind", json_get_str(m, "Source"), options));
@@ -148,8 +150,7 @@ static err *add_user_mount(json *list, const json *m)
 /* --tmpfs PATH[:options]: docker's defaults first, so that the user's options win. */
 static err *add_tmpfs(json *list, const json *host)
 {
-        JSON_EACH(json_get(host, "Tmpfs"), it)
-        {
+        JSON_EACH (json_get(host, "Tmpfs"), it) {
                 const char *given = json_str(it.value);
                 _cleanup_free_ char *options =
                         str_format("nosuid,nodev,noexec%s%s", str_empty(given) ? "" : ",", given ? given : "");

@@ -33,7 +33,8 @@ static void add_memory(json *spec, const json *host)
         set_if(memory, "limit", host, "Memory");
         set_if(memory, "reservation", host, "MemoryReservation");
         set_if(memory, "swap", host, "MemorySwap");
-        if (json_kind(json_get(host, "MemorySwappiness")) == JSON_INT && json_get_int(host, "MemorySwappiness", -1) >= 0)
+        if (json_kind(json_get(host, "MemorySwappiness")) == JSON_INT &&
+            json_get_int(host, "MemorySwappiness", -1) >= 0)
                 json_set_int(memory, "swappiness", json_get_int(host, "MemorySwappiness", 0));
         if (json_get_bool(host, "OomKillDisable", false))
                 json_set_bool(memory, "disableOOMKiller", true);
@@ -135,7 +136,8 @@ static void add_device(json *spec, const char *path, const struct stat *st)
  * (--privileged has one for everything). */
 static err *add_device_tree(json *spec, int dirfd, const char *inside, const char *access, int depth)
 {
-        static const char *const skip[] = {"pts", "shm", "fd", "mqueue", "console", ".lxc", ".lxd-mounts", ".udev", NULL};
+        static const char *const skip[] = {"pts",  "shm",         "fd",    "mqueue", "console",
+                                           ".lxc", ".lxd-mounts", ".udev", NULL};
         _cleanup_close_ int copy = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         struct dirent *d;
         err *e = NULL;
@@ -177,7 +179,8 @@ static err *add_device_tree(json *spec, int dirfd, const char *inside, const cha
 
 static err *add_given(json *spec, const json *device)
 {
-        const char *from = json_get_str_or(device, "PathOnHost", ""), *to = json_get_str_or(device, "PathInContainer", from);
+        const char *from = json_get_str_or(device, "PathOnHost", ""),
+                   *to = json_get_str_or(device, "PathInContainer", from);
         const char *access = json_get_str_or(device, "CgroupPermissions", "rwm");
         struct stat st;
 
@@ -193,9 +196,10 @@ static err *add_given(json *spec, const json *device)
                 return add_device_tree(spec, fd, to, access, DEV_DEPTH);
         }
         if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
-                return err_new(ERR_INVALID,
-                               "error gathering device information while adding custom device \"%s\": not a device node",
-                               from);
+                return err_new(
+                        ERR_INVALID,
+                        "error gathering device information while adding custom device \"%s\": not a device node",
+                        from);
         add_device(spec, to, &st);
         add_rule(spec, true, S_ISBLK(st.st_mode) ? "b" : "c", major(st.st_rdev), minor(st.st_rdev), access);
         return NULL;

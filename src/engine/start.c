@@ -30,7 +30,8 @@ static void joins_done(struct joins *j)
         free(j->shm);
 }
 
-static err *join_one(struct container *c, const char *mode, const char *what, const char *ns, char **ret, pid_t *ret_pid)
+static err *join_one(struct container *c, const char *mode, const char *what, const char *ns, char **ret,
+                     pid_t *ret_pid)
 {
         const char *ref = str_after(mode ? mode : "", "container:");
         _cleanup_container_ struct container *other = NULL;
@@ -49,7 +50,8 @@ static err *join_one(struct container *c, const char *mode, const char *what, co
                 if (strcmp(ipc, "shareable") != 0 && strcmp(ipc, "host") != 0)
                         return err_new(ERR_CONFLICT,
                                        "failed to join IPC namespace: container %s: non-shareable IPC (hint: use "
-                                       "IpcMode:shareable for the donor container)", other->id);
+                                       "IpcMode:shareable for the donor container)",
+                                       other->id);
         }
         *ret = str_format("/proc/%d/ns/%s", other->status.pid, ns);
         if (ret_pid)

@@ -5,10 +5,10 @@
 #include "engine/container.h"
 
 struct start_options {
-        unsigned streams;         /* PROTO_STREAM_* to attach; 0 = do not attach */
+        unsigned streams;          /* PROTO_STREAM_* to attach; 0 = do not attach */
         unsigned short rows, cols; /* of the terminal, 0 = unknown */
-        bool stay;                /* keep the connection until the exit (foreground): the caller cleans up */
-        bool fresh;               /* just created by this command: its record says so already */
+        bool stay;                 /* keep the connection until the exit (foreground): the caller cleans up */
+        bool fresh;                /* just created by this command: its record says so already */
 };
 
 /* Start @c. With streams or stay the connection to the monitor is given in @ret_fd, else -1: output, then PROTO_EXIT,

@@ -132,10 +132,11 @@ err *stop_remove(struct container *c, bool force, bool volumes)
         _cleanup_close_ int lock = -1;
 
         if (container_is_alive(c) && !force) {
-                const char *why = c->state == STATUS_PAUSED ? "container is paused and must be unpaused first"
-                                  : c->state == STATUS_RESTARTING
-                                          ? "container is restarting: stop the container before removing or force remove"
-                                          : "container is running: stop the container before removing or force remove";
+                const char *why =
+                        c->state == STATUS_PAUSED ? "container is paused and must be unpaused first"
+                        : c->state == STATUS_RESTARTING
+                                ? "container is restarting: stop the container before removing or force remove"
+                                : "container is running: stop the container before removing or force remove";
 
                 return err_new(ERR_CONFLICT, "cannot remove container \"%s\": %s", c->name, why);
         }
@@ -169,7 +170,8 @@ err *stop_rename(struct container *c, const char *name)
         if (!id_name_valid(name))
                 return err_new(ERR_INVALID,
                                "Error when allocating new name: Invalid container name (/%s), only "
-                               "[a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name);
+                               "[a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
+                               name);
         slashed = str_format("/%s", name);
         if (!slashed)
                 return err_nomem();

@@ -82,8 +82,8 @@ void client_reap(struct monitor *m)
 
 /* ---- answers ---- */
 
-void client_send(struct monitor *m, struct client *c, enum proto_type type, const void *data, size_t size, const int *fds,
-                 size_t n_fds)
+void client_send(struct monitor *m, struct client *c, enum proto_type type, const void *data, size_t size,
+                 const int *fds, size_t n_fds)
 {
         int r;
 
@@ -175,13 +175,12 @@ static void on_start(struct monitor *m, struct client *c, struct proto_packet *p
 
 static void on_attach(struct monitor *m, struct client *c, const struct proto_attach *a)
 {
-        const char *why = m->phase == PHASE_ENDED || m->phase == PHASE_FAILED
-                                  ? "You cannot attach to a stopped container, start it first"
-                          : m->phase == PHASE_DELAY
-                                  ? "You cannot attach to a restarting container, wait until it is running"
-                          : m->status.state == STATUS_PAUSED
-                                  ? "You cannot attach to a paused container, unpause it first"
-                                  : NULL;
+        const char *why =
+                m->phase == PHASE_ENDED || m->phase == PHASE_FAILED
+                        ? "You cannot attach to a stopped container, start it first"
+                : m->phase == PHASE_DELAY ? "You cannot attach to a restarting container, wait until it is running"
+                : m->status.state == STATUS_PAUSED ? "You cannot attach to a paused container, unpause it first"
+                                                   : NULL;
 
         if (why) {
                 client_error(m, c, err_new(ERR_CONFLICT, "%s", why));
@@ -359,8 +358,9 @@ static bool read_one(struct monitor *m, struct client *c)
         if (r == -EAGAIN)
                 return false;
         if (r == -EPROTONOSUPPORT)
-                client_error(m, c, err_new(ERR_UNSUPPORTED, "the container's monitor speaks version %d of the protocol",
-                                           PROTO_VERSION));
+                client_error(m, c,
+                             err_new(ERR_UNSUPPORTED, "the container's monitor speaks version %d of the protocol",
+                                     PROTO_VERSION));
         else if (r == -EBADMSG)
                 client_error(m, c, err_new(ERR_CORRUPT, "malformed request"));
         if (r <= 0) {

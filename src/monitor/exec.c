@@ -1,5 +1,5 @@
-/* exec.c - sessions: more processes in the running container. Their standard streams are the client's; of a terminal the
- * master goes to the client, and a copy stays here, so that the session survives a client that leaves. */
+/* exec.c - sessions: more processes in the running container. Their standard streams are the client's; of a terminal
+ * the master goes to the client, and a copy stays here, so that the session survives a client that leaves. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -114,7 +114,8 @@ static _noreturn_ void build_and_report(struct monitor *m, int socket, const str
 static err *refusal(const struct monitor *m)
 {
         if (m->phase == PHASE_DELAY || (m->phase == PHASE_STARTING && m->status.started_ns))
-                return err_new(ERR_CONFLICT, "Container %s is restarting, wait until the container is running", m->conf.id);
+                return err_new(ERR_CONFLICT, "Container %s is restarting, wait until the container is running",
+                               m->conf.id);
         if (m->phase != PHASE_RUNNING)
                 return err_new(ERR_NOT_RUNNING, "container %s is not running", m->conf.id);
         if (m->status.state == STATUS_PAUSED)
@@ -176,7 +177,8 @@ void exec_done(struct monitor *m, struct builder *b, pid_t pid, int terminal)
                         client_error(m, b->client, err_nomem());
                 return;
         }
-        *s = (struct session){.terminal = {on_terminal, terminal, 0}, .next = m->sessions, .pid = pid, .detach = b->detach};
+        *s = (struct session){
+                .terminal = {on_terminal, terminal, 0}, .next = m->sessions, .pid = pid, .detach = b->detach};
         m->sessions = s;
         if (b->client && !b->detach) {
                 s->client = b->client;

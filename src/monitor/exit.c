@@ -18,7 +18,7 @@
 #define MS INT64_C(1000000)
 #define SECOND (1000 * MS)
 #define CGROUP_WAIT_MS 2000
-#define RESTART_DELAY (100 * MS)   /* the first; doubles */
+#define RESTART_DELAY (100 * MS) /* the first; doubles */
 #define RESTART_DELAY_MAX (60 * SECOND)
 #define RESTART_GOOD (10 * SECOND) /* a run this long begins anew with the first delay */
 #define CLEANER_PATIENCE (10 * SECOND)
@@ -71,7 +71,8 @@ void exit_reap(struct monitor *m)
                         reaped(m, pid, status);
                 return;
         }
-        /* A builder may have made a child that it has not told us of yet: taking that one's status now would lose it. */
+        /* A builder may have made a child that it has not told us of yet: taking that one's status now would lose it.
+         */
         if (m->init_is_child && m->phase == PHASE_RUNNING)
                 reap_one(m, m->status.pid);
         reap_one(m, m->cleanup_pid);
@@ -118,7 +119,8 @@ static bool should_restart(struct monitor *m, int code)
         if (m->restart_delay_ns == 0 || loop_now_ns() - m->started_mono_ns >= RESTART_GOOD)
                 m->restart_delay_ns = RESTART_DELAY;
         else
-                m->restart_delay_ns = m->restart_delay_ns * 2 < RESTART_DELAY_MAX ? m->restart_delay_ns * 2 : RESTART_DELAY_MAX;
+                m->restart_delay_ns =
+                        m->restart_delay_ns * 2 < RESTART_DELAY_MAX ? m->restart_delay_ns * 2 : RESTART_DELAY_MAX;
         return true;
 }
 
@@ -246,8 +248,8 @@ static bool is_cleaned(const struct monitor *m)
 
 static void spawn_cleanup(struct monitor *m)
 {
-        const char *argv[] = {m->conf.hod, "--root",     m->conf.root_dir, "--state", m->conf.state_dir,
-                              "internal",  "cleanup",    m->conf.id,       NULL};
+        const char *argv[] = {m->conf.hod, "--root",  m->conf.root_dir, "--state", m->conf.state_dir,
+                              "internal",  "cleanup", m->conf.id,       NULL};
         char *const env[] = {(char[]){"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, NULL};
         posix_spawnattr_t attr;
         sigset_t none;

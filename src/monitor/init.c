@@ -1,5 +1,5 @@
-/* init.c - hod-init, for `hod run --init`: the first process of a container. A program of its own, because the monitor's
- * must never be executable from inside (CVE-2019-5736).
+/* init.c - hod-init, for `hod run --init`: the first process of a container. A program of its own, because the
+ * monitor's must never be executable from inside (CVE-2019-5736).
  *
  * It starts the real program, passes signals on, reaps orphans, and ends as the program did. The program gets a process
  * group of its own, in the foreground if there is a terminal, as with docker's (tini). */

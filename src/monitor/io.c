@@ -1,9 +1,9 @@
 /* io.c - the container's streams: FIFOs or a terminal on one side, the log and the attached clients on the other.
  *
- * Output is read in chunks. A chunk goes to the log and to each client; a client whose connection is full still owes it,
- * and until all have taken it nothing more is read: a slow client slows the container, as with docker, and no memory
- * grows. After init's end that rule would delay the exit, so what is left (at most what the FIFOs hold) goes to the log
- * and into the `tail`, from which slow clients are served as they come. */
+ * Output is read in chunks. A chunk goes to the log and to each client; a client whose connection is full still owes
+ * it, and until all have taken it nothing more is read: a slow client slows the container, as with docker, and no
+ * memory grows. After init's end that rule would delay the exit, so what is left (at most what the FIFOs hold) goes to
+ * the log and into the `tail`, from which slow clients are served as they come. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -60,9 +60,9 @@ static void fan_out(struct monitor *m)
 
                 if (c->dead || !(c->streams & bit_of(m->chunk_stream)))
                         continue;
-                r = c->tail_at != TAIL_NONE ? -EAGAIN
-                                            : proto_try_send(c->source.fd, type_of(m->chunk_stream), m->chunk, m->chunk_size,
-                                                             NULL, 0);
+                r = c->tail_at != TAIL_NONE
+                            ? -EAGAIN
+                            : proto_try_send(c->source.fd, type_of(m->chunk_stream), m->chunk, m->chunk_size, NULL, 0);
                 if (r == -EAGAIN) {
                         owe_chunk(m, c, true);
                         client_update(m, c);
@@ -179,7 +179,8 @@ int io_flush(struct monitor *m, struct client *c)
                         break;
                 }
                 memcpy(&rec, m->tail + c->tail_at, sizeof(rec));
-                r = proto_try_send(c->source.fd, type_of(rec.stream), m->tail + c->tail_at + sizeof(rec), rec.size, NULL, 0);
+                r = proto_try_send(c->source.fd, type_of(rec.stream), m->tail + c->tail_at + sizeof(rec), rec.size,
+                                   NULL, 0);
                 if (r < 0)
                         return r;
                 c->tail_at += sizeof(rec) + rec.size;

@@ -271,8 +271,7 @@ static void entry(struct logs *l, enum logs_stream stream, const char *data, siz
                 if (n > ESCAPE_STEP)
                         for (n = ESCAPE_STEP; n > ESCAPE_STEP - 4 && ((unsigned char)data[n] & 0xc0) == 0x80; n--)
                                 ;
-                if (n * 6 > LOGS_STAGE - l->staged &&
-                    logs_escape(data, n, NULL) > LOGS_STAGE - l->staged)
+                if (n * 6 > LOGS_STAGE - l->staged && logs_escape(data, n, NULL) > LOGS_STAGE - l->staged)
                         flush_stage(l);
                 if (l->broken_entry)
                         break;
@@ -302,8 +301,8 @@ static void confess(struct logs *l)
 
         if (!lost)
                 return;
-        n = snprintf(text, sizeof(text), "hod-monitor: about %llu bytes of this log are lost: %s\n", (unsigned long long)lost,
-                     strerror(l->lost_errnum));
+        n = snprintf(text, sizeof(text), "hod-monitor: about %llu bytes of this log are lost: %s\n",
+                     (unsigned long long)lost, strerror(l->lost_errnum));
         l->lost = 0;
         entry(l, LOGS_STDERR, text, (size_t)n);
         flush_stage(l);

@@ -2,8 +2,8 @@
  *
  *   {"log":"text\n","stream":"stdout","time":"2026-11-23T08:00:00.123456789Z"}
  *
- * A line longer than 16 KiB is cut into pieces, of which only the last ends in \n. Files: PATH (newest), PATH.1, PATH.2 ...
- * rotated between entries, so that no entry is torn.
+ * A line longer than 16 KiB is cut into pieces, of which only the last ends in \n. Files: PATH (newest), PATH.1, PATH.2
+ * ... rotated between entries, so that no entry is torn.
  *
  * Logging never stops a container: what cannot be written (full disk, missing directory) is counted and lost, and the
  * first entry after that says how much and why. Memory: one static structure, no heap. Not locked: one writer. */
@@ -24,10 +24,10 @@ struct logs {
         const char *attrs; /* borrowed; JSON object, or NULL */
         uint64_t max_size; /* bytes a file; 0 or UINT64_MAX = no limit */
         unsigned max_files;
-        int fd;            /* -1 until the first entry */
-        uint64_t size;     /* bytes in the file */
-        uint64_t good;     /* bytes of complete entries in the file: what survives a failed write */
-        uint64_t lost;     /* bytes of output not logged since the last success */
+        int fd;        /* -1 until the first entry */
+        uint64_t size; /* bytes in the file */
+        uint64_t good; /* bytes of complete entries in the file: what survives a failed write */
+        uint64_t lost; /* bytes of output not logged since the last success */
         int lost_errnum;
         int64_t second;    /* of the cached date below */
         size_t tail_size;  /* of the two texts below */

@@ -112,7 +112,8 @@ int main(int argc, char **argv)
         err *e;
 
         if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-                (void)file_write_all(STDOUT_FILENO, "hod-monitor " HOD_VERSION "\n", strlen("hod-monitor " HOD_VERSION "\n"));
+                (void)file_write_all(STDOUT_FILENO, "hod-monitor " HOD_VERSION "\n",
+                                     strlen("hod-monitor " HOD_VERSION "\n"));
                 return 0;
         }
         if (argc != 2 + adopting || (!adopting && argv[1][0] == '-')) {

@@ -19,7 +19,7 @@ struct monitor;
 /* Something that epoll watches. First member of what it belongs to. */
 struct source {
         void (*handle)(struct monitor *m, struct source *s, uint32_t events);
-        int fd; /* -1 = not there */
+        int fd;          /* -1 = not there */
         uint32_t events; /* what it is registered for; 0 = not registered */
 };
 
@@ -27,18 +27,18 @@ struct source {
 struct client {
         struct source source;
         struct client *next;
-        unsigned streams;   /* PROTO_STREAM_* attached */
-        bool dead;          /* freed at the end of the round */
-        bool starter;       /* sent START and waits for the answer */
-        bool cleaner;       /* takes on the cleanup */
-        bool lingers;       /* and waits for our end */
-        bool want_exit;     /* to be told the container's exit */
-        bool exit_due;      /* EXIT did not fit yet */
-        bool chunk_due;     /* has not taken the current chunk of output yet */
+        unsigned streams; /* PROTO_STREAM_* attached */
+        bool dead;        /* freed at the end of the round */
+        bool starter;     /* sent START and waits for the answer */
+        bool cleaner;     /* takes on the cleanup */
+        bool lingers;     /* and waits for our end */
+        bool want_exit;   /* to be told the container's exit */
+        bool exit_due;    /* EXIT did not fit yet */
+        bool chunk_due;   /* has not taken the current chunk of output yet */
         bool stdin_ok_due;
-        bool eof_due;       /* STDIN_EOF came while input was still waiting */
-        size_t tail_at;     /* next byte of the tail to send; TAIL_NONE = follows the stream directly */
-        char *input;        /* STDIN that the container has not taken yet, owned */
+        bool eof_due;   /* STDIN_EOF came while input was still waiting */
+        size_t tail_at; /* next byte of the tail to send; TAIL_NONE = follows the stream directly */
+        char *input;    /* STDIN that the container has not taken yet, owned */
         size_t input_from, input_to, input_room;
         struct session *session;
 };
@@ -48,7 +48,7 @@ struct client {
 struct session {
         struct source terminal; /* master; read (to nowhere) only when no client does */
         struct session *next;
-        struct client *client;  /* NULL: gone or detached */
+        struct client *client; /* NULL: gone or detached */
         pid_t pid;
         bool detach;
 };
@@ -89,8 +89,8 @@ struct monitor {
         /* init */
         struct source init; /* pidfd; watched only when init is not our child (adopted) */
         bool init_is_child;
-        int rootfs;         /* the container's root mount, -1 = none */
-        int oom_original;   /* oom_score_adj that we were started with */
+        int rootfs;          /* the container's root mount, -1 = none */
+        int oom_original;    /* oom_score_adj that we were started with */
         uint16_t rows, cols; /* terminal size asked for by START */
         int64_t started_mono_ns;
 
@@ -101,16 +101,16 @@ struct monitor {
         unsigned chunks_due;  /* clients that have not taken the chunk */
         enum logs_stream chunk_stream;
         size_t chunk_size;
-        char *tail;           /* output after the end that some client could not take yet */
+        char *tail; /* output after the end that some client could not take yet */
         size_t tail_size;
 
         /* restart policy */
         bool stopping;
-        int pending_signal;   /* came while the container was being started; 0 = none */
+        int pending_signal; /* came while the container was being started; 0 = none */
         int64_t restart_at_ns, restart_delay_ns;
 
         /* the end */
-        bool handed_over;     /* cleanup is done */
+        bool handed_over;        /* cleanup is done */
         int64_t cleanup_at_ns;   /* next look or try; -1 = none */
         int64_t cleanup_next_ns; /* no further try before this */
         unsigned cleanup_tries;
@@ -152,8 +152,8 @@ void client_reap(struct monitor *m); /* free the dropped ones */
 void client_update(struct monitor *m, struct client *c);
 void client_ok(struct monitor *m, struct client *c);
 void client_error(struct monitor *m, struct client *c, err *e); /* consumes @e */
-void client_send(struct monitor *m, struct client *c, enum proto_type type, const void *data, size_t size, const int *fds,
-                 size_t n_fds);
+void client_send(struct monitor *m, struct client *c, enum proto_type type, const void *data, size_t size,
+                 const int *fds, size_t n_fds);
 /* Tell everybody who waits. */
 void client_exit_all(struct monitor *m);
 /* Send what is due; drops the client when its connection is gone. */
@@ -199,7 +199,7 @@ void exec_resize(struct session *s, unsigned rows, unsigned cols);
 /* ---- exit.c ---- */
 void exit_publish(struct monitor *m); /* write the status; failures cannot be told to anybody */
 int exit_code(int wait_status);
-void exit_reap(struct monitor *m);    /* after SIGCHLD */
+void exit_reap(struct monitor *m); /* after SIGCHLD */
 void exit_container(struct monitor *m, int code, bool known);
 /* A person wants the end: no restart, not even one that is due. */
 void exit_stopping(struct monitor *m);
@@ -217,4 +217,3 @@ bool exit_finished(const struct monitor *m); /* nothing left to do */
 MUST_USE err *adopt(struct monitor *m);
 
 /* ---- init.c ---- */
-

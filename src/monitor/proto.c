@@ -75,8 +75,8 @@ err *proto_exec_split(const struct proto_exec *x, char *text, size_t size, struc
 
         /* Each string has at least its terminator: no count can ask for more memory than the text is long. */
         if (wanted > size || x->argc == 0)
-                return err_new(ERR_CORRUPT, "malformed request: %u arguments and %u variables in %zu bytes", x->argc, x->envc,
-                               size);
+                return err_new(ERR_CORRUPT, "malformed request: %u arguments and %u variables in %zu bytes", x->argc,
+                               x->envc, size);
         list = MEM_NEW0(char *, wanted + 2);
         if (!list)
                 return err_nomem();
@@ -102,7 +102,8 @@ err *proto_exec_split(const struct proto_exec *x, char *text, size_t size, struc
 
 /* ---- transport ---- */
 
-static int send_packet(int fd, enum proto_type type, const void *data, size_t size, const int *fds, size_t n_fds, int flags)
+static int send_packet(int fd, enum proto_type type, const void *data, size_t size, const int *fds, size_t n_fds,
+                       int flags)
 {
         struct proto_header h = {.version = PROTO_VERSION, .type = (uint16_t)type, .size = (uint32_t)size};
         struct iovec iov[2] = {{.iov_base = &h, .iov_len = sizeof(h)}, {.iov_base = (void *)data, .iov_len = size}};
@@ -233,8 +234,9 @@ err *proto_receive(int fd, struct proto_packet *p)
         }
         if (h.version != PROTO_VERSION) {
                 proto_packet_close(p);
-                return err_new(ERR_UNSUPPORTED, "the container's monitor speaks version %u of the protocol, we speak %d",
-                               h.version, PROTO_VERSION);
+                return err_new(ERR_UNSUPPORTED,
+                               "the container's monitor speaks version %u of the protocol, we speak %d", h.version,
+                               PROTO_VERSION);
         }
         return NULL;
 }

@@ -1,5 +1,5 @@
-/* proto.h - packets of protocol.h over a connection: for clients (engine, cli) with errors, for the monitor's loop without
- * blocking.
+/* proto.h - packets of protocol.h over a connection: for clients (engine, cli) with errors, for the monitor's loop
+ * without blocking.
  *
  * Errors of every client function: ERR_NOT_RUNNING when the monitor is gone (refused, reset, end of the connection),
  * ERR_CORRUPT for what is not our protocol, ERR_SYS. None needs privilege beyond the socket's 0600. No locking. */

@@ -17,17 +17,17 @@
  *   RESIZE  {rows, cols}                      OK
  *   PAUSE / RESUME                            OK | ERROR
  *   STATUS  {}                                STATUS text (the status file)
- *   ROOTFS  {}                                OK + descriptor (O_PATH) of the mounted root, with all that is mounted below
- *   DETACH                                    (none; the stream ends)
- *   CLEANED {}                                (none: the client that took on the cleanup has done it)
+ *   ROOTFS  {}                                OK + descriptor (O_PATH) of the mounted root, with all that is mounted
+ * below DETACH                                    (none; the stream ends) CLEANED {} (none: the client that took on the
+ * cleanup has done it)
  *
  * Output and input share one connection, so a client must never block in sending while it has output to read: it has
  * at most one STDIN packet under way, and reads its own input again after STDIN_OK. (Both ends blocked in sending is a
  * deadlock: `cat big | hod run -i busybox cat`.)
  *
  * Order: STARTED comes before the first OUT; EXIT after the last. An adopting monitor says OK on descriptor 3 when it
- * serves. A connection on which EXEC succeeded belongs to that session: SIGNAL and RESIZE go to the session, EXIT is the
- * session's. EXIT with PROTO_EXIT_RESTARTING: this run has ended, the next one follows by policy. */
+ * serves. A connection on which EXEC succeeded belongs to that session: SIGNAL and RESIZE go to the session, EXIT is
+ * the session's. EXIT with PROTO_EXIT_RESTARTING: this run has ended, the next one follows by policy. */
 #pragma once
 
 #include <stdint.h>
@@ -73,8 +73,9 @@ struct proto_header {
 /* START: may carry one descriptor, the trace pipe. */
 enum {
         PROTO_START_CLEANUP = 1, /* this client stays connected and cleans up after EXIT, then sends CLEANED */
-        PROTO_START_LINGER = 2,  /* ... and then waits until the monitor has gone (proto_cleaned): an --rm container's EXIT
-                                    may come while its cgroup is still being removed, and both work at the same time */
+        PROTO_START_LINGER =
+                2, /* ... and then waits until the monitor has gone (proto_cleaned): an --rm container's EXIT
+                      may come while its cgroup is still being removed, and both work at the same time */
 };
 struct proto_start {
         uint32_t flags;
@@ -111,8 +112,8 @@ struct proto_resize {
 };
 
 struct proto_exit {
-        int32_t code;    /* 0..255; 128+n for signal n; 255 with UNKNOWN */
-        uint32_t flags;  /* PROTO_EXIT_* */
+        int32_t code;   /* 0..255; 128+n for signal n; 255 with UNKNOWN */
+        uint32_t flags; /* PROTO_EXIT_* */
         int64_t finished_ns;
 };
 enum { PROTO_EXIT_OOM = 1, PROTO_EXIT_UNKNOWN = 2, PROTO_EXIT_NEVER_STARTED = 4, PROTO_EXIT_RESTARTING = 8 };

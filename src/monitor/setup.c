@@ -48,12 +48,18 @@ static void reset_limits(void)
                 int resource;
                 rlim_t soft, hard;
         } limits[] = {
-                {RLIMIT_CPU, RLIM_INFINITY, RLIM_INFINITY},     {RLIMIT_FSIZE, RLIM_INFINITY, RLIM_INFINITY},
-                {RLIMIT_DATA, RLIM_INFINITY, RLIM_INFINITY},    {RLIMIT_STACK, 8u << 20, RLIM_INFINITY},
-                {RLIMIT_CORE, 0, RLIM_INFINITY},                {RLIMIT_RSS, RLIM_INFINITY, RLIM_INFINITY},
-                {RLIMIT_NPROC, RLIM_INFINITY, RLIM_INFINITY},   {RLIMIT_NOFILE, 1024, 524288},
-                {RLIMIT_AS, RLIM_INFINITY, RLIM_INFINITY},      {RLIMIT_LOCKS, RLIM_INFINITY, RLIM_INFINITY},
-                {RLIMIT_NICE, 0, 0},                            {RLIMIT_RTPRIO, 0, 0},
+                {RLIMIT_CPU, RLIM_INFINITY, RLIM_INFINITY},
+                {RLIMIT_FSIZE, RLIM_INFINITY, RLIM_INFINITY},
+                {RLIMIT_DATA, RLIM_INFINITY, RLIM_INFINITY},
+                {RLIMIT_STACK, 8u << 20, RLIM_INFINITY},
+                {RLIMIT_CORE, 0, RLIM_INFINITY},
+                {RLIMIT_RSS, RLIM_INFINITY, RLIM_INFINITY},
+                {RLIMIT_NPROC, RLIM_INFINITY, RLIM_INFINITY},
+                {RLIMIT_NOFILE, 1024, 524288},
+                {RLIMIT_AS, RLIM_INFINITY, RLIM_INFINITY},
+                {RLIMIT_LOCKS, RLIM_INFINITY, RLIM_INFINITY},
+                {RLIMIT_NICE, 0, 0},
+                {RLIMIT_RTPRIO, 0, 0},
                 {RLIMIT_RTTIME, RLIM_INFINITY, RLIM_INFINITY},
         };
 

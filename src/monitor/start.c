@@ -1,4 +1,5 @@
-/* start.c - start the container: the builder's side (specification, root file system, user, runtime) and the monitor's. */
+/* start.c - start the container: the builder's side (specification, root file system, user, runtime) and the monitor's.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -33,7 +33,10 @@ struct field {
         unsigned short offset, size;
         enum kind kind;
 };
-#define FIELD(type, member, key_, kind_) {key_, offsetof(type, member), sizeof(((type *)NULL)->member), kind_}
+#define FIELD(type, member, key_, kind_)                                                                               \
+        {                                                                                                              \
+                key_, offsetof(type, member), sizeof(((type *)NULL)->member), kind_                                    \
+        }
 
 static const struct field status_fields[] = {
         FIELD(struct status, version, "version", KIND_UNSIGNED),
@@ -180,7 +183,8 @@ err *status_format(const struct status *s, char *buf, size_t size, size_t *ret_s
         return NULL;
 }
 
-/* Replace @name. A fixed temporary name is enough: there is one writer (the holder of the lock; the engine for conf). */
+/* Replace @name. A fixed temporary name is enough: there is one writer (the holder of the lock; the engine for conf).
+ */
 static int replace(int dirfd, const char *temporary, const char *name, const char *data, size_t size)
 {
         _cleanup_close_ int fd = openat(dirfd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -378,7 +382,8 @@ err *status_read(int dirfd, struct status *ret)
         size_t used = 0;
 
         if (fd < 0)
-                return errno == ENOENT ? err_new(ERR_NOT_FOUND, "no status") : err_sys(errno, "reading container's status");
+                return errno == ENOENT ? err_new(ERR_NOT_FOUND, "no status")
+                                       : err_sys(errno, "reading container's status");
         while (used < sizeof(text) - 1) {
                 ssize_t n = read(fd, text + used, sizeof(text) - 1 - used);
 

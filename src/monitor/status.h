@@ -20,7 +20,7 @@
 #define STATUS_VERSION 1
 
 enum status_state {
-        STATUS_CREATED,    /* monitor there, nothing started */
+        STATUS_CREATED, /* monitor there, nothing started */
         STATUS_RUNNING,
         STATUS_PAUSED,
         STATUS_RESTARTING, /* waiting for the restart delay */
@@ -32,18 +32,18 @@ const char *status_state_name(enum status_state s); /* "running", docker's words
 struct status {
         unsigned version;
         enum status_state state;
-        char boot_id[40];       /* the boot in which this was written */
+        char boot_id[40]; /* the boot in which this was written */
         pid_t monitor_pid;
-        pid_t pid;              /* of init in the host's PID namespace; 0 unless running or paused */
-        uint64_t pid_start;     /* start time of pid in clock ticks (proc(5) stat field 22): tells a reused pid */
+        pid_t pid;          /* of init in the host's PID namespace; 0 unless running or paused */
+        uint64_t pid_start; /* start time of pid in clock ticks (proc(5) stat field 22): tells a reused pid */
         int exit_code;
-        bool exit_known;        /* false: nobody saw the exit (unknown; exit_code is 255) */
+        bool exit_known; /* false: nobody saw the exit (unknown; exit_code is 255) */
         bool oom_killed;
-        bool cleaned;           /* the cleanup after exit has been done */
+        bool cleaned; /* the cleanup after exit has been done */
         unsigned restarts;
         int64_t started_ns, finished_ns;
-        char error[512];        /* why the last start failed, "" if it did not */
-        char cgroup[512];       /* path below each hierarchy, for stats and OOM */
+        char error[512];  /* why the last start failed, "" if it did not */
+        char cgroup[512]; /* path below each hierarchy, for stats and OOM */
 };
 
 /* Read @dirfd/status. ERR_NOT_FOUND if there is none, ERR_CORRUPT if it cannot be understood. */
@@ -59,23 +59,23 @@ MUST_USE err *status_parse(char *text, struct status *ret); /* changes @text */
 struct monitor_conf {
         unsigned version;
         char *id, *name;
-        char *bundle;         /* directory that holds config.json */
-        char *log_path;       /* NULL or "" = no log */
+        char *bundle;          /* directory that holds config.json */
+        char *log_path;        /* NULL or "" = no log */
         uint64_t log_max_size; /* bytes a file */
         unsigned log_max_files;
-        char *log_attrs;      /* JSON object for each line's "attrs" (--log-opt labels, env, tag), NULL = none */
+        char *log_attrs; /* JSON object for each line's "attrs" (--log-opt labels, env, tag), NULL = none */
         bool tty, open_stdin, stdin_once;
-        char *user;           /* docker's user[:group], NULL or "" = root; resolved inside the root file system */
-        char **groups;        /* --group-add: names or numbers */
-        char *rootfs_driver;  /* "overlay" or "dir" */
-        char **lower;         /* overlay: topmost first, absolute; dir: one entry */
+        char *user;          /* docker's user[:group], NULL or "" = root; resolved inside the root file system */
+        char **groups;       /* --group-add: names or numbers */
+        char *rootfs_driver; /* "overlay" or "dir" */
+        char **lower;        /* overlay: topmost first, absolute; dir: one entry */
         char *upper, *work;
         bool rootfs_volatile, rootfs_readonly;
         char *restart_policy; /* "no", "always", "on-failure", "unless-stopped" */
         unsigned restart_max;
         int stop_signal;
         bool auto_remove;
-        char *hod;            /* program for `hod internal cleanup`, with its --root and --state */
+        char *hod; /* program for `hod internal cleanup`, with its --root and --state */
         char *root_dir, *state_dir;
         char *seccomp_cache;  /* directory of compiled filters */
         char *monitor_cgroup; /* where the monitor itself goes; NULL = "/hod/monitor" */

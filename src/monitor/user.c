@@ -233,7 +233,8 @@ static err *find_user(int rootfs, struct lookup *l)
                 return l->name && l->u->home ? NULL : err_nomem();
         }
         if (!w->is_number)
-                return err_new(ERR_INVALID, "unable to find user %.*s: no matching entries in passwd file", (int)w->n, w->text);
+                return err_new(ERR_INVALID, "unable to find user %.*s: no matching entries in passwd file", (int)w->n,
+                               w->text);
         if (w->id < 0 || w->id > ID_MAX)
                 return out_of_range();
         l->u->uid = (uint32_t)w->id;
@@ -297,8 +298,8 @@ static err *find_groups(int rootfs, struct lookup *l, uint32_t **ret, size_t *re
                 return NULL;
         }
         if (!l->group.is_number)
-                return err_new(ERR_INVALID, "unable to find group %.*s: no matching entries in group file", (int)l->group.n,
-                               l->group.text);
+                return err_new(ERR_INVALID, "unable to find group %.*s: no matching entries in group file",
+                               (int)l->group.n, l->group.text);
         if (l->group.id < 0 || l->group.id > ID_MAX)
                 return out_of_range();
         l->u->gid = (uint32_t)l->group.id;
@@ -332,7 +333,8 @@ static err *add_extra(int rootfs, char *const *groups, struct user *u)
                         TRY(add_group(u, (uint32_t)gid));
                 }
                 if (!found)
-                        return err_new(ERR_INVALID, "unable to find group %s: no matching entries in group file", *groups);
+                        return err_new(ERR_INVALID, "unable to find group %s: no matching entries in group file",
+                                       *groups);
         }
         return NULL;
 }

@@ -18,9 +18,10 @@ const char *oci_image_machine(const char **variant)
         static const struct {
                 const char *kernel, *go, *variant;
         } machines[] = {
-                {"x86_64", "amd64", NULL},  {"aarch64", "arm64", "v8"}, {"armv7l", "arm", "v7"},    {"armv6l", "arm", "v6"},
-                {"i686", "386", NULL},      {"i386", "386", NULL},      {"ppc64le", "ppc64le", NULL}, {"s390x", "s390x", NULL},
-                {"riscv64", "riscv64", NULL}, {"loongarch64", "loong64", NULL}, {"mips64", "mips64le", NULL},
+                {"x86_64", "amd64", NULL},        {"aarch64", "arm64", "v8"},   {"armv7l", "arm", "v7"},
+                {"armv6l", "arm", "v6"},          {"i686", "386", NULL},        {"i386", "386", NULL},
+                {"ppc64le", "ppc64le", NULL},     {"s390x", "s390x", NULL},     {"riscv64", "riscv64", NULL},
+                {"loongarch64", "loong64", NULL}, {"mips64", "mips64le", NULL},
         };
         static struct utsname uts; /* the answer may point into it */
 

@@ -288,7 +288,8 @@ static err *change_onbuild(const struct change *c)
         if (strncasecmp(c->rest, "ONBUILD", 7) == 0)
                 return err_new(ERR_INVALID, "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
         if (strncasecmp(c->rest, "FROM", 4) == 0 || strncasecmp(c->rest, "MAINTAINER", 10) == 0)
-                return err_new(ERR_INVALID, "%.*s isn't allowed as an ONBUILD trigger", (int)strcspn(c->rest, " \t"), c->rest);
+                return err_new(ERR_INVALID, "%.*s isn't allowed as an ONBUILD trigger", (int)strcspn(c->rest, " \t"),
+                               c->rest);
         json_add_str(json_sub_array(c->config, "OnBuild"), c->rest);
         return NULL;
 }
@@ -369,19 +370,19 @@ static const struct {
         const char *name;
         err *(*apply)(const struct change *c);
 } instructions[] = {
-        {"CMD", change_program},       {"ENTRYPOINT", change_program},   {"ENV", change_env},
-        {"EXPOSE", change_expose},     {"HEALTHCHECK", change_healthcheck}, {"LABEL", change_label},
-        {"ONBUILD", change_onbuild},   {"STOPSIGNAL", change_stopsignal}, {"USER", change_user},
-        {"VOLUME", change_volume},     {"WORKDIR", change_workdir},
+        {"CMD", change_program},     {"ENTRYPOINT", change_program},      {"ENV", change_env},
+        {"EXPOSE", change_expose},   {"HEALTHCHECK", change_healthcheck}, {"LABEL", change_label},
+        {"ONBUILD", change_onbuild}, {"STOPSIGNAL", change_stopsignal},   {"USER", change_user},
+        {"VOLUME", change_volume},   {"WORKDIR", change_workdir},
 };
 
 /* Make @config a copy of @from. */
 static void replace_members(json *config, const json *from)
 {
-        JSON_EACH(config, it)
-        json_del(config, it.key);
-        JSON_EACH(from, it)
-        json_set(config, it.key, json_ref(it.value));
+        JSON_EACH (config, it)
+                json_del(config, it.key);
+        JSON_EACH (from, it)
+                json_set(config, it.key, json_ref(it.value));
 }
 
 err *oci_image_change(json *config, const char *change)

@@ -140,7 +140,8 @@ static size_t domain_length(const char *text)
 
         if (!slash)
                 return 0;
-        if (memchr(text, '.', n) || memchr(text, ':', n) || has_upper(text, n) || (n == 9 && memcmp(text, "localhost", 9) == 0))
+        if (memchr(text, '.', n) || memchr(text, ':', n) || has_upper(text, n) ||
+            (n == 9 && memcmp(text, "localhost", 9) == 0))
                 return n + 1;
         return 0;
 }
@@ -199,7 +200,8 @@ err *reference_parse(const char *text, bool default_tag, struct reference *ret)
         bool official;
 
         if (is_id(text))
-                return err_new(ERR_INVALID, "invalid repository name (%s), cannot specify 64-byte hexadecimal strings", text);
+                return err_new(ERR_INVALID, "invalid repository name (%s), cannot specify 64-byte hexadecimal strings",
+                               text);
         r.domain = n ? strndup(text, n - 1) : str_dup(DEFAULT_DOMAIN);
         if (!rest || !r.domain)
                 return err_nomem();

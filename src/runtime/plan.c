@@ -273,6 +273,23 @@ static err *load_seccomp(struct plan *p, const struct oci_seccomp *s, const char
         return err_wrap(e, "preparing the system call filter");
 }
 
+/* What is asked for and cannot be had is said, never left out silently. */
+static err *refuse_unsupported(const struct plan *p, const struct oci_spec *s)
+{
+        const struct oci_linux *l = &s->linux_;
+
+        if (l->ns[OCI_NS_USER].path)
+                return err_new(ERR_UNSUPPORTED, "joining a user namespace by path is not supported yet");
+        if (p->new_user && (p->n_join || p->pid_ns_fd >= 0))
+                return err_new(ERR_UNSUPPORTED,
+                               "a new user namespace with namespaces joined by path is not supported yet");
+        if (l->intel_rdt)
+                return err_new(ERR_UNSUPPORTED, "linux.intelRdt is not supported yet");
+        if (l->n_net_devices)
+                return err_new(ERR_UNSUPPORTED, "linux.netDevices is not supported yet");
+        return NULL;
+}
+
 err *plan_for_create(struct plan *p, const struct runtime_request *r)
 {
         const struct oci_spec *s = r->spec;
@@ -285,6 +302,7 @@ err *plan_for_create(struct plan *p, const struct runtime_request *r)
         p->no_pivot = r->no_pivot;
         p->start_fd = r->start_fd;
         TRY(set_namespaces(p, s));
+        TRY(refuse_unsupported(p, s));
         if (!p->has_mount && (s->n_mounts || s->linux_.masked_paths || s->linux_.readonly_paths))
                 return err_new(ERR_INVALID, "unable to restrict sys entries without a private MNT namespace");
         TRY(plan_set_process(p, s->process, r->stdio, r->fix_stdio_owner));

@@ -3,7 +3,11 @@
  * Paths of the host come from the user (mount sources, root.path) and are followed as the user's own; paths of the
  * container (destinations) are only copied: the child resolves them inside the root. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/stat.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -176,6 +180,35 @@ static err *idmap_tree(struct plan *p, const struct plan_mount *pm, const struct
         return NULL;
 }
 
+/* "/proc/PID/root/dev/shm" is a mount of another container: only inside its own mount namespace can it be cloned, and
+ * its path be resolved without its links leading to the host's files. Enter it for one call, and come back. */
+static int clone_from_process(const char *pid_dir, const char *path, unsigned flags)
+{
+        _cleanup_close_ int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC), theirs = -1;
+        char ns[64];
+        int fd;
+
+        (void)snprintf(ns, sizeof(ns), "%s/ns/mnt", pid_dir);
+        theirs = open(ns, O_RDONLY | O_CLOEXEC);
+        if (own < 0 || theirs < 0 || setns(theirs, CLONE_NEWNS) < 0)
+                return -errno;
+        fd = mountfd_clone(AT_FDCWD, path, flags);
+        if (setns(own, CLONE_NEWNS) < 0)
+                abort(); /* cannot be: it is ours */
+        return fd;
+}
+
+static int clone_source(int dirfd, const char *source, unsigned flags)
+{
+        size_t digits = strncmp(source, "/proc/", 6) == 0 ? strspn(source + 6, "0123456789") : 0;
+        char pid_dir[32];
+
+        if (!digits || digits > 10 || strncmp(source + 6 + digits, "/root/", 6) != 0)
+                return mountfd_clone(dirfd, source, flags);
+        (void)snprintf(pid_dir, sizeof(pid_dir), "%.*s", (int)(6 + digits), source);
+        return clone_from_process(pid_dir, source + 6 + digits + strlen("/root"), flags);
+}
+
 static err *add_bind(struct plan *p, const struct runtime_request *r, const struct oci_mount *m)
 {
         struct plan_mount *pm = add(p, m->destination, PLAN_MOUNT_TREE);
@@ -188,8 +221,8 @@ static err *add_bind(struct plan *p, const struct runtime_request *r, const stru
                 return err_new(ERR_INVALID, "mount %s: a bind mount needs a source", m->destination);
         pm->shown = m->source;
         pm->nofollow = o->dest_nofollow;
-        fd = mountfd_clone(r->bundle_fd, m->source,
-                           (recursive ? AT_RECURSIVE : 0) | (o->src_nofollow ? AT_SYMLINK_NOFOLLOW : 0));
+        fd = clone_source(r->bundle_fd, m->source,
+                          (recursive ? AT_RECURSIVE : 0) | (o->src_nofollow ? AT_SYMLINK_NOFOLLOW : 0));
         if (fd == -ENOENT)
                 return err_new(ERR_NOT_FOUND, "failed to fulfil mount request: open %s: no such file or directory",
                                m->source);

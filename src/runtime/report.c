@@ -70,6 +70,7 @@ static err *cwd_error(const struct plan_report *r)
 err *report_to_err(const struct plan *p, const struct plan_report *r)
 {
         struct plan_report safe = *r;
+        const char *text;
 
         safe.detail[sizeof(safe.detail) - 1] = '\0';
         switch (safe.step) {
@@ -96,5 +97,6 @@ err *report_to_err(const struct plan *p, const struct plan_report *r)
         default:
                 break;
         }
-        return err_sys(safe.errnum, "%s%s%s", plan_step_text(safe.step), "", safe.detail);
+        text = plan_step_text(safe.step);
+        return err_sys(safe.errnum, "%s%s%s", text, safe.detail[0] && !str_ends(text, " ") ? ": " : "", safe.detail);
 }

@@ -25,18 +25,18 @@ struct runtime_request {
         int preserve_fds;            /* number of descriptors from 3 on to hand through */
         bool as_sibling;             /* CLONE_PARENT */
         bool no_pivot, no_new_keyring;
-        const char *cgroup_path;     /* below each hierarchy, e.g. "/hod/<id>"; NULL = spec's cgroupsPath or /<id> */
-        const char *seccomp_cache;   /* directory of compiled filters, NULL = do not cache */
-        int start_fd;                /* descriptor of a FIFO that the child opens for writing and blocks on until
-                                        somebody reads (create/start split); -1 = start at once */
+        const char *cgroup_path;   /* below each hierarchy, e.g. "/hod/<id>"; NULL = spec's cgroupsPath or /<id> */
+        const char *seccomp_cache; /* directory of compiled filters, NULL = do not cache */
+        int start_fd;              /* descriptor of a FIFO that the child opens for writing and blocks on until
+                                      somebody reads (create/start split); -1 = start at once */
 };
 
 /* What now runs. Descriptors are the caller's. */
 struct runtime_process {
         pid_t pid;
         int pidfd;
-        int terminal_fd;    /* master of the terminal, or -1 */
-        char *cgroup;       /* path below the hierarchies, for status and removal */
+        int terminal_fd; /* master of the terminal, or -1 */
+        char *cgroup;    /* path below the hierarchies, for status and removal */
 };
 void runtime_process_done(struct runtime_process *p);
 
@@ -46,9 +46,9 @@ void runtime_process_done(struct runtime_process *p);
 MUST_USE err *runtime_create(const struct runtime_request *r, struct runtime_process *ret);
 
 struct runtime_exec {
-        pid_t pid;                   /* of the container's init */
-        int pidfd;                   /* of the same: what is really entered */
-        const struct oci_spec *spec; /* of the container: seccomp, LSM, defaults, namespaces */
+        pid_t pid;                         /* of the container's init */
+        int pidfd;                         /* of the same: what is really entered */
+        const struct oci_spec *spec;       /* of the container: seccomp, LSM, defaults, namespaces */
         const struct oci_process *process; /* args, env, cwd, user, caps, rlimits, terminal of the session */
         const char *cgroup;
         int stdio[3];

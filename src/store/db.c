@@ -90,8 +90,8 @@ static err *check_schema(struct db *db)
         if (version == DB_SCHEMA_VERSION)
                 return NULL;
         if (version > DB_SCHEMA_VERSION)
-                return err_new(ERR_UNSUPPORTED, "%s was written by a newer version of hod (schema %lld, known %d)", db->name,
-                               (long long)version, DB_SCHEMA_VERSION);
+                return err_new(ERR_UNSUPPORTED, "%s was written by a newer version of hod (schema %lld, known %d)",
+                               db->name, (long long)version, DB_SCHEMA_VERSION);
         /* New, or a creator died before its commit: whoever gets the transaction makes it. */
         TRY(db_begin(db));
         TRY(db_select(db, read_version, &version, "PRAGMA user_version", ""));
@@ -128,8 +128,9 @@ err *db_open(const char *dir, const char *name, bool durable, struct db **ret)
         if (r != SQLITE_OK)
                 return db_error(db, r, "opening");
         (void)sqlite3_busy_handler(db->handle, busy, NULL);
-        TRY(exec(db, durable ? "PRAGMA synchronous=FULL;PRAGMA journal_mode=PERSIST;PRAGMA temp_store=MEMORY"
-                             : "PRAGMA synchronous=OFF;PRAGMA journal_mode=PERSIST;PRAGMA temp_store=MEMORY",
+        TRY(exec(db,
+                 durable ? "PRAGMA synchronous=FULL;PRAGMA journal_mode=PERSIST;PRAGMA temp_store=MEMORY"
+                         : "PRAGMA synchronous=OFF;PRAGMA journal_mode=PERSIST;PRAGMA temp_store=MEMORY",
                  "setting up"));
         TRY(check_schema(db));
         *ret = TAKE_PTR(db);
@@ -155,7 +156,8 @@ static err *prepare(struct db *db, const char *sql, const char *fmt, va_list ap,
                 } else {
                         const char *text = va_arg(ap, const char *);
 
-                        r = text ? sqlite3_bind_text(statement, i, text, -1, SQLITE_STATIC) : sqlite3_bind_null(statement, i);
+                        r = text ? sqlite3_bind_text(statement, i, text, -1, SQLITE_STATIC)
+                                 : sqlite3_bind_null(statement, i);
                 }
         }
         if (r != SQLITE_OK) {
@@ -257,10 +259,11 @@ void db_rollback(struct db *db)
 
 static err *copy_tables(struct db *db, int64_t stamp)
 {
-        TRY(exec(db, "DELETE FROM containers WHERE durable=1;"
-                     "INSERT OR REPLACE INTO containers SELECT * FROM durable.containers;"
-                     "DELETE FROM images; INSERT INTO images SELECT * FROM durable.images;"
-                     "DELETE FROM names; INSERT INTO names SELECT * FROM durable.names;",
+        TRY(exec(db,
+                 "DELETE FROM containers WHERE durable=1;"
+                 "INSERT OR REPLACE INTO containers SELECT * FROM durable.containers;"
+                 "DELETE FROM images; INSERT INTO images SELECT * FROM durable.images;"
+                 "DELETE FROM names; INSERT INTO names SELECT * FROM durable.names;",
                  "copying state.db"));
         return db_run(db, "INSERT OR REPLACE INTO meta VALUES('stamp', ?)", "i", stamp);
 }

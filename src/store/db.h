@@ -1,8 +1,8 @@
 /* db.h - a thin layer over SQLite: open with our settings, run a statement, read rows, errors as `err`.
  *
- * Both databases have the same schema, so that a durable change is one statement run twice (see txn.h). Rollback journal
- * PERSIST, never WAL. A reader fetches everything before the statement is finalized; callbacks must not use the database.
- * Parameters are given as a format: 's' const char * (NULL is SQL null), 'i' int64_t. */
+ * Both databases have the same schema, so that a durable change is one statement run twice (see txn.h). Rollback
+ * journal PERSIST, never WAL. A reader fetches everything before the statement is finalized; callbacks must not use the
+ * database. Parameters are given as a format: 's' const char * (NULL is SQL null), 'i' int64_t. */
 #pragma once
 
 #include <stdbool.h>

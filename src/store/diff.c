@@ -91,7 +91,8 @@ static bool same_file(const struct stat *a, const struct stat *b)
 }
 
 /* What the image has in the directory and the container's tree has not. */
-static err *list_missing(struct differ *d, int dir_fd, const char *path, const struct lowers_view *view, bool under_opaque)
+static err *list_missing(struct differ *d, int dir_fd, const char *path, const struct lowers_view *view,
+                         bool under_opaque)
 {
         _cleanup_strv_ char **names = NULL;
 

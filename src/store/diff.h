@@ -27,8 +27,8 @@ void diff_list_done(struct diff_list *l);
 MUST_USE err *diff_changes(const struct snapshot *snap, struct diff_list *ret);
 
 /* Write the changes to @sink (not finished) as an OCI layer tar: whiteouts are .wh. files, opaque directories hold
- * .wh..wh..opq, hardlinks within the layer stay, xattrs and nanoseconds in pax records, sockets are left out. Sorted: the
- * same changes give the same bytes. *@ret_empty (may be NULL): there were no changes. */
+ * .wh..wh..opq, hardlinks within the layer stay, xattrs and nanoseconds in pax records, sockets are left out. Sorted:
+ * the same changes give the same bytes. *@ret_empty (may be NULL): there were no changes. */
 MUST_USE err *diff_write_layer(const struct snapshot *snap, struct sink *sink, bool *ret_empty);
 
 /* Write the tree @root_fd (a mounted root file system, or a directory) to @fd as a plain tar, sorted, for `export`.

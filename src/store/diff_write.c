@@ -54,7 +54,8 @@ static err *write_change(struct archive *a, int top_fd, const struct diff_entry 
                 return archive_add_empty(a, path);
         }
         if (has_reserved_name(e->path))
-                return err_new(ERR_INVALID, "%s cannot be in an image: names with .wh. mean deleted files there", e->path);
+                return err_new(ERR_INVALID, "%s cannot be in an image: names with .wh. mean deleted files there",
+                               e->path);
         TRY(add_path(a, top_fd, e->path));
         if (!e->opaque)
                 return NULL;

@@ -28,9 +28,9 @@ struct image {
         char *manifest; /* "sha256:<64 hex>" */
         char **names;   /* "docker.io/library/busybox:latest", sorted; empty list = dangling */
         int64_t created_ns;
-        int64_t tagged_ns; /* last time a name was given, 0 = never */
-        uint64_t size;     /* sum of the layers' */
-        json *config;      /* OCI image config document; its member "config" is the run configuration */
+        int64_t tagged_ns;          /* last time a name was given, 0 = never */
+        uint64_t size;              /* sum of the layers' */
+        json *config;               /* OCI image config document; its member "config" is the run configuration */
         struct image_layer *layers; /* bottom first */
         size_t n_layers;
 };
@@ -52,10 +52,10 @@ MUST_USE err *image_inspect(const struct image *i, json **ret);
 MUST_USE err *image_history(const struct image *i, json **ret);
 
 struct image_import {
-        int fd;              /* stream: a tar, plain, gzip or zstd; read to its end */
-        const char *name;    /* reference to give, or NULL = dangling */
+        int fd;               /* stream: a tar, plain, gzip or zstd; read to its end */
+        const char *name;     /* reference to give, or NULL = dangling */
         char *const *changes; /* Dockerfile-like instructions, see oci/image.h; may be NULL */
-        const char *message; /* NULL = "Imported from -" */
+        const char *message;  /* NULL = "Imported from -" */
         const char *platform; /* "linux/amd64"; NULL = this machine's */
 };
 /* Make an image of one layer from a root file system tar. @ret_id: "sha256:...", owned.
@@ -67,7 +67,7 @@ struct image_commit {
         const char *container_id; /* whose writable layer becomes the new layer */
         const char *parent;       /* "sha256:..." the container's image; NULL or "" = none (--rootfs): ERR_INVALID */
         const json *container_config; /* the container's Config: the start of the new image's; borrowed */
-        const char *name;         /* reference to give, or NULL */
+        const char *name;             /* reference to give, or NULL */
         char *const *changes;
         const char *author, *message; /* may be NULL */
 };
@@ -91,7 +91,8 @@ struct image_remove_options {
         void *arg;
 };
 /* docker rmi: by name removes the name, and the image with its last name; by id removes all names if it has only one
- * (or @force). ERR_CONFLICT with docker's texts while containers use it. @ret: owned array of what happened, in order. */
+ * (or @force). ERR_CONFLICT with docker's texts while containers use it. @ret: owned array of what happened, in order.
+ */
 MUST_USE err *image_remove(struct store *s, const char *ref, const struct image_remove_options *o,
                            struct image_removed **ret, size_t *ret_n);
 void image_removed_free(struct image_removed *list, size_t n);

@@ -72,7 +72,8 @@ static err *copy_layer(const struct image_layer *from, struct image_layer *to)
 }
 
 /* The container's changes, written as a tar into a nameless file, and from there as any other layer. */
-static err *commit_layer(struct image_draft *d, struct staging *st, const struct snapshot *snap, const char *parent_chain)
+static err *commit_layer(struct image_draft *d, struct staging *st, const struct snapshot *snap,
+                         const char *parent_chain)
 {
         _cleanup_close_ int fd = openat(st->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
         _cleanup_(stream_freep) struct stream *stream = NULL;

@@ -49,9 +49,10 @@ static json *run_config(const struct image *i)
                 bool always;
                 bool text;
         } members[] = {
-                {"ArgsEscaped", false, false}, {"Cmd", true, false},       {"Entrypoint", true, false}, {"Env", true, false},
-                {"ExposedPorts", false, false}, {"Healthcheck", false, false}, {"Labels", true, false},  {"OnBuild", true, false},
-                {"Shell", false, false},       {"StopSignal", false, false}, {"User", true, true},      {"Volumes", true, false},
+                {"ArgsEscaped", false, false}, {"Cmd", true, false},           {"Entrypoint", true, false},
+                {"Env", true, false},          {"ExposedPorts", false, false}, {"Healthcheck", false, false},
+                {"Labels", true, false},       {"OnBuild", true, false},       {"Shell", false, false},
+                {"StopSignal", false, false},  {"User", true, true},           {"Volumes", true, false},
                 {"WorkingDir", true, true},
         };
         const json *from = json_get(i->config, "config");

@@ -19,9 +19,9 @@ void image_draft_done(struct image_draft *d)
 /* Run configuration with the members that an image has, empty ones left out, in the order of the image-spec. */
 static json *filter_run_config(const json *from)
 {
-        static const char *const keys[] = {"User",       "ExposedPorts", "Env",    "Entrypoint", "Cmd",
-                                           "Volumes",    "WorkingDir",   "Labels", "StopSignal", "ArgsEscaped",
-                                           "Healthcheck", "OnBuild",     "Shell"};
+        static const char *const keys[] = {"User",        "ExposedPorts", "Env",    "Entrypoint", "Cmd",
+                                           "Volumes",     "WorkingDir",   "Labels", "StopSignal", "ArgsEscaped",
+                                           "Healthcheck", "OnBuild",      "Shell"};
         json *to = json_new_object();
 
         for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
@@ -46,8 +46,10 @@ static err *set_platform(json *config, const char *platform)
                 TRY(strv_split(platform, '/', &parts));
                 n = strv_len(parts);
                 for (size_t i = 0; i < n; i++)
-                        if (n > 3 || !*parts[i] || parts[i][strspn(parts[i], "abcdefghijklmnopqrstuvwxyz0123456789_.-")])
-                                return err_new(ERR_INVALID, "\"%s\": unknown operating system or architecture: invalid argument",
+                        if (n > 3 || !*parts[i] ||
+                            parts[i][strspn(parts[i], "abcdefghijklmnopqrstuvwxyz0123456789_.-")])
+                                return err_new(ERR_INVALID,
+                                               "\"%s\": unknown operating system or architecture: invalid argument",
                                                platform);
                 /* One word alone is an architecture, unless it is the only system there is. */
                 machine = n > 1 ? parts[1] : strcmp(parts[0], "linux") == 0 ? machine : parts[0];
@@ -60,8 +62,8 @@ static err *set_platform(json *config, const char *platform)
         return NULL;
 }
 
-err *image_draft_config(struct image_draft *d, int64_t now, const char *platform, const char *author, const char *comment,
-                        const json *run_config)
+err *image_draft_config(struct image_draft *d, int64_t now, const char *platform, const char *author,
+                        const char *comment, const json *run_config)
 {
         char created[CLOCK_TEXT_MAX];
 
@@ -177,15 +179,16 @@ static void texts_done(struct texts *t)
         free(t->layers);
 }
 
-static err *insert(struct image_draft *d, const char *id, const char *manifest, uint64_t size, const struct texts *texts)
+static err *insert(struct image_draft *d, const char *id, const char *manifest, uint64_t size,
+                   const struct texts *texts)
 {
         _cleanup_txn_ struct txn t = {0};
         int64_t created = clock_now_ns();
 
         err_free(clock_parse(json_get_str_or(d->config, "created", ""), &created));
         TRY(txn_begin(d->store, true, &t));
-        TRY(txn_run(&t, "INSERT OR REPLACE INTO images VALUES(?,?,?,?,?,?)", "siisss", id, created, (int64_t)size, manifest,
-                    texts->config, texts->layers));
+        TRY(txn_run(&t, "INSERT OR REPLACE INTO images VALUES(?,?,?,?,?,?)", "siisss", id, created, (int64_t)size,
+                    manifest, texts->config, texts->layers));
         if (d->full_name)
                 TRY(txn_run(&t, "INSERT OR REPLACE INTO names VALUES(?,?,?)", "ssi", d->full_name, id, clock_now_ns()));
         return txn_commit(&t);

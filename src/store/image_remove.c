@@ -1,5 +1,6 @@
 /* image_remove.c - docker's rules for rmi. Names are checked and removed alone with the store, so that no container can
  * be made from an image between the check and its end. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -47,8 +48,7 @@ static const char *short_id(const char *id, char buf[ID_SHORT + 1])
 {
         const char *hex = str_after(id, "sha256:");
 
-        (void)strncpy(buf, hex ? hex : id, ID_SHORT);
-        buf[ID_SHORT] = '\0';
+        (void)snprintf(buf, ID_SHORT + 1, "%s", hex ? hex : id);
         return buf;
 }
 
@@ -159,8 +159,10 @@ static err *remove_by_name(struct removal *r, const char *full)
         TRY(image_familiar(full, &familiar));
         if (last && !r->options->force && r->users.n)
                 return err_new(ERR_CONFLICT,
-                               "conflict: unable to remove repository reference \"%s\" (must force) - container %s is using its "
-                               "referenced image %s", familiar, short_id(r->users.items[0].id, container_id),
+                               "conflict: unable to remove repository reference \"%s\" (must force) - container %s is "
+                               "using its "
+                               "referenced image %s",
+                               familiar, short_id(r->users.items[0].id, container_id),
                                short_id(r->image->id, image_id));
         TRY(untag(r, full));
         if (!last || r->options->no_prune)

@@ -106,7 +106,8 @@ err *lowers_enter(const struct lowers *l, const struct lowers_view *parent, cons
         return NULL;
 }
 
-err *lowers_stat(const struct lowers *l, const struct lowers_view *dir, const char *path, struct stat *ret, int *ret_layer)
+err *lowers_stat(const struct lowers *l, const struct lowers_view *dir, const char *path, struct stat *ret,
+                 int *ret_layer)
 {
         *ret_layer = -1;
         for (size_t i = 0; i < dir->n; i++) {

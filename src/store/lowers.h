@@ -1,5 +1,6 @@
 /* lowers.h - looking into a stack of layers as overlayfs would: whiteouts, opaque directories, files over directories.
- * Layers never change, so paths below them need no care about races; symlinks are never followed. Only for this layer. */
+ * Layers never change, so paths below them need no care about races; symlinks are never followed. Only for this layer.
+ */
 #pragma once
 
 #include <stdbool.h>

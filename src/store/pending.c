@@ -34,7 +34,8 @@ static err *drop_run_directory(struct store *s, const char *id)
         int fd;
 
         TRY(store_state_containers_fd(s, &fd));
-        return unlinkat(fd, id, AT_REMOVEDIR) < 0 && errno != ENOENT ? err_sys(errno, "removing containers/%s", id) : NULL;
+        return unlinkat(fd, id, AT_REMOVEDIR) < 0 && errno != ENOENT ? err_sys(errno, "removing containers/%s", id)
+                                                                     : NULL;
 }
 
 /* Its creator is dead: remove what it made, unless it came as far as writing the record. */

@@ -63,10 +63,11 @@ static err *take_id(const struct db_row *row, void *arg)
 
 static err *conflict(const char *name, const char *id)
 {
-        return err_new(ERR_CONFLICT,
-                       "Conflict. The container name \"/%s\" is already in use by container \"%s\". You have to remove (or "
-                       "rename) that container to be able to reuse that name.",
-                       name, id);
+        return err_new(
+                ERR_CONFLICT,
+                "Conflict. The container name \"/%s\" is already in use by container \"%s\". You have to remove (or "
+                "rename) that container to be able to reuse that name.",
+                name, id);
 }
 
 /* ERR_CONFLICT if another container than @but has @name. */
@@ -78,13 +79,15 @@ static err *check_name(struct db *db, const char *name, const char *but)
         return id && !str_eq(id, but) ? conflict(name, id) : NULL;
 }
 
-err *record_insert(struct store *s, const char *id, const char *name, int64_t created_ns, bool durable, const char *text)
+err *record_insert(struct store *s, const char *id, const char *name, int64_t created_ns, bool durable,
+                   const char *text)
 {
         _cleanup_txn_ struct txn t = {0};
 
         TRY(txn_begin(s, durable, &t));
         TRY(check_name(s->run, name, NULL));
-        TRY(txn_run(&t, "INSERT INTO containers VALUES(?,?,?,?,?)", "ssiis", id, name, created_ns, (int64_t)durable, text));
+        TRY(txn_run(&t, "INSERT INTO containers VALUES(?,?,?,?,?)", "ssiis", id, name, created_ns, (int64_t)durable,
+                    text));
         return txn_commit(&t);
 }
 

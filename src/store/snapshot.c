@@ -40,7 +40,8 @@ static const struct snapshot_driver *choose(struct store *s)
         for (size_t i = 0; i < ARRAY_SIZE(drivers); i++) {
                 const struct snapshot_driver *d = drivers[i];
 
-                if (s->driver_wanted && (strcmp(s->driver_wanted, d->name) == 0 || strcmp(s->driver_wanted, d->shown) == 0))
+                if (s->driver_wanted &&
+                    (strcmp(s->driver_wanted, d->name) == 0 || strcmp(s->driver_wanted, d->shown) == 0))
                         return d;
                 if (n > 0 && (size_t)n == strlen(d->name) && memcmp(found, d->name, (size_t)n) == 0)
                         return d;
@@ -157,7 +158,8 @@ static err *read_note(int fd, struct image_layer **ret, size_t *ret_n)
         int r = file_read(fd, NOTE, 1 << 20, &text, NULL);
 
         if (r < 0)
-                return r == -ENOENT ? err_new(ERR_NOT_FOUND, "no note") : err_sys(r, "reading the layers of a container");
+                return r == -ENOENT ? err_new(ERR_NOT_FOUND, "no note")
+                                    : err_sys(r, "reading the layers of a container");
         TRY(strv_split(text, '\n', &lines));
         layers = MEM_NEW0(struct image_layer, strv_len(lines) + 1);
         if (!layers)

@@ -1,10 +1,10 @@
 /* snapshot.h - a container's root: an image's layers and one writable layer. Drivers: overlay (nothing is copied; the
  * caller mounts), vfs (a full copy, for file systems that overlay cannot stand on).
  *
- * Between the image and the writable layer lies a small read-only one with the places that every container needs and that
- * the image may lack (/dev/console /dev/pts /dev/shm /proc /sys /etc/{hosts,hostname,resolv.conf,mtab} /.dockerenv), made
- * once for each image beside its top layer. So starting a container writes nothing into its own layer, and diff and
- * commit show only what the container did. */
+ * Between the image and the writable layer lies a small read-only one with the places that every container needs and
+ * that the image may lack (/dev/console /dev/pts /dev/shm /proc /sys /etc/{hosts,hostname,resolv.conf,mtab}
+ * /.dockerenv), made once for each image beside its top layer. So starting a container writes nothing into its own
+ * layer, and diff and commit show only what the container did. */
 #pragma once
 
 #include <stdint.h>
@@ -14,8 +14,8 @@
 #include "store/store.h"
 
 struct snapshot {
-        char *driver; /* "overlay": mount lower, upper, work; "dir": lower[0] is the writable root itself */
-        char **lower; /* absolute, topmost first */
+        char *driver;       /* "overlay": mount lower, upper, work; "dir": lower[0] is the writable root itself */
+        char **lower;       /* absolute, topmost first */
         char *upper, *work; /* NULL for "dir" */
         char **image;       /* "dir": the image alone, topmost first, for diff; else NULL */
 };
@@ -34,4 +34,5 @@ MUST_USE err *snapshot_get(struct store *s, const char *id, const char *image_id
 /* Remove ROOT/containers/<id> and everything in it. A missing one is fine. */
 MUST_USE err *snapshot_remove(struct store *s, const char *id);
 /* Bytes in the writable layer; and together with the image's. */
-MUST_USE err *snapshot_usage(struct store *s, const char *id, const char *image_id, uint64_t *ret_rw, uint64_t *ret_all);
+MUST_USE err *snapshot_usage(struct store *s, const char *id, const char *image_id, uint64_t *ret_rw,
+                             uint64_t *ret_all);

@@ -20,10 +20,10 @@ static const struct place {
         mode_t type;
         const char *target;
 } places[] = {
-        {".dockerenv", S_IFREG, NULL},  {"dev", S_IFDIR, NULL},         {"dev/console", S_IFREG, NULL},
-        {"dev/pts", S_IFDIR, NULL},     {"dev/shm", S_IFDIR, NULL},     {"etc", S_IFDIR, NULL},
-        {"etc/hostname", S_IFREG, NULL}, {"etc/hosts", S_IFREG, NULL},  {"etc/mtab", S_IFLNK, "/proc/mounts"},
-        {"etc/resolv.conf", S_IFREG, NULL}, {"proc", S_IFDIR, NULL},    {"sys", S_IFDIR, NULL},
+        {".dockerenv", S_IFREG, NULL},      {"dev", S_IFDIR, NULL},       {"dev/console", S_IFREG, NULL},
+        {"dev/pts", S_IFDIR, NULL},         {"dev/shm", S_IFDIR, NULL},   {"etc", S_IFDIR, NULL},
+        {"etc/hostname", S_IFREG, NULL},    {"etc/hosts", S_IFREG, NULL}, {"etc/mtab", S_IFLNK, "/proc/mounts"},
+        {"etc/resolv.conf", S_IFREG, NULL}, {"proc", S_IFDIR, NULL},      {"sys", S_IFDIR, NULL},
 };
 
 #define PLACE_MODE 0755
@@ -31,7 +31,8 @@ static const struct place {
 /* Owner, mode, attributes and times of the image's directory @path (layer number @layer) for ours. */
 static err *mirror_dir(const struct lowers *l, int layer, const char *path, int to)
 {
-        _cleanup_close_ int from = openat(l->fds[layer], *path ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        _cleanup_close_ int from =
+                openat(l->fds[layer], *path ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         _cleanup_close_ int fd = openat(to, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         struct tree_xattrs x = {0};
         struct stat st;

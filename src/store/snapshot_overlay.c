@@ -56,7 +56,8 @@ _noreturn_ static void try_mount(const char *dir)
 
         if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
                 _exit(1);
-        (void)snprintf(options, sizeof(options), "lowerdir=lower,upperdir=upper,workdir=work,redirect_dir=off,metacopy=off");
+        (void)snprintf(options, sizeof(options),
+                       "lowerdir=lower,upperdir=upper,workdir=work,redirect_dir=off,metacopy=off");
         if (chdir(dir) < 0 || mount("overlay", "merged", "overlay", 0, options) < 0)
                 _exit(1);
         (void)snprintf(path, sizeof(path), "%s/upper/file", dir);

@@ -17,9 +17,9 @@ MUST_USE err *snapshot_init_layer(struct store *s, const char *top_chain, char *
 
 /* One way of giving a container its writable root. All work in the container's directory @fd. */
 struct snapshot_driver {
-        const char *name;      /* what people give and --driver takes */
-        const char *shown;     /* docker's name for it */
-        const char *mark;      /* the entry of the container's directory that tells that this driver made it */
+        const char *name;  /* what people give and --driver takes */
+        const char *shown; /* docker's name for it */
+        const char *mark;  /* the entry of the container's directory that tells that this driver made it */
         /* Make the writable layer for @lower (topmost first). */
         err *(*prepare)(struct store *s, int fd, char *const *lower);
         /* Fill @ret; @path is the container's directory, @lower is consumed. */

@@ -22,7 +22,8 @@ static const char *const state_dirs[] = {"containers", "pending", "seccomp"};
 static err *check_path(const char *what, const char *path)
 {
         if (str_empty(path) || *path != '/')
-                return err_new(ERR_INVALID, "the %s directory must be an absolute path, not '%s'", what, path ? path : "");
+                return err_new(ERR_INVALID, "the %s directory must be an absolute path, not '%s'", what,
+                               path ? path : "");
         return NULL;
 }
 
@@ -45,7 +46,8 @@ static err *open_dir(const char *what, const char *path, int *ret)
         if (fstat(fd, &st) < 0)
                 return err_sys(errno, "looking at the %s directory %s", what, path);
         if (st.st_uid != 0)
-                return err_new(ERR_DENIED, "the %s directory %s belongs to user %u, not to root", what, path, st.st_uid);
+                return err_new(ERR_DENIED, "the %s directory %s belongs to user %u, not to root", what, path,
+                               st.st_uid);
         if ((st.st_mode & 07777) != MODE_PRIVATE && fchmod(fd, MODE_PRIVATE) < 0)
                 return err_sys(errno, "making the %s directory %s private", what, path);
         *ret = TAKE_FD(fd);
@@ -136,8 +138,10 @@ static err *claim_root(struct store *s)
                 if (!boot)
                         return err_nomem();
                 if (boot_is(AT_FDCWD, boot, s->boot_id))
-                        return err_new(ERR_CONFLICT, "%s is in use with the state directory %s: give the same --state, or "
-                                                     "another --root", s->root, other);
+                        return err_new(ERR_CONFLICT,
+                                       "%s is in use with the state directory %s: give the same --state, or "
+                                       "another --root",
+                                       s->root, other);
         }
         return replace_link(s->root_fd, "state", s->state);
 }
@@ -149,7 +153,8 @@ static err *wipe_dir(int dirfd, const char *name)
         return r < 0 ? err_sys(r, "removing what an earlier boot left in %s", name) : NULL;
 }
 
-/* First command of this boot: what STATE holds is void, and what containers left without a durable record is rubbish. */
+/* First command of this boot: what STATE holds is void, and what containers left without a durable record is rubbish.
+ */
 static err *reset_locked(struct store *s)
 {
         static const char *const void_names[] = {"run.db", "run.db-journal", "containers", "pending"};

@@ -4,10 +4,10 @@
  *                          containers/<id>/{upper,work} or {rootfs}  volumes/<name>/_data  tmp/
  *   STATE  (/run/hod)      run.db  lock  boot (a link: text = boot id)  pending/<id>  containers/<id>/  seccomp/
  *
- * state.db is what a reboot must keep; it is written rarely, always durably, always under ROOT/lock, and nobody reads it
- * on the hot path: run.db holds a copy of it beside its own (volatile) rows, and remembers which version of state.db it
- * copied (the file change counter in the first page). So a command reads one database, and `run --rm` writes one, on a
- * tmpfs. See docs/decisions and db.h.
+ * state.db is what a reboot must keep; it is written rarely, always durably, always under ROOT/lock, and nobody reads
+ * it on the hot path: run.db holds a copy of it beside its own (volatile) rows, and remembers which version of state.db
+ * it copied (the file change counter in the first page). So a command reads one database, and `run --rm` writes one, on
+ * a tmpfs. See docs/decisions and db.h.
  *
  * Lock order: container (engine) → images.lock → ROOT/lock → STATE/lock. None is held when a function here returns,
  * except the lease of pending_begin() and of a living `struct image`, which is images.lock shared: no image, layer or

@@ -159,7 +159,9 @@ static err *visit(struct walker *w, const char *name)
                 e.mount_point = fd == -EXDEV;
                 if (fd < 0 && !e.mount_point) {
                         w->path[dir_len] = '\0';
-                        return fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP ? NULL : err_sys(fd, "opening /%s/%s", w->path, name);
+                        return fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP
+                                       ? NULL
+                                       : err_sys(fd, "opening /%s/%s", w->path, name);
                 }
         }
         {
@@ -238,7 +240,8 @@ static err *read_xattr(const char *link, const char *name, struct tree_xattrs *x
                 n = getxattr(link, name, value, (size_t)n);
         }
         if (n < 0) /* gone, or changed this instant */
-                return errno == ENODATA || errno == ERANGE || errno == ENOTSUP ? NULL : err_sys(errno, "reading %s", name);
+                return errno == ENODATA || errno == ERANGE || errno == ENOTSUP ? NULL
+                                                                               : err_sys(errno, "reading %s", name);
         if (mem_grow(&x->items, x->n, sizeof(*x->items)) < 0)
                 return err_nomem();
         item = &x->items[x->n];

@@ -26,8 +26,8 @@ struct tree_walk {
         void *arg;
 };
 
-/* Walk the tree below @top_fd (a readable directory). The top itself is not visited, but left. What vanishes meanwhile is
- * skipped. ERR_LIMIT for paths beyond PATH_MAX. */
+/* Walk the tree below @top_fd (a readable directory). The top itself is not visited, but left. What vanishes meanwhile
+ * is skipped. ERR_LIMIT for paths beyond PATH_MAX. */
 MUST_USE err *tree_walk(int top_fd, const struct tree_walk *w);
 
 /* Names in a directory, sorted, without "." and ".."; owned. */

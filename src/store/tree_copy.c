@@ -138,7 +138,8 @@ static err *copy_content(int from, int to, off_t size)
 
 static err *copy_file(struct copy *c, const struct tree_entry *e, int dir)
 {
-        _cleanup_close_ int from = openat(e->dir_fd, e->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+        _cleanup_close_ int from =
+                openat(e->dir_fd, e->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
         _cleanup_close_ int to = -1;
         struct stat st;
 

@@ -1,8 +1,8 @@
 /* txn.h - changes of the databases, and the store's locks. Only for files of this layer.
  *
  * A durable change writes state.db and then the copy in run.db; the number that ties them together is state.db's file
- * change counter ("stamp"). If a crash separates them, the next reader or writer sees different numbers and copies again.
- * state.db is only ever touched under ROOT/lock, run.db is written under STATE/lock. */
+ * change counter ("stamp"). If a crash separates them, the next reader or writer sees different numbers and copies
+ * again. state.db is only ever touched under ROOT/lock, run.db is written under STATE/lock. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,8 +23,8 @@ struct store {
         int root_lock_fd, state_lock_fd; /* lock files, -1 until first used */
         int lease_fd;                    /* images.lock, held shared while lease_count > 0 */
         unsigned lease_count;
-        bool exclusive; /* images.lock is held alone */
-        int stamp_fd; /* state.db, to read the stamp; -1 until it exists */
+        bool exclusive;    /* images.lock is held alone */
+        int stamp_fd;      /* state.db, to read the stamp; -1 until it exists */
         int64_t synced_ns; /* when the stamps were last compared, CLOCK_MONOTONIC; 0 = never */
         struct db *run, *durable;
 };

@@ -71,8 +71,8 @@ static int nameless(int dir_fd)
 /* fork(2) into a PID, network and IPC namespace of its own. The process has one thread, so this is safe. */
 static pid_t fork_apart(void)
 {
-        return (pid_t)syscall(SYS_clone, (unsigned long)(SIGCHLD | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC), NULL, NULL,
-                              NULL, NULL);
+        return (pid_t)syscall(SYS_clone, (unsigned long)(SIGCHLD | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC), NULL,
+                              NULL, NULL, NULL);
 }
 
 err *unpack_start(int dir_fd, unsigned flags, const struct unpack_limits *limits, struct unpack **ret)
@@ -157,7 +157,8 @@ static err *read_report(struct unpack *u, struct unpack_report *report)
         if (report->code == ERR_NOMEM)
                 return err_nomem();
         if (report->code)
-                return err_new(report->code > 0 && report->code < ERR_CODE_MAX_ ? (enum err_code)report->code : ERR_INTERNAL,
+                return err_new(report->code > 0 && report->code < ERR_CODE_MAX_ ? (enum err_code)report->code
+                                                                                : ERR_INTERNAL,
                                "%s", report->text);
         return NULL;
 }

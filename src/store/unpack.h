@@ -18,7 +18,7 @@ struct unpack_limits {
 };
 
 enum unpack_flags {
-        UNPACK_LAYER = 1 << 0,       /* .wh. names are whiteouts: made into overlay's form; else refused */
+        UNPACK_LAYER = 1 << 0,         /* .wh. names are whiteouts: made into overlay's form; else refused */
         UNPACK_AS_USER_XATTR = 1 << 1, /* reserved for rootless: user.overlay.* instead of trusted.overlay.* */
 };
 

@@ -1,7 +1,7 @@
 /* unpack_entry.c - one entry of an archive becomes one file, by descriptor.
  *
- * The process is already shut in; nevertheless every name is resolved with openat2(RESOLVE_IN_ROOT), final components are
- * never followed, and metadata is set on the descriptor or on the name just created. */
+ * The process is already shut in; nevertheless every name is resolved with openat2(RESOLVE_IN_ROOT), final components
+ * are never followed, and metadata is set on the descriptor or on the name just created. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -177,8 +177,8 @@ static err *classify_xattr(const struct tar_xattr *x, enum xattr_way *ret)
 {
         *ret = XATTR_SET;
         if (str_starts(x->name, "trusted.overlay.") || str_starts(x->name, "user.overlay."))
-                return err_new(ERR_UNSAFE_PATH, "the extended attribute %s is overlayfs' own and cannot come from an archive",
-                               x->name);
+                return err_new(ERR_UNSAFE_PATH,
+                               "the extended attribute %s is overlayfs' own and cannot come from an archive", x->name);
         if (str_starts(x->name, "trusted."))
                 *ret = XATTR_MARK;
         else if (str_starts(x->name, "security.") && strcmp(x->name, "security.capability") != 0)
@@ -268,7 +268,8 @@ static err *make_file(struct unpacker *u, struct tar_reader *tar, const struct t
 }
 
 /* Owner, mode (not of symlinks) and attributes of the name @base, which exists and is not a regular file. */
-static err *set_metadata(struct unpacker *u, const struct tar_entry *entry, int parent, const char *base, const char *path)
+static err *set_metadata(struct unpacker *u, const struct tar_entry *entry, int parent, const char *base,
+                         const char *path)
 {
         if (fchownat(parent, base, entry->uid, entry->gid, AT_SYMLINK_NOFOLLOW) < 0)
                 return err_sys(errno, "setting its owner to %u:%u", entry->uid, entry->gid);
@@ -304,7 +305,8 @@ static err *make_dir(struct unpacker *u, const struct tar_entry *entry, int pare
         return add_time(u, entry, path);
 }
 
-static err *make_symlink(struct unpacker *u, const struct tar_entry *entry, int parent, const char *base, const char *path)
+static err *make_symlink(struct unpacker *u, const struct tar_entry *entry, int parent, const char *base,
+                         const char *path)
 {
         struct timespec ts[2];
         bool whiteout;
@@ -343,7 +345,8 @@ static err *make_node(struct unpacker *u, const struct tar_entry *entry, int par
 }
 
 /* A second name for something earlier in the archive; the target's final component is not followed. */
-static err *make_hardlink(struct unpacker *u, const struct tar_entry *entry, int parent, const char *base, const char *path)
+static err *make_hardlink(struct unpacker *u, const struct tar_entry *entry, int parent, const char *base,
+                          const char *path)
 {
         _cleanup_close_ int opened = -1;
         char target[UNPACK_PATH_MAX], dir[UNPACK_PATH_MAX];
@@ -409,8 +412,8 @@ static err *set_root(struct unpacker *u, const struct tar_entry *entry)
         return add_time(u, entry, "");
 }
 
-static err *make(struct unpacker *u, struct tar_reader *tar, const struct tar_entry *entry, int parent, const char *base,
-                 const char *path)
+static err *make(struct unpacker *u, struct tar_reader *tar, const struct tar_entry *entry, int parent,
+                 const char *base, const char *path)
 {
         switch (entry->type) {
         case TAR_FILE:

@@ -41,7 +41,7 @@ struct unpack_time {
 
 /* The child's state. */
 struct unpacker {
-        int root;    /* the layer's directory */
+        int root; /* the layer's directory */
         unsigned flags;
         struct unpack_list marks, times;
         struct unpack_result result;

@@ -27,13 +27,17 @@
 static err *check_name(const char *name)
 {
         if (!str_empty(name) && !name[1] && isalnum((unsigned char)*name))
-                return err_new(ERR_INVALID,
-                               "create %s: volume name is too short, names should be at least two alphanumeric characters", name);
+                return err_new(
+                        ERR_INVALID,
+                        "create %s: volume name is too short, names should be at least two alphanumeric characters",
+                        name);
         if (!id_name_valid(name))
-                return err_new(ERR_INVALID,
-                               "create %s: \"%s\" includes invalid characters for a local volume name, only "
-                               "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use "
-                               "absolute path", name, name);
+                return err_new(
+                        ERR_INVALID,
+                        "create %s: \"%s\" includes invalid characters for a local volume name, only "
+                        "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use "
+                        "absolute path",
+                        name, name);
         return NULL;
 }
 
@@ -99,7 +103,8 @@ static err *create(struct store *s, const char *name, const json *labels, bool a
         return NULL;
 }
 
-err *volume_ensure(struct store *s, const char *name, const json *labels, bool anonymous, char **ret_path, bool *ret_created)
+err *volume_ensure(struct store *s, const char *name, const json *labels, bool anonymous, char **ret_path,
+                   bool *ret_created)
 {
         bool created = false;
         int fd;

@@ -267,7 +267,7 @@ err *cgroup_join(const struct cgroup_layout *l, const char *path, pid_t pid)
 err *cgroup_join_open(const struct cgroup_layout *l, const char *path, bool with_v2,
                       int ret_fds[CGROUP_HIERARCHIES_MAX], size_t *ret_n)
 {
-        int fds[CGROUP_HIERARCHIES_MAX];
+        int fds[CGROUP_HIERARCHIES_MAX] = {0};
         size_t n = 0;
 
         CGROUP_CHECK_PATH(path, true);

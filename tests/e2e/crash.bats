@@ -4,10 +4,7 @@
 load lib
 setup_file() { e2e_setup; }
 teardown_file() { e2e_teardown; }
-teardown() {
-        note_ids
-        e2e_clean
-}
+teardown() { e2e_clean; }
 
 monitor_pid() {
         local id
@@ -45,10 +42,11 @@ monitor_pid() {
         eventually 5 dead "$pid"
         eventually 5 is_exited cc
         like "$(hod ps -a)" 'Exited \((137|255)\)'
-        [[ -z $(find /sys/fs/cgroup -type d -name "*$(field cc '{{.Id}}')*") ]] || fail "its cgroup is still there"
+        id=$(field cc '{{.Id}}')
         hod start cc
         is_running cc
         hod rm -f cc
+        [[ -z $(find /sys/fs/cgroup -type d -name "*$id*") ]] || fail "its cgroup is still there"
 }
 
 @test "the container's init killed from outside: seen, with its status" {
@@ -101,7 +99,6 @@ killed_at() {
                 wait "$pid" 2>/dev/null || true
                 hod ps -a >/dev/null || fail "ps after $ms ms"
                 hod run --rm busybox true || fail "run after $ms ms"
-                note_ids
                 e2e_clean
                 is "$(hod ps -aq)" '' "after $ms ms"
         done
@@ -130,8 +127,7 @@ killed_at() {
                         kill -9 "$pid" 2>/dev/null || true
                         wait "$pid" 2>/dev/null || true
                         hod ps -a >/dev/null || fail "ps after $verb, $ms ms"
-                        note_ids
-                        hod rm -f kk >/dev/null 2>&1 || true
+                                hod rm -f kk >/dev/null 2>&1 || true
                         is "$(hod ps -aq)" '' "after $verb, $ms ms"
                 done
         done
@@ -142,12 +138,12 @@ killed_at() {
         hod run -d --name keep busybox sh -c 'echo x >> /n; sleep 1000' >/dev/null
         hod run -d --rm --name gone busybox sleep 1000 >/dev/null
         sleep 0.3
-        note_ids
+        mapfile -t ids < <(hod ps -aq --no-trunc)
         # What a power cut does: every process of ours ends at once, the run directory is empty.
         for c in keep gone; do kill -9 "$(monitor_pid $c)"; done
         for c in keep gone; do kill -9 "$(init_pid $c)" 2>/dev/null || true; done
         sleep 0.3
-        sort -u "$T/ids" | while read -r id; do
+        for id in "${ids[@]}"; do
                 find /sys/fs/cgroup -depth -type d -name "*$id*" -exec rmdir {} + 2>/dev/null || true
         done
         rm -rf "$HOD_STATE"
@@ -165,13 +161,12 @@ killed_at() {
         hod run -d --name keep busybox sleep 1000 >/dev/null
         id=$(field keep '{{.Id}}')
         pid=$(init_pid keep)
-        note_ids
         kill -9 "$(monitor_pid keep)"
         kill -9 "$pid"
         sleep 0.3
         find "$HOD_STATE" -maxdepth 1 -name 'boot*' -type f -exec sh -c 'echo 00000000-0000-0000-0000-000000000000 >"$1"' _ {} \;
         [[ ! -f $HOD_STATE/containers/$id/status ]] ||
-                sed -i 's/^boot_id=.*/boot_id=00000000-0000-0000-0000-000000000000/; s/^pid=.*/pid=1/; s/^pid_start=.*/pid_start=1/; s/^state=.*/state=1/' \
+                sed -i 's/^boot_id=.*/boot_id=00000000-0000-0000-0000-000000000000/; s/^pid=.*/pid=1/; s/^pid_start=.*/pid_start=1/; s/^state=.*/state=running/' \
                         "$HOD_STATE/containers/$id/status"
         is_exited keep
         hod start keep
@@ -182,7 +177,6 @@ killed_at() {
         hod run -d --name cc busybox sleep 1000 >/dev/null
         id=$(field cc '{{.Id}}')
         pid=$(init_pid cc)
-        note_ids
         kill -9 "$(monitor_pid cc)"
         kill -9 "$pid"
         eventually 5 dead "$pid"

@@ -233,6 +233,11 @@ with_small_disk() {
         run hod start bad
         [[ $status == 1 && ${#lines[@]} -le 2 ]] || fail "$output"
         hod rm -f bad
+        id=$(hod run -d --name bad2 busybox sleep 100)
+        echo 'state=nonsense' >"$HOD_STATE/containers/$id/status"
+        hod ps -a >/dev/null 2>&1
+        is_running ok
+        hod rm -f bad2
 }
 
 @test "--log-level, --log-format json, --debug write to stderr only" {

@@ -106,7 +106,7 @@ e2e_teardown() {
 leak_snapshot() {
         awk '{for (i = 7; $i != "-"; i++); print "mount", $5, $(i + 1), $4}' /proc/self/mountinfo | sort
         # The common parent /hod stays, as docker's does. Cgroups of other suites are not ours.
-        find /sys/fs/cgroup -type d -path '*hod*' ! -name hod ! -path '*/hod-test-*' 2>/dev/null | sed 's/^/cgroup /' | sort
+        find /sys/fs/cgroup -type d -path '*hod*' ! -name hod ! -path '*/hod-test-*' -printf 'cgroup %f\n' 2>/dev/null | sort -u
         ip -o link 2>/dev/null | awk -F': ' '{print "link", $2}' | sort
         find /run/netns -mindepth 1 2>/dev/null | sed 's/^/netns /' | sort
         if command -v nft >/dev/null; then nft list tables 2>/dev/null | sed 's/^/nft /' | sort; fi
@@ -114,8 +114,8 @@ leak_snapshot() {
         ours | sed 's/^/process /'
 }
 
-# Processes of this engine ("pid command line"): $T in the command line or in HOD_STATE, or in a cgroup of a container
-# that this engine has or had.
+# Processes of this engine ("pid command line"): our programs with $T in the command line or in HOD_STATE, and what runs
+# inside this engine's containers.
 ours() {
         local p line
         [[ -n ${T-} ]] || return 0
@@ -130,21 +130,28 @@ ours() {
                         printf '%s %s\n' "${p#/proc/}" "$line"
                 fi
         done
-        # Processes inside containers: their cgroup is named by the container's id.
-        if [[ -s $T/ids ]]; then
-                grep -lFf "$T/ids" /proc/[0-9]*/cgroup 2>/dev/null | while read -r p; do
-                        p=${p%/cgroup}
-                        printf '%s %s\n' "${p#/proc/}" "$(tr '\0' ' ' <"$p/cmdline" 2>/dev/null)"
-                done
-        fi
+        # Processes inside containers: their root file system lies in our directory.
+        local here
+        here=$(readlink /proc/self/ns/mnt)
+        for p in /proc/[0-9]*; do
+                [[ $(readlink "$p/ns/mnt" 2>/dev/null) != "$here" ]] || continue
+                if grep -q -- "$T/" "$p/mountinfo" 2>/dev/null; then
+                        printf '%s inside: %s\n' "${p#/proc/}" "$(tr '\0' ' ' <"$p/cmdline" 2>/dev/null)"
+                fi
+        done
 }
 
 # End what a failed test left; only processes that `ours` lists.
 kill_ours() {
-        local pid rest
-        ours | while read -r pid rest; do
-                kill -9 "$pid" 2>/dev/null || true
+        local pid rest id
+        ours >"$T/ours"
+        while read -r pid rest; do kill -9 "$pid" 2>/dev/null || true; done <"$T/ours"
+        [[ ! -s $T/ours ]] || sleep 0.3
+        { grep -oE 'containers/[0-9a-f]{64}' "$T/ours" | cut -d/ -f2; ls "$HOD_ROOT/containers" "$HOD_STATE/containers"; } 2>/dev/null |
+                grep -xE '[0-9a-f]{64}' | sort -u | while read -r id; do
+                find /sys/fs/cgroup -depth -type d -path "*/$id*" -exec rmdir {} + 2>/dev/null || true
         done
+        return 0
 }
 
 # Files that should not exist once nothing is stored.
@@ -156,9 +163,6 @@ leak_files() {
         find "$HOD_STATE" \( -type s -o -type p \) 2>/dev/null
         return 0
 }
-
-# Remember the ids of the containers that exist, so that their processes are found later.
-note_ids() { hod ps -aq --no-trunc >>"$T/ids" 2>/dev/null || true; }
 
 # --- checks ---------------------------------------------------------------------------------------------------------
 

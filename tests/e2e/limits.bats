@@ -117,6 +117,9 @@ expect() { if cgroup_v2; then is "$3" "$2"; else is "$3" "$1"; fi; }
         read -r major minor < <(lsblk -ndo MAJ:MIN "$dev" | tr ':' ' ')
         run hod run --rm busybox sh -c "mknod /b b $major $minor && head -c 1 /b | wc -c"
         like "$output" 'not permitted'
+        if ! head -c 1 "$dev" >/dev/null 2>&1; then
+                skip "this machine lets nobody read $dev"
+        fi
         is "$(hod run --rm --device "$dev:/dev/xd:r" busybox sh -c 'head -c 1 /dev/xd | wc -c')" 1
         run hod run --rm --device "$dev:/dev/xd:r" busybox sh -c ': >> /dev/xd'
         like "$output" 'not permitted'

@@ -18,8 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 return 0;
         }
         if (json_print(j, JSON_COMPACT, &first) || json_print(j, JSON_INDENT4, &pretty) ||
-            json_parse(first, strlen(first), &again) || json_print(again, JSON_COMPACT, &second) || json_copy(j, &copy) ||
-            json_print(copy, JSON_COMPACT, &third))
+            json_parse(first, strlen(first), &again) || json_print(again, JSON_COMPACT, &second) ||
+            json_copy(j, &copy) || json_print(copy, JSON_COMPACT, &third))
                 abort();
         if (strcmp(first, second) != 0 || strcmp(first, third) != 0)
                 abort();

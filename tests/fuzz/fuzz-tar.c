@@ -50,8 +50,8 @@ static err *pump(struct tar_reader *r, const struct tar_entry *t, struct tar_wri
 
 static void describe(const struct tar_entry *t, struct str *out)
 {
-        str_printf(out, "%d %s|%s %o %u:%u %llu %lld.%u %u:%u\n", t->type, t->name, t->linkname, t->mode, t->uid, t->gid,
-                   (unsigned long long)t->size, (long long)t->mtime, t->mtime_ns, t->dev_major, t->dev_minor);
+        str_printf(out, "%d %s|%s %o %u:%u %llu %lld.%u %u:%u\n", t->type, t->name, t->linkname, t->mode, t->uid,
+                   t->gid, (unsigned long long)t->size, (long long)t->mtime, t->mtime_ns, t->dev_major, t->dev_minor);
         for (size_t i = 0; i < t->n_xattrs; i++)
                 str_printf(out, "%s %zu\n", t->xattrs[i].name, t->xattrs[i].size);
 }

@@ -5,7 +5,8 @@
 #include "codec/template.h"
 
 static const char document[] =
-        "{\"Id\":\"abc\",\"State\":{\"Status\":\"up\",\"Pid\":42,\"Health\":null},\"Config\":{\"Labels\":{\"a\":\"b\"},\"Env\":[\"A=b\"],"
+        "{\"Id\":\"abc\",\"State\":{\"Status\":\"up\",\"Pid\":42,\"Health\":null},\"Config\":{\"Labels\":{\"a\":\"b\"},"
+        "\"Env\":[\"A=b\"],"
         "\"Cmd\":null,\"Volumes\":null},\"Mounts\":[{\"Type\":\"bind\"},{\"Type\":\"volume\"}],\"F\":1.5,\"T\":true,"
         "\"Networks\":{\"n\":{\"IP\":\"1.2.3.4\"}},\"Ports\":{\"80/tcp\":null},\"L\":[1,2,3]}";
 
@@ -20,7 +21,8 @@ static err *method(void *ctx, const json *root, const char *name, json *const *a
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        const struct template_options options[] = {{0}, {.types = &template_docker_types}, {.type_name = "T", .method = method}};
+        const struct template_options options[] = {
+                {0}, {.types = &template_docker_types}, {.type_name = "T", .method = method}};
         _cleanup_(template_freep) struct template *t = NULL;
         _cleanup_free_ char *text = malloc(size + 1);
         _cleanup_json_ json *j = NULL;

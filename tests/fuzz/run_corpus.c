@@ -1,5 +1,5 @@
-/* Feeds every file of the directories named on the command line to a fuzz target: corpora are ordinary tests in ordinary
- * builds. libFuzzer brings its own main(). */
+/* Feeds every file of the directories named on the command line to a fuzz target: corpora are ordinary tests in
+ * ordinary builds. libFuzzer brings its own main(). */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>

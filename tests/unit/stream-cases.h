@@ -88,7 +88,8 @@ static inline void compress_all(sink_opener *open, int level, const struct str *
         assert_null(sink_finish(s));
 }
 
-static inline err *expand_all(stream_opener *open, const char *data, size_t size, size_t in_step, size_t out_step, struct str *out)
+static inline err *expand_all(stream_opener *open, const char *data, size_t size, size_t in_step, size_t out_step,
+                              struct str *out)
 {
         struct drip d = {{drip_read, drip_free}, data, size, in_step};
         _cleanup_(stream_freep) struct stream *s = NULL;
@@ -110,7 +111,8 @@ static inline err *expand_all(stream_opener *open, const char *data, size_t size
 
 static inline void expect_expanded(stream_opener *open, const struct str *packed, const struct str *want)
 {
-        static const size_t steps[][2] = {{1u << 30, 1 << 20}, {1000, 777}, {1 << 17, 1 << 17}, {13, 1 << 16}, {1u << 30, 1 << 10}};
+        static const size_t steps[][2] = {
+                {1u << 30, 1 << 20}, {1000, 777}, {1 << 17, 1 << 17}, {13, 1 << 16}, {1u << 30, 1 << 10}};
 
         for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
                 _cleanup_str_ struct str got = {0};

@@ -53,9 +53,11 @@ static void gzip_refuses_bad_levels(void **state)
 /* A header with a name, a comment, extra data and a header checksum (RFC 1952), the text "hi\n" stored. */
 static void gunzip_reads_all_header_fields(void **state)
 {
-        static const unsigned char file[] = {0x1f, 0x8b, 8, 0x1c, 0, 0, 0, 0, 0, 3, 3, 0, 'a', 'b', 'c', 'n', 'a', 'm', 'e', 0, 'c', 'o', 0,
-                                             1, 3, 0, 0xfc, 0xff, 'h', 'i', '\n', 0x7a, 0x7a, 0x6f, 0xed, 3, 0, 0, 0};
-        struct str packed = {.data = (char *)(uintptr_t)file, .len = sizeof(file)}, want = {.data = (char *)(uintptr_t)"hi\n", .len = 3};
+        static const unsigned char file[] = {0x1f, 0x8b, 8,   0x1c, 0,    0,    0,    0,    0,    3, 3, 0, 'a',
+                                             'b',  'c',  'n', 'a',  'm',  'e',  0,    'c',  'o',  0, 1, 3, 0,
+                                             0xfc, 0xff, 'h', 'i',  '\n', 0x7a, 0x7a, 0x6f, 0xed, 3, 0, 0, 0};
+        struct str packed = {.data = (char *)(uintptr_t)file, .len = sizeof(file)},
+                   want = {.data = (char *)(uintptr_t) "hi\n", .len = 3};
 
         expect_expanded(stream_open_gunzip, &packed, &want);
         gzip_use_zlib(true);
@@ -98,7 +100,9 @@ static void stream_open_auto_knows_formats(void **state)
         detects("x", 1, STREAM_PLAIN);
         detects("plain text that is no archive", 29, STREAM_PLAIN);
         detects("\x1f\x8b\x08", 3, STREAM_GZIP);
-        detects_refused("\xfd" "7zXZ\0xxx", 9, "xz");
+        detects_refused("\xfd"
+                        "7zXZ\0xxx",
+                        9, "xz");
         detects_refused("BZh91AY&SY", 10, "bzip2");
         detects_refused("\x04\x22\x4d\x18", 4, "lz4");
         detects_refused("\x1f\x9d\x90", 3, "compress");
@@ -192,14 +196,10 @@ static void stream_copy_goes_through_files(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(gzip_round_trips_with_isal),
-                cmocka_unit_test(gzip_round_trips_with_zlib),
-                cmocka_unit_test(gzip_libraries_read_each_other),
-                cmocka_unit_test(gzip_refuses_bad_levels),
-                cmocka_unit_test(gunzip_reads_all_header_fields),
-                cmocka_unit_test(stream_open_auto_knows_formats),
-                cmocka_unit_test(stream_open_auto_gives_all_bytes),
-                cmocka_unit_test(stream_open_limit_stops_bombs),
+                cmocka_unit_test(gzip_round_trips_with_isal),       cmocka_unit_test(gzip_round_trips_with_zlib),
+                cmocka_unit_test(gzip_libraries_read_each_other),   cmocka_unit_test(gzip_refuses_bad_levels),
+                cmocka_unit_test(gunzip_reads_all_header_fields),   cmocka_unit_test(stream_open_auto_knows_formats),
+                cmocka_unit_test(stream_open_auto_gives_all_bytes), cmocka_unit_test(stream_open_limit_stops_bombs),
                 cmocka_unit_test(stream_copy_goes_through_files),
         };
 

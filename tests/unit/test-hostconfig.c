@@ -80,15 +80,15 @@ static void hostconfig_argv_refuses_an_empty_command(void **state)
 static void hostconfig_complete_keeps_dockers_order_and_defaults(void **state)
 {
         _cleanup_json_ json *host = NULL, *given = parse("{\"Memory\":16777216}");
-        const char *const first[] = {"Binds", "ContainerIDFile", "LogConfig", "NetworkMode", "PortBindings",
-                                     "RestartPolicy", "AutoRemove"};
+        const char *const first[] = {"Binds",        "ContainerIDFile", "LogConfig", "NetworkMode",
+                                     "PortBindings", "RestartPolicy",   "AutoRemove"};
         size_t i = 0;
 
         (void)state;
         assert_null(hostconfig_complete(given, &host));
-        JSON_EACH(host, it)
-        if (i < ARRAY_SIZE(first))
-                assert_string_equal(it.key, first[i++]);
+        JSON_EACH (host, it)
+                if (i < ARRAY_SIZE(first))
+                        assert_string_equal(it.key, first[i++]);
         assert_int_equal(json_get_int(host, "Memory", 0), 16777216);
         assert_int_equal(json_get_int(host, "ShmSize", 0), 64 << 20);
         expect_json(json_get(host, "RestartPolicy"), "{\"Name\":\"no\",\"MaximumRetryCount\":0}");
@@ -145,9 +145,9 @@ static const struct {
         {"{\"NetworkMode\":\"container:x\"}", "{\"Hostname\":\"h\"}",
          "conflicting options: hostname and the network mode"},
         {"{\"RestartPolicy\":{\"Name\":\"bogus\"}}", "{}",
-         "invalid restart policy: unknown policy 'bogus'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"},
-        {"{}", "{\"WorkingDir\":\"rel\"}",
-         "the working directory 'rel' is invalid, it needs to be an absolute path"},
+         "invalid restart policy: unknown policy 'bogus'; use one of 'no', 'always', 'on-failure', or "
+         "'unless-stopped'"},
+        {"{}", "{\"WorkingDir\":\"rel\"}", "the working directory 'rel' is invalid, it needs to be an absolute path"},
         {"{}", "{\"StopSignal\":\"BOGUS\"}", "invalid signal: BOGUS"},
 };
 

@@ -140,9 +140,22 @@ static void json_parse_refuses_what_json_c_takes(void **state)
 static void json_parse_checks_utf8(void **state)
 {
         static const char *const bad[] = {
-                "\"\x80\"", "\"\xc0\xaf\"", "\"\xe0\x80\xaf\"", "\"\xed\xa0\x80\"", "\"\xf0\x80\x80\x80\"",
-                "\"\xf4\x90\x80\x80\"", "\"\xff\"", "\"\xc3\"", "\"\xe2\x82\"", "{\"\xff\":1}",
-                "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\ud800\"", "\"\\ud800x\"", "{\"\\udcff\":1}", "\"\\udd00\"",
+                "\"\x80\"",
+                "\"\xc0\xaf\"",
+                "\"\xe0\x80\xaf\"",
+                "\"\xed\xa0\x80\"",
+                "\"\xf0\x80\x80\x80\"",
+                "\"\xf4\x90\x80\x80\"",
+                "\"\xff\"",
+                "\"\xc3\"",
+                "\"\xe2\x82\"",
+                "{\"\xff\":1}",
+                "\"\\ud800\"",
+                "\"\\udc00\"",
+                "\"\\ud800\\ud800\"",
+                "\"\\ud800x\"",
+                "{\"\\udcff\":1}",
+                "\"\\udd00\"",
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
@@ -215,7 +228,8 @@ static void json_print_indents_like_docker(void **state)
                     "[\n    {\n        \"Id\": \"x\",\n        \"A\": [],\n        \"O\": {},\n        \"L\": [\n"
                     "            1,\n            {\n                \"b\": null\n            }\n        ]\n    }\n]");
         expect_text(json_at(j, 0), JSON_INDENT2,
-                    "{\n  \"Id\": \"x\",\n  \"A\": [],\n  \"O\": {},\n  \"L\": [\n    1,\n    {\n      \"b\": null\n    }\n  "
+                    "{\n  \"Id\": \"x\",\n  \"A\": [],\n  \"O\": {},\n  \"L\": [\n    1,\n    {\n      \"b\": null\n   "
+                    " }\n  "
                     "]\n}");
 }
 
@@ -232,7 +246,8 @@ static void json_print_writes_doubles_shortest(void **state)
 
 static void json_get_gives_defaults(void **state)
 {
-        _cleanup_json_ json *j = parse("{\"s\":\"t\",\"n\":5,\"b\":true,\"d\":1.5,\"z\":null,\"o\":{\"p\":{\"q\":\"deep\"}}}");
+        _cleanup_json_ json *j =
+                parse("{\"s\":\"t\",\"n\":5,\"b\":true,\"d\":1.5,\"z\":null,\"o\":{\"p\":{\"q\":\"deep\"}}}");
 
         assert_string_equal(json_get_str(j, "s"), "t");
         assert_null(json_get_str(j, "n"));
@@ -323,9 +338,10 @@ static void json_build_makes_documents(void **state)
         json_set_str(j, "s", "again");
         assert_null(json_copy(j, &copy));
         json_del(j, "s");
-        expect_text(copy, JSON_COMPACT,
-                    "{\"s\":\"again\",\"null\":null,\"n\":-5,\"u\":18446744073709551615,\"b\":false,\"l\":[\"x\",\"y\"],"
-                    "\"e\":[],\"o\":{\"k\":1,\"l\":2},\"a\":[\"1\",\"2\"]}");
+        expect_text(
+                copy, JSON_COMPACT,
+                "{\"s\":\"again\",\"null\":null,\"n\":-5,\"u\":18446744073709551615,\"b\":false,\"l\":[\"x\",\"y\"],"
+                "\"e\":[],\"o\":{\"k\":1,\"l\":2},\"a\":[\"1\",\"2\"]}");
         assert_false(json_has(j, "s"));
 }
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -672,6 +673,45 @@ static void runtime_create_refuses_foreign_directories(void **state)
         (void)unlink(in_top("rootfs/x/link"));
 }
 
+/* A volume that somebody else has mounted, too, and in which he exchanges a directory with a link to the host all the
+ * time (CVE-2021-30465, CVE-2024-45310): mount points below it are found, or made, inside or not at all. */
+static void runtime_create_wins_races(void **state)
+{
+        static const char mounts[] =
+                ",{\"destination\":\"/x\",\"type\":\"bind\",\"source\":\"volume\",\"options\":[\"bind\"]},"
+                "{\"destination\":\"/x/d/sub\",\"type\":\"tmpfs\",\"source\":\"t\"},"
+                "{\"destination\":\"/x/d/new/dir\",\"type\":\"tmpfs\",\"source\":\"t\"},"
+                "{\"destination\":\"/x/d/secret\",\"type\":\"bind\",\"source\":\"rootfs/bin/"
+                "busybox\",\"options\":[\"bind\"]}";
+        pid_t racer;
+
+        make_dir("volume");
+        make_dir("volume/d");
+        make_dir("volume/d/sub");
+        assert_int_equal(symlink(in_top("canary"), in_top("volume/l")), 0);
+        racer = fork();
+        if (racer == 0) {
+                int dir = open(in_top("volume"), O_PATH | O_DIRECTORY);
+
+                (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+                for (;;)
+                        (void)renameat2(dir, "d", dir, "l", RENAME_EXCHANGE);
+        }
+        for (int i = 0; i < 60; i++) {
+                _cleanup_free_ char *after = NULL;
+
+                run(&(struct want){.sh = "true", .mounts = mounts});
+                after = world();
+                if (strcmp(before, after) != 0) {
+                        (void)kill(racer, SIGKILL);
+                        fail_msg("the host changed");
+                }
+        }
+        (void)kill(racer, SIGKILL);
+        (void)reap(racer);
+        assert_int_equal(file_remove_tree(AT_FDCWD, in_top("volume")), 0);
+}
+
 static void runtime_create_refuses_itself(void **state)
 {
         run(&(struct want){.args = "[\"/proc/self/exe\"]"});
@@ -875,6 +915,7 @@ int main(void)
                 TEST(runtime_create_wants_ordinary_proc),
                 TEST(runtime_create_masks_with_a_real_null),
                 TEST(runtime_create_refuses_foreign_directories),
+                TEST(runtime_create_wins_races),
                 TEST(runtime_create_refuses_itself),
                 TEST(runtime_exec_enters),
                 TEST(runtime_exec_enters_tracing_containers),

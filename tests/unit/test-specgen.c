@@ -138,8 +138,8 @@ static void specgen_mounts_puts_parents_first_and_readonly_is_recursive(void **s
 
 static void specgen_mounts_lets_the_user_replace_defaults(void **state)
 {
-        _cleanup_json_ json *spec = spec_of(
-                CMD, "{}", "[{\"Type\":\"bind\",\"Source\":\"/s\",\"Destination\":\"/dev/shm\",\"RW\":true}]");
+        _cleanup_json_ json *spec =
+                spec_of(CMD, "{}", "[{\"Type\":\"bind\",\"Source\":\"/s\",\"Destination\":\"/dev/shm\",\"RW\":true}]");
         const json *list = json_get(spec, "mounts");
         int n = 0;
 

@@ -79,8 +79,8 @@ static uint64_t mix(uint64_t sum, uint64_t offset, const unsigned char *data, si
         return sum;
 }
 
-static void line(struct str *out, char type, unsigned mode, uint64_t uid, uint64_t gid, uint64_t size, int64_t mtime, long ns,
-                 const char *name, const char *link, unsigned maj, unsigned min, uint64_t sum)
+static void line(struct str *out, char type, unsigned mode, uint64_t uid, uint64_t gid, uint64_t size, int64_t mtime,
+                 long ns, const char *name, const char *link, unsigned maj, unsigned min, uint64_t sum)
 {
         str_printf(out, "%c %04o %llu:%llu %llu %lld.%09ld %s|%s %u:%u %llx", type, mode, (unsigned long long)uid,
                    (unsigned long long)gid, (unsigned long long)size, (long long)mtime, ns, name, link, maj, min,
@@ -110,8 +110,8 @@ static err *list_ours_from(struct stream *s, const struct tar_limits *limits, st
                         end = offset + n;
                         sum = mix(sum, offset, data, n);
                 }
-                line(&line_text, "fhlcbdp"[t->type], t->mode, t->uid, t->gid, t->size, t->mtime, t->mtime_ns, t->name,
-                     t->linkname, t->dev_major, t->dev_minor, sum);
+                line(&line_text, "fhlcbdp"[t->type], t -> mode, t -> uid, t -> gid, t -> size, t -> mtime,
+                     t -> mtime_ns, t -> name, t -> linkname, t -> dev_major, t -> dev_minor, sum);
                 str_add(out, line_text.data);
                 str_free(&line_text);
                 for (size_t i = 0; i < t->n_xattrs; i++) {
@@ -175,7 +175,8 @@ static void list_oracle(const struct str *archive, struct str *out)
                         name[k - 1] = '\0';
                 line(out, type, archive_entry_perm(e), (uint64_t)archive_entry_uid(e), (uint64_t)archive_entry_gid(e),
                      type == 'f' ? (uint64_t)archive_entry_size(e) : 0, archive_entry_mtime(e),
-                     archive_entry_mtime_nsec(e), name, link ? link : "", device ? (unsigned)archive_entry_rdevmajor(e) : 0,
+                     archive_entry_mtime_nsec(e), name, link ? link : "",
+                     device ? (unsigned)archive_entry_rdevmajor(e) : 0,
                      device ? (unsigned)archive_entry_rdevminor(e) : 0, sum);
                 for (int want = archive_entry_xattr_reset(e); want > 0; want--) { /* it keeps them last one first */
                         const char *key = NULL;
@@ -220,7 +221,7 @@ static void expect_same(const struct str *archive)
 struct member {
         const char *name, *link, *data, *magic;
         char type;
-        size_t size; /* of data; 0: strlen(data) */
+        size_t size;                                     /* of data; 0: strlen(data) */
         const char *size_field, *uid_field, *mode_field; /* raw fields, up to 12 or 8 bytes */
         int break_sum;
 };
@@ -246,7 +247,8 @@ static void add_member(struct str *a, struct member m)
                 memcpy(h.mode, m.mode_field, 8);
         h.type = m.type;
         memcpy(h.magic, m.magic ? m.magic : "ustar\00000", 8);
-        (void)snprintf(h.checksum, sizeof(h.checksum), "%06llo", (unsigned long long)tar_checksum(&h, false) + (unsigned)m.break_sum);
+        (void)snprintf(h.checksum, sizeof(h.checksum), "%06llo",
+                       (unsigned long long)tar_checksum(&h, false) + (unsigned)m.break_sum);
         str_add_n(a, (const char *)&h, sizeof(h));
         if (!m.size_field || m.data)
                 str_add_n(a, m.data, size);
@@ -273,7 +275,7 @@ static void record(struct str *out, const char *key, const char *value, size_t s
 }
 
 /* key, value, key, value, ..., NULL */
-static void add_pax(struct str *a, char type, ...)
+static void add_pax(struct str *a, int type, ...)
 {
         _cleanup_str_ struct str s = {0};
         const char *key;
@@ -290,7 +292,8 @@ static void add_pax(struct str *a, char type, ...)
         add_member(a, (struct member){.name = "PaxHeaders/x", .type = type, .data = s.data, .size = s.len});
 }
 
-static void expect_error_limits(const struct str *a, const struct tar_limits *limits, enum err_code code, const char *part)
+static void expect_error_limits(const struct str *a, const struct tar_limits *limits, enum err_code code,
+                                const char *part)
 {
         _cleanup_str_ struct str out = {0};
         _cleanup_err_ err *e = list_ours(a, limits, &out);
@@ -300,7 +303,8 @@ static void expect_error_limits(const struct str *a, const struct tar_limits *li
                 fail_msg("accepted (wanted: %s): %s", part, str_text(&out));
         err_text(e, buf, sizeof(buf));
         if (err_code(e) != code || !strstr(buf, part))
-                fail_msg("got \"%s\" (%s), wanted \"%s\" (%s)", buf, err_code_name(err_code(e)), part, err_code_name(code));
+                fail_msg("got \"%s\" (%s), wanted \"%s\" (%s)", buf, err_code_name(err_code(e)), part,
+                         err_code_name(code));
 }
 
 static void expect_error(struct str *a, enum err_code code, const char *part)
@@ -353,7 +357,8 @@ static void tar_next_agrees_with_libarchive_on_its_formats(void **state)
                                 continue;
                         (void)snprintf(name, sizeof(name), "dir/%d", i);
                         if (i >= 7 && !v7) /* 99, 100, 101, ... bytes */
-                                (void)snprintf(name, sizeof(name), "%.*s%d", (int[]){98, 99, 100, 150, 240}[i - 7], deep, i);
+                                (void)snprintf(name, sizeof(name), "%.*s%d", (int[]){98, 99, 100, 150, 240}[i - 7],
+                                               deep, i);
                         if (i == 11 && f != 1 && f != 2 && f != 3)
                                 continue; /* too long for ustar's two fields */
                         e = archive_entry_new();
@@ -437,8 +442,12 @@ static void make_tree(const char *dir)
 static void tar_next_agrees_with_libarchive_on_gnu_tar(void **state)
 {
         static const char *const flags[][3] = {
-                {"--format=v7"},    {"--format=oldgnu"},        {"--format=gnu"},
-                {"--format=ustar"}, {"--format=posix"},         {"--format=gnu", "--sparse"},
+                {"--format=v7"},
+                {"--format=oldgnu"},
+                {"--format=gnu"},
+                {"--format=ustar"},
+                {"--format=posix"},
+                {"--format=gnu", "--sparse"},
                 {"--format=posix", "--sparse", "--sparse-version=0.0"},
                 {"--format=posix", "--sparse", "--sparse-version=0.1"},
                 {"--format=posix", "--sparse", "--sparse-version=1.0"},
@@ -477,20 +486,34 @@ static void tar_next_agrees_with_libarchive_on_gnu_tar(void **state)
 static void tar_write_entry_reads_back_the_same(void **state)
 {
         char longname[3000], longlink[300];
-        struct tar_xattr xattrs[] = {{(char *)"user.z", (void *)"1\n2\0", 4}, {(char *)"security.capability", (void *)"\x01", 1}, {(char *)"user.empty", NULL, 0}};
+        struct tar_xattr xattrs[] = {{(char *)"user.z", (void *)"1\n2\0", 4},
+                                     {(char *)"security.capability", (void *)"\x01", 1},
+                                     {(char *)"user.empty", NULL, 0}};
         struct tar_entry entries[] = {
                 {.name = "dir", .type = TAR_DIR, .mode = 0755, .mtime = 5},
-                {.name = "dir/file", .type = TAR_FILE, .mode = 04711, .uid = 1000, .gid = 100, .size = 1025, .mtime = 1700000000, .mtime_ns = 5000},
+                {.name = "dir/file",
+                 .type = TAR_FILE,
+                 .mode = 04711,
+                 .uid = 1000,
+                 .gid = 100,
+                 .size = 1025,
+                 .mtime = 1700000000,
+                 .mtime_ns = 5000},
                 {.name = "dir/hard", .type = TAR_HARDLINK, .linkname = "dir/file", .mode = 0644},
                 {.name = "dir/soft", .type = TAR_SYMLINK, .linkname = "../x", .mode = 0777, .mtime = -3},
                 {.name = "c", .type = TAR_CHAR, .dev_major = 4095, .dev_minor = 1048575},
                 {.name = "b", .type = TAR_BLOCK, .dev_major = 8, .dev_minor = 1},
                 {.name = "p", .type = TAR_FIFO, .mode = 01777, .mtime = -1},
-                {.name = "caf\xc3\xa9", .type = TAR_FILE, .size = 3, .uid = 4294967294u, .gid = 3000000000u, .mtime = 0x7fffffffffLL},
+                {.name = "caf\xc3\xa9",
+                 .type = TAR_FILE,
+                 .size = 3,
+                 .uid = 4294967294u,
+                 .gid = 3000000000u,
+                 .mtime = 0x7fffffffffLL},
                 {.name = longname, .type = TAR_SYMLINK, .linkname = longlink},
                 {.name = "xattrs", .type = TAR_FILE, .xattrs = xattrs, .n_xattrs = 3},
         };
-        _cleanup_str_ struct str a = {0}, ours = {0}, again = {0};
+        _cleanup_str_ struct str a = {0}, ours = {0};
         struct memory_sink m = {{memory_write, memory_finish, memory_free}, &a};
         _cleanup_(tar_writer_freep) struct tar_writer *w = NULL;
         char data[2000];
@@ -549,7 +572,10 @@ static void tar_write_keeps_fractions_before_1970(void **state)
                 int64_t mtime;
                 uint32_t ns;
                 const char *want;
-        } times[] = {{-3, 250000000, " mtime=-2.75\n"}, {-1, 1, " mtime=-0.999999999\n"}, {-1, 0, " mtime=-1\n"}, {0, 100, " mtime=0.0000001\n"}};
+        } times[] = {{-3, 250000000, " mtime=-2.75\n"},
+                     {-1, 1, " mtime=-0.999999999\n"},
+                     {-1, 0, " mtime=-1\n"},
+                     {0, 100, " mtime=0.0000001\n"}};
 
         for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
                 _cleanup_str_ struct str a = {0};
@@ -610,13 +636,14 @@ static void tar_next_reads_pax_numbers_and_times(void **state)
 {
         struct str a = {0};
 
-        add_pax(&a, 'x', "mtime", "-1.5", "uid", "4294967294", "gid", "70000", "path", "p\xc3\xa4th", "comment", "x", "atime", "1", "uname", "root", NULL);
+        add_pax(&a, 'x', "mtime", "-1.5", "uid", "4294967294", "gid", "70000", "path", "p\xc3\xa4th", "comment", "x",
+                "atime", "1", "uname", "root", NULL);
         add_member(&a, FILE_MEMBER("old"));
         add_pax(&a, 'x', "mtime", "12.000000001999", NULL);
         add_member(&a, (struct member){.name = "b", .type = '5'});
         add_pax(&a, 'g', "mtime", "77", "comment", "git", NULL);
         add_member(&a, (struct member){.name = "c/", .type = '\0'});
-        add_pax(&a, 'x', "path", "", "mtime", "1", NULL);
+        add_pax(&a, 'x', "mtime", "1", NULL);
         add_member(&a, (struct member){.name = "d", .type = '2', .link = "t"});
         add_end(&a);
         expect_list(&a, "f 0644 4294967294:70000 5 -2.500000000 p\xc3\xa4th| 0:0 bf49a86f77999d41\n"
@@ -673,11 +700,15 @@ static void tar_next_refuses_hostile_numbers(void **state)
 {
         struct str a = {0};
 
-        add_member(&a, (struct member){.name = "x", .type = '0', .size_field = "\x80\0\0\0\x80\0\0\0\0\0\0\0"}); /* 2^63 */
+        add_member(&a,
+                   (struct member){.name = "x", .type = '0', .size_field = "\x80\0\0\0\x80\0\0\0\0\0\0\0"}); /* 2^63 */
         expect_error(&a, ERR_CORRUPT, "the size is not a number of 64 bits");
-        add_member(&a, (struct member){.name = "x", .type = '0', .size_field = "\x80\0\0\0\x7f\xff\xff\xff\xff\xff\xff\xff"});
+        add_member(&a, (struct member){
+                               .name = "x", .type = '0', .size_field = "\x80\0\0\0\x7f\xff\xff\xff\xff\xff\xff\xff"});
         expect_error(&a, ERR_LIMIT, "bytes of data");
-        add_member(&a, (struct member){.name = "x", .type = '0', .size_field = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xfe\0"});
+        add_member(&a, (struct member){.name = "x",
+                                       .type = '0',
+                                       .size_field = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xfe\0"});
         expect_error(&a, ERR_CORRUPT, "the size -512 is out of range");
         add_member(&a, (struct member){.name = "x", .type = '0', .size_field = "-0000000012"});
         expect_error(&a, ERR_CORRUPT, "the size is not a number");
@@ -725,8 +756,13 @@ static void tar_next_lets_the_pax_size_win(void **state)
 static void tar_next_refuses_lying_pax_records(void **state)
 {
         static const char *const bad[] = {
-                "99 path=x\n", "5 a=\n\n", "0 path=x\n", "-9 path=x\n", "9path=x\n", "path=x\n", "10 path=x", "11 path=x\n",
-                "8 path=x\n", "9 path=x ", "7 =abc\n", "18446744073709551625 path=x\n", "9 path x\n", "000000000009 path=x\n",
+                "99 path=x\n", "5 a=\n\n",
+                "0 path=x\n",  "-9 path=x\n",
+                "9path=x\n",   "path=x\n",
+                "10 path=x",   "11 path=x\n",
+                "8 path=x\n",  "9 path=x ",
+                "7 =abc\n",    "18446744073709551625 path=x\n",
+                "9 path x\n",  "000000000009 path=x\n",
         };
         struct str a = {0};
 
@@ -738,6 +774,10 @@ static void tar_next_refuses_lying_pax_records(void **state)
         }
         add_member(&a, (struct member){.name = "x", .type = 'x', .data = "12 path=a\0b\n", .size = 12});
         expect_error(&a, ERR_CORRUPT, "NUL");
+        add_pax(&a, 'x', "size", "", NULL);
+        expect_error(&a, ERR_CORRUPT, "pax record size: is empty");
+        add_pax(&a, 'x', "path", "", NULL);
+        expect_error(&a, ERR_CORRUPT, "pax record path: is empty");
         add_pax(&a, 'x', "path", "a", "path", "b", NULL);
         expect_error(&a, ERR_CORRUPT, "pax record path: is there twice");
         add_pax(&a, 'x', "SCHILY.xattr.user.a", "a", "SCHILY.xattr.user.a", "b", NULL);
@@ -772,7 +812,8 @@ static void tar_next_refuses_lying_pax_records(void **state)
 
 static void tar_next_refuses_bad_sparse_maps(void **state)
 {
-        static const char *const maps[] = {"0,3,2,2", "4,1,0,4", "0,5,99,1", "0,6", "0,4", "9223372036854775807,1", "0", "0,5,", "0,x", ",", "0,,5"};
+        static const char *const maps[] = {"0,3,2,2", "4,1,0,4", "0,5,99,1", "0,6", "0,4", "9223372036854775807,1",
+                                           "0",       "0,5,",    "0,x",      ",",   "0,,5"};
         struct str a = {0};
 
         for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
@@ -811,7 +852,8 @@ static void tar_next_places_sparse_data(void **state)
         uint64_t offset;
         size_t n;
 
-        add_pax(&a, 'x', "GNU.sparse.size", "100", "GNU.sparse.name", "real", "GNU.sparse.map", "0,0,10,3,50,2,100,0", NULL);
+        add_pax(&a, 'x', "GNU.sparse.size", "100", "GNU.sparse.name", "real", "GNU.sparse.map", "0,0,10,3,50,2,100,0",
+                NULL);
         add_member(&a, FILE_MEMBER("GNUSparseFile.0/real"));
         add_end(&a);
         assert_null(stream_open_memory(a.data, a.len, &s));

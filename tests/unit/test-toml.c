@@ -50,21 +50,27 @@ static void toml_parse_reads_values(void **state)
         parses("", "{}");
         parses("# only a comment", "{}");
         parses("a = 1\r\nb=\"x\" # c\n\n  c = true\n", "{\"a\":1,\"b\":\"x\",\"c\":true}");
-        parses("a = +99\nb = -17\nc = 1_000\nd = 0xDEAD_beef\ne = 0o755\nf = 0b1101\ng = 0\nh = -0", "{\"a\":99,\"b\":-17,\"c\":1000,"
+        parses("a = +99\nb = -17\nc = 1_000\nd = 0xDEAD_beef\ne = 0o755\nf = 0b1101\ng = 0\nh = -0",
+               "{\"a\":99,\"b\":-17,\"c\":1000,"
                "\"d\":3735928559,\"e\":493,\"f\":13,\"g\":0,\"h\":0}");
-        parses("a = 9223372036854775807\nb = -9223372036854775808", "{\"a\":9223372036854775807,\"b\":-9223372036854775808}");
-        parses("a = 1.5\nb = -0.01\nc = 5e+2\nd = 6.626e-3\ne = 9_224.5", "{\"a\":1.5,\"b\":-0.01,\"c\":5e+02,\"d\":0.006626,\"e\":9224.5}");
-        parses("a = [1, 2,\n # c\n 3,\n]\nb = []\nc = [[1],[\"x\", {y = 1}]]", "{\"a\":[1,2,3],\"b\":[],\"c\":[[1],[\"x\",{\"y\":1}]]}");
+        parses("a = 9223372036854775807\nb = -9223372036854775808",
+               "{\"a\":9223372036854775807,\"b\":-9223372036854775808}");
+        parses("a = 1.5\nb = -0.01\nc = 5e+2\nd = 6.626e-3\ne = 9_224.5",
+               "{\"a\":1.5,\"b\":-0.01,\"c\":5e+02,\"d\":0.006626,\"e\":9224.5}");
+        parses("a = [1, 2,\n # c\n 3,\n]\nb = []\nc = [[1],[\"x\", {y = 1}]]",
+               "{\"a\":[1,2,3],\"b\":[],\"c\":[[1],[\"x\",{\"y\":1}]]}");
         parses("p = { x = 1, y.z = \"a\" }\nq = {}", "{\"p\":{\"x\":1,\"y\":{\"z\":\"a\"}},\"q\":{}}");
 }
 
 static void toml_parse_reads_strings(void **state)
 {
-        parses("a = \"q\\\"b\\\\t\\tn\\n\\u00e9\\U0001F600\"", "{\"a\":\"q\\\"b\\\\t\\tn\\n\xc3\xa9\xf0\x9f\x98\x80\"}");
+        parses("a = \"q\\\"b\\\\t\\tn\\n\\u00e9\\U0001F600\"",
+               "{\"a\":\"q\\\"b\\\\t\\tn\\n\xc3\xa9\xf0\x9f\x98\x80\"}");
         parses("a = 'C:\\no\\escape'", "{\"a\":\"C:\\\\no\\\\escape\"}");
         parses("a = \"\"\"\nRoses\nViolets\"\"\"", "{\"a\":\"Roses\\nViolets\"}");
         parses("a = \"\"\"\\\n   The quick \\\n\n   brown.\\\n \"\"\"", "{\"a\":\"The quick brown.\"}");
-        parses("a = '''\nI [dw]on't \\need'''\nb = \"\"\"two \"\" quotes\"\"\"\"\"", "{\"a\":\"I [dw]on't \\\\need\",\"b\":\"two \\\"\\\" quotes\\\"\\\"\"}");
+        parses("a = '''\nI [dw]on't \\need'''\nb = \"\"\"two \"\" quotes\"\"\"\"\"",
+               "{\"a\":\"I [dw]on't \\\\need\",\"b\":\"two \\\"\\\" quotes\\\"\\\"\"}");
         parses("a = \"\"\nb = ''\nc = \"\"\"\"\"\"", "{\"a\":\"\",\"b\":\"\",\"c\":\"\"}");
 }
 
@@ -176,12 +182,9 @@ static void toml_read_tells_missing_files(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(toml_parse_reads_values),
-                cmocka_unit_test(toml_parse_reads_strings),
-                cmocka_unit_test(toml_parse_reads_tables),
-                cmocka_unit_test(toml_parse_refuses_redefinitions),
-                cmocka_unit_test(toml_parse_refuses_nonsense),
-                cmocka_unit_test(toml_parse_bounds_depth),
+                cmocka_unit_test(toml_parse_reads_values),       cmocka_unit_test(toml_parse_reads_strings),
+                cmocka_unit_test(toml_parse_reads_tables),       cmocka_unit_test(toml_parse_refuses_redefinitions),
+                cmocka_unit_test(toml_parse_refuses_nonsense),   cmocka_unit_test(toml_parse_bounds_depth),
                 cmocka_unit_test(toml_read_tells_missing_files),
         };
 

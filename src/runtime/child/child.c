@@ -240,7 +240,7 @@ static int enter(struct child *c)
         if (r < 0)
                 return child_fail(c, PLAN_STEP_CGROUP, r, NULL);
         /* All at once and by pidfd: the kernel takes them of one process at one moment. */
-        if (setns(p->join_all_pidfd, p->join_all_flags) < 0)
+        if (p->join_all_flags && setns(p->join_all_pidfd, p->join_all_flags) < 0)
                 return child_fail(c, PLAN_STEP_NAMESPACE, errno, "of the container");
         trace_end(&span, 0, NULL);
         if (p->new_user && become_userns_root(c) < 0)
