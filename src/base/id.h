@@ -13,5 +13,6 @@ int id_new(char buf[ID_LEN + 1]);
 bool id_valid(const char *text);
 /* Could @text be the beginning of an id (1..64 hexadecimal digits)? */
 bool id_prefix_valid(const char *text);
-/* Container, volume and network names: [a-zA-Z0-9][a-zA-Z0-9_.-]+ , at most 255. */
+/* Container, volume and network names: [a-zA-Z0-9][a-zA-Z0-9_.-]* , at most 255 (docker wants two characters at least).
+ */
 bool id_name_valid(const char *text);

@@ -56,19 +56,20 @@ err *cleanup_delete(struct container *c, bool volumes)
         return NULL;
 }
 
-/* A monitor that was killed could not remove the cgroup. */
-static void drop_cgroup(const struct container *c)
+void cleanup_cgroup(const struct container *c)
 {
-        if (!c->has_status || c->monitor_alive || !*c->status.cgroup)
+        _cleanup_free_ char *path = c->monitor_alive ? NULL : container_cgroup(c);
+
+        if (!path)
                 return;
-        log_error_free(LOG_LEVEL_WARN, runtime_cgroup_kill(c->status.cgroup, SIGKILL));
-        log_error_free(LOG_LEVEL_WARN, runtime_cgroup_remove(c->status.cgroup, 2000));
+        log_error_free(LOG_LEVEL_WARN, runtime_cgroup_kill(path, SIGKILL));
+        log_error_free(LOG_LEVEL_WARN, runtime_cgroup_remove(path, 2000));
 }
 
 err *cleanup_locked(struct container *c, int lock_fd)
 {
         (void)lock_fd;
-        drop_cgroup(c);
+        cleanup_cgroup(c);
         if (container_auto_remove(c))
                 return cleanup_delete(c, true);
         TRY(record_exit(c));

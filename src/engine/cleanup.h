@@ -12,6 +12,8 @@ MUST_USE err *cleanup_container(struct container *c);
 MUST_USE err *cleanup_by_id(struct engine *e, const char *id);
 /* The same with the container's lock held (see container_lock). */
 MUST_USE err *cleanup_locked(struct container *c, int lock_fd);
+/* A monitor that was killed could not remove the container's cgroup: do it, unless a monitor lives. */
+void cleanup_cgroup(const struct container *c);
 /* Note durably that the container was started in this boot. */
 MUST_USE err *cleanup_mark_started(struct container *c);
 /* A start failed with @e (borrowed): keep that in the record, or remove an --rm container. */

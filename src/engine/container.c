@@ -345,3 +345,12 @@ err *container_save(struct container *c)
         TRY(json_print(c->record, JSON_COMPACT, &text));
         return record_update(c->engine->store, c->id, c->durable, text);
 }
+
+char *container_cgroup(const struct container *c)
+{
+        const char *parent = json_get_str_or(container_host_config(c), "CgroupParent", "");
+
+        if (!*parent)
+                parent = "hod";
+        return str_format("%s%s%s%s", *parent == '/' ? "" : "/", parent, str_ends(parent, "/") ? "" : "/", c->id);
+}

@@ -72,5 +72,7 @@ MUST_USE err *container_lock(struct container *c, bool create, int *ret_fd);
 
 /* Write the record back. */
 MUST_USE err *container_save(struct container *c);
+/* Absolute path of its cgroup below each hierarchy, owned by the caller; NULL when out of memory. */
+char *container_cgroup(const struct container *c);
 /* Boot id of this boot, read once. */
 const char *container_boot_id(void);

@@ -75,20 +75,10 @@ static err *find_joins(struct container *c, struct joins *j)
         return NULL;
 }
 
-/* The absolute path of the cgroup below each hierarchy. */
-static char *cgroup_path(const struct container *c)
-{
-        const char *parent = json_get_str_or(container_host_config(c), "CgroupParent", "");
-
-        if (!*parent)
-                parent = "hod";
-        return str_format("%s%s%s%s", *parent == '/' ? "" : "/", parent, str_ends(parent, "/") ? "" : "/", c->id);
-}
-
 static err *write_spec(struct container *c, int state_fd, const char *root_path)
 {
         struct trace_span span = trace_begin(TRACE_SPEC_WRITE);
-        _cleanup_free_ char *cgroup = cgroup_path(c), *text = NULL;
+        _cleanup_free_ char *cgroup = container_cgroup(c), *text = NULL;
         _cleanup_(joins_done) struct joins joins = {0};
         _cleanup_json_ json *spec = NULL;
         struct specgen_start start;

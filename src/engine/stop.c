@@ -129,6 +129,7 @@ err *stop_pause(struct container *c, bool pause)
 
 err *stop_remove(struct container *c, bool force, bool volumes)
 {
+        bool interrupted = c->state_fd >= 0; /* a run directory: its last run did not end in order */
         _cleanup_close_ int lock = -1;
 
         if (container_is_alive(c) && !force) {
@@ -154,6 +155,8 @@ err *stop_remove(struct container *c, bool force, bool volumes)
         TRY(container_refresh(c));
         if (container_is_alive(c))
                 return err_new(ERR_CONFLICT, "cannot remove container \"%s\": it was started again meanwhile", c->name);
+        if (interrupted)
+                cleanup_cgroup(c);
         return cleanup_delete(c, volumes);
 }
 

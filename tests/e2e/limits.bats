@@ -112,17 +112,19 @@ expect() { if cgroup_v2; then is "$3" "$2"; else is "$3" "$1"; fi; }
 }
 
 @test "devices: only the allowed ones open; --device adds one with its rights" {
-        dev=$(lsblk -bndo PATH,TYPE,SIZE 2>/dev/null | awk '$2 == "disk" && $3 > 0 {print $1; exit}')
-        [[ -b $dev ]] || skip "no block device"
-        read -r major minor < <(lsblk -ndo MAJ:MIN "$dev" | tr ':' ' ')
-        run hod run --rm busybox sh -c "mknod /b b $major $minor && head -c 1 /b | wc -c"
+        # A device that the host may open and a container may not.
+        for dev in /dev/fuse /dev/kmsg none; do
+                if [[ -c $dev ]] && (: <>"$dev") 2>/dev/null; then break; fi
+        done
+        [[ $dev != none ]] || skip "no device to try"
+        numbers=$(stat -c '0x%t 0x%T' "$dev")
+        # shellcheck disable=SC2046,SC2086
+        run hod run --rm busybox sh -c "mknod /b c $(printf '%d %d' $numbers) && : < /b"
         like "$output" 'not permitted'
-        if ! head -c 1 "$dev" >/dev/null 2>&1; then
-                skip "this machine lets nobody read $dev"
-        fi
-        is "$(hod run --rm --device "$dev:/dev/xd:r" busybox sh -c 'head -c 1 /dev/xd | wc -c')" 1
+        is "$(hod run --rm --device "$dev:/dev/xd:r" busybox sh -c ': < /dev/xd && echo read')" read
         run hod run --rm --device "$dev:/dev/xd:r" busybox sh -c ': >> /dev/xd'
         like "$output" 'not permitted'
+        is "$(hod run --rm --device "$dev" busybox sh -c ": <> $dev && echo both")" both
         run hod run --rm busybox sh -c 'for d in null zero full random urandom tty; do [ -c /dev/$d ] || echo "$d"; done'
         is "$output" ''
         is "$(hod run --rm busybox sh -c 'echo x > /dev/null; head -c 4 /dev/zero | wc -c; head -c 4 /dev/urandom | wc -c')" $'4\n4'
