@@ -7,13 +7,13 @@
 #   tests/vm/run.sh --exec 'COMMAND'   one command as root in the guest; its output and status
 #   tests/vm/run.sh --shell            a shell on the guest's console (leave it with exit)
 #
-# HOD_BIN_DIR: the programs (build/bin). HOD_VM_TIMEOUT: seconds for all of it (600).
+# HOD_BIN_DIR: the programs (build/bin). HOD_VM_TIMEOUT: seconds for all of it (1800).
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../.." && pwd)
 bin=${HOD_BIN_DIR:-$top/build/bin}
-limit=${HOD_VM_TIMEOUT:-600}
+limit=${HOD_VM_TIMEOUT:-1800}
 order="bats"
 command=
 files=()
