@@ -35,11 +35,16 @@ podman_flags=(--ulimit nofile=1024:1024 --ulimit nproc=1000:1000)
 pids=()
 # What the peers make outside of their roots: gone again afterwards unless it was there before.
 traces=()
-for d in /run/docker /run/containers /run/libpod /sys/fs/cgroup/{,*/}{docker,libpod_parent}; do
+for d in /run/docker /run/containers /run/libpod /sys/fs/cgroup/docker /sys/fs/cgroup/libpod_parent; do
         [[ -e $d ]] || traces+=("$d")
+done
+for d in /sys/fs/cgroup/*/; do
+        [[ -e ${d}docker ]] || traces+=("${d}docker")
+        [[ -e ${d}libpod_parent ]] || traces+=("${d}libpod_parent")
 done
 
 finish() {
+        set +e # everything here is tried, whatever failed before
         local pid
         "$hod" rm -f bench >/dev/null 2>&1 || true
         if ((peers)); then
