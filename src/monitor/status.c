@@ -450,6 +450,16 @@ bool status_monitor_alive(int dirfd)
         return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
+bool status_wait_unlocked(int dirfd, int timeout_ms)
+{
+        for (int waited = 0; status_monitor_alive(dirfd); waited++) {
+                if (waited >= timeout_ms)
+                        return false;
+                (void)usleep(1000);
+        }
+        return true;
+}
+
 uint64_t status_pid_start(pid_t pid)
 {
         _cleanup_close_ int fd = -1;
