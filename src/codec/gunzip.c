@@ -98,6 +98,51 @@ static err *fill(struct gunzip *g)
         return NULL;
 }
 
+/* Is the member's header (RFC 1952, 2.3) complete in @n bytes at @p? Damaged ones are: the library tells. */
+static bool header_whole(const unsigned char *p, size_t n)
+{
+        enum { FHCRC = 2, FEXTRA = 4, FNAME = 8, FCOMMENT = 16 };
+        const unsigned char *end = p + n;
+        unsigned flags;
+
+        if (n < 10)
+                return false;
+        flags = p[3];
+        p += 10;
+        if (flags & FEXTRA) {
+                if (end - p < 2 || end - p < 2 + (p[0] | p[1] << 8))
+                        return false;
+                p += 2 + (p[0] | p[1] << 8);
+        }
+        for (unsigned text = FNAME; text <= FCOMMENT; text <<= 1) {
+                if (!(flags & text))
+                        continue;
+                p = memchr(p, 0, (size_t)(end - p));
+                if (!p)
+                        return false;
+                p++;
+        }
+        return !(flags & FHCRC) || end - p >= 2;
+}
+
+/* Have the whole header at g->at: ISA-L 2.30 forgets a header's flags between two calls, and takes the rest of such a
+ * header for compressed data. */
+static err *gather_header(struct gunzip *g)
+{
+        memmove(g->in, g->at, g->left);
+        g->at = g->in;
+        while (!g->below_ended && !header_whole(g->at, g->left)) {
+                size_t n;
+
+                if (g->left == sizeof(g->in))
+                        return err_new(ERR_CORRUPT, "gzip: a header longer than %zu bytes", sizeof(g->in));
+                TRY(stream_read(g->below, g->in + g->left, sizeof(g->in) - g->left, &n));
+                g->left += n;
+                g->below_ended = n == 0;
+        }
+        return NULL;
+}
+
 /* Look for another member; g->ended or g->inside is set, or neither when more input is needed. */
 static err *next_member(struct gunzip *g)
 {
@@ -114,6 +159,8 @@ static err *next_member(struct gunzip *g)
         }
         if (g->padding || (g->members && *g->at != 0x1f))
                 return err_new(ERR_CORRUPT, "gzip: garbage behind the compressed data");
+        if (!header_whole(g->at, g->left))
+                TRY(gather_header(g));
         if (g->isal) {
                 g->isal->inflate_reset(g->state);
                 g->state->crc_flag = ISAL_GZIP;

@@ -198,8 +198,6 @@ static void on_wait(struct monitor *m, struct client *c)
         c->want_exit = true;
         if (m->phase != PHASE_ENDED && m->phase != PHASE_FAILED)
                 return;
-        if (m->phase == PHASE_FAILED)
-                m->last_exit = (struct proto_exit){.code = m->status.exit_code, .flags = PROTO_EXIT_NEVER_STARTED};
         c->want_exit = false;
         c->exit_due = true;
         client_flush(m, c);

@@ -212,9 +212,13 @@ void start_failed(struct monitor *m, struct client *c, err *e)
         }
         m->phase = PHASE_FAILED;
         exit_publish(m);
-        if (c)
+        if (c) {
+                c->want_exit = false; /* the error says it */
                 client_error(m, c, e);
-        else
+        } else {
                 err_free(e);
+        }
+        m->last_exit = (struct proto_exit){.code = m->status.exit_code, .flags = PROTO_EXIT_NEVER_STARTED};
+        client_exit_all(m);
         exit_failed(m);
 }
