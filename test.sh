@@ -14,23 +14,47 @@ logs=$top/build/test-logs
 total_passed=0 total_failed=0 total_skipped=0
 verbose=0
 files=()
+stage_limit=900
+export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-120} # seconds; one test that hangs is a failure, not the end
 
 # --- how a stage is run and counted -------------------------------------------------------------------------------
+
+# descendants PID: it and all below it, children first.
+descendants() {
+        local child
+        for child in $(ps -o pid= --ppid "$1"); do descendants "$child"; done
+        echo "$1"
+}
+
+# watch PID LOG: a stage that hangs is ended after $stage_limit seconds; what ran then is in its log.
+watch() {
+        local end=$((SECONDS + stage_limit))
+        while ((SECONDS < end)); do
+                sleep 1
+                kill -0 "$1" 2>/dev/null || return 0
+        done
+        {
+                echo "ended after $stage_limit s; what ran then:"
+                ps -eo pid,ppid,stat,etimes,wchan:20,args --forest
+        } >>"$2"
+        # shellcheck disable=SC2046  # numbers
+        kill -9 $(descendants "$1")
+}
 
 # stage NAME COMMAND...: run, keep the output in a log, add up its last "N passed, N failed[, N skipped]" line.
 # A command that fails without counting a failure counts as one.
 stage() {
-        local name=$1 log=$logs/${1//\//-}.log status=0 start=$SECONDS counts passed failed skipped
+        local name=$1 log=$logs/${1//\//-}.log status=0 start=$SECONDS job counts passed failed skipped
         shift
         printf '%-22s ' "$name"
         # Not as a condition: `set -e` must hold inside.
-        set +e
         (
                 set -e
                 "$@"
-        ) </dev/null >"$log" 2>&1
-        status=$?
-        set -e
+        ) </dev/null >"$log" 2>&1 &
+        job=$!
+        watch "$job" "$log" </dev/null >/dev/null 2>&1 &
+        wait "$job" || status=$?
         counts=$(grep -aoE '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$log" | tail -n 1 || true)
         read -r passed failed skipped < <(sed -E 's/[^0-9]+/ /g' <<<"${counts:-0 0 0}")
         skipped=${skipped:-0}
@@ -220,6 +244,7 @@ part_effects() { stage effects tests/effects/run.sh; }
 part_asan() { stage e2e-asan run_asan_e2e; }
 part_vm() {
         if [[ -x tests/vm/run.sh ]]; then
+                stage_limit=1800
                 need_packages "${packages_vm[@]}"
                 stage vm tests/vm/run.sh
         else

@@ -212,25 +212,68 @@ int file_replace(int dirfd, const char *name, const void *data, size_t size, mod
         return r;
 }
 
-/* Move the directory @name of @fd into @top under a fresh name. Somebody else may have removed it meanwhile. */
-static int lift(int fd, const char *name, int top, unsigned *serial)
+/* The removal of one tree. Directories deeper than REMOVE_DEPTH are moved up into the top under a fresh name and
+ * removed in another round, so that the depth of the tree costs neither descriptors nor stack. */
+#define REMOVE_DEPTH 16u
+
+struct removal {
+        int top;
+        dev_t dev;
+        unsigned serial;
+        bool lifted;
+};
+
+static int remove_children(struct removal *rm, int fd, unsigned depth);
+
+/* Move the directory @name of @fd into the top. Somebody else may have removed it meanwhile. */
+static int remove_lift(struct removal *rm, int fd, const char *name)
 {
         char moved[48];
         int r;
 
         do {
-                (void)snprintf(moved, sizeof(moved), ".hod-removing-%u", (*serial)++);
-                r = renameat2(fd, name, top, moved, RENAME_NOREPLACE) < 0 ? -errno : 0;
+                (void)snprintf(moved, sizeof(moved), ".hod-removing-%u", rm->serial++);
+                r = renameat2(fd, name, rm->top, moved, RENAME_NOREPLACE) < 0 ? -errno : 0;
         } while (r == -EEXIST);
+        rm->lifted = true;
         return r == -ENOENT ? 0 : r;
 }
 
-/* Remove what can be removed in the directory @fd; a child directory that is not empty is moved up into @top under a
- * fresh name, so that the depth of the tree never costs descriptors or stack. */
-static int remove_children(int top, int fd, dev_t dev, unsigned *serial)
+static int remove_directory(struct removal *rm, int fd, const char *name, unsigned depth)
+{
+        _cleanup_close_ int sub = -1;
+        struct stat st;
+
+        if (unlinkat(fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+                return 0;
+        if (errno != ENOTEMPTY && errno != EEXIST)
+                return errno == EBUSY ? -EXDEV : -errno;
+        if (depth == REMOVE_DEPTH)
+                return remove_lift(rm, fd, name);
+        sub = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (sub < 0)
+                return errno == ENOENT ? 0 : -errno;
+        if (fstat(sub, &st) < 0)
+                return -errno;
+        if (st.st_dev != rm->dev)
+                return -EXDEV;
+        for (unsigned tries = 0;; tries++) {
+                int r = remove_children(rm, sub, depth + 1);
+
+                if (r < 0)
+                        return r;
+                if (unlinkat(fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+                        return 0;
+                /* A listing may miss entries while others are removed. */
+                if ((errno != ENOTEMPTY && errno != EEXIST) || tries == 8)
+                        return -errno;
+        }
+}
+
+static int remove_children(struct removal *rm, int fd, unsigned depth)
 {
         _cleanup_close_ int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        struct dirent *d;
+        struct dirent *d = NULL;
         int r = 0;
         DIR *dir;
 
@@ -241,36 +284,17 @@ static int remove_children(int top, int fd, dev_t dev, unsigned *serial)
                 return -errno;
         copy = -1;
         while (r == 0 && (errno = 0, d = readdir(dir))) {
-                struct stat st;
-
                 if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
                         continue;
-                if (d->d_type != DT_DIR && unlinkat(fd, d->d_name, 0) == 0)
-                        continue;
-                if (fstatat(fd, d->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-                        r = errno == ENOENT ? 0 : -errno;
-                        continue;
-                }
-                if (!S_ISDIR(st.st_mode)) {
-                        if (unlinkat(fd, d->d_name, 0) < 0 && errno != ENOENT)
+                if (d->d_type != DT_DIR) {
+                        if (unlinkat(fd, d->d_name, 0) == 0 || errno == ENOENT)
+                                continue;
+                        if (errno != EISDIR) {
                                 r = -errno;
-                        continue;
+                                break;
+                        }
                 }
-                if (st.st_dev != dev) {
-                        r = -EXDEV;
-                        continue;
-                }
-                if (unlinkat(fd, d->d_name, AT_REMOVEDIR) == 0 || errno == ENOENT)
-                        continue;
-                if (errno != ENOTEMPTY && errno != EEXIST) {
-                        r = -errno;
-                        continue;
-                }
-                if (fd == top) {
-                        r = 1; /* the caller's list: handled in its loop */
-                        break;
-                }
-                r = lift(fd, d->d_name, top, serial);
+                r = remove_directory(rm, fd, d->d_name, depth);
         }
         if (r == 0 && !d && errno) /* readdir failed */
                 r = -errno;
@@ -278,75 +302,39 @@ static int remove_children(int top, int fd, dev_t dev, unsigned *serial)
         return r;
 }
 
-/* Empty each directory in @top and remove it; what it held of directories that are not empty is in @top afterwards.
- * *@ret_any: there was one. */
-static int empty_each(int top, dev_t dev, unsigned *serial, bool *ret_any)
-{
-        _cleanup_close_ int copy = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        struct dirent *d;
-        DIR *dir;
-        int r = 0;
-
-        *ret_any = false;
-        if (copy < 0)
-                return -errno;
-        dir = fdopendir(copy);
-        if (!dir)
-                return -errno;
-        copy = -1;
-        while (r == 0 && (d = readdir(dir))) {
-                _cleanup_close_ int sub = -1;
-
-                if (d->d_type != DT_DIR && d->d_type != DT_UNKNOWN)
-                        continue;
-                if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
-                        continue;
-                sub = openat(top, d->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-                if (sub < 0)
-                        continue;
-                r = remove_children(top, sub, dev, serial);
-                if (r == 0 && unlinkat(top, d->d_name, AT_REMOVEDIR) < 0 && errno != ENOENT && errno != ENOTEMPTY)
-                        r = -errno;
-                *ret_any = true;
-        }
-        (void)closedir(dir);
-        return r;
-}
-
 int file_remove_tree(int dirfd, const char *name)
 {
         _cleanup_close_ int top = -1;
-        unsigned serial = 0;
+        struct removal rm = {0};
         struct stat st;
 
-        if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
-                return 0;
         if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
                 return 0;
         if (errno == ENOTDIR)
+                return unlinkat(dirfd, name, 0) == 0 || errno == ENOENT ? 0 : -errno;
+        if (errno != ENOTEMPTY && errno != EEXIST)
                 return -errno;
         top = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (top < 0)
                 return errno == ENOENT ? 0 : -errno;
         if (fstat(top, &st) < 0)
                 return -errno;
-        for (;;) {
-                int r = remove_children(top, top, st.st_dev, &serial);
-                bool any;
+        rm.top = top;
+        rm.dev = st.st_dev;
+        for (unsigned tries = 0;; tries += !rm.lifted) {
+                int r;
 
+                rm.lifted = false;
+                r = remove_children(&rm, top, 0);
                 if (r < 0)
                         return r;
-                if (r == 0)
-                        break;
-                r = empty_each(top, st.st_dev, &serial, &any);
-                if (r < 0)
-                        return r;
-                if (!any)
-                        return -ENOTEMPTY;
+                if (rm.lifted)
+                        continue;
+                if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+                        return 0;
+                if ((errno != ENOTEMPTY && errno != EEXIST) || tries == 8)
+                        return -errno;
         }
-        if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-                return -errno;
-        return 0;
 }
 
 static int lock_open(int dirfd, const char *name, int op)

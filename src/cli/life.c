@@ -104,22 +104,26 @@ struct stop_args {
                         "Seconds to wait before killing the container (-1 = forever)", .min = -1, .max = INT32_MAX,    \
                         .alias = "time")
 
-static err *stop_it(struct container *c, const struct invocation *inv)
+/* The command line's timeout and signal as stop_container() takes them. */
+static err *stop_how(const struct container *c, const struct invocation *inv, int *ret_signal, int *ret_timeout)
 {
         const struct stop_args *a = inv->args;
-        int timeout = !opt_given(inv, &a->timeout) ? -1 : a->timeout < 0 ? -2 : (int)a->timeout, signal = 0;
 
-        if (!str_empty(a->signal) && container_is_alive(c) && parse_signal(a->signal, &signal) < 0)
+        *ret_signal = 0;
+        *ret_timeout = !opt_given(inv, &a->timeout) ? -1 : a->timeout < 0 ? -2 : (int)a->timeout;
+        if (!str_empty(a->signal) && container_is_alive(c) && parse_signal(a->signal, ret_signal) < 0)
                 return err_new(ERR_INVALID, "invalid signal: %s", a->signal);
-        return stop_container(c, signal, timeout);
+        return NULL;
 }
 
 static err *stop_each(struct engine *e, const char *ref, const struct invocation *inv)
 {
         _cleanup_container_ struct container *c = NULL;
+        int signal, timeout;
 
         TRY(container_find(e, ref, &c));
-        return stop_it(c, inv);
+        TRY(stop_how(c, inv, &signal, &timeout));
+        return stop_container(c, signal, timeout);
 }
 
 static err *stop_run(struct invocation *inv)
@@ -145,15 +149,11 @@ const struct command cmd_stop = {
 static err *restart_each(struct engine *e, const char *ref, const struct invocation *inv)
 {
         _cleanup_container_ struct container *c = NULL;
-        struct start_options o = {0};
+        int signal, timeout;
 
         TRY(container_find(e, ref, &c));
-        if (container_is_alive(c) && container_auto_remove(c))
-                return err_new(ERR_CONFLICT, "cannot restart container %s: it is removed when it stops (--rm)",
-                               c->name);
-        TRY(stop_it(c, inv));
-        TRY(container_refresh(c));
-        return start_container(c, &o, NULL);
+        TRY(stop_how(c, inv, &signal, &timeout));
+        return start_restart(c, signal, timeout);
 }
 
 static err *restart_run(struct invocation *inv)

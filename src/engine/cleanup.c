@@ -66,25 +66,37 @@ void cleanup_cgroup(const struct container *c)
         log_error_free(LOG_LEVEL_WARN, runtime_cgroup_remove(path, 2000));
 }
 
-err *cleanup_locked(struct container *c, int lock_fd)
+err *cleanup_keep(struct container *c)
 {
-        (void)lock_fd;
         cleanup_cgroup(c);
-        if (container_auto_remove(c))
-                return cleanup_delete(c, true);
         TRY(record_exit(c));
         return drop_state_dir(c);
+}
+
+err *cleanup_locked(struct container *c)
+{
+        if (!container_auto_remove(c))
+                return cleanup_keep(c);
+        cleanup_cgroup(c);
+        return cleanup_delete(c, true);
 }
 
 err *cleanup_container(struct container *c)
 {
         _cleanup_close_ int lock = -1;
+        err *e;
 
         TRY(container_lock(c, false, &lock));
-        TRY(container_refresh(c));
+        /* A record that goes away anyway need not be read again; any other may have been changed meanwhile. */
+        e = container_auto_remove(c) ? container_refresh(c) : container_reload(c);
+        if (err_code(e) == ERR_NOT_FOUND) {
+                err_free(e);
+                return lock < 0 ? NULL : drop_state_dir(c);
+        }
+        TRY(e);
         if (container_is_alive(c) || (lock < 0 && !c->dirty))
                 return NULL;
-        return cleanup_locked(c, lock);
+        return cleanup_locked(c);
 }
 
 err *cleanup_by_id(struct engine *e, const char *id)

@@ -11,7 +11,9 @@ MUST_USE err *cleanup_container(struct container *c);
 /* The same by id; a container that does not exist any more is fine. */
 MUST_USE err *cleanup_by_id(struct engine *e, const char *id);
 /* The same with the container's lock held (see container_lock). */
-MUST_USE err *cleanup_locked(struct container *c, int lock_fd);
+MUST_USE err *cleanup_locked(struct container *c);
+/* End the run of @c (whose lock is held), which has ended or failed, but keep the container, --rm or not. */
+MUST_USE err *cleanup_keep(struct container *c);
 /* A monitor that was killed could not remove the container's cgroup: do it, unless a monitor lives. */
 void cleanup_cgroup(const struct container *c);
 /* Note durably that the container was started in this boot. */

@@ -89,26 +89,33 @@ static void state_from_record(struct container *c)
         err_free(clock_parse(json_get_str_or(state, "FinishedAt", ""), &c->status.finished_ns));
 }
 
-/* The run directory is gone although our copy of the record says "started": somebody may have cleaned up since we read
- * it. What the database says now counts; a record that is gone leaves an ended container. */
+/* What the database says now. */
 static err *reread_record(struct container *c)
 {
         _cleanup_record_ struct record r = {0};
         json *record;
-        err *e;
 
-        if (!json_get(c->record, STARTED_BOOT))
-                return NULL;
-        e = record_find(c->engine->store, c->id, &r);
-        if (err_code(e) == ERR_NOT_FOUND) {
-                json_del(c->record, STARTED_BOOT);
-                return err_free(e);
-        }
-        TRY(e);
+        TRY(record_find(c->engine->store, c->id, &r));
         TRY(json_parse(r.json, strlen(r.json), &record));
         json_free(c->record);
         c->record = record;
         return NULL;
+}
+
+/* The run directory is gone although our copy of the record says "started": somebody may have cleaned up since we read
+ * it. A record that is gone leaves an ended container. */
+static err *reread_if_cleaned(struct container *c)
+{
+        err *e;
+
+        if (!json_get(c->record, STARTED_BOOT))
+                return NULL;
+        e = reread_record(c);
+        if (err_code(e) == ERR_NOT_FOUND) {
+                json_del(c->record, STARTED_BOOT);
+                return err_free(e);
+        }
+        return e;
 }
 
 err *container_refresh(struct container *c)
@@ -121,7 +128,7 @@ err *container_refresh(struct container *c)
                 if (errno != ENOENT)
                         return err_sys(errno, "opening the state of container %s", c->id);
                 c->state_fd = -1;
-                TRY(reread_record(c));
+                TRY(reread_if_cleaned(c));
                 state_from_record(c);
                 return NULL;
         }
@@ -174,6 +181,12 @@ err *container_refresh(struct container *c)
         }
         c->dirty = c->state == STATUS_EXITED && !c->status.cleaned;
         return NULL;
+}
+
+err *container_reload(struct container *c)
+{
+        TRY(reread_record(c));
+        return container_refresh(c);
 }
 
 static err *from_record(struct engine *e, struct record *r, struct container **ret)

@@ -44,6 +44,9 @@ void container_list_free(struct container **list, size_t n);
 
 /* Read the status again. */
 MUST_USE err *container_refresh(struct container *c);
+/* Read the record and the status again: others may have changed or removed (ERR_NOT_FOUND) the container while we
+ * waited for its lock. */
+MUST_USE err *container_reload(struct container *c);
 
 static inline bool container_is_running(const struct container *c)
 {

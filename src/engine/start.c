@@ -14,6 +14,7 @@
 #include "engine/monitor_spawn.h"
 #include "engine/netfiles.h"
 #include "engine/specgen.h"
+#include "engine/stop.h"
 #include "monitor/proto.h"
 #include "store/snapshot.h"
 
@@ -212,21 +213,69 @@ static err *ask_start(int fd, const struct start_options *o)
         return proto_wait_started(fd, NULL, NULL);
 }
 
+#define OLD_MONITOR_MS 15000
+
+/* End the last run of @c. *@lock is released: its directory is gone. The old monitor may still have the cgroup and the
+ * root file system to take down, and its cleanup waits for our lock, so wait for it only then. */
+static err *end_last_run(struct container *c, bool keep, int *lock)
+{
+        _cleanup_close_ int old = c->state_fd >= 0 ? status_open_lock(c->state_fd) : -1;
+
+        TRY(keep ? cleanup_keep(c) : cleanup_locked(c));
+        *lock = file_close(*lock);
+        if (!status_wait_ended(old, OLD_MONITOR_MS))
+                return err_new(ERR_BUSY, "the last monitor of container %s does not end", c->id);
+        return NULL;
+}
+
+/* Lock the container and read it as it is now: others may have changed or removed it while we waited. */
+static err *lock_fresh(struct container *c, bool fresh, int *ret_lock)
+{
+        _cleanup_close_ int lock = -1;
+        err *e;
+
+        TRY(container_lock(c, true, &lock));
+        e = fresh ? container_refresh(c) : container_reload(c);
+        if (err_code(e) == ERR_NOT_FOUND)
+                (void)file_remove_tree(c->engine->containers_fd, c->id); /* which this lock has just made */
+        TRY(e);
+        *ret_lock = TAKE_FD(lock);
+        return NULL;
+}
+
+static bool has_ended_run(const struct container *c)
+{
+        return c->dirty || (c->has_status && c->state == STATUS_EXITED);
+}
+
+/* Lock the container once nothing of its last run is left. Whoever held the lock before may have started and ended it
+ * again, and its old monitor, which waits for the lock to clean up, must not meet a new one: so nothing that was read
+ * before the lock counts. */
+static err *lock_stopped(struct container *c, bool fresh, int *ret_lock)
+{
+        for (int tries = 0; tries < 100; tries++) {
+                _cleanup_close_ int lock = -1;
+
+                TRY(lock_fresh(c, fresh, &lock));
+                if (container_is_alive(c))
+                        return err_new(ERR_NOT_MODIFIED, "container %s is running already", c->id);
+                if (!has_ended_run(c)) {
+                        *ret_lock = TAKE_FD(lock);
+                        return NULL;
+                }
+                TRY(end_last_run(c, false, &lock));
+        }
+        return err_new(ERR_BUSY, "container %s is started by others over and over", c->id);
+}
+
 err *start_container(struct container *c, const struct start_options *o, int *ret_fd)
 {
         _cleanup_close_ int lock = -1, fd = -1;
         err *e;
 
-        TRY(container_lock(c, true, &lock));
-        TRY(container_refresh(c));
-        if (container_is_alive(c))
-                return err_new(ERR_NOT_MODIFIED, "container %s is running already", c->id);
-        if (c->dirty)
-                TRY(cleanup_locked(c, lock));
+        TRY(lock_stopped(c, o->fresh, &lock));
         if (c->durable && !o->fresh)
                 TRY(cleanup_mark_started(c));
-        lock = file_close(lock);
-        TRY(container_lock(c, true, &lock)); /* the cleanup of a last run removes the directory */
         e = prepare(c, lock);
         if (!e)
                 e = monitor_spawn(c->engine, c->id, &fd);
@@ -239,4 +288,23 @@ err *start_container(struct container *c, const struct start_options *o, int *re
         if (ret_fd)
                 *ret_fd = o->streams || o->stay ? TAKE_FD(fd) : -1;
         return NULL;
+}
+
+err *start_restart(struct container *c, int signal, int timeout_s)
+{
+        _cleanup_close_ int lock = -1;
+        struct start_options o = {0};
+        err *e;
+
+        TRY(lock_fresh(c, false, &lock));
+        if (container_is_alive(c)) {
+                TRY(stop_end(c, signal, timeout_s));
+                TRY(container_refresh(c));
+        }
+        if (has_ended_run(c))
+                TRY(end_last_run(c, true, &lock));
+        lock = file_close(lock);
+        e = start_container(c, &o, NULL);
+        /* Somebody else was faster: it has been restarted. */
+        return err_code(e) == ERR_NOT_MODIFIED ? err_free(e) : e;
 }

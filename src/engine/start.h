@@ -16,3 +16,6 @@ struct start_options {
  * Errors: ERR_NOT_MODIFIED (runs already), ERR_EXEC_NOT_FOUND, ERR_EXEC_DENIED, others from the runtime; the container
  * is then as before, with the error in its record (an --rm container is gone). */
 MUST_USE err *start_container(struct container *c, const struct start_options *o, int *ret_fd);
+
+/* Stop @c if it runs (see stop_container()) and start it. An --rm container survives this end, as docker's does. */
+MUST_USE err *start_restart(struct container *c, int signal, int timeout_s);

@@ -48,7 +48,7 @@ static err *ended_is_fine(err *e)
         return err_code(e) == ERR_NOT_RUNNING ? err_free(e) : e;
 }
 
-err *stop_container(struct container *c, int signal, int timeout_s)
+err *stop_end(struct container *c, int signal, int timeout_s)
 {
         _cleanup_close_ int fd = -1;
         struct proto_exit exit;
@@ -83,7 +83,14 @@ err *stop_container(struct container *c, int signal, int timeout_s)
                 if (err_code(e) == ERR_TIMEOUT)
                         return err_wrap(e, "container %s is stuck in the kernel after SIGKILL", c->id);
         }
-        TRY(ended_is_fine(e));
+        return ended_is_fine(e);
+}
+
+err *stop_container(struct container *c, int signal, int timeout_s)
+{
+        if (!container_is_alive(c))
+                return NULL;
+        TRY(stop_end(c, signal, timeout_s));
         return cleanup_container(c);
 }
 
@@ -163,6 +170,7 @@ err *stop_remove(struct container *c, bool force, bool volumes)
 err *stop_rename(struct container *c, const char *name)
 {
         _cleanup_free_ char *slashed = NULL, *text = NULL;
+        _cleanup_close_ int lock = -1;
 
         if (str_empty(name))
                 return err_new(ERR_INVALID, "Neither old nor new names may be empty");
@@ -175,6 +183,8 @@ err *stop_rename(struct container *c, const char *name)
                                "Error when allocating new name: Invalid container name (/%s), only "
                                "[a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
                                name);
+        TRY(container_lock(c, false, &lock));
+        TRY(container_reload(c));
         slashed = str_format("/%s", name);
         if (!slashed)
                 return err_nomem();

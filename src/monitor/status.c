@@ -442,17 +442,32 @@ err *monitor_conf_read(int dirfd, struct monitor_conf *ret)
 
 /* ---- who is alive ---- */
 
-bool status_monitor_alive(int dirfd)
+int status_open_lock(int dirfd)
 {
-        _cleanup_close_ int fd = openat(dirfd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-
-        /* A shared lock: two that look at the same time do not see each other. */
-        return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+        return openat(dirfd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 }
 
-bool status_wait_unlocked(int dirfd, int timeout_ms)
+/* A shared lock: two that look at the same time do not see each other. */
+static bool is_locked(int fd)
 {
-        for (int waited = 0; status_monitor_alive(dirfd); waited++) {
+        if (flock(fd, LOCK_SH | LOCK_NB) < 0)
+                return errno == EWOULDBLOCK;
+        (void)flock(fd, LOCK_UN);
+        return false;
+}
+
+bool status_monitor_alive(int dirfd)
+{
+        _cleanup_close_ int fd = status_open_lock(dirfd);
+
+        return fd >= 0 && is_locked(fd);
+}
+
+bool status_wait_ended(int lock_fd, int timeout_ms)
+{
+        if (lock_fd < 0)
+                return true;
+        for (int waited = 0; is_locked(lock_fd); waited++) {
                 if (waited >= timeout_ms)
                         return false;
                 (void)usleep(1000);

@@ -86,9 +86,11 @@ void monitor_conf_done(struct monitor_conf *c);
 
 /* Is somebody holding @dirfd/lock? (Then status can be believed.) */
 bool status_monitor_alive(int dirfd);
+/* The lock's file, so that the monitor's end can be awaited after the directory is gone; -1: there is none. */
+int status_open_lock(int dirfd);
 /* Wait until nobody holds it (at most @timeout_ms; false: somebody still does). The monitor's builders and the
  * processes between clone and exec share the lock, so after this nothing can be added to the container's cgroup any
- * more: what is inside may be killed and the cgroup removed. Needed after a monitor that was killed during a start. */
-bool status_wait_unlocked(int dirfd, int timeout_ms);
+ * more. */
+bool status_wait_ended(int lock_fd, int timeout_ms);
 /* Start time of @pid in clock ticks, 0 if there is no such process. */
 uint64_t status_pid_start(pid_t pid);

@@ -237,20 +237,38 @@ int overlay_open_by(enum overlay_way way, const struct runtime_overlay *o, char 
         }
 }
 
-err *runtime_overlay_open(const struct runtime_overlay *o, int *ret_fd)
+/* A volatile mount leaves work/incompat/volatile behind, with which the kernel refuses the next mount (EINVAL): the
+ * upper directory may be half written if the machine crashed. It did not: such containers do not outlive a boot. */
+static bool forget_volatile(const struct runtime_overlay *o)
 {
-        struct trace_span span = trace_begin(TRACE_ROOTFS_OPEN);
-        char log[LOG_MAX] = "";
-        bool known = true;
-        int fd;
+        _cleanup_close_ int work = o->work ? open(o->work, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW) : -1;
 
-        if (!o->lower || !o->lower[0] || (o->upper && !o->work))
-                return err_new(ERR_INVALID, "overlay: no layers");
-        fd = overlay_open_by(OVERLAY_BY_LAYERS, o, log, &known);
+        return work >= 0 && file_exists(work, "work/incompat/volatile") && file_remove_tree(work, "work/incompat") == 0;
+}
+
+static int open_any_way(const struct runtime_overlay *o, char log[LOG_MAX])
+{
+        bool known = true;
+        int fd = overlay_open_by(OVERLAY_BY_LAYERS, o, log, &known);
+
         if (!known)
                 fd = overlay_open_by(OVERLAY_BY_LIST, o, log, &known);
         if (fd == -ENAMETOOLONG)
                 fd = overlay_open_by(OVERLAY_BY_MOUNT, o, log, &known);
+        return fd;
+}
+
+err *runtime_overlay_open(const struct runtime_overlay *o, int *ret_fd)
+{
+        struct trace_span span = trace_begin(TRACE_ROOTFS_OPEN);
+        char log[LOG_MAX] = "";
+        int fd;
+
+        if (!o->lower || !o->lower[0] || (o->upper && !o->work))
+                return err_new(ERR_INVALID, "overlay: no layers");
+        fd = open_any_way(o, log);
+        if (fd == -EINVAL && forget_volatile(o))
+                fd = open_any_way(o, log);
         if (fd < 0)
                 return failed(-fd, o->upper ? o->upper : o->lower[0], log);
         trace_end(&span, 0, o->upper ? o->upper : o->lower[0]);

@@ -53,14 +53,20 @@ nothing_left() {
 }
 
 @test "start, stop and rm of one container by many at once end in one state" {
-        for _ in 1 2 3; do
+        for _ in {1..10}; do
                 hod create --name cc busybox sleep 100 >/dev/null
+                pids=()
                 for i in {1..4}; do
                         hod start cc >/dev/null 2>&1 &
+                        pids+=($!)
                         hod stop -t 0 cc >/dev/null 2>&1 &
+                        pids+=($!)
+                        hod restart -t 0 cc >/dev/null 2>&1 &
+                        pids+=($!)
                         hod exec cc true >/dev/null 2>&1 &
+                        pids+=($!)
                 done
-                wait
+                for i in "${pids[@]}"; do wait "$i" || true; done
                 timeout 30 "$HOD_BIN/hod" rm -f cc
                 is "$(hod ps -aq)" ''
         done

@@ -123,7 +123,7 @@ teardown_file() { e2e_teardown; }
         ) &
         run hod exec e6 sleep 20
         is "$status" 137
-        wait
+        wait $!
         hod rm e6
 }
 

@@ -110,6 +110,15 @@ sleeper() { hod run -d --name "$1" "${@:2}" busybox sleep 1000 >/dev/null; }
         is_running r1
 }
 
+@test "restart: an --rm container survives it with its files, and is gone after the next stop" {
+        hod run -d --rm --name rr busybox sleep 1000 >/dev/null
+        hod exec rr touch /kept
+        is "$(hod restart -t 0 rr)" rr
+        hod exec rr ls /kept
+        hod stop -t 0 rr
+        eventually 5 no_container rr
+}
+
 # bats test_tags=vm
 @test "pause and unpause" {
         hod run -d --name p1 busybox sh -c 'i=0; while :; do i=$((i+1)); echo $i > /n; sleep 0.02; done' >/dev/null
