@@ -51,3 +51,7 @@ extern const size_t seccomp_n_denied;
  * action ERRNO EPERM, this machine's architectures, rules in the order of the table. @ret is the caller's.
  * Pure: no privilege, no files. Errors: ERR_NOMEM. */
 MUST_USE err *seccomp_default_json(uint64_t caps, json **ret);
+
+/* A name for the filter compiled from that profile: another one whenever anything that it depends on has changed. */
+#define SECCOMP_DEFAULT_NAME_MAX 64
+void seccomp_default_name(uint64_t caps, char ret[SECCOMP_DEFAULT_NAME_MAX]);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -13,6 +14,7 @@
 #include "engine/seccomp_default.h"
 #include "oci/spec.h"
 #include "sys/caps.h"
+#include "sys/seccomp_cache.h"
 
 static void add_namespace(json *list, const char *type, const char *path)
 {
@@ -94,7 +96,26 @@ static const char *opt_value(const char *opt, const char *name)
         return rest && (*rest == '=' || *rest == ':') ? rest + 1 : NULL;
 }
 
-static err *add_security(json *spec, json *process, const json *host, uint64_t caps)
+/* The profile is most of a spec's text, and the same for nearly all containers: once its filter is compiled, its name is
+ * enough. */
+static err *add_default_seccomp(json *spec, const struct specgen_start *start, uint64_t caps)
+{
+        json *profile;
+
+        if (start->seccomp_name) {
+                char file[SECCOMP_DEFAULT_NAME_MAX + 8];
+
+                seccomp_default_name(caps, start->seccomp_name);
+                (void)snprintf(file, sizeof(file), "%s" SECCOMP_CACHE_SUFFIX, start->seccomp_name);
+                if (start->seccomp_fd >= 0 && file_exists(start->seccomp_fd, file))
+                        return NULL;
+        }
+        TRY(seccomp_default_json(caps, &profile));
+        json_set(specgen_linux(spec), "seccomp", profile);
+        return NULL;
+}
+
+static err *add_security(json *spec, json *process, const json *host, const struct specgen_start *start, uint64_t caps)
 {
         const json *opts = json_get(host, "SecurityOpt");
         bool privileged = json_get_bool(host, "Privileged", false);
@@ -124,7 +145,7 @@ static err *add_security(json *spec, json *process, const json *host, uint64_t c
         if (!confined)
                 return NULL;
         if (!seccomp)
-                TRY(seccomp_default_json(caps, &seccomp));
+                return add_default_seccomp(spec, start, caps);
         json_set(specgen_linux(spec), "seccomp", TAKE_PTR(seccomp));
         return NULL;
 }
@@ -213,7 +234,7 @@ static err *add_process(json *spec, const json *record, const struct specgen_sta
         add_caps(process, caps);
         TRY(add_rlimits(process, host));
         json_set_int(process, "oomScoreAdj", json_get_int(host, "OomScoreAdj", 0));
-        return add_security(spec, process, host, caps);
+        return add_security(spec, process, host, start, caps);
 }
 
 static void add_sysctls(json *spec, const json *host)

@@ -2,6 +2,7 @@
 #include "engine/start.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "engine/cleanup.h"
 #include "engine/monitor_spawn.h"
 #include "engine/netfiles.h"
+#include "engine/seccomp_default.h"
 #include "engine/specgen.h"
 #include "engine/stop.h"
 #include "monitor/proto.h"
@@ -76,12 +78,14 @@ static err *find_joins(struct container *c, struct joins *j)
         return NULL;
 }
 
-static err *write_spec(struct container *c, int state_fd, const char *root_path)
+static err *write_spec(struct container *c, int state_fd, struct monitor_conf *conf)
 {
         struct trace_span span = trace_begin(TRACE_SPEC_WRITE);
         _cleanup_free_ char *cgroup = container_cgroup(c), *text = NULL;
         _cleanup_(joins_done) struct joins joins = {0};
         _cleanup_json_ json *spec = NULL;
+        _cleanup_close_ int filters = open(conf->seccomp_cache, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        char seccomp_name[SECCOMP_DEFAULT_NAME_MAX] = "";
         struct specgen_start start;
         int r;
 
@@ -94,10 +98,15 @@ static err *write_spec(struct container *c, int state_fd, const char *root_path)
                 .pid_path = joins.pid,
                 .shm_source = joins.shm,
                 .cgroup = cgroup,
-                .root_path = root_path,
+                .root_path = conf->lower ? conf->lower[0] : "/",
                 .init_path = json_get_bool(container_host_config(c), "Init", false) ? c->engine->init : NULL,
+                .seccomp_fd = filters,
+                .seccomp_name = seccomp_name,
         };
         TRY(specgen(c->record, &start, &spec));
+        conf->seccomp_name = str_dup(seccomp_name);
+        if (!conf->seccomp_name)
+                return err_nomem();
         TRY(json_print(spec, JSON_COMPACT, &text));
         r = file_replace(state_fd, "config.json", text, strlen(text), 0600, FILE_VOLATILE);
         if (r < 0)
@@ -176,9 +185,8 @@ static err *write_conf(struct container *c, int state_fd, struct monitor_conf *c
         conf->hod = str_dup(c->engine->self);
         conf->root_dir = str_dup(c->engine->root);
         conf->state_dir = str_dup(c->engine->state);
-        conf->seccomp_cache = str_format("%s/seccomp", c->engine->state);
         if (!conf->id || !conf->name || !conf->bundle || !conf->restart_policy || !conf->hod || !conf->root_dir ||
-            !conf->state_dir || !conf->seccomp_cache)
+            !conf->state_dir)
                 return err_nomem();
         return monitor_conf_write(state_fd, conf);
 }
@@ -193,7 +201,10 @@ static err *prepare(struct container *c, int state_fd)
                 return err_sys(errno, "opening the directory of container %s", c->id);
         TRY(netfiles_write(rw, c->record));
         TRY(conf_snapshot(c, &conf));
-        TRY(write_spec(c, state_fd, conf.lower ? conf.lower[0] : "/"));
+        conf.seccomp_cache = str_format("%s/seccomp", c->engine->state);
+        if (!conf.seccomp_cache)
+                return err_nomem();
+        TRY(write_spec(c, state_fd, &conf));
         return write_conf(c, state_fd, &conf);
 }
 

@@ -81,6 +81,7 @@ static err *build(struct monitor *m, const struct proto_packet *p, struct runtim
                 .fix_stdio_owner = true,
                 .as_sibling = true,
                 .seccomp_cache = str_empty(m->conf.seccomp_cache) ? NULL : m->conf.seccomp_cache,
+                .seccomp_name = str_empty(m->conf.seccomp_name) ? NULL : m->conf.seccomp_name,
         };
         int bundle = -1;
 

@@ -95,6 +95,7 @@ static err *build(struct monitor *m, int socket, const int stdio[3], struct runt
                 .fix_stdio_owner = true,
                 .as_sibling = true,
                 .seccomp_cache = str_empty(m->conf.seccomp_cache) ? NULL : m->conf.seccomp_cache,
+                .seccomp_name = str_empty(m->conf.seccomp_name) ? NULL : m->conf.seccomp_name,
                 .start_fd = -1,
         };
         struct oci_spec *spec;

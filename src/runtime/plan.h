@@ -209,7 +209,7 @@ struct plan {
         bool seccomp_set;
         int preserve_fds;
 
-        int proc_fd;    /* detached clone of the host's procfs: the only procfs that is written through */
+        int proc_fd;    /* the host's procfs (with sysctls a detached clone): the only procfs that is written through */
         int start_fd;   /* see runtime_request */
         int socket;     /* child's end */
         bool exec;      /* one more process, not a container */

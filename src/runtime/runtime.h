@@ -27,6 +27,7 @@ struct runtime_request {
         bool no_pivot, no_new_keyring;
         const char *cgroup_path;   /* below each hierarchy, e.g. "/hod/<id>"; NULL = spec's cgroupsPath or /<id> */
         const char *seccomp_cache; /* directory of compiled filters, NULL = do not cache */
+        const char *seccomp_name;  /* use (or make, if the spec has a profile) this one of them; NULL = by the spec */
         int start_fd;              /* descriptor of a FIFO that the child opens for writing and blocks on until
                                       somebody reads (create/start split); -1 = start at once */
 };
@@ -55,7 +56,7 @@ struct runtime_exec {
         bool fix_stdio_owner;
         int preserve_fds;
         bool as_sibling;
-        const char *seccomp_cache;
+        const char *seccomp_cache, *seccomp_name; /* as in runtime_request */
 };
 /* Start one more process inside. Errors as runtime_create(). */
 MUST_USE err *runtime_exec(const struct runtime_exec *x, struct runtime_process *ret);

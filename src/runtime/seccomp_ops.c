@@ -15,7 +15,7 @@ static void args_free(struct seccomp_arg **args)
         free(*args);
 }
 
-err *seccomp_ops_load(const struct oci_seccomp *s, const char *cache_dir, struct seccomp_filter *ret)
+err *seccomp_ops_load(const struct oci_seccomp *s, const char *cache_dir, const char *name, struct seccomp_filter *ret)
 {
         _cleanup_(rules_free) struct seccomp_rule *rules = MEM_NEW0(struct seccomp_rule, s->n_rules + 1);
         _cleanup_(args_free) struct seccomp_arg *args = NULL;
@@ -50,5 +50,5 @@ err *seccomp_ops_load(const struct oci_seccomp *s, const char *cache_dir, struct
                         args[used++] = (struct seccomp_arg){from->args[k].index, (uint32_t)from->args[k].op,
                                                             from->args[k].value, from->args[k].value_two};
         }
-        return seccomp_filter_load(&p, cache_dir, ret);
+        return name ? seccomp_filter_load_as(&p, cache_dir, name, ret) : seccomp_filter_load(&p, cache_dir, ret);
 }

@@ -364,6 +364,7 @@ err *seccomp_compile(const struct seccomp_profile *p, struct seccomp_filter *ret
                 archs[n_archs++] = p->archs[i];
         }
         (void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 0);
+        (void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
         TRY(add_rules(ctx, p, action));
         if (wants_prologue(action))
                 make_prologue(&head, archs, n_archs);

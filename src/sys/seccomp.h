@@ -59,6 +59,11 @@ MUST_USE err *seccomp_compile(const struct seccomp_profile *p, struct seccomp_fi
 /* The same through the cache in the directory @cache_dir (made 0700 if missing; NULL = no cache). A damaged or foreign
  * entry is ignored and replaced; a cache that cannot be written is no error. */
 MUST_USE err *seccomp_filter_load(const struct seccomp_profile *p, const char *cache_dir, struct seccomp_filter *ret);
+/* The same under a @name of the caller's, which must tell everything that the program depends on (SECCOMP_CACHE_FORMAT
+ * and libseccomp's version included): saves making, writing and reading the profile. @p NULL: it must be there, else
+ * ERR_NOT_FOUND. */
+MUST_USE err *seccomp_filter_load_as(const struct seccomp_profile *p, const char *cache_dir, const char *name,
+                                     struct seccomp_filter *ret);
 
 /* Install @f on the calling thread: one system call, safe between clone and exec. Needs no_new_privs or CAP_SYS_ADMIN.
  * Returns 0 (or, with notify, the listener's descriptor, which is O_CLOEXEC), or -errno. */

@@ -14,16 +14,16 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "sys/seccomp.h"
-
-#define FORMAT 1 /* raise it when seccomp.c makes other programs from the same profile */
+#include "sys/seccomp_cache.h"
 
 struct header {
         char magic[8]; /* "HODBPF", version, newline */
-        uint32_t n;
-        uint32_t notify;
+        uint16_t n;
+        uint16_t notify;
+        uint32_t flags;
         uint64_t sum;
 };
-static const char magic[8] = {'H', 'O', 'D', 'B', 'P', 'F', '0' + FORMAT, '\n'};
+static const char magic[8] = {'H', 'O', 'D', 'B', 'P', 'F', '0' + SECCOMP_CACHE_FORMAT, '\n'};
 
 /* ---- key ---- */
 
@@ -110,14 +110,15 @@ static bool cache_read(int dirfd, const char *name, struct seccomp_filter *ret)
         if (!insns || read(fd, insns, size) != (ssize_t)size || sum_of(insns, h.n) != h.sum)
                 return false;
         ret->insns = TAKE_PTR(insns);
-        ret->n = (unsigned short)h.n;
+        ret->n = h.n;
         ret->notify = h.notify;
+        ret->flags = h.flags;
         return true;
 }
 
 static void cache_write(int dirfd, const char *name, const struct seccomp_filter *f)
 {
-        struct header h = {.n = f->n, .notify = f->notify, .sum = sum_of(f->insns, f->n)};
+        struct header h = {.n = f->n, .notify = f->notify, .flags = f->flags, .sum = sum_of(f->insns, f->n)};
         size_t size = f->n * sizeof(*f->insns);
         _cleanup_free_ char *entry = malloc(sizeof(h) + size);
 
@@ -142,23 +143,35 @@ static int cache_open(const char *path)
         return TAKE_FD(fd);
 }
 
-err *seccomp_filter_load(const struct seccomp_profile *p, const char *cache_dir, struct seccomp_filter *ret)
+err *seccomp_filter_load_as(const struct seccomp_profile *p, const char *cache_dir, const char *name,
+                            struct seccomp_filter *ret)
 {
         _cleanup_close_ int dir = cache_dir ? cache_open(cache_dir) : -1;
-        char key[65], name[80];
+        char file[SECCOMP_CACHE_NAME_MAX + sizeof(SECCOMP_CACHE_SUFFIX)];
         struct seccomp_filter f = {0};
 
-        if (dir < 0)
-                return seccomp_compile(p, ret);
-        TRY(seccomp_cache_key(p, key));
-        (void)snprintf(name, sizeof(name), "%s.bpf", key);
-        if (cache_read(dir, name, &f)) {
-                f.flags = p->flags;
+        (void)snprintf(file, sizeof(file), "%s" SECCOMP_CACHE_SUFFIX, name);
+        if (dir >= 0 && cache_read(dir, file, &f)) {
+                if (p)
+                        f.flags = p->flags; /* no part of the key */
                 f.from_cache = true;
                 *ret = f;
                 return NULL;
         }
+        if (!p)
+                return err_new(ERR_NOT_FOUND, "the compiled filter %s/%s is not there or damaged", cache_dir, file);
         TRY(seccomp_compile(p, ret));
-        cache_write(dir, name, ret);
+        if (dir >= 0)
+                cache_write(dir, file, ret);
         return NULL;
+}
+
+err *seccomp_filter_load(const struct seccomp_profile *p, const char *cache_dir, struct seccomp_filter *ret)
+{
+        char key[65];
+
+        if (!cache_dir)
+                return seccomp_compile(p, ret);
+        TRY(seccomp_cache_key(p, key));
+        return seccomp_filter_load_as(p, cache_dir, key, ret);
 }

@@ -13,7 +13,7 @@
 /* A spec from a Config, a HostConfig and a list of Mounts. */
 static json *spec_of(const char *config_text, const char *host_text, const char *mounts_text)
 {
-        struct specgen_start start = {.cgroup = "/hod/x", .root_path = "/r"};
+        struct specgen_start start = {.cgroup = "/hod/x", .root_path = "/r", .seccomp_fd = -1};
         _cleanup_json_ json *record = json_new_object(), *given = NULL;
         json *config = NULL, *host = NULL, *mounts = NULL, *spec = NULL;
 
