@@ -96,8 +96,8 @@ static const char *opt_value(const char *opt, const char *name)
         return rest && (*rest == '=' || *rest == ':') ? rest + 1 : NULL;
 }
 
-/* The profile is most of a spec's text, and the same for nearly all containers: once its filter is compiled, its name is
- * enough. */
+/* The profile is most of a spec's text, and the same for nearly all containers: once its filter is compiled, its name
+ * is enough. */
 static err *add_default_seccomp(json *spec, const struct specgen_start *start, uint64_t caps)
 {
         json *profile;

@@ -13,8 +13,8 @@ struct specgen_start {
         const char *root_path;                      /* root.path; the monitor passes a descriptor instead */
         const char *init_path;                      /* the static hod-init for --init, or NULL */
         int seccomp_fd;     /* directory of compiled filters: the default profile is left out when it is there; or -1 */
-        char *seccomp_name; /* [SECCOMP_DEFAULT_NAME_MAX], set to the name of the default profile's filter, or to "" when
-                               another profile or none is wanted; NULL: always the whole profile */
+        char *seccomp_name; /* [SECCOMP_DEFAULT_NAME_MAX], set to the name of the default profile's filter, or to ""
+                               when another profile or none is wanted; NULL: always the whole profile */
 };
 
 /* Translate @record. The user stays symbolic: the builder resolves it inside the root (monitor/user.h).
