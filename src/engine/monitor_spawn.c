@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "base/trace.h"
+#include "sys/exe.h"
 
 #define FIRST_CLIENT_FD 3
 
@@ -54,6 +56,20 @@ static int spawn_clean(const char *program, char *const argv[], int fd, pid_t *r
         return -r;
 }
 
+/* The monitor forks what enters the container: whoever gets hold of its program there must not be able to write to it
+ * (sys/exe.h). The clone of its mount is open only until the program runs; closing it makes the kernel wait a moment,
+ * while the monitor starts. */
+static int spawn_monitor(const char *program, char *const argv[], int fd)
+{
+        _cleanup_close_ int exe = exe_open_protected(program);
+        char path[32];
+        pid_t pid;
+
+        if (exe >= 0)
+                (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", exe);
+        return spawn_clean(exe >= 0 ? path : program, argv, fd, &pid);
+}
+
 err *monitor_spawn(struct engine *e, const char *id, int *ret_fd)
 {
         struct trace_span span = trace_begin(TRACE_MONITOR_START);
@@ -61,7 +77,6 @@ err *monitor_spawn(struct engine *e, const char *id, int *ret_fd)
         _cleanup_close_ int ours = -1, theirs = -1;
         char *argv[] = {(char[]){"hod-monitor"}, dir, NULL};
         int pair[2], r;
-        pid_t pid;
 
         if (!dir)
                 return err_nomem();
@@ -69,7 +84,7 @@ err *monitor_spawn(struct engine *e, const char *id, int *ret_fd)
                 return err_sys(errno, "making a socket pair for the monitor");
         ours = pair[0];
         theirs = pair[1];
-        r = spawn_clean(e->monitor, argv, theirs, &pid);
+        r = spawn_monitor(e->monitor, argv, theirs);
         trace_end(&span, -r, e->monitor);
         if (r < 0)
                 return err_sys(r, "starting %s", e->monitor);
@@ -83,7 +98,6 @@ err *monitor_adopt(struct engine *e, const char *id)
         char *argv[] = {(char[]){"hod-monitor"}, (char[]){"--adopt"}, dir, NULL};
         _cleanup_close_ int ours = -1, theirs = -1;
         int pair[2], r;
-        pid_t pid;
         char c;
 
         if (!dir)
@@ -92,7 +106,7 @@ err *monitor_adopt(struct engine *e, const char *id)
                 return err_sys(errno, "making a socket pair for the monitor");
         ours = pair[0];
         theirs = pair[1];
-        r = spawn_clean(e->monitor, argv, theirs, &pid);
+        r = spawn_monitor(e->monitor, argv, theirs);
         if (r < 0)
                 return err_sys(r, "starting %s --adopt", e->monitor);
         theirs = file_close(theirs);

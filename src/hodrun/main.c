@@ -16,6 +16,7 @@
 #include "codec/json.h"
 #include "hodrun/hodrun.h"
 #include "oci/spec.h"
+#include "sys/exe.h"
 
 #define EXIT_EXEC 255
 
@@ -168,10 +169,12 @@ static void print_version(void)
                 (void)printf("libseccomp: %u.%u.%u\n", v->major, v->minor, v->micro);
 }
 
-static err *run(struct invocation *inv)
+static err *run(struct invocation *inv, char *argv[])
 {
         const struct global_args *g = inv->global.args;
+        const char *trace = getenv("HOD_TRACE_FD");
         _cleanup_str_ struct str help = {0};
+        int64_t fd;
 
         if (g->version && !inv->help) {
                 print_version();
@@ -182,6 +185,10 @@ static err *run(struct invocation *inv)
                 (void)fputs(str_text(&help), stdout);
                 return NULL;
         }
+        if (inv->command == &cmd_create || inv->command == &cmd_run || inv->command == &cmd_exec)
+                (void)exe_protect_self(argv, environ); /* where it cannot be done there is no root to protect */
+        if (trace && parse_i64(trace, &fd) && fd > 2 && fd < 65536 && fcntl((int)fd, F_SETFD, FD_CLOEXEC) == 0)
+                trace_fd = (int)fd;
         TRY(log_open(g));
         if (g->systemd_cgroup)
                 return err_new(ERR_UNSUPPORTED, "the systemd cgroup driver is not supported yet");
@@ -201,20 +208,16 @@ static void open_standard_fds(void)
 
 int main(int argc, char **argv)
 {
-        const char *trace = getenv("HOD_TRACE_FD");
         struct invocation inv;
         int status;
-        int64_t fd;
         err *e;
 
         (void)argc;
         open_standard_fds();
         (void)umask(022);
-        if (trace && parse_i64(trace, &fd) && fd > 2 && fd < 65536 && fcntl((int)fd, F_SETFD, FD_CLOEXEC) == 0)
-                trace_fd = (int)fd;
         e = opt_parse(&cmd_hodrun, argv, &inv);
         if (!e)
-                e = run(&inv);
+                e = run(&inv, argv);
         status = inv.status;
         if (e) {
                 tell(&inv, e);

@@ -83,11 +83,14 @@ nothing_left() {
 }
 
 @test "images imported and removed while containers of them start" {
+        pids=()
         for i in {1..6}; do
                 hod import -m "m$i" "$(busybox_file)" "t$i" >/dev/null &
+                pids+=($!)
                 hod run --rm busybox true &
+                pids+=($!)
         done
-        for job in $(jobs -p); do wait "$job"; done
+        for i in "${pids[@]}"; do wait "$i"; done
         for i in {1..6}; do hod rmi "t$i" >/dev/null; done
         nothing_left
 }

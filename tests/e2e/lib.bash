@@ -138,8 +138,8 @@ ours() {
         [[ -n ${T-} ]] || return 0
         for p in /proc/[0-9]*; do
                 # bats itself and its children carry the variables too: only programs of ours count.
-                case $(readlink "$p/exe" 2>/dev/null) in
-                "$HOD_BIN"/* | */hod-monitor* | */hod\ * | */memfd:hod*) ;;
+                case $(cat "$p/comm" 2>/dev/null) in
+                hod | hod-monitor | hod-init | hodrun) ;;
                 *) continue ;;
                 esac
                 line=$(tr '\0' ' ' <"$p/cmdline" 2>/dev/null) || continue
