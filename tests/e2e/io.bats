@@ -106,8 +106,9 @@ teardown() { e2e_clean; }
 @test "attach: --no-stdin --sig-proxy=false; leaving it harms nothing; two at once see the same" {
         hod run -d --name two busybox sh -c 'i=0; while :; do i=$((i+1)); echo "line $i"; sleep 0.1; done' >/dev/null
         timeout -s KILL 1 "$HOD_BIN/hod" attach --no-stdin --sig-proxy=false two >"$T/1" &
+        first=$!
         timeout -s KILL 1 "$HOD_BIN/hod" attach --no-stdin --sig-proxy=false two >"$T/2" || true
-        wait || true
+        wait $first || true
         (($(wc -l <"$T/1") >= 3 && $(wc -l <"$T/2") >= 3))
         is_running two
 }
