@@ -61,6 +61,9 @@ static err *relay(struct container *c, const struct attach_options *o, int fd, i
         case STREAM_FORCED:
                 *ret_status = 1;
                 return NULL;
+        case STREAM_BROKEN:
+                *ret_status = STREAM_BROKEN_STATUS;
+                return NULL;
         case STREAM_LOST:
                 break;
         }

@@ -170,6 +170,8 @@ static err *put_out(int fd, const char *data, size_t n)
                         (void)poll(&p, 1, -1);
                         continue;
                 }
+                if (w < 0 && errno == EPIPE)
+                        return err_new(ERR_INTERRUPTED, "nobody reads the output any more");
                 if (w < 0)
                         return err_sys(errno, "writing the output");
                 data += w;
@@ -288,8 +290,12 @@ err *stream_relay(struct stream *s, enum stream_end *ret_end, struct proto_exit 
                (!r->ended || s->out >= 0 || s->errors >= 0))
                 e = step(r);
         terminal_restore();
-        TRY(e);
         *ret_exit = r->exit;
+        if (err_code(e) == ERR_INTERRUPTED) {
+                *ret_end = STREAM_BROKEN;
+                return err_free(e);
+        }
+        TRY(e);
         *ret_end = r->ended ? STREAM_EXITED : r->detached ? STREAM_DETACHED : r->lost ? STREAM_LOST : STREAM_FORCED;
         return NULL;
 }
