@@ -87,7 +87,7 @@ static err *follow(const struct exec_args *a, struct exec_session *session, stru
         TRY(stream_relay(&s, &end, &exit));
         if (end == STREAM_DETACHED)
                 (void)fprintf(stderr, "read escape sequence\n");
-        *ret_status = end == STREAM_EXITED  ? exit.code
+        *ret_status = end == STREAM_EXITED   ? exit.code
                       : end == STREAM_LOST   ? 137
                       : end == STREAM_BROKEN ? STREAM_BROKEN_STATUS
                                              : 1;

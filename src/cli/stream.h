@@ -24,8 +24,13 @@ struct stream {
         int trace; /* reading end of the trace pipe, or -1: printed as it comes */
 };
 
-enum stream_end { STREAM_EXITED, STREAM_DETACHED, STREAM_LOST /* the connection broke */, STREAM_FORCED,
-                  STREAM_BROKEN /* nobody reads our output any more: end as SIGPIPE would have ended us */ };
+enum stream_end {
+        STREAM_EXITED,
+        STREAM_DETACHED,
+        STREAM_LOST /* the connection broke */,
+        STREAM_FORCED,
+        STREAM_BROKEN /* nobody reads our output any more: end as SIGPIPE would have ended us */
+};
 #define STREAM_BROKEN_STATUS (128 + SIGPIPE)
 
 /* Relay until the process ends, the person detaches, or the third signal without proxying. Takes the signals over from

@@ -105,7 +105,7 @@ void setup_process(void)
         reset_limits();
         reset_scheduling();
         (void)prctl(PR_SET_NAME, "hod-monitor"); /* it was executed through a descriptor: sys/exe.h */
-        (void)setsid(); /* the engine has made us a leader already */
+        (void)setsid();                          /* the engine has made us a leader already */
         (void)umask(022);
         if (chdir("/") < 0)
                 return; /* then we stay where we are: nothing here is relative */

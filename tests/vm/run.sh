@@ -2,7 +2,7 @@
 # The VM lane: the tests tagged `vm` in Debian 12's stock kernel, with systemd and pure cgroup v2, under qemu's software
 # emulation (no KVM is needed, HOD_VM_KVM=1 uses it).
 #
-#   tests/vm/run.sh                    selftest.bats, and of limits.bats and main.bats what is tagged vm
+#   tests/vm/run.sh                    selftest.bats, and of limits, life and main what is tagged vm
 #   tests/vm/run.sh FILE.bats...       these files only
 #   tests/vm/run.sh --exec 'COMMAND'   one command as root in the guest; its output and status
 #   tests/vm/run.sh --shell            a shell on the guest's console (leave it with exit)
@@ -63,7 +63,7 @@ printf '%s\n' "$command" >"$work/payload/command"
 if [ ${#files[@]} -eq 0 ]; then
         # Limits, OOM and the life cycle: what differs by kernel and cgroup version. The others run on the host only, because
         # a fork costs five times as much here.
-        files=("$here/selftest.bats" "$top/tests/e2e/limits.bats" "$top/tests/e2e/main.bats")
+        files=("$here/selftest.bats" "$top/tests/e2e/limits.bats" "$top/tests/e2e/life.bats" "$top/tests/e2e/main.bats")
 fi
 for f in "${files[@]}"; do
         printf '/hod/%s\n' "${f#"$top"/}"
