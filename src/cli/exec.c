@@ -122,7 +122,7 @@ static err *exec_run(struct invocation *inv)
         if (a->explain)
                 TRY(explain_start(&trace));
         TRY(ui_engine(inv, &e));
-        TRY(container_find(e, inv->operands[0], &c));
+        TRY(container_find_monitor(e, inv->operands[0], &c));
         if (a->tty)
                 terminal_size(STDIN_FILENO, &o.rows, &o.cols);
         if (!a->tty && !a->detach)

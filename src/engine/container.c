@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "engine/monitor_spawn.h"
 #include "monitor/proto.h"
+#include "store/name_index.h"
 #include "store/record.h"
 
 /* Key of the record that remembers in which boot the container was last started; docker has no such field. */
@@ -215,6 +216,29 @@ err *container_find(struct engine *e, const char *ref, struct container **ret)
 
         TRY(record_find(e->store, ref, &r));
         return from_record(e, &r, ret);
+}
+
+err *container_find_monitor(struct engine *e, const char *ref, struct container **ret)
+{
+        _cleanup_container_ struct container *c = NULL;
+        char id[ID_LEN + 1];
+
+        if (!name_index_find(e->store, ref, id))
+                return container_find(e, ref, ret);
+        c = MEM_NEW0(struct container, 1);
+        if (!c)
+                return err_nomem();
+        c->engine = e;
+        c->state_fd = -1;
+        c->id = str_dup(id);
+        c->name = str_dup(ref);
+        if (!c->id || !c->name)
+                return err_nomem();
+        TRY(container_refresh(c));
+        if (!container_is_running(c) || !c->monitor_alive)
+                return container_find(e, ref, ret);
+        *ret = TAKE_PTR(c);
+        return NULL;
 }
 
 err *container_list(struct engine *e, struct container ***ret, size_t *ret_n)

@@ -24,7 +24,7 @@ struct container {
         char *name; /* without the slash */
         int64_t created_ns;
         bool durable; /* record in state.db, else in run.db */
-        json *record; /* docker's inspect document */
+        json *record; /* docker's inspect document; NULL: see container_find_monitor() */
         int state_fd; /* STATE/containers/<id>, or -1 when there is none */
         enum status_state state;
         struct status status; /* valid when has_status */
@@ -38,6 +38,9 @@ DEFINE_CLEANUP(struct container *, container_free)
 /* Find by exact name, id or unique id prefix and refresh. ERR_NOT_FOUND "No such container: x"; ERR_CONFLICT when a
  * prefix fits several. */
 MUST_USE err *container_find(struct engine *e, const char *ref, struct container **ret);
+/* The same for who needs no more than a running container's monitor: one that is given by its whole name is found
+ * without the database, and then has no record (NULL). */
+MUST_USE err *container_find_monitor(struct engine *e, const char *ref, struct container **ret);
 /* All containers, newest first, refreshed; @ret is an array of @ret_n pointers, free with container_list_free(). */
 MUST_USE err *container_list(struct engine *e, struct container ***ret, size_t *ret_n);
 void container_list_free(struct container **list, size_t n);

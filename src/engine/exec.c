@@ -9,38 +9,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "base/trace.h"
-#include "engine/defaults.h"
 #include "monitor/proto.h"
-
-/* The session's environment: the container's, then what exec was given (same names replaced), TERM with a terminal.
- * HOME is the business of whoever resolves the user. */
-static err *merge_env(const struct container *c, const struct exec_options *o, char ***ret)
-{
-        const char *hostname = json_get_str_or(container_config(c), "Hostname", "");
-        _cleanup_strv_ char **base = NULL, **env = NULL;
-
-        TRY(json_get_strv(container_config(c), "Env", &base));
-        if (!strv_env(base, "PATH") && !strv_env(o->env, "PATH"))
-                TRY(strv_add(&env, DEFAULTS_PATH));
-        else if (!strv_env(o->env, "PATH"))
-                TRY(strv_push(&env, str_format("PATH=%s", strv_env(base, "PATH"))));
-        if (!strv_env(base, "HOSTNAME") && !strv_env(o->env, "HOSTNAME"))
-                TRY(strv_push(&env, str_format("HOSTNAME=%s", hostname)));
-        if (o->tty && !strv_env(base, "TERM") && !strv_env(o->env, "TERM"))
-                TRY(strv_add(&env, "TERM=xterm"));
-        for (char **p = base; p && *p; p++) {
-                _cleanup_free_ char *name = strndup(*p, strcspn(*p, "="));
-
-                if (!name)
-                        return err_nomem();
-                if (strcmp(name, "PATH") != 0 && !strv_env(o->env, name) && strchr(*p, '='))
-                        TRY(strv_add(&env, *p));
-        }
-        for (char *const *p = o->env; p && *p; p++)
-                TRY(strv_add(&env, *p));
-        *ret = TAKE_PTR(env);
-        return NULL;
-}
 
 static void add_string(struct str *s, const char *text)
 {
@@ -79,7 +48,6 @@ err *exec_start(struct container *c, const struct exec_options *o, struct exec_s
         struct proto_exec head = {.rows = o->rows, .cols = o->cols};
         _cleanup_close_ int fd = -1, null = -1, terminal = -1;
         _cleanup_str_ struct str strings = {0};
-        _cleanup_strv_ char **env = NULL;
         size_t n_fds = 3;
         int fds[4];
         pid_t pid;
@@ -91,10 +59,9 @@ err *exec_start(struct container *c, const struct exec_options *o, struct exec_s
         if (o->cwd && *o->cwd != '/')
                 return err_new(ERR_INVALID, "OCI runtime exec failed: exec failed: Cwd must be an absolute path");
         TRY(container_connect(c, &fd));
-        TRY(merge_env(c, o, &env));
         for (char *const *p = o->argv; *p; p++, head.argc++)
                 add_string(&strings, *p);
-        for (char **p = env; *p; p++, head.envc++)
+        for (char *const *p = o->env; p && *p; p++, head.envc++)
                 add_string(&strings, *p);
         add_string(&strings, o->cwd ? o->cwd : "");
         add_string(&strings, o->user ? o->user : "");

@@ -161,6 +161,7 @@ static err *write_conf(struct container *c, int state_fd, struct monitor_conf *c
         const json *config = container_config(c), *host = container_host_config(c);
         const json *policy = json_get(host, "RestartPolicy");
         const char *log = json_get_str_or(c->record, "LogPath", "");
+        _cleanup_strv_ char **env = NULL;
         int number = 15;
 
         conf->version = STATUS_VERSION;
@@ -172,6 +173,8 @@ static err *write_conf(struct container *c, int state_fd, struct monitor_conf *c
         conf->tty = json_get_bool(config, "Tty", false);
         conf->open_stdin = json_get_bool(config, "OpenStdin", false);
         conf->stdin_once = json_get_bool(config, "StdinOnce", false);
+        TRY(json_get_strv(config, "Env", &env));
+        conf->term_added = conf->tty && !strv_env(env, "TERM");
         conf->user = str_dup(json_get_str_or(config, "User", ""));
         TRY(json_get_strv(host, "GroupAdd", &conf->groups));
         conf->rootfs_volatile = container_auto_remove(c);

@@ -41,13 +41,45 @@ static err *request_strings(const struct proto_exec *x, const struct proto_packe
         return proto_exec_split(x, text, size, ret);
 }
 
+static bool same_variable(const char *a, const char *b)
+{
+        size_t n = strcspn(a, "=");
+
+        return strncmp(a, b, n) == 0 && b[n] == '=';
+}
+
+/* The session's environment: the container's, then what the request adds (same names replaced), TERM with a terminal.
+ * @base and @added stay (a builder frees nothing). */
+static err *session_env(const struct monitor *m, char **base, char **added, bool tty, char ***ret)
+{
+        char **env = MEM_NEW0(char *, strv_len(base) + strv_len(added) + 2);
+        size_t n = 0;
+
+        if (!env)
+                return err_nomem();
+        for (char **p = base; p && *p; p++) {
+                bool replaced = m->conf.term_added && same_variable("TERM", *p);
+
+                for (char **q = added; *q && !replaced; q++)
+                        replaced = same_variable(*q, *p);
+                if (!replaced)
+                        env[n++] = *p;
+        }
+        for (char **q = added; *q; q++)
+                env[n++] = *q;
+        if (tty && !strv_env(env, "TERM"))
+                env[n] = (char *)"TERM=xterm";
+        *ret = env;
+        return NULL;
+}
+
 /* What docker gives a session: everything of the container's process but what the request names. */
 static err *describe(const struct monitor *m, const struct proto_exec *x, const struct proto_exec_strings *s,
                      const struct oci_spec *spec, struct oci_process *ret)
 {
         *ret = *spec->process;
         ret->args = s->argv;
-        ret->env = s->envp;
+        TRY(session_env(m, spec->process->env, s->envp, x->flags & PROTO_EXEC_TTY, &ret->env));
         if (*s->cwd)
                 ret->cwd = s->cwd;
         ret->terminal = x->flags & PROTO_EXEC_TTY;

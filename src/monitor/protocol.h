@@ -120,7 +120,7 @@ enum { PROTO_EXIT_OOM = 1, PROTO_EXIT_UNKNOWN = 2, PROTO_EXIT_NEVER_STARTED = 4,
 
 /* EXEC: three descriptors (stdin, stdout, stderr of the session, or one dummy /dev/null each with PROTO_EXEC_TTY),
  * and a fourth, the trace pipe, with PROTO_EXEC_TRACE. `strings` holds argc + envc NUL-terminated strings, then cwd,
- * then user ("" = the container's own for both). The environment is complete: the engine merges it. Connection
+ * then user ("" = the container's own for both). The environment is added to the container's. Connection
  * closed without PROTO_EXEC_DETACH: the session goes on and its terminal is drained. */
 enum {
         PROTO_EXEC_TTY = 1,

@@ -79,6 +79,7 @@ static const struct field conf_fields[] = {
         FIELD(struct monitor_conf, restart_policy, "restart_policy", KIND_STRING),
         FIELD(struct monitor_conf, restart_max, "restart_max", KIND_UNSIGNED),
         FIELD(struct monitor_conf, stop_signal, "stop_signal", KIND_INT),
+        FIELD(struct monitor_conf, term_added, "term_added", KIND_BOOL),
         FIELD(struct monitor_conf, auto_remove, "auto_remove", KIND_BOOL),
         FIELD(struct monitor_conf, hod, "hod", KIND_STRING),
         FIELD(struct monitor_conf, root_dir, "root_dir", KIND_STRING),

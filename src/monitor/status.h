@@ -65,6 +65,7 @@ struct monitor_conf {
         unsigned log_max_files;
         char *log_attrs; /* JSON object for each line's "attrs" (--log-opt labels, env, tag), NULL = none */
         bool tty, open_stdin, stdin_once;
+        bool term_added;     /* config.json's TERM is there for the terminal only: sessions do not inherit it */
         char *user;          /* docker's user[:group], NULL or "" = root; resolved inside the root file system */
         char **groups;       /* --group-add: names or numbers */
         char *rootfs_driver; /* "overlay" or "dir" */

@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "base/str.h"
 #include "codec/json.h"
+#include "store/name_index.h"
 #include "store/names.h"
 #include "store/txn.h"
 
@@ -88,6 +89,7 @@ err *record_insert(struct store *s, const char *id, const char *name, int64_t cr
         TRY(check_name(s->run, name, NULL));
         TRY(txn_run(&t, "INSERT INTO containers VALUES(?,?,?,?,?)", "ssiis", id, name, created_ns, (int64_t)durable,
                     text));
+        name_index_put(s, name, id); /* before it is true, but nothing runs yet */
         return txn_commit(&t);
 }
 
@@ -176,22 +178,42 @@ static err *check_changed(const struct store *s, const char *id)
         return db_changes(s->run) ? NULL : not_found(id);
 }
 
+static err *take_name(const struct db_row *row, void *arg)
+{
+        return db_row_dup(row, 1, arg);
+}
+
+/* The name of record @id, "" if there is no such record. Inside a transaction. */
+static err *name_of(const struct store *s, const char *id, char **ret)
+{
+        TRY(db_select(s->run, take_name, ret, "SELECT id, name FROM containers WHERE id=?", "s", id));
+        if (!*ret)
+                *ret = str_dup("");
+        return *ret ? NULL : err_nomem();
+}
+
 err *record_update(struct store *s, const char *id, bool durable, const char *text)
 {
+        _cleanup_free_ char *name = NULL;
         _cleanup_txn_ struct txn t = {0};
 
         TRY(txn_begin(s, durable, &t));
         TRY(txn_run(&t, "UPDATE containers SET json=? WHERE id=?", "ss", text, id));
         TRY(check_changed(s, id));
+        TRY(name_of(s, id, &name));
+        name_index_put(s, name, id);
         return txn_commit(&t);
 }
 
 err *record_rename(struct store *s, const char *id, bool durable, const char *name, const char *text)
 {
+        _cleanup_free_ char *old = NULL;
         _cleanup_txn_ struct txn t = {0};
 
         TRY(txn_begin(s, durable, &t));
         TRY(check_name(s->run, name, id));
+        TRY(name_of(s, id, &old));
+        TRY(name_index_remove(s, old));
         TRY(txn_run(&t, "UPDATE containers SET name=?, json=? WHERE id=?", "sss", name, text, id));
         TRY(check_changed(s, id));
         return txn_commit(&t);
@@ -199,9 +221,12 @@ err *record_rename(struct store *s, const char *id, bool durable, const char *na
 
 err *record_delete(struct store *s, const char *id, bool durable)
 {
+        _cleanup_free_ char *name = NULL;
         _cleanup_txn_ struct txn t = {0};
 
         TRY(txn_begin(s, durable, &t));
+        TRY(name_of(s, id, &name));
+        TRY(name_index_remove(s, name));
         TRY(txn_run(&t, "DELETE FROM containers WHERE id=?", "s", id));
         return txn_commit(&t);
 }

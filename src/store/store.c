@@ -17,7 +17,7 @@
 #define MODE_PRIVATE 0700
 
 static const char *const root_dirs[] = {"blobs", "blobs/sha256", "layers", "containers", "volumes", "tmp"};
-static const char *const state_dirs[] = {"containers", "pending", "seccomp"};
+static const char *const state_dirs[] = {"containers", "pending", "seccomp", "names"};
 
 static err *check_path(const char *what, const char *path)
 {
@@ -157,7 +157,7 @@ static err *wipe_dir(int dirfd, const char *name)
  */
 static err *reset_locked(struct store *s)
 {
-        static const char *const void_names[] = {"run.db", "run.db-journal", "containers", "pending"};
+        static const char *const void_names[] = {"run.db", "run.db-journal", "containers", "pending", "names"};
 
         if (boot_is(s->state_fd, "boot", s->boot_id))
                 return NULL; /* somebody else was faster */

@@ -2,7 +2,7 @@
  *
  *   ROOT   (/var/lib/hod)  state.db  lock  images.lock  blobs/sha256/<hex>  layers/<chain hex>/diff
  *                          containers/<id>/{upper,work} or {rootfs}  volumes/<name>/_data  tmp/
- *   STATE  (/run/hod)      run.db  lock  boot (a link: text = boot id)  pending/<id>  containers/<id>/  seccomp/
+ *   STATE  (/run/hod)      run.db  lock  boot (a link: text = boot id)  pending/<id>  containers/<id>/  names/ seccomp/
  *
  * state.db is what a reboot must keep; it is written rarely, always durably, always under ROOT/lock, and nobody reads
  * it on the hot path: run.db holds a copy of it beside its own (volatile) rows, and remembers which version of state.db

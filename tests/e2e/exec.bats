@@ -46,6 +46,36 @@ teardown_file() { e2e_teardown; }
         like "$(hod exec -u daemon e1 env)" 'HOME=/usr/sbin'
 }
 
+@test "environment: the terminal's TERM is not inherited by a session without one; a wanted one is" {
+        hod run -dt --name t1 busybox sleep 100 >/dev/null
+        hod run -dt -e TERM=linux --name t2 busybox sleep 100 >/dev/null
+        is "$(hod exec t1 sh -c 'echo "${TERM-none}"')" none
+        like "$(hod exec -t t1 sh -c 'echo $TERM')" xterm
+        is "$(hod exec t2 sh -c 'echo $TERM')" linux
+        hod rm -f t1 t2
+}
+
+@test "a name finds its container, whoever had it before" {
+        hod run -d --name n1 busybox sleep 100 >/dev/null
+        hod run -d --name n2 -e WHO=second busybox sleep 100 >/dev/null
+        hod rename n1 n3
+        refused 1 'no such container: n1' hod exec n1 true
+        hod exec n3 true
+        hod rename n2 n1
+        is "$(hod exec n1 sh -c 'echo $WHO')" second
+        hod restart -t 0 n1
+        is "$(hod exec n1 sh -c 'echo $WHO')" second
+        hod rm -f n1
+        refused 1 'no such container: n1' hod exec n1 true
+        hod run -d --name n1 -e WHO=third busybox sleep 100 >/dev/null
+        is "$(hod exec n1 sh -c 'echo $WHO')" third
+        # A hint that is wrong because somebody meddled costs nothing but time.
+        ln -sfn "$(printf '%064d' 0)" "$HOD_STATE/names/n1"
+        is "$(hod exec n1 sh -c 'echo $WHO')" third
+        hod rm -f n1 n3
+        is "$(ls "$HOD_STATE/names")" e1
+}
+
 @test "-w, and the container's own directory without" {
         is "$(hod exec -w /etc e1 pwd)" /etc
         is "$(hod exec e1 pwd)" /tmp
