@@ -231,6 +231,7 @@ fr=$(ratio "$hod_run" "$floor_ms") dr=$(ratio "$docker_run" "$hod_run") de=$(rat
 		| program | size | stripped |
 		|---|---|---|
 		| hod | $(size "$bin/hod") KB | $(stripped "$bin/hod") KB |
+		| hod-full | $(size "$bin/hod-full") KB | $(stripped "$bin/hod-full") KB |
 		| hodrun | $(size "$bin/hodrun") KB | $(stripped "$bin/hodrun") KB |
 		| hod-monitor | $(size "$bin/hod-monitor") KB | $(stripped "$bin/hod-monitor") KB |
 

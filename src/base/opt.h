@@ -183,6 +183,7 @@ struct command {
         err *(*run)(struct invocation *inv);
         const struct subcommand *subcommands; /* ended by {0}; a command has these or .run (the root has both) */
         bool hidden;
+        bool libraries;                  /* wants shared libraries: see cli/main.c */
         bool stop_at_operand;            /* the first operand ends the options: run IMAGE CMD -x */
         bool run_like;                   /* an engine's failure is status 125 and gets "Run 'hod x --help' ..." */
         enum opt_complete complete;      /* of the first operand */

@@ -84,6 +84,7 @@ const struct command cmd_commit = {
         .opts = commit_opts,
         .args_size = sizeof(struct commit_args),
         .run = commit_run,
+        .libraries = true,
         .complete = OPT_COMPLETE_CONTAINER,
 };
 

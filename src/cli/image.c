@@ -73,6 +73,7 @@ const struct command cmd_import = {
         .opts = import_opts,
         .args_size = sizeof(struct import_args),
         .run = import_run,
+        .libraries = true,
         .complete = OPT_COMPLETE_FILE,
 };
 

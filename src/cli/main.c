@@ -11,6 +11,8 @@
 #include "cli/commands.h"
 #include "cli/config.h"
 #include "cli/help.h"
+#include "cli/ui.h"
+#include "codec/loader.h"
 
 /* Whoever starts us with 0, 1 or 2 closed must not find our files there. */
 static void open_standard_fds(void)
@@ -24,7 +26,17 @@ static void open_standard_fds(void)
                 (void)close(fd);
 }
 
-static err *run(struct invocation *inv, struct config *config)
+/* Go on as the program that can load libraries; nothing has been done yet. */
+static err *become_full(char **argv)
+{
+        _cleanup_free_ char *path = NULL;
+
+        TRY(ui_program(UI_FULL_PROGRAM, &path));
+        (void)execv(path, argv);
+        return err_sys(errno, "executing %s", path);
+}
+
+static err *run(struct invocation *inv, struct config *config, char **argv)
 {
         const struct global_args *g = inv->global.args;
 
@@ -36,6 +48,8 @@ static err *run(struct invocation *inv, struct config *config)
         }
         if (!inv->command->run) /* no command: docker explains itself on stderr and calls it a success */
                 return help_print(inv, stderr);
+        if (inv->command->libraries && !loader_available())
+                return become_full(argv);
         TRY(config_load(inv, config, environ));
         return inv->command->run(inv);
 }
@@ -63,7 +77,7 @@ int main(int argc, char **argv)
         (void)umask(022);
         e = opt_parse(&cmd_hod, argv, &inv);
         if (!e)
-                e = run(&inv, &config);
+                e = run(&inv, &config, argv);
         if (inv.notes.len)
                 (void)fputs(str_text(&inv.notes), stderr);
         status = inv.status;

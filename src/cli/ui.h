@@ -5,6 +5,12 @@
 #include "base/opt.h"
 #include "engine/engine.h"
 
+/* `hod` linked dynamically: docs/decisions/0017-hod-is-static.md. */
+#define UI_FULL_PROGRAM "hod-full"
+
+/* Path of the program @name, which lies beside this one; NULL = of hod itself. Owned by the caller. */
+MUST_USE err *ui_program(const char *name, char **ret);
+
 /* Open the engine that the global flags of @inv name. */
 MUST_USE err *ui_engine(const struct invocation *inv, struct engine **ret);
 

@@ -6,13 +6,11 @@
 #include "cli/config.h"
 #include "cli/ui.h"
 
-/* Our own path, and the path of the monitor: in the same directory. */
-static err *find_programs(char **ret_self, char **ret_monitor)
+err *ui_program(const char *name, char **ret)
 {
-        _cleanup_free_ char *self = NULL, *monitor = NULL;
         char path[4096];
         ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-        const char *slash;
+        char *slash;
 
         if (n < 0)
                 return err_sys(errno, "reading /proc/self/exe (is /proc mounted?)");
@@ -20,13 +18,13 @@ static err *find_programs(char **ret_self, char **ret_monitor)
                 return err_new(ERR_LIMIT, "the path of this program is too long");
         path[n] = '\0';
         slash = strrchr(path, '/');
-        self = strdup(path);
-        monitor = str_format("%.*s/hod-monitor", slash ? (int)(slash - path) : 0, path);
-        if (!self || !monitor)
-                return err_nomem();
-        *ret_self = TAKE_PTR(self);
-        *ret_monitor = TAKE_PTR(monitor);
-        return NULL;
+        /* Under whatever name we are installed, but what starts us again (the monitor) wants the quick one. */
+        if (!name && strcmp(slash + 1, UI_FULL_PROGRAM) == 0)
+                name = "hod";
+        if (name)
+                slash[1] = '\0';
+        *ret = str_format("%s%s", path, name ? name : "");
+        return *ret ? NULL : err_nomem();
 }
 
 err *ui_engine(const struct invocation *inv, struct engine **ret)
@@ -36,7 +34,8 @@ err *ui_engine(const struct invocation *inv, struct engine **ret)
         _cleanup_free_ char *self = NULL, *monitor = NULL;
         struct engine_options options = {.root = config->root, .state = config->state, .driver = g->storage_driver};
 
-        TRY(find_programs(&self, &monitor));
+        TRY(ui_program(NULL, &self));
+        TRY(ui_program("hod-monitor", &monitor));
         options.self = self;
         options.monitor = monitor;
         return engine_open(&options, ret);

@@ -2,8 +2,8 @@
 #include "codec/digest.h"
 
 #include "base/str.h"
+#include "codec/loader.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,17 +24,17 @@ static struct {
 
 static void crypto_load(void)
 {
-        void *lib = dlopen("libcrypto.so.3", RTLD_NOW | RTLD_LOCAL);
+        void *lib = loader_open("libcrypto.so.3");
 
         if (!lib)
                 return;
         /* POSIX lets a data pointer from dlsym() be a function's; ISO C has no cast for it. */
-        *(void **)&crypto.ctx_new = dlsym(lib, "EVP_MD_CTX_new");
-        *(void **)&crypto.ctx_free = dlsym(lib, "EVP_MD_CTX_free");
-        *(void **)&crypto.sha256 = dlsym(lib, "EVP_sha256");
-        *(void **)&crypto.init = dlsym(lib, "EVP_DigestInit_ex");
-        *(void **)&crypto.update = dlsym(lib, "EVP_DigestUpdate");
-        *(void **)&crypto.final = dlsym(lib, "EVP_DigestFinal_ex");
+        *(void **)&crypto.ctx_new = loader_symbol(lib, "EVP_MD_CTX_new");
+        *(void **)&crypto.ctx_free = loader_symbol(lib, "EVP_MD_CTX_free");
+        *(void **)&crypto.sha256 = loader_symbol(lib, "EVP_sha256");
+        *(void **)&crypto.init = loader_symbol(lib, "EVP_DigestInit_ex");
+        *(void **)&crypto.update = loader_symbol(lib, "EVP_DigestUpdate");
+        *(void **)&crypto.final = loader_symbol(lib, "EVP_DigestFinal_ex");
         crypto.loaded =
                 crypto.ctx_new && crypto.ctx_free && crypto.sha256 && crypto.init && crypto.update && crypto.final;
 }

@@ -1,8 +1,8 @@
 /* gzip.c - the deflating stage, and the loader of ISA-L. See stream.h and gzip.h. */
 #include "codec/gzip.h"
 #include "codec/gzip_isal.h"
+#include "codec/loader.h"
 
-#include <dlfcn.h>
 #include <limits.h>
 #include <pthread.h>
 #include <string.h>
@@ -13,15 +13,15 @@ static bool isal_loaded, zlib_only;
 
 static void isal_load(void)
 {
-        void *lib = dlopen("libisal.so.2", RTLD_NOW | RTLD_LOCAL);
+        void *lib = loader_open("libisal.so.2");
 
         if (!lib)
                 return;
-        *(void **)&isal.inflate_init = dlsym(lib, "isal_inflate_init");
-        *(void **)&isal.inflate_reset = dlsym(lib, "isal_inflate_reset");
-        *(void **)&isal.inflate = dlsym(lib, "isal_inflate");
-        *(void **)&isal.deflate_init = dlsym(lib, "isal_deflate_init");
-        *(void **)&isal.deflate = dlsym(lib, "isal_deflate");
+        *(void **)&isal.inflate_init = loader_symbol(lib, "isal_inflate_init");
+        *(void **)&isal.inflate_reset = loader_symbol(lib, "isal_inflate_reset");
+        *(void **)&isal.inflate = loader_symbol(lib, "isal_inflate");
+        *(void **)&isal.deflate_init = loader_symbol(lib, "isal_deflate_init");
+        *(void **)&isal.deflate = loader_symbol(lib, "isal_deflate");
         isal_loaded = isal.inflate_init && isal.inflate_reset && isal.inflate && isal.deflate_init && isal.deflate;
 }
 

@@ -1,11 +1,12 @@
 /* zstd.c - see zstd.h. */
 #include "codec/zstd.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
 #include <string.h>
 #include <zstd.h>
 #include <zstd_errors.h>
+
+#include "codec/loader.h"
 
 /* What `zstd -d` and containerd accept without being asked: RFC 8878 recommends 8 MB, level 22 and --long use 128 MB.
  */
@@ -28,21 +29,21 @@ static struct {
 
 static void zstd_load(void)
 {
-        void *lib = dlopen("libzstd.so.1", RTLD_NOW | RTLD_LOCAL);
+        void *lib = loader_open("libzstd.so.1");
 
         if (!lib)
                 return;
-        *(void **)&zstd.dctx_new = dlsym(lib, "ZSTD_createDCtx");
-        *(void **)&zstd.dctx_free = dlsym(lib, "ZSTD_freeDCtx");
-        *(void **)&zstd.dctx_set = dlsym(lib, "ZSTD_DCtx_setParameter");
-        *(void **)&zstd.decompress = dlsym(lib, "ZSTD_decompressStream");
-        *(void **)&zstd.cctx_new = dlsym(lib, "ZSTD_createCCtx");
-        *(void **)&zstd.cctx_free = dlsym(lib, "ZSTD_freeCCtx");
-        *(void **)&zstd.cctx_set = dlsym(lib, "ZSTD_CCtx_setParameter");
-        *(void **)&zstd.compress = dlsym(lib, "ZSTD_compressStream2");
-        *(void **)&zstd.is_error = dlsym(lib, "ZSTD_isError");
-        *(void **)&zstd.error_name = dlsym(lib, "ZSTD_getErrorName");
-        *(void **)&zstd.error_code = dlsym(lib, "ZSTD_getErrorCode");
+        *(void **)&zstd.dctx_new = loader_symbol(lib, "ZSTD_createDCtx");
+        *(void **)&zstd.dctx_free = loader_symbol(lib, "ZSTD_freeDCtx");
+        *(void **)&zstd.dctx_set = loader_symbol(lib, "ZSTD_DCtx_setParameter");
+        *(void **)&zstd.decompress = loader_symbol(lib, "ZSTD_decompressStream");
+        *(void **)&zstd.cctx_new = loader_symbol(lib, "ZSTD_createCCtx");
+        *(void **)&zstd.cctx_free = loader_symbol(lib, "ZSTD_freeCCtx");
+        *(void **)&zstd.cctx_set = loader_symbol(lib, "ZSTD_CCtx_setParameter");
+        *(void **)&zstd.compress = loader_symbol(lib, "ZSTD_compressStream2");
+        *(void **)&zstd.is_error = loader_symbol(lib, "ZSTD_isError");
+        *(void **)&zstd.error_name = loader_symbol(lib, "ZSTD_getErrorName");
+        *(void **)&zstd.error_code = loader_symbol(lib, "ZSTD_getErrorCode");
         zstd.loaded = zstd.dctx_new && zstd.dctx_free && zstd.dctx_set && zstd.decompress && zstd.cctx_new &&
                       zstd.cctx_free && zstd.cctx_set && zstd.compress && zstd.is_error && zstd.error_name &&
                       zstd.error_code;

@@ -141,7 +141,7 @@ ours() {
                 # bats itself and its children carry the variables too: only programs of ours count.
                 { read -r comm <"$p/comm"; } 2>/dev/null || continue
                 case $comm in
-                hod | hod-monitor | hod-init | hodrun) ;;
+                hod | hod-full | hod-monitor | hod-init | hodrun) ;;
                 *) continue ;;
                 esac
                 line=$(tr '\0' ' ' <"$p/cmdline" 2>/dev/null) || continue
