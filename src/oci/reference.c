@@ -227,16 +227,24 @@ err *reference_parse(const char *text, bool default_tag, struct reference *ret)
         return NULL;
 }
 
+/* How the path is written without its domain: what reads back as the same name. NULL: the domain must be there. */
+static const char *familiar_path(const struct reference *r)
+{
+        const char *official = str_after(r->path, OFFICIAL);
+
+        if (strcmp(r->domain, DEFAULT_DOMAIN) != 0 || domain_length(r->path))
+                return NULL;
+        return official && !strchr(official, '/') ? official : r->path;
+}
+
 static err *print(const struct reference *r, bool short_form, bool whole, char **ret)
 {
         _cleanup_str_ struct str s = {0};
-        const char *path = r->path;
+        const char *path = short_form ? familiar_path(r) : NULL;
 
-        if (!short_form || strcmp(r->domain, DEFAULT_DOMAIN) != 0)
+        if (!path)
                 str_printf(&s, "%s/", r->domain);
-        else if (str_after(path, OFFICIAL))
-                path = str_after(path, OFFICIAL);
-        str_add(&s, path);
+        str_add(&s, path ? path : r->path);
         if (whole && r->tag)
                 str_printf(&s, ":%s", r->tag);
         if (whole && r->digest)

@@ -1,7 +1,7 @@
 /* record.c - see record.h. */
 #include "store/record.h"
 
-#include <ctype.h>
+#include <string.h>
 
 #include "base/id.h"
 #include "base/str.h"
@@ -134,8 +134,8 @@ static err *find_prefix(struct db *db, const char *ref, struct record_list *foun
         size_t n = strlen(ref);
 
         /* 'g' sorts after every hexadecimal digit. */
-        for (size_t i = 0; i < n; i++)
-                low[i] = high[i] = (char)tolower((unsigned char)ref[i]);
+        memcpy(low, ref, n);
+        memcpy(high, ref, n);
         low[n] = high[n + 1] = '\0';
         high[n] = 'g';
         return db_select(db, add_row, found, COLUMNS "WHERE id>=? AND id<? LIMIT 2", "ss", low, high);
