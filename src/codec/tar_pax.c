@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define XATTRS_MAX 512 /* of one entry: they are compared with each other */
+
 int64_t tar_checksum(const struct tar_header *h, bool as_signed)
 {
         const unsigned char *p = (const unsigned char *)h;
@@ -191,6 +193,8 @@ static err *take_xattr(const struct record *r, const struct tar_limits *limits, 
         size_t n = r->key_size - prefix;
         struct tar_xattr x = {.size = r->size};
 
+        if (p->n_xattrs == XATTRS_MAX)
+                return err_new(ERR_LIMIT, "more than %d xattrs", XATTRS_MAX);
         if (n < 1 || n > 255)
                 return bad(r, "an xattr name has 1 to 255 bytes");
         if (r->size > limits->max_xattr_value)

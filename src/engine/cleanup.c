@@ -131,6 +131,9 @@ void cleanup_start_failed(struct container *c, const err *e)
         err *error;
 
         (void)err_text(e, text, sizeof(text));
+        /* If the monitor died, what it was making may still be there. */
+        err_free(container_refresh(c));
+        cleanup_cgroup(c);
         if (container_auto_remove(c)) {
                 log_error_free(LOG_LEVEL_WARN, cleanup_delete(c, true));
                 return;

@@ -19,6 +19,9 @@
 /* Key of the record that remembers in which boot the container was last started; docker has no such field. */
 #define STARTED_BOOT "HodStartedBoot"
 
+#define CONNECT_TRIES 200
+#define CONNECT_PAUSE_US 5000
+
 const char *container_boot_id(void)
 {
         static char id[40];
@@ -119,6 +122,26 @@ static err *reread_if_cleaned(struct container *c)
         return e;
 }
 
+/* The status file could not be read, for the reason @e, which is consumed. */
+static err *without_status(struct container *c, err *e)
+{
+        bool damaged = err_code(e) == ERR_CORRUPT;
+
+        if (!damaged && err_code(e) != ERR_NOT_FOUND)
+                return e;
+        err_free(e);
+        state_from_record(c);
+        if (damaged) {
+                /* One damaged file must not hide all the others: nobody knows how this one ended. */
+                log_warn("container %s: its status file is damaged", c->id);
+                c->state = STATUS_EXITED;
+                c->dirty = true;
+                c->status.exit_code = 255;
+                c->status.exit_known = false;
+        }
+        return NULL;
+}
+
 err *container_refresh(struct container *c)
 {
         err *e;
@@ -134,23 +157,8 @@ err *container_refresh(struct container *c)
                 return NULL;
         }
         e = status_read(c->state_fd, &c->status);
-        if (e && err_code(e) == ERR_NOT_FOUND) {
-                err_free(e);
-                state_from_record(c);
-                return NULL;
-        }
-        if (err_code(e) == ERR_CORRUPT) {
-                /* One damaged file must not hide all the others: nobody knows how this one ended. */
-                log_warn("container %s: its status file is damaged", c->id);
-                err_free(e);
-                state_from_record(c);
-                c->state = STATUS_EXITED;
-                c->dirty = true;
-                c->status.exit_code = 255;
-                c->status.exit_known = false;
-                return NULL;
-        }
-        TRY(e);
+        if (e)
+                return without_status(c, e);
         if (strcmp(c->status.boot_id, container_boot_id()) != 0) {
                 /* A run directory that outlived the machine: whatever ran then has ended, and nobody saw how. */
                 int64_t started = c->status.started_ns;
@@ -332,14 +340,27 @@ err *container_status_text(const struct container *c, char **ret)
 
 err *container_connect(struct container *c, int *ret_fd)
 {
-        if (c->adoptable) {
-                TRY(monitor_adopt(c->engine, c->id));
+        /* A monitor that was killed seems to live until the last of its forks has gone (they share its lock): then its
+         * socket refuses us, or whoever should adopt the container finds the lock taken. */
+        for (int tries = 0;; tries++) {
+                err *e;
+
+                if (c->adoptable) {
+                        TRY(monitor_adopt(c->engine, c->id));
+                        TRY(container_refresh(c));
+                }
+                if (!container_is_alive(c))
+                        return err_new(ERR_NOT_RUNNING, "container %s is not running", c->id);
+                e = c->monitor_alive ? proto_connect(c->state_fd, ret_fd)
+                                     : err_new(ERR_BUSY, "it has no monitor, and none can be started");
+                if (!e)
+                        return NULL;
+                if (tries == CONNECT_TRIES)
+                        return err_wrap(e, "container %s", c->id);
+                err_free(e);
+                (void)usleep(CONNECT_PAUSE_US);
                 TRY(container_refresh(c));
         }
-        if (!c->monitor_alive || !container_is_alive(c))
-                return err_new(ERR_NOT_RUNNING, "container %s is not running", c->id);
-        TRY_WRAP(proto_connect(c->state_fd, ret_fd), "container %s", c->id);
-        return NULL;
 }
 
 err *container_lock(struct container *c, bool create, int *ret_fd)

@@ -65,9 +65,10 @@ static int spawn_monitor(const char *program, char *const argv[], int fd)
         char path[32];
         pid_t pid;
 
-        if (exe >= 0)
-                (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", exe);
-        return spawn_clean(exe >= 0 ? path : program, argv, fd, &pid);
+        if (exe < 0)
+                return exe;
+        (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", exe);
+        return spawn_clean(path, argv, fd, &pid);
 }
 
 err *monitor_spawn(struct engine *e, const char *id, int *ret_fd)

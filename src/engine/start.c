@@ -56,6 +56,8 @@ static err *join_one(struct container *c, const char *mode, const char *what, co
                                        "IpcMode:shareable for the donor container)",
                                        other->id);
         }
+        if (strcmp(ns, "pid") == 0)
+                TRY(status_share_pid(other->state_fd));
         *ret = str_format("/proc/%d/ns/%s", other->status.pid, ns);
         if (ret_pid)
                 *ret_pid = other->status.pid;
@@ -274,6 +276,8 @@ static err *lock_stopped(struct container *c, bool fresh, int *ret_lock)
                 if (container_is_alive(c))
                         return err_new(ERR_NOT_MODIFIED, "container %s is running already", c->id);
                 if (!has_ended_run(c)) {
+                        if (c->has_status) /* its monitor died while it made the container */
+                                cleanup_cgroup(c);
                         *ret_lock = TAKE_FD(lock);
                         return NULL;
                 }

@@ -189,7 +189,7 @@ static err *check_state(const struct state *s, const struct exec_args *a)
 static err *start(struct invocation *inv, struct state *state, const struct session *s, struct runtime_process *ret)
 {
         const struct exec_args *a = inv->args;
-        _cleanup_free_ char *cache = NULL, *cgroup = NULL;
+        _cleanup_free_ char *cache = NULL, *cgroup = NULL, *keyring = str_format("_ses.%s", state->id);
         _cleanup_close_ int pidfd = state_pidfd(state);
         struct runtime_exec x = {.pid = state->pid,
                                  .pidfd = pidfd,
@@ -198,8 +198,12 @@ static err *start(struct invocation *inv, struct state *state, const struct sess
                                  .cgroup = state->cgroup,
                                  .stdio = {0, 1, 2},
                                  .fix_stdio_owner = true,
+                                 .keyring = keyring,
+                                 .shared_pid = true, /* who knows */
                                  .preserve_fds = (int)a->preserve_fds};
 
+        if (!keyring)
+                return err_nomem();
         if (pidfd < 0)
                 return err_new(ERR_NOT_RUNNING, "cannot exec in a stopped container");
         TRY(hodrun_seccomp_cache(inv, &cache));

@@ -169,6 +169,14 @@ static void print_version(void)
                 (void)printf("libseccomp: %u.%u.%u\n", v->major, v->minor, v->micro);
 }
 
+static err *protect(char **argv)
+{
+        int r = exe_protect_self(argv, environ);
+
+        /* Who is not root has no program of root's to lose. */
+        return r < 0 && geteuid() == 0 ? err_sys(r, "protecting this program from the container") : NULL;
+}
+
 static err *run(struct invocation *inv, char *argv[])
 {
         const struct global_args *g = inv->global.args;
@@ -186,7 +194,7 @@ static err *run(struct invocation *inv, char *argv[])
                 return NULL;
         }
         if (inv->command == &cmd_create || inv->command == &cmd_run || inv->command == &cmd_exec)
-                (void)exe_protect_self(argv, environ); /* where it cannot be done there is no root to protect */
+                TRY(protect(argv));
         if (trace && parse_i64(trace, &fd) && fd > 2 && fd < 65536 && fcntl((int)fd, F_SETFD, FD_CLOEXEC) == 0)
                 trace_fd = (int)fd;
         TRY(log_open(g));

@@ -254,7 +254,7 @@ int state_pidfd(const struct state *s)
 {
         int fd = s->pid > 0 ? process_of(s->pid) : -ESRCH;
 
-        if (fd >= 0 && !alive(s)) { /* checked while the descriptor holds the pid */
+        if (fd >= 0 && !alive(s)) { /* opened first, compared then: it is the same process */
                 (void)file_close(fd);
                 return -ESRCH;
         }

@@ -72,12 +72,15 @@ static void on_end(struct monitor *m, struct source *s, uint32_t events)
         exit_container(m, known ? exit_code(status) : 255, known);
 }
 
-static int open_root(pid_t pid)
+/* The root of the process @pid, which @pidfd stands for; -1 if it has ended: the number may be somebody else's then. */
+static int open_root(pid_t pid, int pidfd)
 {
+        _cleanup_close_ int fd = -1;
         char path[40];
 
         (void)snprintf(path, sizeof(path), "/proc/%d/root", pid);
-        return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        return process_signal(pidfd, 0) < 0 ? -1 : TAKE_FD(fd);
 }
 
 err *adopt(struct monitor *m)
@@ -92,14 +95,14 @@ err *adopt(struct monitor *m)
         if (m->status.state != STATUS_RUNNING && m->status.state != STATUS_PAUSED)
                 return err_new(ERR_NOT_RUNNING, "the container is %s", status_state_name(m->status.state));
         pidfd = process_of(m->status.pid);
-        /* Opened first, compared then: the number cannot change its owner any more. */
+        /* Opened first, compared then: it is the same process. */
         if (pidfd < 0 || status_pid_start(m->status.pid) != m->status.pid_start) {
                 (void)file_close(pidfd);
                 return err_new(ERR_NOT_RUNNING, "the container has ended, and nobody saw how");
         }
         m->init = (struct source){on_end, pidfd, 0};
         m->init_is_child = false;
-        m->rootfs = open_root(m->status.pid);
+        m->rootfs = open_root(m->status.pid, pidfd);
         m->started_mono_ns = loop_now_ns();
         m->phase = PHASE_RUNNING;
         err_free(io_adopt(m)); /* without its output the container still has a supervisor */

@@ -105,6 +105,7 @@ static err *build(struct monitor *m, const struct proto_packet *p, struct runtim
         struct proto_exec_strings strings;
         struct oci_process process;
         struct oci_spec *spec;
+        char *keyring;
         struct runtime_exec r = {
                 .pid = m->status.pid,
                 .pidfd = m->init.fd,
@@ -112,12 +113,18 @@ static err *build(struct monitor *m, const struct proto_packet *p, struct runtim
                 .stdio = {p->fds[0], p->fds[1], p->fds[2]},
                 .fix_stdio_owner = true,
                 .as_sibling = true,
+                .shared_pid = faccessat(m->dirfd, STATUS_SHARED_PID, F_OK, 0) == 0,
                 .seccomp_cache = str_empty(m->conf.seccomp_cache) ? NULL : m->conf.seccomp_cache,
                 .seccomp_name = str_empty(m->conf.seccomp_name) ? NULL : m->conf.seccomp_name,
         };
         int bundle = -1;
 
         TRY(request_strings(x, p, &strings));
+        r.keyring = keyring = str_format("_ses.%s", m->conf.id);
+        if (!keyring)
+                return err_nomem();
+        if (x->flags & PROTO_EXEC_PRIVILEGED)
+                TRY(status_share_pid(m->dirfd)); /* it may trace the sessions that come after it */
         TRY(builder_spec(m, &spec, &bundle));
         if (!spec->process)
                 return err_new(ERR_INVALID, "config.json has no process");

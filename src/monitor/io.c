@@ -223,6 +223,7 @@ void io_finish(struct monitor *m)
         if (m->chunks_due)
                 fan_out_last(m, true);
         m->chunks_due = 0;
+        m->terminal_end = file_close(m->terminal_end);
         finish_stream(m, LOGS_STDOUT);
         finish_stream(m, LOGS_STDERR);
         loop_close(m, &m->in);
@@ -475,6 +476,8 @@ void io_run(struct monitor *m, int terminal)
                 int copy = fcntl(terminal, F_DUPFD_CLOEXEC, 0);
 
                 (void)file_set_nonblock(terminal, true);
+                /* While nobody has it open, reading gives EIO, and there is no event for "again": so somebody has. */
+                m->terminal_end = ioctl(terminal, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
                 m->out[0] = (struct source){on_output, terminal, 0};
                 m->in = (struct source){on_input, copy, 0};
                 if (m->rows && m->cols)

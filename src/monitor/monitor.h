@@ -96,6 +96,7 @@ struct monitor {
 
         /* streams */
         struct source out[2]; /* FIFOs, or out[0] = the terminal's master */
+        int terminal_end;     /* of the terminal, the container's side, kept open; -1 = none */
         struct source in;     /* FIFO or a duplicate of the master, for writing */
         bool in_broken;       /* nobody reads it */
         unsigned chunks_due;  /* clients that have not taken the chunk */

@@ -458,6 +458,13 @@ static bool is_locked(int fd)
         return false;
 }
 
+err *status_share_pid(int dirfd)
+{
+        _cleanup_close_ int fd = openat(dirfd, STATUS_SHARED_PID, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+        return fd < 0 ? err_sys(errno, "making %s", STATUS_SHARED_PID) : NULL;
+}
+
 bool status_monitor_alive(int dirfd)
 {
         _cleanup_close_ int fd = status_open_lock(dirfd);

@@ -86,6 +86,11 @@ MUST_USE err *monitor_conf_read(int dirfd, struct monitor_conf *ret);
 MUST_USE err *monitor_conf_write(int dirfd, const struct monitor_conf *c);
 void monitor_conf_done(struct monitor_conf *c);
 
+/* Somebody who may trace might be in the container's PID namespace: other containers that join it, privileged sessions.
+ * Said before they come; holds until the container ends. */
+#define STATUS_SHARED_PID "shared-pid"
+MUST_USE err *status_share_pid(int dirfd);
+
 /* Is somebody holding @dirfd/lock? (Then status can be believed.) */
 bool status_monitor_alive(int dirfd);
 /* The lock's file, so that the monitor's end can be awaited after the directory is gone; -1: there is none. */

@@ -306,6 +306,10 @@ err *plan_for_create(struct plan *p, const struct runtime_request *r)
         p->no_pivot = r->no_pivot;
         p->start_fd = r->start_fd;
         TRY(set_namespaces(p, s));
+        /* Whoever is in there might trace us (reference/security.md 4.3, step 10). With a FIFO to wait in, the host's
+         * /proc has to stay open, and a kernel before 6.17 mounts a procfs of another namespace than ours for nobody: no
+         * stages are possible then. */
+        p->stages = p->pid_ns_fd >= 0 && !p->new_user && p->start_fd < 0 && mountfd_proc_takes_pidns(p->pid_ns_fd);
         TRY(refuse_unsupported(p, s));
         if (!p->has_mount && (s->n_mounts || s->linux_.masked_paths || s->linux_.readonly_paths))
                 return err_new(ERR_INVALID, "unable to restrict sys entries without a private MNT namespace");
@@ -324,7 +328,8 @@ static bool may_trace(const struct runtime_exec *x)
 
         if (x->spec->linux_.ns[OCI_NS_USER].present || !x->spec->linux_.ns[OCI_NS_PID].present)
                 return false;
-        return !init || !init->caps.set || init->caps.bounding & traces;
+        return x->shared_pid || x->spec->linux_.ns[OCI_NS_PID].path || !init || init->caps.bounding & traces ||
+               x->process->caps.bounding & traces;
 }
 
 /* A container without a mount namespace is only chrooted: its root is found through its init. */
@@ -359,6 +364,7 @@ err *plan_for_exec(struct plan *p, const struct runtime_exec *x)
         p->has_mount = x->spec->linux_.ns[OCI_NS_MOUNT].present;
         p->new_user = x->spec->linux_.ns[OCI_NS_USER].present;
         p->stages = may_trace(x);
+        p->keyring = x->keyring;
         TRY(plan_set_process(p, x->process, x->stdio, x->fix_stdio_owner));
         TRY(open_proc(p, false));
         if (!p->has_mount)

@@ -102,7 +102,8 @@ enum plan_mount_kind {
 struct plan_mount {
         enum plan_mount_kind kind;
         bool is_dir;           /* what a missing mount point becomes */
-        bool ordinary;         /* no symlink may be on the way (proc, sysfs) */
+        bool ordinary;         /* no symlink may be on the way (proc, sysfs, /dev) */
+        bool is_dev;           /* a new file system for /dev */
         bool nofollow;         /* mount on a final symlink itself */
         bool mode_from_target; /* tmpfs without mode=: keep the mode of what it covers */
         bool copy_up;          /* tmpfs: begin with the content of what it covers */
@@ -146,7 +147,6 @@ struct plan_process {
         const gid_t *groups;
         size_t n_groups;
         mode_t umask;
-        bool caps_set;
         struct oci_caps caps;
         const struct oci_rlimit *rlimits;
         size_t n_rlimits;
@@ -209,12 +209,13 @@ struct plan {
         bool seccomp_set;
         int preserve_fds;
 
-        int proc_fd;    /* the host's procfs (with sysctls a detached clone): the only procfs that is written through */
-        int start_fd;   /* see runtime_request */
-        int socket;     /* child's end */
-        bool exec;      /* one more process, not a container */
-        bool stages;    /* exec: enter the PID namespace last, see child/child_stage.c */
-        dev_t self_dev; /* our own program, which the container must not execute */
+        int proc_fd;  /* the host's procfs (with sysctls a detached clone): the only procfs that is written through */
+        int start_fd; /* see runtime_request */
+        int socket;   /* child's end */
+        bool exec;    /* one more process, not a container */
+        int parent_socket; /* its end; the child closes its copy */
+        bool stages;       /* enter a PID namespace that exists last, see child/child_stage.c */
+        dev_t self_dev;    /* our own program, which the container must not execute */
         ino_t self_ino;
 
         int *fds; /* everything to close in the parent */

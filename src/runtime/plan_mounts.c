@@ -127,6 +127,13 @@ static bool has_data(const struct mount_options *o, const char *key)
         return false;
 }
 
+static bool is_dev(const char *destination)
+{
+        const char *rest = str_after(destination, "/dev");
+
+        return rest && strspn(rest, "/") == strlen(rest);
+}
+
 static err *add_new(struct plan *p, const struct oci_mount *m, const char *label)
 {
         struct plan_mount *pm = add(p, m->destination, PLAN_MOUNT_NEW);
@@ -142,10 +149,13 @@ static err *add_new(struct plan *p, const struct oci_mount *m, const char *label
         pm->fs.source = m->source;
         pm->fs.sb_flags = o->sb_flags | (o->flags & MS_RDONLY);
         pm->fs.attrs = (uint32_t)o->attr_set;
+        pm->fs.pidns = p->stages && str_eq(m->type, "proc");
+        pm->fs.pidns_fd = p->pid_ns_fd;
         pm->rec_set = o->rec_set;
         pm->rec_clear = o->rec_clear;
         pm->propagation = o->propagation & ~(unsigned long)MS_PRIVATE; /* new mounts are private */
-        pm->ordinary = str_eq(m->type, "proc") || str_eq(m->type, "sysfs");
+        pm->is_dev = is_dev(m->destination);
+        pm->ordinary = pm->is_dev || str_eq(m->type, "proc") || str_eq(m->type, "sysfs");
         pm->nofollow = o->dest_nofollow;
         if (tmpfs) {
                 pm->mode_from_target = !has_data(o, "mode");
@@ -344,13 +354,10 @@ err *plan_add_mounts(struct plan *p, const struct runtime_request *r, const char
         for (size_t i = 0; i < s->n_mounts; i++) {
                 const struct oci_mount *m = &s->mounts[i];
                 bool bind = m->options.is_bind || str_eq(m->type, "bind");
-                size_t n = strlen(m->destination);
 
-                while (n > 1 && m->destination[n - 1] == '/')
-                        n--;
-                if (n == 1 && m->destination[0] == '/')
+                if (strspn(m->destination, "/") == strlen(m->destination))
                         return err_new(ERR_INVALID, "mount destination / is the root file system itself");
-                if (bind && n == 4 && strncmp(m->destination, "/dev", 4) == 0)
+                if (bind && is_dev(m->destination))
                         p->setup_dev = false;
                 if (m->options.flags & MS_REMOUNT)
                         TRY(add_remount(p, m));

@@ -32,24 +32,44 @@ static err *set_labels(struct plan_process *to, const struct oci_process *p)
         return NULL;
 }
 
-/* Later definitions win, as setenv would have it. */
+struct names {
+        uint32_t *slots; /* index + 1 into the environment, 0 = free; open addressing */
+        size_t mask;
+};
+
+/* The slot of the variable that @text defines, whose name has @size bytes. */
+static uint32_t *find_name(const struct names *n, char *const *env, const char *text, size_t size)
+{
+        uint32_t hash = 2166136261u; /* FNV-1a */
+
+        for (size_t i = 0; i < size; i++)
+                hash = (hash ^ (unsigned char)text[i]) * 16777619u;
+        for (size_t at = hash & n->mask;; at = (at + 1) & n->mask)
+                if (!n->slots[at] || strncmp(env[n->slots[at] - 1], text, size + 1) == 0)
+                        return &n->slots[at];
+}
+
+/* Later definitions win, as setenv would have it. An image decides how many there are: no quadratic search. */
 static err *set_env(struct plan *p, struct plan_process *to, char *const *env)
 {
         size_t n = strv_len(env);
+        struct names names = {.mask = 15};
 
+        while (names.mask < n * 2)
+                names.mask = names.mask * 2 + 1;
+        names.slots = ARENA_NEW(&p->arena, uint32_t, names.mask + 1);
         to->envp = ARENA_NEW(&p->arena, char *, n + 2); /* room for HOME */
         TRY(arena_check(&p->arena));
         for (size_t i = 0; i < n; i++) {
                 const char *eq = strchr(env[i], '=');
-                size_t name = eq ? (size_t)(eq - env[i]) : strlen(env[i]), at = to->n_env;
+                uint32_t *slot;
 
-                if (!eq || name == 0)
+                if (!eq || eq == env[i])
                         return err_new(ERR_INVALID, "invalid environment variable: \"%s\"", env[i]);
-                for (size_t k = 0; k < to->n_env; k++)
-                        if (strncmp(to->envp[k], env[i], name + 1) == 0)
-                                at = k;
-                to->envp[at] = env[i];
-                to->n_env += at == to->n_env;
+                slot = find_name(&names, to->envp, env[i], (size_t)(eq - env[i]));
+                if (!*slot)
+                        *slot = (uint32_t)++to->n_env;
+                to->envp[*slot - 1] = env[i];
         }
         to->want_home = !strv_env(env, "HOME");
         return NULL;
@@ -86,8 +106,7 @@ err *plan_set_process(struct plan *p, const struct oci_process *process, const i
         to->groups = process->user.groups;
         to->n_groups = process->user.n_groups;
         to->umask = process->user.umask_set ? process->user.umask & 0777 : 0022;
-        to->caps_set = process->caps.set;
-        to->caps = process->caps;
+        to->caps = process->caps; /* none where the section is missing, as runc */
         for (size_t i = 0; process->caps.unknown && process->caps.unknown[i]; i++)
                 log_warn("ignoring unknown or unavailable capabilities: [%s]", process->caps.unknown[i]);
         to->rlimits = process->rlimits;

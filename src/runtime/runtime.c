@@ -174,9 +174,9 @@ static err *start_child(struct session *s, bool as_sibling)
 
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
                 return err_sys(errno, "making a socket pair");
-        s->socket = pair[0];
+        s->socket = p->parent_socket = pair[0];
         theirs = p->socket = pair[1];
-        if (p->pid_ns_fd >= 0)
+        if (p->pid_ns_fd >= 0 && !p->stages)
                 TRY(enter_pid_ns(&detour, p->pid_ns_fd));
         if (p->new_time)
                 TRY(new_time_ns(&detour, &s->request->spec->linux_));
@@ -368,7 +368,7 @@ static err *exec_session(struct session *s, const struct runtime_exec *x)
                 TRY(cgroup_path_clean(x->cgroup, &s->cgroup));
                 TRY(open_cgroup(s));
         }
-        if (x->spec->linux_.ns[OCI_NS_PID].present && !s->plan.stages)
+        if (x->spec->linux_.ns[OCI_NS_PID].present)
                 s->plan.pid_ns_fd = x->pidfd;
         TRY(start_child(s, x->as_sibling));
         TRY(converse(s));

@@ -56,6 +56,8 @@ struct runtime_exec {
         bool fix_stdio_owner;
         int preserve_fds;
         bool as_sibling;
+        const char *keyring; /* of the container: its session keyring, joined by name; NULL = keep the caller's */
+        bool shared_pid;     /* others than this container's processes may be in its PID namespace, and trace */
         const char *seccomp_cache, *seccomp_name; /* as in runtime_request */
 };
 /* Start one more process inside. Errors as runtime_create(). */

@@ -15,8 +15,8 @@
 
 #include <stdbool.h>
 
-/* A detached read-only clone of the program @path, to be executed through its descriptor. -errno; -EPERM or -EINVAL
- * where mounts cannot be cloned (no privilege, a root that is no mount): execute the path itself then. */
+/* A detached read-only clone of the program @path, to be executed through its descriptor; where mounts cannot be cloned
+ * (a root that is no mount) a sealed copy in memory. -errno: do not run it. */
 int exe_open_protected(const char *path);
 
 /* Is this process executed from a read-only mount? */

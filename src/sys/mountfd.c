@@ -75,6 +75,18 @@ static int set_params(int fsfd, const struct mount_fs *fs, int mode)
         return 0;
 }
 
+static int set_pidns(int fsfd, int fd)
+{
+        return result(fsconfig(fsfd, FSCONFIG_SET_FD, "pidns", NULL, fd));
+}
+
+bool mountfd_proc_takes_pidns(int fd)
+{
+        _cleanup_close_ int fsfd = fsopen("proc", FSOPEN_CLOEXEC);
+
+        return fsfd >= 0 && set_pidns(fsfd, fd) == 0;
+}
+
 int mountfd_new(const struct mount_fs *fs, int mode, char *log, size_t log_size)
 {
         _cleanup_close_ int fsfd = -1;
@@ -86,6 +98,8 @@ int mountfd_new(const struct mount_fs *fs, int mode, char *log, size_t log_size)
         if (fsfd < 0)
                 return -errno;
         r = set_params(fsfd, fs, mode);
+        if (r == 0 && fs->pidns)
+                r = set_pidns(fsfd, fs->pidns_fd);
         if (r == 0)
                 r = set_flags(fsfd, fs->sb_flags);
         if (r == 0)

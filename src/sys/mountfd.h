@@ -6,6 +6,7 @@
  * Privilege: CAP_SYS_ADMIN in the user namespace that owns the mount namespace. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mount.h>
@@ -25,7 +26,12 @@ struct mount_fs {
         size_t n_params;
         unsigned long sb_flags; /* MS_RDONLY, MS_SYNCHRONOUS, MS_DIRSYNC, MS_LAZYTIME, MS_I_VERSION, MS_MANDLOCK */
         uint32_t attrs;         /* MOUNT_ATTR_* of the mount */
+        bool pidns;             /* proc: of the PID namespace @pidns_fd, not of ours */
+        int pidns_fd;
 };
+
+/* Can a procfs be made for the PID namespace @fd by a process outside of it? (Linux 6.17) */
+bool mountfd_proc_takes_pidns(int fd);
 
 /* Make a new file system as a detached mount. What the kernel says about a bad parameter is left in @log, which may be
  * NULL ("" if it said nothing). @mode, if not negative, is given as one more parameter "mode". */

@@ -33,6 +33,10 @@ monitor_pid() {
         [[ $code == 9 || $code == 255 ]] || fail "exit code $code"
 }
 
+@test "the monitor killed at some moment of a start: the container runs and obeys, or nothing of it is left" {
+        python3 "$BATS_TEST_DIRNAME/kill_monitor.py" "$HOD_BIN/hod" 80
+}
+
 # bats test_tags=vm
 @test "the monitor killed while the container ends: ps tells the truth; rm works" {
         hod run -d --name cc busybox sleep 1000 >/dev/null

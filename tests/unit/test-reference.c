@@ -60,7 +60,7 @@ static void reference_parse_takes_every_separator_in_its_place(void **state)
 static void reference_parse_refuses_what_is_no_name(void **state)
 {
         static const char *const bad[] = {
-                "",         ":tag",       "@" DIGEST,    "a:",           "a//b",   "/a",       "a/",
+                "",         ":tag",       ("@" DIGEST),  "a:",           "a//b",   "/a",       "a/",
                 "a..b",     "a___b",      "-a",          "a-",           "_a",     "a b",      "a\n",
                 "a:b:c",    "a:-t",       "a@b",         "reg.example/", "a@@b",   "\xc3\xa4", "a/../b",
                 "reg..x/a", "reg:port/a", "a@sha256:12", "[::1/x",       "-r.x/a", "a:\xff",

@@ -88,6 +88,8 @@ static void reset_signals(void)
  * or program (CVE-2016-9962, CVE-2019-5736). execve makes it dumpable again. */
 static int seal(struct child *c)
 {
+        /* Else we would never see that our parent has died: its end would still be open, here. */
+        (void)close(c->p->parent_socket);
         if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
                 return child_fail(c, PLAN_STEP_SELF, errno, NULL);
         reset_signals();
@@ -193,6 +195,24 @@ static int file_systems(struct child *c)
         return child_root_pivot(c);
 }
 
+/* Keys that the caller has are not the container's. */
+static int join_keyring(struct child *c)
+{
+        int r = c->p->keyring ? keyring_join_session(c->p->keyring) : 0;
+
+        return r < 0 ? child_fail(c, PLAN_STEP_KEYRING, r, NULL) : 0;
+}
+
+/* The last steps but execve: inside, with 0, 1 and 2 in their places. */
+static int become_program(struct child *c, char path[4096])
+{
+        if (join_keyring(c) < 0 || child_control_terminal(c) < 0 || child_process_early(c) < 0 || child_home(c) < 0)
+                return -1;
+        if (child_close_inherited(c) < 0 || child_become_user(c) < 0)
+                return -1;
+        return child_lookup(c, path);
+}
+
 static int create(struct child *c)
 {
         const struct plan *p = c->p;
@@ -206,16 +226,11 @@ static int create(struct child *c)
                 return -1;
         if (loopback(c) < 0 || set_names(c) < 0 || file_systems(c) < 0)
                 return -1;
-        if (p->keyring) {
-                int r = keyring_join_session(p->keyring);
-
-                if (r < 0)
-                        return child_fail(c, PLAN_STEP_KEYRING, r, NULL);
-        }
-        if (child_cwd(c) < 0 || child_process_early(c) < 0 || child_stdio(c) < 0 || child_control_terminal(c) < 0 ||
-            child_home(c) < 0)
+        if (child_cwd(c) < 0 || child_stdio(c) < 0)
                 return -1;
-        if (child_become_user(c) < 0 || child_lookup(c, path) < 0)
+        if (p->stages && (child_labels(c) < 0 || child_stage_split(c) < 0))
+                return -1;
+        if (become_program(c, path) < 0)
                 return -1;
         child_execve(c, path);
 }
@@ -264,9 +279,7 @@ static int exec_session(struct child *c)
                 return -1;
         if (c->p->stages && (child_labels(c) < 0 || child_stage_split(c) < 0))
                 return -1;
-        if (child_control_terminal(c) < 0 || child_process_early(c) < 0 || child_home(c) < 0)
-                return -1;
-        if (child_become_user(c) < 0 || child_lookup(c, path) < 0)
+        if (become_program(c, path) < 0)
                 return -1;
         child_execve(c, path);
 }

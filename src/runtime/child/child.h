@@ -82,6 +82,8 @@ void child_new_session(void);
 int child_become_user(struct child *c);
 /* child_start.c */
 int child_home(struct child *c);
+/* The program gets 0, 1, 2 and what it was meant to. Before the filter, which need not permit this. */
+int child_close_inherited(struct child *c);
 int child_lookup(struct child *c, char path[4096]);
 _noreturn_ void child_execve(struct child *c, const char *path);
 

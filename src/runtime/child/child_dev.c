@@ -47,17 +47,26 @@ static int make_link(struct child *c, const char *name, const char *target, bool
         return 0;
 }
 
+/* /dev is the file system that we have mounted there (child_mount.c), else a directory of the root file system: never
+ * what an image's symlink or a bind mount makes of it, which might be the host's (CVE-2026-41579). */
+static int open_dev(struct child *c)
+{
+        if (c->dev >= 0)
+                return 0;
+        c->dev = child_path_open(c->root, "/dev", O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
+        if (c->dev == -ENOENT)
+                c->dev = child_path_mkdir_p(c->root, "/dev", 0755);
+        return c->dev < 0 ? child_fail(c, PLAN_STEP_DEVICE, c->dev, "/dev") : 0;
+}
+
 int child_devices(struct child *c)
 {
         struct trace_span span = trace_begin(TRACE_CHILD_DEV);
         const struct plan *p = c->p;
         int r;
 
-        c->dev = child_path_open(c->root, "/dev", O_PATH | O_DIRECTORY, 0);
-        if (c->dev == -ENOENT)
-                c->dev = child_path_mkdir_p(c->root, "/dev", 0755);
-        if (c->dev < 0)
-                return child_fail(c, PLAN_STEP_DEVICE, c->dev, "/dev");
+        if (open_dev(c) < 0)
+                return -1;
         for (size_t i = 0; i < p->n_devices; i++) {
                 r = make_device(c, &p->devices[i]);
                 if (r < 0)

@@ -58,7 +58,14 @@ static int mask_file(struct child *c, int target)
 static int mask_dir(int target, int *empty)
 {
         static const struct mount_param params[] = {{"nr_inodes", "1"}, {"size", "4k"}};
-        static const struct mount_fs fs = {"tmpfs", "tmpfs", params, 2, MS_RDONLY, MOUNT_ATTR_RDONLY};
+        static const struct mount_fs fs = {
+                .type = "tmpfs",
+                .source = "tmpfs",
+                .params = params,
+                .n_params = 2,
+                .sb_flags = MS_RDONLY,
+                .attrs = MOUNT_ATTR_RDONLY,
+        };
         _cleanup_close_ int tree = -1;
 
         if (*empty < 0) {

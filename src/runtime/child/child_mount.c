@@ -108,6 +108,8 @@ static int attach(struct child *c, const struct plan_mount *m)
                 if (make_new(c, m, target, made, &fd) < 0)
                         return -1;
                 r = mountfd_attach(fd, target);
+                if (r == 0 && m->is_dev)
+                        c->dev = TAKE_FD(fd);
         }
         return r < 0 ? fail(c, m, r, NULL) : 0;
 }

@@ -224,6 +224,9 @@ static int set_ids(struct child *c)
                 return child_fail(c, PLAN_STEP_USER, errno, "setgid");
         if (syscall(SYS_setresuid, process->uid, process->uid, process->uid) < 0)
                 return child_fail(c, PLAN_STEP_USER, errno, "setuid");
+        /* As fs.suid_dumpable has it, we might be dumpable now, with descriptors of the host still open. */
+        if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+                return child_fail(c, PLAN_STEP_SELF, errno, NULL);
         (void)umask(process->umask);
         return 0;
 }
@@ -251,19 +254,17 @@ int child_become_user(struct child *c)
 
         if (set_rlimits(c) < 0)
                 return -1;
-        if (process->caps_set) {
-                r = caps_set_bounding(caps->bounding);
-                if (r < 0)
-                        return child_fail(c, PLAN_STEP_CAPS, r, "bounding set");
-                if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
-                        return child_fail(c, PLAN_STEP_CAPS, errno, "PR_SET_KEEPCAPS");
-        }
+        r = caps_set_bounding(caps->bounding);
+        if (r < 0)
+                return child_fail(c, PLAN_STEP_CAPS, r, "bounding set");
+        if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+                return child_fail(c, PLAN_STEP_CAPS, errno, "PR_SET_KEEPCAPS");
         if (set_ids(c) < 0)
                 return -1;
         if (process->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return child_fail(c, PLAN_STEP_NNP, errno, NULL);
         /* Without no_new_privs a filter needs CAP_SYS_ADMIN: install it while we have it; what follows (capset, stat,
-         * close_range, execve) every usable filter permits. A change of ids has emptied the effective set. */
+         * execve) every usable filter permits. A change of ids has emptied the effective set. */
         if (c->p->seccomp_set && !process->no_new_privs) {
                 uint64_t effective, permitted, inheritable;
 
@@ -279,14 +280,12 @@ int child_become_user(struct child *c)
                 trace_end(&span, 0, NULL);
                 span = trace_begin(TRACE_CHILD_CREDS);
         }
-        if (process->caps_set) {
-                r = caps_set(caps->effective, caps->permitted, caps->inheritable);
-                if (r < 0)
-                        return child_fail(c, PLAN_STEP_CAPS, r, "capset");
-                r = caps_set_ambient(caps->ambient);
-                if (r < 0)
-                        return child_fail(c, PLAN_STEP_CAPS, r, "ambient set");
-        }
+        r = caps_set(caps->effective, caps->permitted, caps->inheritable);
+        if (r < 0)
+                return child_fail(c, PLAN_STEP_CAPS, r, "capset");
+        r = caps_set_ambient(caps->ambient);
+        if (r < 0)
+                return child_fail(c, PLAN_STEP_CAPS, r, "ambient set");
         trace_end(&span, 0, NULL);
         return 0;
 }

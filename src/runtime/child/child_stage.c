@@ -1,9 +1,10 @@
-/* child_stage.c - sessions in containers whose processes may trace (CAP_SYS_PTRACE without a user namespace).
+/* child_stage.c - entering a PID namespace in which somebody may trace (CAP_SYS_PTRACE without a user namespace): the
+ * container's own processes, or those of another container that shares it.
  *
- * A process that is not dumpable is safe from everybody but them. So what enters the container's PID namespace, where
- * it can be seen, must hold nothing of the host: a first process enters all other namespaces, sets label and working
- * directory, closes every descriptor that the session does not need, and only then clones the session into the PID
- * namespace. The session is its sibling (CLONE_PARENT); the first process reports it and ends. (CVE-2016-9962 and its
+ * A process that is not dumpable is safe from everybody but them. So what enters the PID namespace, where it can be
+ * seen, must hold nothing of the host: a first process enters or makes all other namespaces, sets label and working
+ * directory, closes every descriptor that is not needed any more, and only then clones the process that counts into the
+ * PID namespace. That is its sibling (CLONE_PARENT); the first process reports it and ends. (CVE-2016-9962 and its
  * kin.) */
 #include <errno.h>
 #include <linux/close_range.h>
@@ -39,8 +40,8 @@ static int close_rest(struct child *c)
         size_t n = 0;
 
         keep(list, &n, p->socket);
-        keep(list, &n, p->join_all_pidfd); /* of a process inside; closed below */
-        keep(list, &n, c->root);
+        keep(list, &n, p->pid_ns_fd); /* or the pidfd of a process inside; closed below */
+        keep(list, &n, p->exec ? c->root : -1);
         keep(list, &n, trace_fd);
         for (size_t i = 0; i < p->n_cgroup_fds; i++)
                 keep(list, &n, p->cgroup_fds[i]);
@@ -73,9 +74,9 @@ int child_stage_split(struct child *c)
 
         if (r < 0)
                 return child_fail(c, PLAN_STEP_SELF, r, "closing descriptors");
-        if (setns(p->join_all_pidfd, CLONE_NEWPID) < 0)
+        if (setns(p->pid_ns_fd, CLONE_NEWPID) < 0)
                 return child_fail(c, PLAN_STEP_NAMESPACE, errno, "pid");
-        (void)close(p->join_all_pidfd);
+        (void)close(p->pid_ns_fd);
         pid = process_clone(CLONE_PARENT, -1, &pidfd);
         if (pid < 0)
                 return child_fail(c, PLAN_STEP_SELF, pid, "creating the session");
@@ -86,6 +87,7 @@ int child_stage_split(struct child *c)
                 _exit(r < 0);
         }
         child_new_session();
-        r = cgroup_join_self(p->cgroup_fds, p->n_cgroup_fds);
+        /* A new container's first process has joined them, and its sibling with it. */
+        r = p->exec ? cgroup_join_self(p->cgroup_fds, p->n_cgroup_fds) : 0;
         return r < 0 ? child_fail(c, PLAN_STEP_CGROUP, r, NULL) : 0;
 }

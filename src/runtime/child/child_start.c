@@ -165,6 +165,13 @@ static int search(struct child *c, const char *file, char path[PATH_MAX])
         }
 }
 
+int child_close_inherited(struct child *c)
+{
+        if (syscall(SYS_close_range, 3 + c->p->preserve_fds, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
+                return child_fail(c, PLAN_STEP_SELF, errno, "close_range");
+        return 0;
+}
+
 int child_lookup(struct child *c, char path[PATH_MAX])
 {
         const char *file = c->p->process.argv[0];
@@ -246,12 +253,9 @@ _noreturn_ void child_execve(struct child *c, const char *path)
                 child_end(c);
         span = trace_begin(TRACE_CHILD_EXEC);
         trace_end(&span, 0, path);
-        if (child_send(c, PLAN_REPORT_READY, -1) < 0)
+        /* A parent that has died is the end of what it was making. After `start` nobody listens any more. */
+        if (p->start_fd < 0 && child_send(c, PLAN_REPORT_READY, -1) < 0)
                 child_end(c);
-        if (syscall(SYS_close_range, 3 + p->preserve_fds, ~0u, CLOSE_RANGE_CLOEXEC) < 0) {
-                (void)child_fail(c, PLAN_STEP_SELF, errno, "close_range");
-                child_end(c);
-        }
         if (p->seccomp_set && p->process.no_new_privs) {
                 span = trace_begin(TRACE_CHILD_SECCOMP);
                 if (seccomp_install(&p->seccomp) < 0) {
