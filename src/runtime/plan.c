@@ -307,8 +307,8 @@ err *plan_for_create(struct plan *p, const struct runtime_request *r)
         p->start_fd = r->start_fd;
         TRY(set_namespaces(p, s));
         /* Whoever is in there might trace us (reference/security.md 4.3, step 10). With a FIFO to wait in, the host's
-         * /proc has to stay open, and a kernel before 6.17 mounts a procfs of another namespace than ours for nobody: no
-         * stages are possible then. */
+         * /proc has to stay open, and a kernel before 6.17 mounts a procfs of another namespace than ours for nobody:
+         * no stages are possible then. */
         p->stages = p->pid_ns_fd >= 0 && !p->new_user && p->start_fd < 0 && mountfd_proc_takes_pidns(p->pid_ns_fd);
         TRY(refuse_unsupported(p, s));
         if (!p->has_mount && (s->n_mounts || s->linux_.masked_paths || s->linux_.readonly_paths))
