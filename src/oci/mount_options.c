@@ -140,11 +140,33 @@ static void atime_choose(uint64_t *on, uint64_t *off, uint64_t mode)
         *off |= MOUNT_ATTR__ATIME;
 }
 
+/* "atime" after "noatime" takes the choice back; alone it has nothing to undo: what a bind mount's source has stays, as
+ * with mount(8) and runc. */
 static void atime_leave(uint64_t *on, uint64_t *off, uint64_t mode)
 {
-        /* "atime" undoes "noatime" also of the source; "norelatime" without a choice has nothing to undo. */
+        if (!(*off & MOUNT_ATTR__ATIME) || (*on & MOUNT_ATTR__ATIME) != mode)
+                return;
+        *on &= ~(uint64_t)MOUNT_ATTR__ATIME;
+        *off &= ~(uint64_t)MOUNT_ATTR__ATIME;
+}
+
+/* In a whole tree "ratime" undoes "noatime" of the sources too; "rnorelatime" has nothing to undo. */
+static void atime_leave_tree(uint64_t *on, uint64_t *off, uint64_t mode)
+{
         if (mode == MOUNT_ATTR_NOATIME || (mode != MOUNT_ATTR_RELATIME && (*on & MOUNT_ATTR__ATIME) == mode))
                 atime_choose(on, off, MOUNT_ATTR_RELATIME);
+}
+
+/* The same word twice says nothing new: there are eight of them, and more than a few changes make no sense. */
+static bool propagation_add(struct mount_options *r, unsigned long ms)
+{
+        if (r->propagation != ms) {
+                if (r->n_propagations == MOUNT_PROPAGATIONS_MAX)
+                        return false;
+                r->propagations[r->n_propagations++] = ms;
+        }
+        r->propagation = ms;
+        return true;
 }
 
 static void option_apply(struct mount_options *r, const struct option *o)
@@ -182,10 +204,9 @@ static void option_apply(struct mount_options *r, const struct option *o)
                 atime_choose(&r->rec_set, &r->rec_clear, o->attr);
                 break;
         case REC_NO_ATIME:
-                atime_leave(&r->rec_set, &r->rec_clear, o->attr);
+                atime_leave_tree(&r->rec_set, &r->rec_clear, o->attr);
                 break;
-        case PROPAGATION:
-                r->propagation = o->ms;
+        case PROPAGATION: /* see propagation_add() */
                 break;
         case BIND:
                 r->flags &= ~(unsigned long)MS_REC;
@@ -209,6 +230,8 @@ err *mount_options_parse(char *const *options, struct mount_options *ret)
         for (size_t i = 0; options && options[i]; i++) {
                 const struct option *o = option_find(options[i]);
 
+                if (o && o->action == PROPAGATION && !propagation_add(&r, o->ms))
+                        return err_new(ERR_LIMIT, "more than %d mount propagation options", MOUNT_PROPAGATIONS_MAX);
                 if (o) {
                         option_apply(&r, o);
                         continue;

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -16,16 +17,22 @@
 /* Options of an id-mapped mount: "idmap" or "ridmap" (with the tree below). */
 enum mount_idmap { MOUNT_IDMAP_NONE, MOUNT_IDMAP_ONE, MOUNT_IDMAP_RECURSIVE };
 
+#define MOUNT_PROPAGATIONS_MAX 4
+
 struct mount_options {
         unsigned long flags;       /* MS_* asked for: MS_RDONLY, MS_NOSUID, MS_BIND, MS_REC, MS_REMOUNT, ... */
         unsigned long flags_clear; /* MS_* explicitly not wanted ("rw", "suid", "exec", ...) */
         uint64_t attr_set;         /* MOUNT_ATTR_* for this mount; the atime mode is in the MOUNT_ATTR__ATIME field */
-        uint64_t attr_clear;       /* includes MOUNT_ATTR__ATIME whenever attr_set chooses an atime mode */
-        uint64_t sb_flags; /* subset of flags for fsconfig: MS_SYNCHRONOUS, MS_DIRSYNC, MS_LAZYTIME, MS_I_VERSION,
-                              MS_MANDLOCK, MS_SILENT; not MS_RDONLY */
-        uint64_t rec_set;  /* MOUNT_ATTR_* for mount_setattr(AT_RECURSIVE): "rro", "rnosuid", ... */
+        uint64_t attr_clear; /* includes MOUNT_ATTR__ATIME whenever attr_set chooses an atime mode ("atime" and the
+                                like only undo a choice that was made before them in the list) */
+        uint64_t sb_flags;   /* subset of flags for fsconfig: MS_SYNCHRONOUS, MS_DIRSYNC, MS_LAZYTIME, MS_I_VERSION,
+                                MS_MANDLOCK, MS_SILENT; not MS_RDONLY */
+        uint64_t rec_set;    /* MOUNT_ATTR_* for mount_setattr(AT_RECURSIVE): "rro", "rnosuid", ... */
         uint64_t rec_clear;
-        unsigned long propagation; /* 0, or MS_PRIVATE/SHARED/SLAVE/UNBINDABLE, with MS_REC for the r… forms */
+        unsigned long
+                propagation; /* 0, or MS_PRIVATE/SHARED/SLAVE/UNBINDABLE, with MS_REC for the r… forms: the last */
+        unsigned long propagations[MOUNT_PROPAGATIONS_MAX]; /* all, in order: "slave", "shared" is both */
+        size_t n_propagations;
         enum mount_idmap idmap;
         bool tmpcopyup;     /* tmpfs: begin with what the image has there */
         bool copy_symlink;  /* crun: a symlink source is copied, not followed */
@@ -37,7 +44,8 @@ struct mount_options {
 };
 
 /* Translate @options (NULL-terminated, may be NULL). @ret is owned by the caller: mount_options_done().
- * Errors: ERR_INVALID for an option with an empty or NUL-bearing name, ERR_LIMIT beyond one page of data, ERR_NOMEM. */
+ * Errors: ERR_INVALID for an option with an empty or NUL-bearing name, ERR_LIMIT beyond one page of data or too many
+ * propagation options, ERR_NOMEM. */
 MUST_USE err *mount_options_parse(char *const *options, struct mount_options *ret);
 void mount_options_done(struct mount_options *o);
 #define _cleanup_mount_options_ __attribute__((cleanup(mount_options_done)))

@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "base/trace.h"
 #include "runtime/seccomp_ops.h"
+#include "runtime/userns.h"
 #include "sys/device.h"
 #include "sys/ns.h"
 #include "sys/process.h"
@@ -66,6 +67,7 @@ static void plan_clear(struct plan *p)
 {
         *p = (struct plan){
                 .rootfs_fd = -1, .join_all_pidfd = -1, .pid_ns_fd = -1, .proc_fd = -1, .start_fd = -1, .socket = -1};
+        p->root_place = p->user_fd = -1;
         for (int i = 0; i < 3; i++)
                 p->process.stdio[i] = -1;
 }
@@ -129,8 +131,9 @@ static err *set_namespaces(struct plan *p, const struct oci_spec *s)
                         continue;
                 }
                 TRY(ns_open(ns->path, flag, &fd));
-                if (i == OCI_NS_PID) {
-                        p->pid_ns_fd = plan_own_fd(p, fd);
+                if (i == OCI_NS_PID || i == OCI_NS_USER) {
+                        *(i == OCI_NS_PID ? &p->pid_ns_fd : &p->user_fd) = plan_own_fd(p, fd);
+                        TRY(arena_check(&p->arena));
                         continue;
                 }
                 p->join[p->n_join].fd = plan_own_fd(p, fd);
@@ -138,6 +141,12 @@ static err *set_namespaces(struct plan *p, const struct oci_spec *s)
                 p->join[p->n_join++].name = oci_ns_name((enum oci_ns)i);
                 TRY(arena_check(&p->arena));
         }
+        /* To join other namespaces takes privilege that is lost in the user namespace, and to make new ones inside of
+         * it one has to be there first. */
+        p->split = p->user_fd >= 0 || (p->new_user && (p->n_join || p->pid_ns_fd >= 0));
+        p->lower_mount = p->new_mount && (p->new_user || p->user_fd >= 0);
+        if (p->user_fd >= 0 && (s->linux_.uid_map.n || s->linux_.gid_map.n))
+                return userns_check(p->user_fd, &s->linux_.uid_map, &s->linux_.gid_map);
         return NULL;
 }
 
@@ -151,7 +160,7 @@ static err *add_device(struct plan *p, const struct plan_device *d)
         to->tree_fd = -1;
         if (name && *name && !strchr(name, '/') && !str_eq(name, "..") && !str_eq(name, "."))
                 to->name = name;
-        if (!p->new_user)
+        if ((!p->new_user && p->user_fd < 0) || S_ISFIFO(d->mode))
                 return NULL;
         /* A user namespace may not make devices: bind the host's of the same name. */
         fd = mountfd_clone(AT_FDCWD, d->path, 0);
@@ -282,11 +291,6 @@ static err *refuse_unsupported(const struct plan *p, const struct oci_spec *s)
 {
         const struct oci_linux *l = &s->linux_;
 
-        if (l->ns[OCI_NS_USER].path)
-                return err_new(ERR_UNSUPPORTED, "joining a user namespace by path is not supported yet");
-        if (p->new_user && (p->n_join || p->pid_ns_fd >= 0))
-                return err_new(ERR_UNSUPPORTED,
-                               "a new user namespace with namespaces joined by path is not supported yet");
         if (l->intel_rdt)
                 return err_new(ERR_UNSUPPORTED, "linux.intelRdt is not supported yet");
         if (l->n_net_devices)
@@ -309,9 +313,10 @@ err *plan_for_create(struct plan *p, const struct runtime_request *r)
         /* Whoever is in there might trace us (reference/security.md 4.3, step 10). With a FIFO to wait in, the host's
          * /proc has to stay open, and a kernel before 6.17 mounts a procfs of another namespace than ours for nobody:
          * no stages are possible then. */
-        p->stages = p->pid_ns_fd >= 0 && !p->new_user && p->start_fd < 0 && mountfd_proc_takes_pidns(p->pid_ns_fd);
+        p->stages = p->pid_ns_fd >= 0 && !p->new_user && !p->split && p->start_fd < 0 &&
+                    mountfd_proc_takes_pidns(p->pid_ns_fd);
         TRY(refuse_unsupported(p, s));
-        if (!p->has_mount && (s->n_mounts || s->linux_.masked_paths || s->linux_.readonly_paths))
+        if (!p->has_mount && (s->linux_.masked_paths || s->linux_.readonly_paths))
                 return err_new(ERR_INVALID, "unable to restrict sys entries without a private MNT namespace");
         TRY(plan_set_process(p, s->process, r->stdio, r->fix_stdio_owner));
         TRY(open_proc(p, s->linux_.n_sysctl > 0));

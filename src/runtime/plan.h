@@ -70,11 +70,13 @@ enum plan_step {
 
 enum plan_report_kind {
         PLAN_REPORT_FAILED = 1,
-        PLAN_REPORT_WANT_MAP,   /* in a new user namespace: waits for its maps */
+        PLAN_REPORT_WANT_MAP,   /* in its user namespace: waits for the maps of a new one, and for trees */
+        PLAN_REPORT_WANT_IDMAP, /* with a tree's descriptor and its mount's index: may not map its ids itself; waits */
         PLAN_REPORT_WANT_HOOKS, /* namespaces and mounts are there: runtime hooks may run; waits */
         PLAN_REPORT_TERMINAL,   /* with the master's descriptor */
         PLAN_REPORT_SECCOMP,    /* with the listener's descriptor */
-        PLAN_REPORT_PID,        /* exec in stages: index and descriptor are the pid and pidfd of the real session */
+        PLAN_REPORT_PID,        /* exec in stages, split create: index and descriptor are the pid and pidfd of the
+                                   process that counts */
         PLAN_REPORT_STAGED,     /* waits in the FIFO for `start` */
         PLAN_REPORT_READY,      /* nothing can fail now but the seccomp call and execve */
 };
@@ -86,17 +88,19 @@ struct plan_report {
         char detail[496]; /* terminated */
 };
 
-/* What the parent answers. */
+/* What the parent answers. Before it says "go" it may send trees: PLAN_GO_ROOT, PLAN_GO_MOUNT + i. */
+enum { PLAN_GO, PLAN_GO_ROOT, PLAN_GO_MOUNT };
 struct plan_go {
-        int32_t pid; /* of the container as the runtime sees it, for hooks */
+        int32_t pid;   /* of the container as the runtime sees it, for hooks */
+        uint32_t what; /* PLAN_GO, or what the descriptor that comes along is */
 };
 
 /* ---- the plan ---- */
 
 enum plan_mount_kind {
         PLAN_MOUNT_NEW,     /* a new file system, made by the child in its namespaces */
-        PLAN_MOUNT_TREE,    /* a detached tree, opened and finished by the parent */
-        PLAN_MOUNT_REMOUNT, /* change attributes of what is mounted there */
+        PLAN_MOUNT_TREE,    /* a detached tree; see tree_fd and inside for who opens it */
+        PLAN_MOUNT_REMOUNT, /* change attributes of what is mounted there, or its file system */
         PLAN_MOUNT_SYMLINK, /* @source is the target of a link to be made (co-mounted cgroup v1 controllers) */
 };
 struct plan_mount {
@@ -104,17 +108,26 @@ struct plan_mount {
         bool is_dir;           /* what a missing mount point becomes */
         bool ordinary;         /* no symlink may be on the way (proc, sysfs, /dev) */
         bool is_dev;           /* a new file system for /dev */
+        bool on_proc, in_proc; /* for /proc itself; for a file of it that may be covered */
         bool nofollow;         /* mount on a final symlink itself */
         bool mode_from_target; /* tmpfs without mode=: keep the mode of what it covers */
         bool copy_up;          /* tmpfs: begin with the content of what it covers */
-        bool make_readonly;    /* only after copy_up */
+        bool make_readonly;    /* a new file system that others put something into first: at the end */
+        bool bind;             /* TREE of a bind mount: wish and idmap count; else it is finished */
+        bool inside;           /* TREE: @source is a path of the container, opened by the child in the mounts' order */
+        bool recursive, src_nofollow;
+        bool reconfigure; /* REMOUNT: the file system too */
         const char *destination, *source;
         const char *shown; /* what messages call the source */
         struct mount_fs fs;
-        int tree_fd;
+        int tree_fd;                 /* -1 and not inside: opened in the container's mount namespace, see plan_bind.c */
+        int idmap_fd;                /* user namespace whose map the tree gets, -1 = none */
+        struct mount_wish wish;      /* bind mounts */
         uint64_t set, clear;         /* REMOUNT */
-        uint64_t rec_set, rec_clear; /* NEW, REMOUNT: "rro" and friends */
-        uint64_t propagation;        /* MS_*, 0 = leave; with MS_REC */
+        uint64_t rec_set, rec_clear; /* "rro" and friends */
+        bool idmap_recursive;
+        unsigned long propagation[MOUNT_PROPAGATIONS_MAX]; /* MS_*, with MS_REC, one after the other */
+        size_t n_propagation;
 };
 
 struct plan_device {
@@ -170,6 +183,10 @@ struct plan {
         /* namespaces */
         uint64_t clone_flags;
         bool new_user, new_net, new_cgroup, new_mount, has_mount;
+        int user_fd;      /* the user namespace to be joined, -1 = none */
+        bool split;       /* a first process joins namespaces, then clones the container: see child/child_split.c */
+        bool lower_mount; /* a new mount namespace of another user namespace than ours: trees are opened in it, so that
+                             the kernel locks what the container may not change */
         struct {
                 int fd, flag;
                 const char *name;
@@ -182,7 +199,14 @@ struct plan {
         size_t n_cgroup_fds;
 
         /* file systems */
-        int rootfs_fd; /* detached mount, or a directory when there is no mount namespace */
+        int rootfs_fd;  /* detached mount, or a directory when there is nothing to mount; -1: see lower_mount */
+        int root_place; /* no mount namespace: where rootfs_fd goes; -1 = it is the directory itself */
+        const char *bundle_path, *root_path; /* absolute and clean; root_path NULL: not a directory of the host's */
+        struct plan_idmap {
+                struct oci_idmaps uids, gids; /* the spec's */
+                int fd;
+        } * idmaps; /* made so far */
+        size_t n_idmaps;
         bool no_pivot, root_readonly;
         unsigned long root_propagation;
         struct plan_mount *mounts;
@@ -233,7 +257,22 @@ void plan_done(struct plan *p);
 /* Remember @fd for plan_done(), and return it. -1 and an error in the arena when out of memory (closes @fd). */
 int plan_own_fd(struct plan *p, int fd);
 
-/* Parts (plan_mounts.c, plan_process.c). */
+/* Parts (plan_mounts.c, plan_bind.c, plan_process.c). */
+MUST_USE err *plan_add_bind(struct plan *p, const struct runtime_request *r, const struct oci_mount *m,
+                            struct plan_mount *to);
+/* Make an absolute, lexically clean copy of @path (of the bundle @base, if it is relative). NULL: out of memory, which
+ * the arena remembers. */
+const char *plan_clean_path(struct plan *p, const char *base, const char *path);
+/* What follows in the clean @path after the clean directory @dir: "" for itself, "/x", or NULL: not below it. */
+const char *plan_path_below(const char *path, const char *dir);
+/* Open and send the trees that were left for the mount namespace of the child, whose process is @pidfd; it waits. */
+MUST_USE err *plan_send_trees(struct plan *p, pid_t pid, int pidfd, int socket);
+/* Answer to PLAN_REPORT_WANT_IDMAP. */
+MUST_USE err *plan_idmap_for_child(struct plan *p, unsigned index, int tree);
 MUST_USE err *plan_add_mounts(struct plan *p, const struct runtime_request *r, const char *cgroup);
 MUST_USE err *plan_open_root(struct plan *p, const struct runtime_request *r);
+/* Take back what a container without a mount namespace has mounted in ours; its processes are gone. */
+void plan_undo_root(const struct plan *p);
+/* rootfs_fd becomes a clone of what @path names, with its propagation. */
+MUST_USE err *plan_clone_root(struct plan *p, int dirfd, const char *path);
 MUST_USE err *plan_set_process(struct plan *p, const struct oci_process *process, const int stdio[3], bool fix_owner);

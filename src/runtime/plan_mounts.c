@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/stat.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,15 +14,9 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "runtime/plan.h"
-#include "runtime/userns.h"
 #include "sys/device.h"
 
 #define CGROUP_ATTRS (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
-
-static uint64_t propagation_or_private(unsigned long propagation)
-{
-        return propagation ? propagation : MS_PRIVATE | MS_REC;
-}
 
 /* Is the descriptor the root of a mount (as every detached mount is)? */
 static bool is_mount_root(int fd)
@@ -33,40 +26,89 @@ static bool is_mount_root(int fd)
         return statx(fd, "", AT_EMPTY_PATH, 0, &sx) == 0 && sx.stx_attributes & STATX_ATTR_MOUNT_ROOT;
 }
 
-err *plan_open_root(struct plan *p, const struct runtime_request *r)
+err *plan_clone_root(struct plan *p, int dirfd, const char *path)
 {
-        unsigned long propagation = r->spec->linux_.rootfs_propagation;
-        const char *path = r->spec->root_path;
-        int fd, e;
+        int fd = mountfd_clone(dirfd, path, AT_RECURSIVE), r;
 
-        p->root_propagation = propagation;
-        p->root_readonly = r->spec->root_readonly;
-        if (r->rootfs_fd >= 0 && (!p->has_mount || is_mount_root(r->rootfs_fd))) {
-                p->rootfs_fd = r->rootfs_fd;
-                return NULL;
-        }
-        if (r->rootfs_fd < 0 && !path)
-                return err_new(ERR_INVALID, "root must be specified");
-        if (!p->has_mount) {
-                fd = openat(r->bundle_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-                fd = fd < 0 ? -errno : fd;
-        } else if (r->rootfs_fd >= 0) {
-                fd = mountfd_clone(r->rootfs_fd, "", AT_RECURSIVE);
-        } else {
-                fd = mountfd_clone(r->bundle_fd, path, AT_RECURSIVE);
-        }
         if (fd == -ENOENT)
                 return err_new(ERR_NOT_FOUND, "invalid rootfs: stat %s: no such file or directory", path);
         if (fd < 0)
-                return err_sys(-fd, "opening the root file system %s", path ? path : "");
+                return err_sys(-fd, "opening the root file system %s", path);
         p->rootfs_fd = plan_own_fd(p, fd);
-        if (!p->has_mount)
-                return arena_check(&p->arena);
         /* "shared" is applied after pivot_root, which refuses shared roots. */
-        e = mountfd_set(p->rootfs_fd, AT_RECURSIVE, 0, 0, propagation & MS_SLAVE ? MS_SLAVE : MS_PRIVATE);
-        if (e < 0)
-                return err_sys(-e, "making the root file system %s private", path ? path : "");
+        r = mountfd_set(p->rootfs_fd, AT_RECURSIVE, 0, 0, p->root_propagation & MS_SLAVE ? MS_SLAVE : MS_PRIVATE);
+        return r < 0 ? err_sys(-r, "making the root file system %s private", path) : arena_check(&p->arena);
+}
+
+/* The bundle's and the root's own names: sources and destinations may be below them. */
+static err *know_paths(struct plan *p, const struct runtime_request *r)
+{
+        char link[40], text[4096];
+        ssize_t n;
+
+        p->bundle_path = "/";
+        if (r->rootfs_fd >= 0 && !p->lower_mount)
+                return NULL; /* hod's own specifications: all paths are absolute */
+        (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", r->bundle_fd);
+        n = readlink(link, text, sizeof(text));
+        if (n < 0 || n == (ssize_t)sizeof(text))
+                return err_sys(n < 0 ? errno : ENAMETOOLONG, "readlink %s", link);
+        p->bundle_path = arena_copy(&p->arena, text, (size_t)n);
+        TRY(arena_check(&p->arena));
+        if (r->rootfs_fd < 0)
+                p->root_path = plan_clean_path(p, p->bundle_path, r->spec->root_path);
         return arena_check(&p->arena);
+}
+
+/* Without a mount namespace the container is a directory of the caller's namespace. If something is to be mounted, the
+ * root file system is bound on itself first, so that one umount takes everything away; as with runc, that is the
+ * caller's to do. */
+static err *open_root_place(struct plan *p, const struct runtime_request *r)
+{
+        const char *path = r->spec->root_path;
+        int fd = r->rootfs_fd >= 0 ? fcntl(r->rootfs_fd, F_DUPFD_CLOEXEC, 3)
+                                   : openat(r->bundle_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0 && errno == ENOENT)
+                return err_new(ERR_NOT_FOUND, "invalid rootfs: stat %s: no such file or directory", path);
+        if (fd < 0)
+                return err_sys(errno, "opening the root file system %s", path);
+        fd = plan_own_fd(p, fd);
+        TRY(arena_check(&p->arena));
+        if (!r->spec->n_mounts) {
+                p->rootfs_fd = fd;
+                return NULL;
+        }
+        p->root_place = fd;
+        return plan_clone_root(p, fd, "");
+}
+
+void plan_undo_root(const struct plan *p)
+{
+        char path[40];
+
+        if (p->root_place < 0)
+                return;
+        (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", p->rootfs_fd);
+        (void)umount2(path, MNT_DETACH); /* all that is on it goes, too; EINVAL: was not attached yet */
+}
+
+err *plan_open_root(struct plan *p, const struct runtime_request *r)
+{
+        p->root_propagation = r->spec->linux_.rootfs_propagation;
+        p->root_readonly = r->spec->root_readonly;
+        if (r->rootfs_fd < 0 && !r->spec->root_path)
+                return err_new(ERR_INVALID, "root must be specified");
+        TRY(know_paths(p, r));
+        if (!p->has_mount)
+                return open_root_place(p, r);
+        if (r->rootfs_fd >= 0 && is_mount_root(r->rootfs_fd)) {
+                p->rootfs_fd = r->rootfs_fd;
+                return NULL;
+        }
+        if (r->rootfs_fd >= 0)
+                return plan_clone_root(p, r->rootfs_fd, "");
+        return p->lower_mount ? NULL : plan_clone_root(p, r->bundle_fd, r->spec->root_path);
 }
 
 static struct plan_mount *add(struct plan *p, const char *destination, enum plan_mount_kind kind)
@@ -76,8 +118,14 @@ static struct plan_mount *add(struct plan *p, const char *destination, enum plan
         m->kind = kind;
         m->destination = destination;
         m->is_dir = true;
-        m->tree_fd = -1;
+        m->tree_fd = m->idmap_fd = -1;
         return m;
+}
+
+static void copy_propagation(struct plan_mount *to, const struct mount_options *o)
+{
+        memcpy(to->propagation, o->propagations, sizeof(to->propagation));
+        to->n_propagation = o->n_propagations;
 }
 
 /* "key=value" and "key" as fsconfig wants them. A long overlay lowerdir becomes single layers: one parameter may have
@@ -127,13 +175,6 @@ static bool has_data(const struct mount_options *o, const char *key)
         return false;
 }
 
-static bool is_dev(const char *destination)
-{
-        const char *rest = str_after(destination, "/dev");
-
-        return rest && strspn(rest, "/") == strlen(rest);
-}
-
 static err *add_new(struct plan *p, const struct oci_mount *m, const char *label)
 {
         struct plan_mount *pm = add(p, m->destination, PLAN_MOUNT_NEW);
@@ -153,104 +194,24 @@ static err *add_new(struct plan *p, const struct oci_mount *m, const char *label
         pm->fs.pidns_fd = p->pid_ns_fd;
         pm->rec_set = o->rec_set;
         pm->rec_clear = o->rec_clear;
-        pm->propagation = o->propagation & ~(unsigned long)MS_PRIVATE; /* new mounts are private */
-        pm->is_dev = is_dev(m->destination);
+        copy_propagation(pm, o);
+        pm->is_dev = str_eq(m->destination, "/dev");
         pm->ordinary = pm->is_dev || str_eq(m->type, "proc") || str_eq(m->type, "sysfs");
         pm->nofollow = o->dest_nofollow;
         if (tmpfs) {
                 pm->mode_from_target = !has_data(o, "mode");
                 pm->copy_up = o->tmpcopyup;
-                pm->make_readonly = o->tmpcopyup && o->attr_set & MOUNT_ATTR_RDONLY;
-                if (pm->make_readonly) {
-                        pm->fs.attrs &= ~(uint32_t)MOUNT_ATTR_RDONLY;
-                        pm->fs.sb_flags &= ~(unsigned long)MS_RDONLY;
-                }
+        }
+        /* Later mounts may need mount points on it, /dev needs its nodes. */
+        pm->make_readonly = (tmpfs || str_eq(m->destination, "/dev")) && o->attr_set & MOUNT_ATTR_RDONLY;
+        if (pm->make_readonly) {
+                pm->fs.attrs &= ~(uint32_t)MOUNT_ATTR_RDONLY;
+                pm->fs.sb_flags &= ~(unsigned long)MS_RDONLY;
         }
         split_params(p, &pm->fs, o->data_list, 1);
         if (label && pm->fs.params && (tmpfs || str_eq(m->type, "devpts")))
                 ((struct mount_param *)(uintptr_t)pm->fs.params)[pm->fs.n_params++] =
                         (struct mount_param){"context", label};
-        return arena_check(&p->arena);
-}
-
-static err *idmap_tree(struct plan *p, const struct plan_mount *pm, const struct oci_mount *m,
-                       const struct oci_spec *spec)
-{
-        const struct oci_idmaps *uids = m->uid_map.n ? &m->uid_map : &spec->linux_.uid_map;
-        const struct oci_idmaps *gids = m->gid_map.n ? &m->gid_map : &spec->linux_.gid_map;
-        _cleanup_close_ int userns = -1;
-        int r;
-
-        if (!uids->n || !gids->n)
-                return err_new(ERR_INVALID, "mount %s: idmap needs maps", m->destination);
-        TRY_WRAP(userns_open(uids, gids, &userns), "mount %s", m->destination);
-        r = mountfd_idmap(pm->tree_fd, m->options.idmap == MOUNT_IDMAP_RECURSIVE ? AT_RECURSIVE : 0, userns);
-        if (r < 0)
-                return err_sys(-r, "the file system of %s cannot map ids", pm->shown);
-        return NULL;
-}
-
-/* "/proc/PID/root/dev/shm" is a mount of another container: only inside its own mount namespace can it be cloned, and
- * its path be resolved without its links leading to the host's files. Enter it for one call, and come back. */
-static int clone_from_process(const char *pid_dir, const char *path, unsigned flags)
-{
-        _cleanup_close_ int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC), theirs = -1;
-        char ns[64];
-        int fd;
-
-        (void)snprintf(ns, sizeof(ns), "%s/ns/mnt", pid_dir);
-        theirs = open(ns, O_RDONLY | O_CLOEXEC);
-        if (own < 0 || theirs < 0 || setns(theirs, CLONE_NEWNS) < 0)
-                return -errno;
-        fd = mountfd_clone(AT_FDCWD, path, flags);
-        if (setns(own, CLONE_NEWNS) < 0)
-                abort(); /* cannot be: it is ours */
-        return fd;
-}
-
-static int clone_source(int dirfd, const char *source, unsigned flags)
-{
-        size_t digits = strncmp(source, "/proc/", 6) == 0 ? strspn(source + 6, "0123456789") : 0;
-        char pid_dir[32];
-
-        if (!digits || digits > 10 || strncmp(source + 6 + digits, "/root/", 6) != 0)
-                return mountfd_clone(dirfd, source, flags);
-        (void)snprintf(pid_dir, sizeof(pid_dir), "%.*s", (int)(6 + digits), source);
-        return clone_from_process(pid_dir, source + 6 + digits + strlen("/root"), flags);
-}
-
-static err *add_bind(struct plan *p, const struct runtime_request *r, const struct oci_mount *m)
-{
-        struct plan_mount *pm = add(p, m->destination, PLAN_MOUNT_TREE);
-        const struct mount_options *o = &m->options;
-        bool recursive = o->flags & MS_REC;
-        struct stat st;
-        int fd, e;
-
-        if (str_empty(m->source))
-                return err_new(ERR_INVALID, "mount %s: a bind mount needs a source", m->destination);
-        pm->shown = m->source;
-        pm->nofollow = o->dest_nofollow;
-        fd = clone_source(r->bundle_fd, m->source,
-                          (recursive ? AT_RECURSIVE : 0) | (o->src_nofollow ? AT_SYMLINK_NOFOLLOW : 0));
-        if (fd == -ENOENT)
-                return err_new(ERR_NOT_FOUND, "failed to fulfil mount request: open %s: no such file or directory",
-                               m->source);
-        if (fd < 0)
-                return err_sys(-fd, "opening mount source %s", m->source);
-        pm->tree_fd = plan_own_fd(p, fd);
-        if (fstat(pm->tree_fd, &st) < 0)
-                return err_sys(errno, "examining mount source %s", m->source);
-        pm->is_dir = S_ISDIR(st.st_mode);
-        if (m->uid_map.n || m->gid_map.n || o->idmap)
-                TRY(idmap_tree(p, pm, m, r->spec));
-        /* All attributes before anybody can see the mount: never read-only "a moment later". */
-        e = mountfd_set(pm->tree_fd, AT_RECURSIVE, o->rec_set, o->rec_clear,
-                        propagation_or_private(o->propagation) & ~(uint64_t)MS_REC);
-        if (e == 0)
-                e = mountfd_set(pm->tree_fd, 0, o->attr_set, o->attr_clear, 0);
-        if (e < 0)
-                return err_sys(-e, "setting the options of mount %s", m->destination);
         return arena_check(&p->arena);
 }
 
@@ -263,8 +224,15 @@ static err *add_remount(struct plan *p, const struct oci_mount *m)
         pm->clear = m->options.attr_clear;
         pm->rec_set = m->options.rec_set;
         pm->rec_clear = m->options.rec_clear;
-        pm->propagation = m->options.propagation;
-        return NULL;
+        copy_propagation(pm, &m->options);
+        if (m->options.is_bind)
+                return NULL;
+        /* mount(2) without MS_BIND means the file system: its parameters and flags. "ro" and "rw" change the mount
+         * only: others may use the same file system. */
+        pm->fs = (struct mount_fs){.type = "", .sb_flags = m->options.sb_flags};
+        split_params(p, &pm->fs, m->options.data_list, 0);
+        pm->reconfigure = pm->fs.n_params || pm->fs.sb_flags;
+        return arena_check(&p->arena);
 }
 
 /* Directory name of a v1 hierarchy, as everybody mounts it: "cpu,cpuacct", "systemd". */
@@ -294,6 +262,7 @@ static err *add_cgroup_tree(struct plan *p, const struct cgroup_hierarchy *h, co
         if (fd < 0)
                 return err_sys(-fd, "opening cgroup %s", path);
         pm->tree_fd = plan_own_fd(p, fd);
+        TRY(arena_check(&p->arena));
         pm->shown = "cgroup";
         r = mountfd_set(pm->tree_fd, 0, m->options.attr_set | CGROUP_ATTRS,
                         m->options.attr_clear & ~(uint64_t)CGROUP_ATTRS, MS_PRIVATE);
@@ -310,6 +279,7 @@ static err *add_cgroup_v1(struct plan *p, const struct cgroup_layout *l, const c
         top->shown = "cgroup";
         top->fs = (struct mount_fs){
                 .type = "tmpfs", .source = "tmpfs", .params = mode, .n_params = 1, .attrs = CGROUP_ATTRS};
+        top->make_readonly = m->options.attr_set & MOUNT_ATTR_RDONLY;
         for (size_t i = 0; i < l->n; i++) {
                 char *name;
 
@@ -335,9 +305,84 @@ static err *add_cgroup(struct plan *p, const char *path, const struct oci_mount 
         const struct cgroup_layout *l;
 
         TRY(cgroup_layout_get(&l));
-        if (l->mode == CGROUP_MODE_V2)
+        if (str_eq(m->type, "cgroup2") && l->unified < 0)
+                return err_new(ERR_UNSUPPORTED, "mount %s: this machine has no cgroup2 hierarchy", m->destination);
+        if (l->mode == CGROUP_MODE_V2 || str_eq(m->type, "cgroup2"))
                 return add_cgroup_tree(p, &l->h[l->unified], p->new_cgroup ? path : "/", m->destination, m);
         return add_cgroup_v1(p, l, path, m);
+}
+
+/* /proc belongs to the kernel: over its files only what lxcfs and the like emulate may be mounted (CVE-2019-16884: a
+ * mount on /proc/self/attr turns labels off). What the names really lead to, the child looks at. */
+static err *check_proc(struct plan_mount *m, const char *destination, bool bind, const char *type)
+{
+        static const char *const emulated[] = {
+                "/cpuinfo",
+                "/diskstats",
+                "/meminfo",
+                "/stat",
+                "/swaps",
+                "/uptime",
+                "/loadavg",
+                "/slabinfo",
+                "/sys/kernel/ns_last_pid",
+                "/sys/crypto/fips_enabled",
+        };
+        const char *below = plan_path_below(destination, "/proc");
+
+        if (!below)
+                return NULL;
+        if (!*below) {
+                m->on_proc = true;
+                if (!bind && !str_eq(type, "proc"))
+                        return err_new(ERR_INVALID, "\"%s\" cannot be mounted because it is not of type proc",
+                                       destination);
+                return NULL;
+        }
+        for (size_t i = 0; i < sizeof(emulated) / sizeof(emulated[0]); i++)
+                if (str_eq(below, emulated[i])) {
+                        m->in_proc = true;
+                        return NULL;
+                }
+        return err_new(ERR_INVALID, "\"%s\" cannot be mounted because it is inside /proc", destination);
+}
+
+/* A destination is a path of the container; one below the root file system's own path on the host is meant as that, too
+ * (as with runc). */
+static err *clean_destination(struct plan *p, const char *given, const char **ret)
+{
+        const char *clean = plan_clean_path(p, "", given), *below;
+
+        TRY(arena_check(&p->arena));
+        below = p->root_path && p->root_path[1] ? plan_path_below(clean, p->root_path) : NULL;
+        if (below)
+                clean = *below ? below : "/";
+        if (!clean[1])
+                return err_new(ERR_INVALID, "mount destination %s is the root file system itself", given);
+        *ret = clean;
+        return NULL;
+}
+
+static err *add_mount(struct plan *p, const struct runtime_request *r, const struct oci_mount *given,
+                      const char *cgroup)
+{
+        bool bind = given->options.is_bind || str_eq(given->type, "bind");
+        bool remount = given->options.flags & MS_REMOUNT;
+        size_t at = p->n_mounts;
+        struct oci_mount m = *given;
+
+        TRY(clean_destination(p, given->destination, &m.destination));
+        if (bind && !remount && str_eq(m.destination, "/dev"))
+                p->setup_dev = false;
+        if (remount || (!bind && !m.type))
+                return add_remount(p, &m);
+        if (bind)
+                TRY(plan_add_bind(p, r, &m, add(p, m.destination, PLAN_MOUNT_TREE)));
+        else if (str_eq(m.type, "cgroup") || str_eq(m.type, "cgroup2"))
+                TRY(add_cgroup(p, cgroup, &m));
+        else
+                TRY(add_new(p, &m, r->spec->linux_.mount_label));
+        return check_proc(&p->mounts[at], m.destination, bind, m.type);
 }
 
 err *plan_add_mounts(struct plan *p, const struct runtime_request *r, const char *cgroup)
@@ -350,23 +395,8 @@ err *plan_add_mounts(struct plan *p, const struct runtime_request *r, const char
                 room += str_eq(s->mounts[i].type, "cgroup") ? 2 + CGROUP_HIERARCHIES_MAX + CGROUP_CONTROLLER_MAX_ : 1;
         p->mounts = ARENA_NEW(&p->arena, struct plan_mount, room);
         TRY(arena_check(&p->arena));
-        p->setup_dev = p->has_mount;
-        for (size_t i = 0; i < s->n_mounts; i++) {
-                const struct oci_mount *m = &s->mounts[i];
-                bool bind = m->options.is_bind || str_eq(m->type, "bind");
-
-                if (strspn(m->destination, "/") == strlen(m->destination))
-                        return err_new(ERR_INVALID, "mount destination / is the root file system itself");
-                if (bind && is_dev(m->destination))
-                        p->setup_dev = false;
-                if (m->options.flags & MS_REMOUNT)
-                        TRY(add_remount(p, m));
-                else if (bind)
-                        TRY(add_bind(p, r, m));
-                else if (str_eq(m->type, "cgroup") || str_eq(m->type, "cgroup2"))
-                        TRY(add_cgroup(p, cgroup, m));
-                else
-                        TRY(add_new(p, m, s->linux_.mount_label));
-        }
+        p->setup_dev = p->has_mount || s->n_mounts;
+        for (size_t i = 0; i < s->n_mounts; i++)
+                TRY(add_mount(p, r, &s->mounts[i], cgroup));
         return NULL;
 }

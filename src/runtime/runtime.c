@@ -46,6 +46,8 @@ static void session_undo(struct session *s)
                 (void)process_wait(s->pidfd, KILL_WAIT_MS);
                 (void)process_reap(s->pidfd, &status); /* a sibling is reaped by its parent */
         }
+        if (!s->done)
+                plan_undo_root(&s->plan);
         if (!s->done && s->cgroup_made) {
                 err_free(cgroup_kill(s->layout, s->cgroup, SIGKILL)); /* what hooks may have left there */
                 err_free(cgroup_remove(s->layout, s->cgroup, CGROUP_WAIT_MS));
@@ -65,7 +67,8 @@ static void session_undo(struct session *s)
 
 static struct session session_new(const struct runtime_request *r)
 {
-        return (struct session){.request = r, .socket = -1, .pidfd = -1, .terminal_fd = -1, .clone_fd = -1};
+        return (struct session){
+                .request = r, .plan.root_place = -1, .socket = -1, .pidfd = -1, .terminal_fd = -1, .clone_fd = -1};
 }
 
 void runtime_process_done(struct runtime_process *p)
@@ -86,7 +89,7 @@ static err *open_cgroup(struct session *s)
 
         /* v2: the clone puts the child there. v1: the child writes "0" itself, which spares the kernel's global lock.
          */
-        s->clone_fd = cgroup_clone_fd(s->layout, s->cgroup);
+        s->clone_fd = p->split ? -ENOENT : cgroup_clone_fd(s->layout, s->cgroup);
         if (s->clone_fd < 0 && s->clone_fd != -ENOENT)
                 return err_sys(-s->clone_fd, "opening cgroup %s", s->cgroup);
         return cgroup_join_open(s->layout, s->cgroup, s->clone_fd < 0, p->cgroup_fds, &p->n_cgroup_fds);
@@ -176,12 +179,12 @@ static err *start_child(struct session *s, bool as_sibling)
                 return err_sys(errno, "making a socket pair");
         s->socket = p->parent_socket = pair[0];
         theirs = p->socket = pair[1];
-        if (p->pid_ns_fd >= 0 && !p->stages)
+        if (p->pid_ns_fd >= 0 && !p->stages && !p->split)
                 TRY(enter_pid_ns(&detour, p->pid_ns_fd));
         if (p->new_time)
                 TRY(new_time_ns(&detour, &s->request->spec->linux_));
-        s->pid = process_clone(p->clone_flags | CLONE_CLEAR_SIGHAND | (as_sibling ? CLONE_PARENT : 0), s->clone_fd,
-                               &s->pidfd);
+        s->pid = process_clone((p->split ? 0 : p->clone_flags) | CLONE_CLEAR_SIGHAND | (as_sibling ? CLONE_PARENT : 0),
+                               s->clone_fd, &s->pidfd);
         if (s->pid == 0) {
                 if (p->exec)
                         child_exec(p);
@@ -217,8 +220,11 @@ static err *write_maps(struct session *s)
         const struct oci_linux *l = &s->request->spec->linux_;
         struct trace_span span = trace_begin(TRACE_IDMAP_WRITE);
 
-        TRY(userns_write_maps(s->pid, &l->uid_map, &l->gid_map));
+        if (s->plan.new_user)
+                TRY(userns_write_maps(s->pid, &l->uid_map, &l->gid_map));
         trace_end(&span, 0, NULL);
+        if (s->plan.lower_mount)
+                TRY(plan_send_trees(&s->plan, s->pid, s->pidfd, s->socket));
         return send_go(s);
 }
 
@@ -233,18 +239,20 @@ static err *died(const struct session *s)
 /* The process that we made has made the session and ends. */
 static err *change_process(struct session *s, const struct plan_report *r, int *fd)
 {
+        bool split;
         int status;
 
         /* Once, and with a pid that is the descriptor's: whoever sends this may not name a process of the host. */
-        if (*fd < 0 || !s->plan.stages || process_pid(*fd) != (pid_t)r->index)
+        if (*fd < 0 || !(s->plan.stages || s->plan.split) || process_pid(*fd) != (pid_t)r->index)
                 return err_new(ERR_INTERNAL, "the new process sent no session");
-        s->plan.stages = false;
+        split = s->plan.split;
+        s->plan.stages = s->plan.split = false;
         if (process_wait(s->pidfd, KILL_WAIT_MS) == 0)
                 (void)process_reap(s->pidfd, &status);
         (void)file_close(s->pidfd);
         s->pidfd = TAKE_FD(*fd);
         s->pid = (pid_t)r->index;
-        return NULL;
+        return split ? send_go(s) : NULL;
 }
 
 static err *answer(struct session *s, const struct plan_report *r, int *fd, bool *ready)
@@ -254,6 +262,9 @@ static err *answer(struct session *s, const struct plan_report *r, int *fd, bool
                 return report_to_err(&s->plan, r);
         case PLAN_REPORT_WANT_MAP:
                 return write_maps(s);
+        case PLAN_REPORT_WANT_IDMAP:
+                TRY(plan_idmap_for_child(&s->plan, r->index, *fd));
+                return send_go(s);
         case PLAN_REPORT_WANT_HOOKS:
                 return run_hooks(s);
         case PLAN_REPORT_TERMINAL:

@@ -6,6 +6,8 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -65,5 +67,90 @@ err *userns_open(const struct oci_idmaps *uids, const struct oci_idmaps *gids, i
         (void)process_reap(pidfd, &status);
         if (!e)
                 *ret_fd = fd;
+        return e;
+}
+
+/* One line of a map file is ours? */
+static bool has_entry(const struct oci_idmaps *maps, unsigned long long container, unsigned long long host,
+                      unsigned long long size)
+{
+        for (size_t i = 0; i < maps->n; i++)
+                if (maps->map[i].container == container && maps->map[i].host == host && maps->map[i].size == size)
+                        return true;
+        return false;
+}
+
+static err *compare(pid_t pid, const char *name, const struct oci_idmaps *maps, bool *ret_same)
+{
+        _cleanup_free_ char *text = NULL;
+        size_t lines = 0;
+        char path[40];
+        int r;
+
+        (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+        r = file_read(AT_FDCWD, path, 65536, &text, NULL);
+        if (r < 0)
+                return err_sys(-r, "reading %s", path);
+        for (char *line = text, *next; *line; line = next, lines++) {
+                unsigned long long n[3];
+                char *end = line;
+
+                for (int i = 0; i < 3; i++)
+                        n[i] = strtoull(end, &end, 10);
+                if (!has_entry(maps, n[0], n[1], n[2])) {
+                        *ret_same = false;
+                        return NULL;
+                }
+                next = strchrnul(end, '\n');
+                next += *next == '\n';
+        }
+        *ret_same = lines == maps->n;
+        return NULL;
+}
+
+/* A process of ours goes in, and we look at it from here: ids are shown as we see them. */
+static err *look(pid_t pid, int ready, const struct oci_idmaps *uids, const struct oci_idmaps *gids, bool *ret_same)
+{
+        bool same = false;
+        char c;
+
+        if (read(ready, &c, 1) != 1)
+                return err_new(ERR_DENIED, "cannot enter the user namespace");
+        TRY(compare(pid, "uid_map", uids, &same));
+        if (same)
+                TRY(compare(pid, "gid_map", gids, &same));
+        *ret_same = same;
+        return NULL;
+}
+
+err *userns_check(int fd, const struct oci_idmaps *uids, const struct oci_idmaps *gids)
+{
+        _cleanup_close_ int pidfd = -1, ready = -1, theirs = -1;
+        int status, ends[2];
+        bool same;
+        pid_t pid;
+        err *e;
+
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return err_sys(errno, "making a pipe");
+        ready = ends[0];
+        theirs = ends[1];
+        pid = process_clone(0, -1, &pidfd);
+        if (pid < 0)
+                return err_sys(-pid, "making a process");
+        if (pid == 0) {
+                (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+                if (setns(fd, CLONE_NEWUSER) < 0 || write(theirs, "1", 1) != 1)
+                        _exit(1);
+                for (;;)
+                        (void)pause();
+        }
+        theirs = file_close(theirs);
+        e = look(pid, ready, uids, gids, &same);
+        (void)process_signal(pidfd, SIGKILL);
+        (void)process_reap(pidfd, &status);
+        if (!e && !same)
+                e = err_new(ERR_INVALID, "user namespaces enabled, but both namespace path and non-matching mapping "
+                                         "specified -- you may only provide one");
         return e;
 }

@@ -4,10 +4,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
+
+#ifndef ST_NOSYMFOLLOW
+#define ST_NOSYMFOLLOW 0x2000
+#endif
+#ifndef MOUNT_ATTR_NOSYMFOLLOW
+#define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
+#endif
+#define LOCKABLE (uint64_t)(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 
 static int result(long r)
 {
@@ -45,9 +55,13 @@ static int set_flags(int fsfd, unsigned long flags)
                 {MS_LAZYTIME, "lazytime"}, {MS_I_VERSION, "iversion"}, {MS_MANDLOCK, "mand"},
         };
 
-        for (size_t i = 0; flags && i < sizeof(keys) / sizeof(keys[0]); i++)
-                if (flags & keys[i].flag && fsconfig(fsfd, FSCONFIG_SET_FLAG, keys[i].key, NULL, 0) < 0)
+        for (size_t i = 0; flags && i < sizeof(keys) / sizeof(keys[0]); i++) {
+                if (!(flags & keys[i].flag) || fsconfig(fsfd, FSCONFIG_SET_FLAG, keys[i].key, NULL, 0) == 0)
+                        continue;
+                /* A file system without change counters does not know the word, and mount(2) ignores its flag. */
+                if (errno != EINVAL || keys[i].flag != MS_I_VERSION)
                         return -errno;
+        }
         return 0;
 }
 
@@ -132,6 +146,75 @@ int mountfd_idmap(int fd, unsigned flags, int userns_fd)
         struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns_fd};
 
         return result(mount_setattr(fd, "", AT_EMPTY_PATH | flags, &attr, sizeof(attr)));
+}
+
+static uint64_t atime_mode(unsigned long source)
+{
+        return source & ST_NOATIME    ? MOUNT_ATTR_NOATIME
+               : source & ST_RELATIME ? MOUNT_ATTR_RELATIME
+                                      : MOUNT_ATTR_STRICTATIME;
+}
+
+int mountfd_wish(const struct mount_wish *wish, unsigned long source, bool locked, uint64_t *ret_set,
+                 uint64_t *ret_clear)
+{
+        uint64_t have = (source & ST_RDONLY ? MOUNT_ATTR_RDONLY : 0) | (source & ST_NOSUID ? MOUNT_ATTR_NOSUID : 0) |
+                        (source & ST_NODEV ? MOUNT_ATTR_NODEV : 0) | (source & ST_NOEXEC ? MOUNT_ATTR_NOEXEC : 0);
+        uint64_t nodiratime = source & ST_NODIRATIME ? MOUNT_ATTR_NODIRATIME : 0;
+        uint64_t mode = wish->set & (MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME);
+
+        *ret_set = *ret_clear = 0;
+        if (!wish->given)
+                return 0;
+        if (locked && have & wish->clear)
+                return -EPERM;
+        *ret_set = wish->set & ~(uint64_t)(MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME);
+        *ret_clear = (locked ? 0 : LOCKABLE) | MOUNT_ATTR_NOSYMFOLLOW;
+        *ret_clear &= ~*ret_set;
+        if (!(wish->clear & MOUNT_ATTR__ATIME) && !(wish->set & MOUNT_ATTR_NODIRATIME))
+                return 0;
+        if (locked && mode != (atime_mode(source) | nodiratime))
+                return -EPERM;
+        *ret_set |= mode;
+        *ret_clear |= MOUNT_ATTR__ATIME | (MOUNT_ATTR_NODIRATIME & ~mode);
+        return 0;
+}
+
+int mountfd_bind(int fd, const struct mount_wish *wish)
+{
+        uint64_t set, clear;
+        struct statfs source;
+        int r;
+
+        if (!wish->given)
+                return 0;
+        if (fstatfs(fd, &source) < 0)
+                return -errno;
+        (void)mountfd_wish(wish, (unsigned long)source.f_flags, false, &set, &clear);
+        r = mountfd_set(fd, 0, set, clear, 0);
+        if (r != -EPERM)
+                return r;
+        r = mountfd_wish(wish, (unsigned long)source.f_flags, true, &set, &clear);
+        return r < 0 ? r : mountfd_set(fd, 0, set, clear, 0);
+}
+
+int mountfd_reconfigure(int fd, const struct mount_fs *fs, char *log, size_t log_size)
+{
+        _cleanup_close_ int fsfd = (int)syscall(SYS_fspick, fd, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
+        int r;
+
+        if (log && log_size)
+                log[0] = '\0';
+        if (fsfd < 0)
+                return -errno;
+        r = set_params(fsfd, fs, -1);
+        if (r == 0)
+                r = set_flags(fsfd, fs->sb_flags);
+        if (r == 0)
+                r = result(fsconfig(fsfd, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0));
+        if (r < 0)
+                mountfd_read_log(fsfd, log, log_size);
+        return r;
 }
 
 int mountfd_attach(int from, int to)

@@ -50,6 +50,28 @@ int mountfd_set(int fd, unsigned flags, uint64_t set, uint64_t clear, uint64_t p
 /* Give the detached mount @fd the id map of the user namespace @userns_fd (Linux 5.12). */
 int mountfd_idmap(int fd, unsigned flags, int userns_fd);
 
+/* What somebody asks of a bind mount, MOUNT_ATTR_*. @clear holds what was named ("rw", "dev"); MOUNT_ATTR__ATIME is in
+ * it when @set chooses an access time mode. @given: any option was there at all ("defaults" is none). */
+struct mount_wish {
+        uint64_t set, clear;
+        bool given;
+};
+
+/* The attributes of a bind mount whose source has @source (f_flags of statfs(2)), by the rules of mount(8) and runc:
+ *   - nothing was given: what the source has; else what is not named is cleared, but for the access time mode, which
+ *     stays unless one is chosen ("nodiratime" alone chooses relatime).
+ *   - @locked: the mount belongs to a less privileged user namespace. ro, nosuid, nodev, noexec and the access time
+ *     mode of the source stay (mount_namespaces(7)). -EPERM if the wish says something else. */
+int mountfd_wish(const struct mount_wish *wish, unsigned long source, bool locked, uint64_t *ret_set,
+                 uint64_t *ret_clear);
+/* Give the detached bind mount @fd what @wish says: first without regard to locks; what the kernel then refuses, stays.
+ * -EPERM: a locked attribute was named. */
+int mountfd_bind(int fd, const struct mount_wish *wish);
+
+/* Change the super block behind the mount @fd, as mount(2) with MS_REMOUNT and no MS_BIND does: only what @fs names
+ * (params, sb_flags). @log as in mountfd_new(). */
+int mountfd_reconfigure(int fd, const struct mount_fs *fs, char *log, size_t log_size);
+
 /* Attach the detached mount @from on @to (a descriptor of a directory or file). */
 int mountfd_attach(int from, int to);
 

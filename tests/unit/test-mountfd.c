@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -77,6 +78,74 @@ static void mountfd_set_of_nothing_is_no_call(void **state)
         assert_int_equal(mountfd_set(-1, 0, MOUNT_ATTR_RDONLY, 0, 0), -EBADF);
 }
 
+/* What becomes of a source with @source: the attributes as (set, clear), or an error. */
+static void wish(uint64_t set, uint64_t clear, unsigned long source, bool locked, int want, uint64_t want_set,
+                 uint64_t want_clear)
+{
+        struct mount_wish w = {set, clear, true};
+        uint64_t got_set, got_clear;
+
+        assert_int_equal(mountfd_wish(&w, source, locked, &got_set, &got_clear), want);
+        if (want < 0)
+                return;
+        assert_int_equal(got_set, want_set);
+        assert_int_equal(got_clear, want_clear);
+}
+
+#define FOUR (uint64_t)(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
+#define NOSYMFOLLOW (uint64_t)0x00200000
+
+static void mountfd_wish_clears_what_is_not_named(void **state)
+{
+        uint64_t set = 1, clear = 1;
+
+        wish(MOUNT_ATTR_RDONLY, 0, ST_NODEV, false, 0, MOUNT_ATTR_RDONLY, (FOUR & ~MOUNT_ATTR_RDONLY) | NOSYMFOLLOW);
+        wish(0, MOUNT_ATTR_NODEV, ST_RDONLY, false, 0, 0, FOUR | NOSYMFOLLOW);
+        wish(NOSYMFOLLOW, 0, 0, false, 0, NOSYMFOLLOW, FOUR);
+        assert_int_equal(mountfd_wish(&(struct mount_wish){0}, ST_RDONLY, false, &set, &clear), 0);
+        assert_true(set == 0 && clear == 0);
+}
+
+static void mountfd_wish_keeps_the_access_time_mode_unless_one_is_chosen(void **state)
+{
+        uint64_t atime = MOUNT_ATTR__ATIME;
+
+        wish(0, MOUNT_ATTR_NODIRATIME, ST_NODIRATIME, false, 0, 0, FOUR | NOSYMFOLLOW);
+        wish(MOUNT_ATTR_NODIRATIME, 0, ST_NOATIME, false, 0, MOUNT_ATTR_NODIRATIME, FOUR | NOSYMFOLLOW | atime);
+        wish(MOUNT_ATTR_STRICTATIME, atime, ST_NODIRATIME, false, 0, MOUNT_ATTR_STRICTATIME,
+             FOUR | NOSYMFOLLOW | atime | MOUNT_ATTR_NODIRATIME);
+}
+
+static void mountfd_wish_keeps_what_is_locked(void **state)
+{
+        wish(0, MOUNT_ATTR_NODEV, ST_RDONLY | ST_NOEXEC, true, 0, 0, NOSYMFOLLOW);
+        wish(MOUNT_ATTR_NOSUID, 0, ST_RDONLY, true, 0, MOUNT_ATTR_NOSUID, NOSYMFOLLOW);
+        wish(0, MOUNT_ATTR_RDONLY, ST_RDONLY, true, -EPERM, 0, 0);
+        wish(0, MOUNT_ATTR_NOSUID, ST_NOSUID | ST_RDONLY, true, -EPERM, 0, 0);
+        wish(MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME, ST_RELATIME, true, -EPERM, 0, 0);
+        wish(0, MOUNT_ATTR__ATIME, 0, true, -EPERM, 0, 0); /* relatime, and the source is strict */
+        wish(MOUNT_ATTR_NODIRATIME, 0, ST_RELATIME, true, -EPERM, 0, 0);
+        wish(MOUNT_ATTR_NODIRATIME, 0, ST_RELATIME | ST_NODIRATIME, true, 0, MOUNT_ATTR_NODIRATIME,
+             NOSYMFOLLOW | MOUNT_ATTR__ATIME);
+}
+
+static void mountfd_reconfigure_changes_the_file_system(void **state)
+{
+        static const struct mount_param params[] = {{"size", "8k"}}, bad[] = {{"bogus", NULL}};
+        struct mount_fs fs = {.type = "tmpfs"}, change = {.params = params, .n_params = 1};
+        _cleanup_close_ int fd = mountfd_new(&fs, -1, NULL, 0);
+        struct statfs st;
+        char log[128];
+
+        assert_true(fd >= 0);
+        assert_int_equal(mountfd_reconfigure(fd, &change, log, sizeof(log)), 0);
+        assert_int_equal(fstatfs(fd, &st), 0);
+        assert_int_equal(st.f_blocks * (unsigned long)st.f_bsize, 8192);
+        change.params = bad;
+        assert_int_equal(mountfd_reconfigure(fd, &change, log, sizeof(log)), -EINVAL);
+        assert_non_null(strstr(log, "bogus"));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -84,6 +153,10 @@ int main(void)
                 cmocka_unit_test_setup(mountfd_new_says_what_is_wrong, begin),
                 cmocka_unit_test_setup(mountfd_clone_is_independent, begin),
                 cmocka_unit_test_setup(mountfd_set_of_nothing_is_no_call, begin),
+                cmocka_unit_test(mountfd_wish_clears_what_is_not_named),
+                cmocka_unit_test(mountfd_wish_keeps_the_access_time_mode_unless_one_is_chosen),
+                cmocka_unit_test(mountfd_wish_keeps_what_is_locked),
+                cmocka_unit_test_setup(mountfd_reconfigure_changes_the_file_system, begin),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

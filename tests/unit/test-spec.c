@@ -469,6 +469,35 @@ static void mount_options_parse_lets_the_last_one_win(void **state)
         mount_options_done(&o);
 }
 
+static void mount_options_parse_keeps_propagation_in_order(void **state)
+{
+        struct mount_options o = options((char **)(const char *const[]){"rslave", "rslave", "shared", NULL});
+        err *e;
+
+        assert_int_equal(o.n_propagations, 2);
+        assert_int_equal(o.propagations[0], MS_SLAVE | MS_REC);
+        assert_int_equal(o.propagations[1], MS_SHARED);
+        assert_int_equal(o.propagation, MS_SHARED);
+        mount_options_done(&o);
+        e = mount_options_parse(
+                (char **)(const char *const[]){"slave", "shared", "private", "unbindable", "slave", NULL}, &o);
+        assert_int_equal(err_code(e), ERR_LIMIT);
+        err_free(e);
+}
+
+static void mount_options_parse_takes_an_access_time_mode_back(void **state)
+{
+        struct mount_options o = options((char **)(const char *const[]){"noatime", "atime", NULL});
+
+        assert_int_equal(o.attr_set, 0);
+        assert_int_equal(o.attr_clear, 0);
+        mount_options_done(&o);
+        o = options((char **)(const char *const[]){"norelatime", "nostrictatime", "atime", NULL});
+        assert_int_equal(o.attr_clear, 0);
+        assert_int_equal(o.flags_clear, MS_RELATIME | MS_STRICTATIME | MS_NOATIME);
+        mount_options_done(&o);
+}
+
 static void mount_options_parse_bounds_data(void **state)
 {
         char big[5000];
@@ -556,6 +585,8 @@ int main(void)
                 cmocka_unit_test(oci_spec_check_looks_at_the_rest),
                 cmocka_unit_test(mount_options_parse_knows_every_option_of_the_specification),
                 cmocka_unit_test(mount_options_parse_lets_the_last_one_win),
+                cmocka_unit_test(mount_options_parse_keeps_propagation_in_order),
+                cmocka_unit_test(mount_options_parse_takes_an_access_time_mode_back),
                 cmocka_unit_test(mount_options_parse_bounds_data),
                 cmocka_unit_test(oci_spec_default_text_is_valid_and_like_runc),
                 cmocka_unit_test(oci_process_from_json_owns_its_memory),

@@ -49,14 +49,24 @@ int child_send(struct child *c, enum plan_report_kind kind, int fd)
 
 int child_wait_go(struct child *c)
 {
-        struct plan_go go;
-        int fd;
-        ssize_t n = fdpass_receive(c->p->socket, &go, sizeof(go), &fd);
+        for (;;) {
+                struct plan_go go;
+                int fd = -1;
+                ssize_t n = fdpass_receive(c->p->socket, &go, sizeof(go), &fd);
 
-        if (n != (ssize_t)sizeof(go))
-                return child_fail(c, PLAN_STEP_SYNC, n < 0 ? (int)n : EPIPE, NULL);
-        c->pid = go.pid;
-        return 0;
+                if (n != (ssize_t)sizeof(go))
+                        return child_fail(c, PLAN_STEP_SYNC, n < 0 ? (int)n : EPIPE, NULL);
+                if (go.what == PLAN_GO) {
+                        c->pid = go.pid;
+                        return 0;
+                }
+                if (fd < 0)
+                        return child_fail(c, PLAN_STEP_SYNC, EBADF, NULL);
+                if (go.what == PLAN_GO_ROOT)
+                        c->root = fd;
+                else if (go.what - PLAN_GO_MOUNT < c->p->n_mounts)
+                        c->p->mounts[go.what - PLAN_GO_MOUNT].tree_fd = fd;
+        }
 }
 
 _noreturn_ void child_end(struct child *c)
@@ -132,13 +142,15 @@ static int enter_namespaces(struct child *c)
 {
         const struct plan *p = c->p;
 
-        if (p->new_user) {
+        if (p->new_user || p->user_fd >= 0) {
                 if (child_send(c, PLAN_REPORT_WANT_MAP, -1) < 0 || child_wait_go(c) < 0)
+                        return -1;
+                if (p->lower_mount && child_open_trees(c) < 0) /* as who we were: that is who may see the sources */
                         return -1;
                 if (become_userns_root(c) < 0)
                         return -1;
         }
-        for (size_t i = 0; i < p->n_join; i++)
+        for (size_t i = 0; i < p->n_join && !p->split; i++)
                 if (setns(p->join[i].fd, p->join[i].flag) < 0)
                         return child_fail(c, PLAN_STEP_NAMESPACE, errno, p->join[i].name);
         return 0;
@@ -176,21 +188,17 @@ static int file_systems(struct child *c)
 {
         const struct plan *p = c->p;
 
-        if (p->has_mount) {
-                if (child_root_attach(c) < 0 || child_mounts(c) < 0)
-                        return -1;
-                if (p->setup_dev && child_devices(c) < 0)
-                        return -1;
-        } else {
-                c->root = p->rootfs_fd;
-        }
+        if (child_root_attach(c) < 0 || child_mounts(c) < 0)
+                return -1;
+        if (p->setup_dev && child_devices(c) < 0)
+                return -1;
         if (p->process.terminal && child_console(c) < 0)
                 return -1;
         if (p->hooks_runtime && (child_send(c, PLAN_REPORT_WANT_HOOKS, -1) < 0 || child_wait_go(c) < 0))
                 return -1;
         if (child_hooks(c, p->hooks_container, p->n_hooks_container, "createContainer") < 0)
                 return -1;
-        if (child_masks(c) < 0 || child_sysctls(c) < 0)
+        if (child_mounts_readonly(c) < 0 || child_masks(c) < 0 || child_sysctls(c) < 0)
                 return -1;
         return child_root_pivot(c);
 }
@@ -218,6 +226,8 @@ static int create(struct child *c)
         const struct plan *p = c->p;
         char path[4096];
 
+        if (p->split && child_split(c) < 0)
+                return -1;
         if (seal(c) < 0 || child_oom_score(c) < 0 || join_cgroup(c) < 0 || enter_namespaces(c) < 0)
                 return -1;
         /* Hooks in the child print the pid as the runtime sees it: only the runtime knows that. */

@@ -14,7 +14,7 @@
 
 struct child {
         const struct plan *p;
-        int root;   /* the root file system; O_PATH */
+        int root;   /* the root file system; O_PATH. Before it is attached: the one that the parent sent, or -1 */
         int dev;    /* /dev, when we set it up; else -1 */
         int null;   /* O_PATH on a null device of ours, for masks; -1 until needed */
         int master; /* of the terminal, until it is sent */
@@ -57,6 +57,8 @@ int child_path_mkdir_p(int root, const char *path, mode_t mode);
 
 /* child_mount.c, child_dev.c, child_mask.c, child_root.c */
 int child_mounts(struct child *c);
+int child_mounts_readonly(struct child *c); /* those that had to be written to first */
+int child_open_trees(struct child *c);      /* of the host, which the parent was not privileged to open for us */
 int child_devices(struct child *c);
 int child_console(struct child *c);
 int child_masks(struct child *c);
@@ -67,6 +69,9 @@ int child_copy_up(int from, int to);
 
 /* child_terminal: for exec, from the container's devpts. */
 int child_terminal_open(struct child *c, int root);
+
+/* child_split.c: join namespaces, clone the container, end. Returns in the container only. */
+int child_split(struct child *c);
 
 /* child_stage.c */
 int child_stage_split(struct child *c);

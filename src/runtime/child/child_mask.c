@@ -1,6 +1,7 @@
 /* child_mask.c - what of /proc and /sys is hidden or write-protected. */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -76,6 +77,14 @@ static int mask_dir(int target, int *empty)
         return tree < 0 ? tree : mountfd_attach(tree, target);
 }
 
+static bool is_repeated(char *const *list, size_t i)
+{
+        for (size_t k = 0; k < i; k++)
+                if (strcmp(list[k], list[i]) == 0)
+                        return true;
+        return false;
+}
+
 static int mask(struct child *c, const char *path, int *empty)
 {
         _cleanup_close_ int target = child_path_open(c->root, path, O_PATH, 0);
@@ -109,12 +118,12 @@ int child_masks(struct child *c)
         int r;
 
         for (size_t i = 0; c->p->readonly && c->p->readonly[i]; i++) {
-                r = write_protect(c, c->p->readonly[i]);
+                r = is_repeated(c->p->readonly, i) ? 0 : write_protect(c, c->p->readonly[i]);
                 if (r < 0)
                         return child_fail(c, PLAN_STEP_READONLY, r, c->p->readonly[i]);
         }
         for (size_t i = 0; c->p->masked && c->p->masked[i]; i++) {
-                r = mask(c, c->p->masked[i], &empty);
+                r = is_repeated(c->p->masked, i) ? 0 : mask(c, c->p->masked[i], &empty);
                 if (r < 0)
                         return child_fail(c, PLAN_STEP_MASK, r, c->p->masked[i]);
         }
