@@ -1,6 +1,7 @@
 /* main.c - the program hod: parse, configure, run one verb, say how it ended. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -75,6 +76,8 @@ int main(int argc, char **argv)
         open_standard_fds();
         /* Modes are what the code says, whatever the shell's umask; containers' own is set by the runtime. */
         (void)umask(022);
+        /* Who ignores it passes that on, and then no child can be waited for. */
+        (void)signal(SIGCHLD, SIG_DFL);
         e = opt_parse(&cmd_hod, argv, &inv);
         if (!e)
                 e = run(&inv, &config, argv);

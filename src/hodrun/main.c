@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -223,6 +224,8 @@ int main(int argc, char **argv)
         (void)argc;
         open_standard_fds();
         (void)umask(022);
+        /* Who ignores it passes that on, and then no child can be waited for. */
+        (void)signal(SIGCHLD, SIG_DFL);
         e = opt_parse(&cmd_hodrun, argv, &inv);
         if (!e)
                 e = run(&inv, argv);

@@ -2,6 +2,7 @@
 #include "runtime/hooks.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <poll.h>
@@ -17,6 +18,7 @@
 #include "base/trace.h"
 #include "sys/process.h"
 
+#define TIMEOUT_MAX_S 1000000000
 #define OUTPUT_MAX 2048
 
 err *hooks_state(const struct oci_spec *s, const char *id, const char *bundle, char **ret_before, char **ret_after)
@@ -119,7 +121,7 @@ static int listen_to(struct running *h, int64_t deadline, char *output)
 
                 if (deadline && left <= 0)
                         return -ETIMEDOUT;
-                if (poll(fds, 2, deadline ? (int)left : -1) < 0 && errno != EINTR)
+                if (poll(fds, 2, deadline ? (int)(left < INT_MAX ? left : INT_MAX) : -1) < 0 && errno != EINTR)
                         return -errno;
                 if (fds[0].revents) {
                         n = read(h->out, buf, sizeof(buf));
@@ -140,21 +142,23 @@ static int listen_to(struct running *h, int64_t deadline, char *output)
 
 static err *finish(const struct oci_hook *h, enum oci_hook_kind kind, size_t number, struct running *run)
 {
-        int64_t deadline = h->timeout.set ? clock_monotonic_ns() + h->timeout.n * 1000000000 : 0;
+        int64_t seconds = h->timeout.n < TIMEOUT_MAX_S ? h->timeout.n : TIMEOUT_MAX_S;
+        int64_t deadline = h->timeout.set ? clock_monotonic_ns() + seconds * 1000000000 : 0;
         const char *name = oci_hook_name(kind);
         char output[OUTPUT_MAX] = "";
-        int r, status = 0;
+        int r, reaped, status = 0;
 
         r = listen_to(run, deadline, output);
         if (r < 0)
                 (void)process_signal(run->pidfd, SIGKILL);
-        if (process_reap(run->pidfd, &status) < 0)
-                status = 0;
+        reaped = process_reap(run->pidfd, &status);
         if (r == -ETIMEDOUT)
                 return err_new(ERR_TIMEOUT, "error running %s hook #%zu: hook ran past specified timeout of %.1fs",
                                name, number, (double)h->timeout.n);
         if (r < 0)
                 return err_sys(-r, "error running %s hook #%zu", name, number);
+        if (reaped < 0) /* SIGCHLD is ignored: nobody knows how it ended */
+                return err_sys(-reaped, "error running %s hook #%zu: waiting for it", name, number);
         if (status & 0x7f)
                 return err_new(ERR_SYS, "error running %s hook #%zu: signal %d, stdout: , stderr: %s", name, number,
                                status & 0x7f, output);

@@ -40,22 +40,35 @@ err *userns_write_maps(pid_t pid, const struct oci_idmaps *uids, const struct oc
         return write_map(proc, "gid_map", gids);
 }
 
+/* A process that only is there, until its parent has looked at it or has died: then the other end of @pipe is closed.
+ * (PR_SET_PDEATHSIG would be lost in entering a user namespace.) Only system calls. */
+static _noreturn_ void stay(const int pipe[2])
+{
+        char c;
+
+        (void)close(pipe[1]);
+        while (read(pipe[0], &c, 1) < 0 && errno == EINTR)
+                ;
+        _exit(0);
+}
+
 err *userns_open(const struct oci_idmaps *uids, const struct oci_idmaps *gids, int *ret_fd)
 {
-        _cleanup_close_ int pidfd = -1;
-        int status, fd = -1;
+        _cleanup_close_ int pidfd = -1, theirs = -1, ours = -1;
+        int status, fd = -1, held[2];
         char path[40];
         pid_t pid;
         err *e;
 
+        if (pipe2(held, O_CLOEXEC) < 0)
+                return err_sys(errno, "making a pipe");
+        theirs = held[0];
+        ours = held[1];
         pid = process_clone(CLONE_NEWUSER, -1, &pidfd);
         if (pid < 0)
                 return err_sys(-pid, "making a user namespace");
-        if (pid == 0) {
-                (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-                for (;;)
-                        (void)pause();
-        }
+        if (pid == 0)
+                stay(held);
         e = userns_write_maps(pid, uids, gids);
         if (!e) {
                 (void)snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
@@ -125,8 +138,8 @@ static err *look(pid_t pid, int ready, const struct oci_idmaps *uids, const stru
 
 err *userns_check(int fd, const struct oci_idmaps *uids, const struct oci_idmaps *gids)
 {
-        _cleanup_close_ int pidfd = -1, ready = -1, theirs = -1;
-        int status, ends[2];
+        _cleanup_close_ int pidfd = -1, ready = -1, theirs = -1, held_r = -1, held_w = -1;
+        int status, ends[2], held[2];
         bool same;
         pid_t pid;
         err *e;
@@ -135,15 +148,17 @@ err *userns_check(int fd, const struct oci_idmaps *uids, const struct oci_idmaps
                 return err_sys(errno, "making a pipe");
         ready = ends[0];
         theirs = ends[1];
+        if (pipe2(held, O_CLOEXEC) < 0)
+                return err_sys(errno, "making a pipe");
+        held_r = held[0];
+        held_w = held[1];
         pid = process_clone(0, -1, &pidfd);
         if (pid < 0)
                 return err_sys(-pid, "making a process");
         if (pid == 0) {
-                (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
                 if (setns(fd, CLONE_NEWUSER) < 0 || write(theirs, "1", 1) != 1)
                         _exit(1);
-                for (;;)
-                        (void)pause();
+                stay(held);
         }
         theirs = file_close(theirs);
         e = look(pid, ready, uids, gids, &same);

@@ -98,8 +98,6 @@ static void reset_signals(void)
  * or program (CVE-2016-9962, CVE-2019-5736). execve makes it dumpable again. */
 static int seal(struct child *c)
 {
-        /* Else we would never see that our parent has died: its end would still be open, here. */
-        (void)close(c->p->parent_socket);
         if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
                 return child_fail(c, PLAN_STEP_SELF, errno, NULL);
         reset_signals();
@@ -249,6 +247,8 @@ _noreturn_ void child_create(const struct plan *p)
 {
         struct child c = {.p = p, .root = -1, .dev = -1, .null = -1, .master = -1, .slave = -1};
 
+        /* Else we would never see that our parent has died: its end would still be open, here. */
+        (void)close(p->parent_socket);
         (void)create(&c);
         child_end(&c);
 }
@@ -298,6 +298,7 @@ _noreturn_ void child_exec(const struct plan *p)
 {
         struct child c = {.p = p, .root = -1, .dev = -1, .null = -1, .master = -1, .slave = -1};
 
+        (void)close(p->parent_socket);
         (void)exec_session(&c);
         child_end(&c);
 }

@@ -36,6 +36,7 @@ static int state_file(struct child *c, const char *status)
 
 _noreturn_ static void run(const struct plan_hook *h, int in)
 {
+        (void)umask(0022); /* ours is 0, for the nodes that we make */
         (void)dup2(in, 0);
         (void)syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC);
         (void)execve(h->path, h->argv, h->envp);
