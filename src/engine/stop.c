@@ -11,6 +11,7 @@
 #include "store/record.h"
 
 #define STOP_TIMEOUT 10     /* docker's default, seconds */
+#define LOST_TRIES 20
 #define KILL_PATIENCE 10000 /* ms that SIGKILL may take before we say that the process is stuck */
 
 static err *send_signal(int fd, int signal, unsigned flags)
@@ -42,27 +43,18 @@ static int stop_signal(const struct container *c)
         return SIGTERM;
 }
 
-/* The monitor may vanish between two packets (the container ended): that is what we want. */
-static err *ended_is_fine(err *e)
-{
-        return err_code(e) == ERR_NOT_RUNNING ? err_free(e) : e;
-}
-
-err *stop_end(struct container *c, int signal, int timeout_s)
+/* ERR_NOT_RUNNING: the monitor has gone, with the container or without it. */
+static err *end_once(struct container *c, int signal, int timeout_s)
 {
         _cleanup_close_ int fd = -1;
         struct proto_exit exit;
         int64_t timeout_ms;
         err *e;
 
-        if (!container_is_alive(c))
-                return NULL;
         if (timeout_s == -1)
                 timeout_s = (int)json_get_int(container_config(c), "StopTimeout", STOP_TIMEOUT);
         timeout_ms = timeout_s < 0 ? -1 : (int64_t)timeout_s * 1000;
-        e = container_connect(c, &fd);
-        if (e)
-                return ended_is_fine(e);
+        TRY(container_connect(c, &fd));
         TRY(proto_send(fd, PROTO_WAIT, NULL, 0, NULL, 0));
         if (c->state == STATUS_PAUSED)
                 TRY(proto_send(fd, PROTO_RESUME, NULL, 0, NULL, 0));
@@ -83,7 +75,40 @@ err *stop_end(struct container *c, int signal, int timeout_s)
                 if (err_code(e) == ERR_TIMEOUT)
                         return err_wrap(e, "container %s is stuck in the kernel after SIGKILL", c->id);
         }
-        return ended_is_fine(e);
+        return e;
+}
+
+/* Do @f until the container has ended. A monitor that is being killed may still take connections, and then says nothing
+ * more: the next one adopts the container. */
+static err *until_ended(struct container *c, err *(*f)(struct container *c, void *arg), void *arg)
+{
+        for (int tries = 0; container_is_alive(c); tries++) {
+                err *e = f(c, arg);
+
+                if (err_code(e) != ERR_NOT_RUNNING || tries == LOST_TRIES)
+                        return e;
+                err_free(e);
+                TRY(container_refresh(c));
+        }
+        return NULL;
+}
+
+struct end_how {
+        int signal, timeout_s;
+};
+
+static err *end_as(struct container *c, void *arg)
+{
+        const struct end_how *how = arg;
+
+        return end_once(c, how->signal, how->timeout_s);
+}
+
+err *stop_end(struct container *c, int signal, int timeout_s)
+{
+        struct end_how how = {signal, timeout_s};
+
+        return until_ended(c, end_as, &how);
 }
 
 err *stop_container(struct container *c, int signal, int timeout_s)
@@ -94,28 +119,24 @@ err *stop_container(struct container *c, int signal, int timeout_s)
         return cleanup_container(c);
 }
 
-err *stop_wait(struct container *c, int *ret_code)
+static err *wait_once(struct container *c, void *arg)
 {
         _cleanup_close_ int fd = -1;
         struct proto_exit exit;
-        err *e;
 
-        if (!container_is_alive(c)) {
-                *ret_code = c->status.exit_code;
-                return NULL;
-        }
-        e = container_connect(c, &fd);
-        if (!e)
-                e = proto_send(fd, PROTO_WAIT, NULL, 0, NULL, 0);
-        if (!e)
-                e = proto_wait_exit(fd, &exit);
-        if (!e) {
-                *ret_code = exit.code;
-                return NULL;
-        }
-        TRY(ended_is_fine(e));
-        TRY(container_refresh(c));
-        *ret_code = c->status.exit_code;
+        TRY(container_connect(c, &fd));
+        TRY(proto_send(fd, PROTO_WAIT, NULL, 0, NULL, 0));
+        TRY(proto_wait_exit(fd, &exit));
+        *(int *)arg = exit.code;
+        return NULL;
+}
+
+err *stop_wait(struct container *c, int *ret_code)
+{
+        int code = -1;
+
+        TRY(until_ended(c, wait_once, &code));
+        *ret_code = code >= 0 ? code : c->status.exit_code;
         return NULL;
 }
 

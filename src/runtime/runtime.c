@@ -371,6 +371,49 @@ err *runtime_create(const struct runtime_request *r, struct runtime_process *ret
         return NULL;
 }
 
+/* The cgroup (v2) in which the container's init is, if that is below the container's own; owned, or NULL. */
+static char *cgroup_of_init(const struct session *s, const struct runtime_exec *x)
+{
+        _cleanup_free_ char *text = NULL;
+        char path[32], *line, *end;
+        const char *below;
+
+        (void)snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)x->pid);
+        if (file_read(AT_FDCWD, path, 65536, &text, NULL) < 0 || process_signal(x->pidfd, 0) < 0)
+                return NULL;
+        line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
+        if (!line)
+                return NULL;
+        line = strchr(line, '/');
+        if (!line)
+                return NULL;
+        end = strchrnul(line, '\n');
+        *end = '\0';
+        below = str_after(line, s->cgroup);
+        return below && *below == '/' ? str_dup(line) : NULL;
+}
+
+/* A cgroup that has handed controllers to its children takes no processes (cgroups(7), "no internal processes"): if the
+ * container has done that to its own, the session goes where its init is. */
+static err *start_session(struct session *s, const struct runtime_exec *x)
+{
+        _cleanup_free_ char *path = NULL;
+        err *e = start_child(s, x->as_sibling);
+        int fd;
+
+        if (err_errno(e) != EBUSY || s->clone_fd < 0)
+                return e;
+        path = cgroup_of_init(s, x);
+        fd = path ? cgroup_clone_fd(s->layout, path) : -ENOENT;
+        if (fd < 0)
+                return e;
+        err_free(e);
+        (void)file_close(s->clone_fd);
+        s->clone_fd = fd;
+        s->socket = file_close(s->socket);
+        return start_child(s, x->as_sibling);
+}
+
 static err *exec_session(struct session *s, const struct runtime_exec *x)
 {
         TRY(plan_for_exec(&s->plan, x));
@@ -381,7 +424,7 @@ static err *exec_session(struct session *s, const struct runtime_exec *x)
         }
         if (x->spec->linux_.ns[OCI_NS_PID].present)
                 s->plan.pid_ns_fd = x->pidfd;
-        TRY(start_child(s, x->as_sibling));
+        TRY(start_session(s, x));
         TRY(converse(s));
         return NULL;
 }

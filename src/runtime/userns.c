@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/parse.h"
 #include "base/str.h"
 #include "sys/process.h"
 
@@ -105,17 +106,19 @@ static err *compare(pid_t pid, const char *name, const struct oci_idmaps *maps, 
         if (r < 0)
                 return err_sys(-r, "reading %s", path);
         for (char *line = text, *next; *line; line = next, lines++) {
-                unsigned long long n[3];
-                char *end = line;
+                uint64_t n[3] = {0};
+                char *rest, *word;
 
-                for (int i = 0; i < 3; i++)
-                        n[i] = strtoull(end, &end, 10);
+                next = strchrnul(line, '\n');
+                if (*next)
+                        *next++ = '\0';
+                word = strtok_r(line, " ", &rest);
+                for (int i = 0; i < 3 && word && parse_u64(word, &n[i]); i++)
+                        word = strtok_r(NULL, " ", &rest);
                 if (!has_entry(maps, n[0], n[1], n[2])) {
                         *ret_same = false;
                         return NULL;
                 }
-                next = strchrnul(end, '\n');
-                next += *next == '\n';
         }
         *ret_same = lines == maps->n;
         return NULL;

@@ -178,3 +178,12 @@ teardown_file() { e2e_teardown; }
         eventually 5 hod exec e1 test -e /after
         is_running e1
 }
+
+# bats test_tags=vm
+@test "into a container that manages cgroups of its own: the session goes where its init is" {
+        [[ -f /sys/fs/cgroup/cgroup.controllers ]] || skip "needs cgroup v2 alone"
+        hod run -d --privileged --name cg busybox sh -c 'cd /sys/fs/cgroup && mkdir inner && echo 1 >inner/cgroup.procs && echo +pids >cgroup.subtree_control && echo ready && sleep 1000' >/dev/null
+        eventually 5 logs_have cg ready
+        like "$(hod exec cg cat /proc/self/cgroup)" '/inner'
+        hod rm -f cg
+}
