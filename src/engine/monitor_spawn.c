@@ -2,6 +2,7 @@
 #include "engine/monitor_spawn.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -15,10 +16,27 @@
 #include "sys/exe.h"
 
 #define FIRST_CLIENT_FD 3
+#define START_LOCK_FD 4
+#define FREE_FD 5
 
-/* posix_spawn with a clean slate: null stdio, @fd as descriptor 3 (or none if -1), all signals default, own session.
+/* Give *@fd a number that the monitor's descriptors do not overwrite. */
+static int out_of_the_way(int *fd)
+{
+        int copy = *fd;
+
+        if (*fd < FREE_FD) {
+                copy = fcntl(*fd, F_DUPFD_CLOEXEC, FREE_FD);
+                if (copy < 0)
+                        return -errno;
+                (void)file_close(*fd);
+        }
+        *fd = copy;
+        return 0;
+}
+
+/* posix_spawn with a clean slate: null stdio, @fds from descriptor 3 on (-1: none), all signals default, own session.
  * Only CLOEXEC descriptors exist in this program, so nothing else is inherited. */
-static int spawn_clean(const char *program, char *const argv[], int fd, pid_t *ret)
+static int spawn_clean(const char *program, char *const argv[], const int fds[2], pid_t *ret)
 {
         static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
         char *const env[] = {path, NULL};
@@ -39,9 +57,9 @@ static int spawn_clean(const char *program, char *const argv[], int fd, pid_t *r
         (void)sigfillset(&all);
         for (int i = 0; i < 3 && !r; i++)
                 r = posix_spawn_file_actions_addopen(&actions, i, "/dev/null", O_RDWR, 0);
-        /* dup2 onto itself clears CLOEXEC too (posix_spawn(3)). */
-        if (!r && fd >= 0)
-                r = posix_spawn_file_actions_adddup2(&actions, fd, FIRST_CLIENT_FD);
+        for (int i = 0; i < 2 && !r; i++)
+                if (fds[i] >= 0)
+                        r = posix_spawn_file_actions_adddup2(&actions, fds[i], FIRST_CLIENT_FD + i);
         if (!r)
                 r = posix_spawnattr_setflags(&attr,
                                              POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
@@ -59,19 +77,27 @@ static int spawn_clean(const char *program, char *const argv[], int fd, pid_t *r
 /* The monitor forks what enters the container: whoever gets hold of its program there must not be able to write to it
  * (sys/exe.h). The clone of its mount is open only until the program runs; closing it makes the kernel wait a moment,
  * while the monitor starts. */
-static int spawn_monitor(const char *program, char *const argv[], int fd)
+static int spawn_monitor(const char *program, char *const argv[], int *client, int lock)
 {
-        _cleanup_close_ int exe = exe_open_protected(program);
+        _cleanup_close_ int exe = exe_open_protected(program), shared = -1;
+        int r = exe < 0 ? exe : out_of_the_way(&exe);
         char path[32];
         pid_t pid;
 
-        if (exe < 0)
-                return exe;
+        if (r == 0)
+                r = out_of_the_way(client);
+        if (r < 0)
+                return r;
+        if (lock >= 0) {
+                shared = fcntl(lock, F_DUPFD_CLOEXEC, FREE_FD);
+                if (shared < 0)
+                        return -errno;
+        }
         (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", exe);
-        return spawn_clean(path, argv, fd, &pid);
+        return spawn_clean(path, argv, (int[]){*client, shared}, &pid);
 }
 
-err *monitor_spawn(struct engine *e, const char *id, int *ret_fd)
+err *monitor_spawn(struct engine *e, const char *id, int lock, int *ret_fd)
 {
         struct trace_span span = trace_begin(TRACE_MONITOR_START);
         _cleanup_free_ char *dir = str_format("%s/containers/%s", e->state, id);
@@ -85,7 +111,7 @@ err *monitor_spawn(struct engine *e, const char *id, int *ret_fd)
                 return err_sys(errno, "making a socket pair for the monitor");
         ours = pair[0];
         theirs = pair[1];
-        r = spawn_monitor(e->monitor, argv, theirs);
+        r = spawn_monitor(e->monitor, argv, &theirs, lock);
         trace_end(&span, -r, e->monitor);
         if (r < 0)
                 return err_sys(r, "starting %s", e->monitor);
@@ -107,7 +133,7 @@ err *monitor_adopt(struct engine *e, const char *id)
                 return err_sys(errno, "making a socket pair for the monitor");
         ours = pair[0];
         theirs = pair[1];
-        r = spawn_monitor(e->monitor, argv, theirs);
+        r = spawn_monitor(e->monitor, argv, &theirs, -1);
         if (r < 0)
                 return err_sys(r, "starting %s --adopt", e->monitor);
         theirs = file_close(theirs);

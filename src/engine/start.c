@@ -296,7 +296,7 @@ err *start_container(struct container *c, const struct start_options *o, int *re
                 TRY(cleanup_mark_started(c));
         e = prepare(c, lock);
         if (!e)
-                e = monitor_spawn(c->engine, c->id, &fd);
+                e = monitor_spawn(c->engine, c->id, lock, &fd);
         if (!e)
                 e = ask_start(fd, o);
         if (e) {

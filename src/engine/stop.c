@@ -12,6 +12,7 @@
 
 #define STOP_TIMEOUT 10     /* docker's default, seconds */
 #define LOST_TRIES 20
+#define REMOVE_TRIES 20
 #define KILL_PATIENCE 10000 /* ms that SIGKILL may take before we say that the process is stuck */
 
 static err *send_signal(int fd, int signal, unsigned flags)
@@ -155,37 +156,51 @@ err *stop_pause(struct container *c, bool pause)
         return proto_wait_ok(fd);
 }
 
-err *stop_remove(struct container *c, bool force, bool volumes)
+static err *refuse_removal(const struct container *c)
+{
+        const char *why = c->state == STATUS_PAUSED ? "container is paused and must be unpaused first"
+                          : c->state == STATUS_RESTARTING
+                                  ? "container is restarting: stop the container before removing or force remove"
+                                  : "container is running: stop the container before removing or force remove";
+
+        return err_new(ERR_CONFLICT, "cannot remove container \"%s\": %s", c->name, why);
+}
+
+/* Remove a container that has ended. It may have begun (again) meanwhile: then it still is alive in @c. */
+static err *remove_ended(struct container *c, bool volumes)
 {
         bool interrupted = c->state_fd >= 0; /* a run directory: its last run did not end in order */
         _cleanup_close_ int lock = -1;
 
-        if (container_is_alive(c) && !force) {
-                const char *why =
-                        c->state == STATUS_PAUSED ? "container is paused and must be unpaused first"
-                        : c->state == STATUS_RESTARTING
-                                ? "container is restarting: stop the container before removing or force remove"
-                                : "container is running: stop the container before removing or force remove";
-
-                return err_new(ERR_CONFLICT, "cannot remove container \"%s\": %s", c->name, why);
-        }
-        if (container_is_alive(c)) {
-                err *e = stop_container(c, SIGKILL, 0);
-
-                /* An --rm container is gone with its end. */
-                if (err_code(e) == ERR_NOT_FOUND)
-                        e = err_free(e);
-                TRY_WRAP(e, "cannot remove container \"%s\": could not kill container", c->name);
-                if (container_auto_remove(c))
-                        return NULL;
-        }
         TRY(container_lock(c, true, &lock));
         TRY(container_refresh(c));
         if (container_is_alive(c))
-                return err_new(ERR_CONFLICT, "cannot remove container \"%s\": it was started again meanwhile", c->name);
+                return NULL;
         if (interrupted)
                 cleanup_cgroup(c);
         return cleanup_delete(c, volumes);
+}
+
+err *stop_remove(struct container *c, bool force, bool volumes)
+{
+        for (int tries = 0; tries < REMOVE_TRIES; tries++) {
+                if (container_is_alive(c)) {
+                        err *e = force ? stop_container(c, SIGKILL, 0) : refuse_removal(c);
+
+                        if (!force)
+                                return e;
+                        /* An --rm container is gone with its end. */
+                        if (err_code(e) == ERR_NOT_FOUND)
+                                e = err_free(e);
+                        TRY_WRAP(e, "cannot remove container \"%s\": could not kill container", c->name);
+                        if (container_auto_remove(c))
+                                return NULL;
+                }
+                TRY(remove_ended(c, volumes));
+                if (!container_is_alive(c))
+                        return NULL;
+        }
+        return err_new(ERR_CONFLICT, "cannot remove container \"%s\": others start it over and over", c->name);
 }
 
 err *stop_rename(struct container *c, const char *name)

@@ -1,6 +1,7 @@
 /* main.c - hod-monitor: one supervisor per container, parent of its init and of its exec sessions.
  *
- *   hod-monitor DIR           DIR = STATE/containers/<id>, with conf (status.h); descriptor 3 = first client
+ *   hod-monitor DIR           DIR = STATE/containers/<id>, with conf (status.h); descriptor 3 = first client,
+ *                           4 = the lock of DIR, shared with whoever starts the container
  *   hod-monitor --adopt DIR   take over a running container whose monitor has died
  *
  * Life (enum phase; what others see is the status file):
@@ -30,7 +31,6 @@
 #include "base/str.h"
 #include "monitor/monitor.h"
 
-#define FIRST_CLIENT_FD 3
 #define DEFAULT_CGROUP "/hod/monitor"
 
 static struct monitor monitor;
@@ -121,10 +121,12 @@ int main(int argc, char **argv)
                 return 125;
         }
         m->began_ns = (uint64_t)loop_now_ns();
-        m->epfd = m->dirfd = m->lock_fd = m->rootfs = m->terminal_end = -1;
+        m->epfd = m->dirfd = m->lock_fd = m->start_lock = m->rootfs = m->terminal_end = -1;
         m->listener.fd = m->init.fd = m->in.fd = m->out[0].fd = m->out[1].fd = -1;
         m->cleanup_at_ns = -1;
         setup_process();
+        if (fcntl(START_LOCK_FD, F_GETFD) >= 0)
+                m->start_lock = START_LOCK_FD;
         e = open_container(m, argv[argc - 1], adopting);
         if (!e)
                 e = serve(m, adopting);

@@ -71,11 +71,16 @@ enum phase {
         PHASE_FAILED,   /* the first start failed */
 };
 
+/* What the engine gives us. */
+#define FIRST_CLIENT_FD 3
+#define START_LOCK_FD 4
+
 #define CHUNK_SIZE 32768
 
 struct monitor {
         enum phase phase;
         int dirfd, epfd, lock_fd;
+        int start_lock; /* the lock of whoever starts the container, held until that has succeeded or failed; -1 */
         struct source listener;
         struct monitor_conf conf;
         uint64_t conf_ino; /* of the conf that was read: `update` replaces it */

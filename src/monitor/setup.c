@@ -17,7 +17,7 @@
 #include "monitor/monitor.h"
 #include "sys/cgroup.h"
 
-#define FIRST_FREE_FD 4 /* 3 is the first client */
+#define FIRST_FREE_FD (START_LOCK_FD + 1)
 #define OOM_WANTED (-900)
 
 static void ignore(int signal)
@@ -99,7 +99,8 @@ static void null_stdio(void)
 void setup_process(void)
 {
         (void)close_range(FIRST_FREE_FD, ~0U, 0);
-        (void)fcntl(FIRST_FREE_FD - 1, F_SETFD, FD_CLOEXEC);
+        (void)fcntl(FIRST_CLIENT_FD, F_SETFD, FD_CLOEXEC);
+        (void)fcntl(START_LOCK_FD, F_SETFD, FD_CLOEXEC);
         null_stdio();
         reset_signals();
         reset_limits();

@@ -178,6 +178,7 @@ void start_done(struct monitor *m, struct client *c, pid_t pid, int pidfd, int t
         m->status.oom_killed = false;
         m->status.started_ns = clock_now_ns();
         exit_publish(m);
+        m->start_lock = file_close(m->start_lock);
         client_send(m, c, PROTO_STARTED, &s, sizeof(s), NULL, 0);
         io_run(m, terminal);
         if (m->pending_signal)
@@ -213,6 +214,7 @@ void start_failed(struct monitor *m, struct client *c, err *e)
         }
         m->phase = PHASE_FAILED;
         exit_publish(m);
+        m->start_lock = file_close(m->start_lock);
         if (c) {
                 c->want_exit = false; /* the error says it */
                 client_error(m, c, e);

@@ -34,7 +34,7 @@ monitor_pid() {
 }
 
 @test "the monitor killed at some moment of a start: the container runs and obeys, or nothing of it is left" {
-        python3 "$BATS_TEST_DIRNAME/kill_monitor.py" "$HOD_BIN/hod" 80
+        python3 "$BATS_TEST_DIRNAME/kill.py" monitor "$HOD_BIN/hod" 80
 }
 
 # bats test_tags=vm
@@ -107,6 +107,10 @@ killed_at() {
                 is "$(hod ps -aq)" '' "after $ms ms"
         done
         eventually 10 bash -c '[[ -z $(ls -A "$HOD_ROOT/containers") && -z $(ls -A "$HOD_STATE/containers") ]]'
+}
+
+@test "hod killed at some moment of run, start, restart, stop, rm: rm -f leaves nothing" {
+        python3 "$BATS_TEST_DIRNAME/kill.py" hod "$HOD_BIN/hod" 120
 }
 
 # bats test_tags=vm
