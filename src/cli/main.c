@@ -1,7 +1,6 @@
 /* main.c - the program hod: parse, configure, run one verb, say how it ended. */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -14,6 +13,7 @@
 #include "cli/help.h"
 #include "cli/ui.h"
 #include "codec/loader.h"
+#include "sys/process.h"
 
 /* Whoever starts us with 0, 1 or 2 closed must not find our files there. */
 static void open_standard_fds(void)
@@ -76,8 +76,7 @@ int main(int argc, char **argv)
         open_standard_fds();
         /* Modes are what the code says, whatever the shell's umask; containers' own is set by the runtime. */
         (void)umask(022);
-        /* Who ignores it passes that on, and then no child can be waited for. */
-        (void)signal(SIGCHLD, SIG_DFL);
+        process_expect_children();
         e = opt_parse(&cmd_hod, argv, &inv);
         if (!e)
                 e = run(&inv, &config, argv);

@@ -10,7 +10,7 @@
 #include "monitor/proto.h"
 #include "store/record.h"
 
-#define STOP_TIMEOUT 10     /* docker's default, seconds */
+#define STOP_TIMEOUT 10 /* docker's default, seconds */
 #define LOST_TRIES 20
 #define REMOVE_TRIES 20
 #define KILL_PATIENCE 10000 /* ms that SIGKILL may take before we say that the process is stuck */

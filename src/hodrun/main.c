@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <seccomp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -18,6 +17,7 @@
 #include "hodrun/hodrun.h"
 #include "oci/spec.h"
 #include "sys/exe.h"
+#include "sys/process.h"
 
 #define EXIT_EXEC 255
 
@@ -224,8 +224,7 @@ int main(int argc, char **argv)
         (void)argc;
         open_standard_fds();
         (void)umask(022);
-        /* Who ignores it passes that on, and then no child can be waited for. */
-        (void)signal(SIGCHLD, SIG_DFL);
+        process_expect_children();
         e = opt_parse(&cmd_hodrun, argv, &inv);
         if (!e)
                 e = run(&inv, argv);

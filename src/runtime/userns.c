@@ -107,14 +107,20 @@ static err *compare(pid_t pid, const char *name, const struct oci_idmaps *maps, 
                 return err_sys(-r, "reading %s", path);
         for (char *line = text, *next; *line; line = next, lines++) {
                 uint64_t n[3] = {0};
-                char *rest, *word;
+                char *end = line;
 
                 next = strchrnul(line, '\n');
                 if (*next)
                         *next++ = '\0';
-                word = strtok_r(line, " ", &rest);
-                for (int i = 0; i < 3 && word && parse_u64(word, &n[i]); i++)
-                        word = strtok_r(NULL, " ", &rest);
+                for (size_t i = 0; i < ARRAY_SIZE(n); i++) {
+                        char *word = end + strspn(end, " ");
+
+                        end = word + strcspn(word, " ");
+                        if (*end)
+                                *end++ = '\0';
+                        if (!parse_u64(word, &n[i]))
+                                break;
+                }
                 if (!has_entry(maps, n[0], n[1], n[2])) {
                         *ret_same = false;
                         return NULL;

@@ -101,3 +101,10 @@ int process_reap(int pidfd, int *ret_status)
                 *ret_status = (info.si_status & 0x7f) | (info.si_code == CLD_DUMPED ? 0x80 : 0);
         return 0;
 }
+
+void process_expect_children(void)
+{
+        struct sigaction normal = {.sa_handler = SIG_DFL};
+
+        (void)sigaction(SIGCHLD, &normal, NULL);
+}

@@ -19,3 +19,5 @@ int process_signal(int pidfd, int signal);
 int process_wait(int pidfd, int timeout_ms);
 /* Reap our child: its wait status as waitpid() gives it in @ret_status. -ECHILD if it is somebody else's. */
 int process_reap(int pidfd, int *ret_status);
+/* Undo an inherited "ignore SIGCHLD", under which no child can be waited for (wait(2)). */
+void process_expect_children(void);
