@@ -2,7 +2,7 @@
 # The VM lane: the tests tagged `vm` in Debian 12's stock kernel, with systemd and pure cgroup v2, under qemu's software
 # emulation (no KVM is needed, HOD_VM_KVM=1 uses it).
 #
-#   tests/vm/run.sh                    selftest.bats, and of limits, life and main what is tagged vm
+#   tests/vm/run.sh                    selftest.bats, and of tests/e2e what is tagged vm
 #   tests/vm/run.sh FILE.bats...       these files only
 #   tests/vm/run.sh --exec 'COMMAND'   one command as root in the guest; its output and status
 #   tests/vm/run.sh --shell            a shell on the guest's console (leave it with exit)
@@ -61,9 +61,10 @@ done
 printf '%s\n' "$order" >"$work/payload/order"
 printf '%s\n' "$command" >"$work/payload/command"
 if [ ${#files[@]} -eq 0 ]; then
-        # Limits, OOM and the life cycle: what differs by kernel and cgroup version. The others run on the host only, because
-        # a fork costs five times as much here.
-        files=("$here/selftest.bats" "$top/tests/e2e/limits.bats" "$top/tests/e2e/life.bats" "$top/tests/e2e/main.bats")
+        # What may differ by kernel, cgroup version or init system is tagged. The rest runs on the host only, because a fork
+        # costs five times as much here.
+        mapfile -t files < <(grep -lE '^# bats (test|file)_tags=.*vm' "$top"/tests/e2e/*.bats)
+        files=("$here/selftest.bats" "${files[@]}")
 fi
 for f in "${files[@]}"; do
         printf '/hod/%s\n' "${f#"$top"/}"
@@ -125,8 +126,8 @@ if [ -z "$status" ]; then
                 echo "vm: the guest ended without a result (a panic?); the console's end:" >&2
         fi
         tail -n 25 "$log" "$work/qemu.log" >&2 || true
-        [ "$order" = exec ] || echo "vm: $passed passed, $((failed + 1)) failed, $skipped skipped"
+        [ "$order" = exec ] || echo "$passed passed, $((failed + 1)) failed, $skipped skipped"
         exit 1
 fi
-[ "$order" = exec ] || echo "vm: $passed passed, $failed failed, $skipped skipped"
+[ "$order" = exec ] || echo "$passed passed, $failed failed, $skipped skipped"
 exit "$status"
