@@ -72,18 +72,41 @@ static err *relay(struct container *c, const struct attach_options *o, int fd, i
                        status_state_name(c->state));
 }
 
+static err *attach_running(struct container *c, const struct attach_options *o, int *ret_status)
+{
+        struct proto_attach packet = {.streams = o->streams};
+        _cleanup_close_ int fd = -1;
+
+        TRY(container_connect(c, &fd));
+        if (has_tty(c))
+                terminal_size(STDIN_FILENO, &packet.rows, &packet.cols);
+        TRY(proto_send(fd, PROTO_ATTACH, &packet, sizeof(packet), NULL, 0));
+        TRY(proto_send(fd, PROTO_WAIT, NULL, 0, NULL, 0));
+        return relay(c, o, fd, ret_status);
+}
+
 err *attach_start(struct container *c, const struct attach_options *o, int *ret_status)
 {
         struct start_options start = {.streams = o->streams, .stay = true, .fresh = o->fresh};
         _cleanup_close_ int fd = -1;
         struct detach_keys keys;
+        err *e;
 
         TRY(detach_keys_parse(o->detach_keys, &keys)); /* before anything runs */
         TRY(check_terminal(c, o->streams));
-        stream_signals();
+        stream_signals(o->sig_proxy);
         if (has_tty(c))
                 terminal_size(STDIN_FILENO, &start.rows, &start.cols);
-        TRY(start_container(c, &start, &fd));
+        e = start_container(c, &start, &fd);
+        if (err_code(e) == ERR_NOT_MODIFIED && !o->fresh) { /* it runs: look at it, as docker does */
+                struct attach_options watch = *o;
+
+                err_free(e);
+                watch.clean_up = false;
+                TRY(container_refresh(c));
+                return attach_running(c, &watch, ret_status);
+        }
+        TRY(e);
         return relay(c, o, fd, ret_status);
 }
 
@@ -100,8 +123,6 @@ static err *attach_run(struct invocation *inv)
         struct attach_options o = {.sig_proxy = a->sig_proxy, .detach_keys = a->detach_keys};
         _cleanup_container_ struct container *c = NULL;
         _cleanup_engine_ struct engine *e = NULL;
-        struct proto_attach packet = {0};
-        _cleanup_close_ int fd = -1;
         struct detach_keys keys;
 
         TRY(ui_engine(inv, &e));
@@ -117,14 +138,8 @@ static err *attach_run(struct invocation *inv)
                 o.streams |= PROTO_STREAM_IN;
         TRY(check_terminal(c, o.streams));
         TRY(detach_keys_parse(o.detach_keys, &keys));
-        stream_signals();
-        TRY(container_connect(c, &fd));
-        packet.streams = o.streams;
-        if (has_tty(c))
-                terminal_size(STDIN_FILENO, &packet.rows, &packet.cols);
-        TRY(proto_send(fd, PROTO_ATTACH, &packet, sizeof(packet), NULL, 0));
-        TRY(proto_send(fd, PROTO_WAIT, NULL, 0, NULL, 0));
-        return relay(c, &o, fd, &inv->status);
+        stream_signals(o.sig_proxy);
+        return attach_running(c, &o, &inv->status);
 }
 
 static const struct opt attach_opts[] = {

@@ -131,7 +131,7 @@ static err *exec_run(struct invocation *inv)
         o.stdio[1] = pipes.out[1];
         o.stdio[2] = pipes.errors[1];
         if (!a->detach)
-                stream_signals();
+                stream_signals(false);
         error = exec_start(c, &o, &session);
         if (error && a->detach && (err_code(error) == ERR_EXEC_NOT_FOUND || err_code(error) == ERR_EXEC_DENIED)) {
                 ui_fail(error); /* docker: nobody waits for the program's status, so that 1 says it all */

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -99,7 +100,9 @@ static err *export_run(struct invocation *inv)
         const struct export_args *a = inv->args;
         _cleanup_container_ struct container *c = NULL;
         _cleanup_engine_ struct engine *e = NULL;
+        _cleanup_free_ char *temporary = NULL;
         _cleanup_close_ int fd = -1;
+        struct stat st;
         err *error;
 
         if (str_empty(a->output) && isatty(STDOUT_FILENO))
@@ -108,12 +111,21 @@ static err *export_run(struct invocation *inv)
         TRY(container_find(e, inv->operands[0], &c));
         if (str_empty(a->output))
                 return snapshots_export(c, STDOUT_FILENO);
-        fd = open(a->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        if (stat(a->output, &st) == 0 && !S_ISREG(st.st_mode))
+                return err_new(ERR_INVALID, "failed to export container: invalid output path: \"%s\" must be a file",
+                               a->output);
+        /* Half an archive is worse than none, or than the old one. */
+        temporary = str_format("%s.%d.tmp", a->output, (int)getpid());
+        if (!temporary)
+                return err_nomem();
+        fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (fd < 0)
                 return err_sys(errno, "failed to export container: invalid output path %s", a->output);
         error = snapshots_export(c, fd);
+        if (!error && rename(temporary, a->output) < 0)
+                error = err_sys(errno, "naming %s", a->output);
         if (error)
-                (void)unlink(a->output); /* half an archive is worse than none */
+                (void)unlink(temporary);
         return error;
 }
 

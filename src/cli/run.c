@@ -25,32 +25,17 @@ struct run_args {
         const char *detach_keys;
 };
 
-static err *write_cidfile(const char *path, const char *id)
+/* Before anything else is made; it is filled when the id is known. */
+static err *make_cidfile(const char *path, int *ret)
 {
-        _cleanup_close_ int fd = -1;
-        int r;
-
         if (!path)
                 return NULL;
-        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-        if (fd < 0 && errno == EEXIST)
+        *ret = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+        if (*ret < 0 && errno == EEXIST)
                 return err_new(ERR_CONFLICT,
                                "container ID file found, make sure the other container isn't running or delete %s",
                                path);
-        if (fd < 0)
-                return err_sys(errno, "failed to create the container ID file %s", path);
-        r = id ? file_write_all(fd, id, strlen(id)) : 0;
-        return r < 0 ? err_sys(r, "writing %s", path) : NULL;
-}
-
-/* Checked before anything is made; the file itself is written when the id is known. */
-static err *check_cidfile(const char *path)
-{
-        if (path && access(path, F_OK) == 0)
-                return err_new(ERR_CONFLICT,
-                               "container ID file found, make sure the other container isn't running or delete %s",
-                               path);
-        return NULL;
+        return *ret < 0 ? err_sys(errno, "failed to create the container ID file %s", path) : NULL;
 }
 
 static err *make(struct engine *e, const struct create_args *a, bool start_follows, json *body, struct container **ret)
@@ -62,11 +47,18 @@ static err *make(struct engine *e, const struct create_args *a, bool start_follo
                 .volatile_ = a->rm,
         };
         _cleanup_strv_ char **warnings = NULL;
+        _cleanup_close_ int cidfile = -1;
+        err *error;
+        int r;
 
-        TRY(check_cidfile(a->cidfile));
-        TRY(create_container(e, &o, ret, &warnings));
+        TRY(make_cidfile(a->cidfile, &cidfile));
+        error = create_container(e, &o, ret, &warnings);
+        if (error && cidfile >= 0)
+                (void)unlink(a->cidfile);
+        TRY(error);
         ui_warnings(warnings);
-        return write_cidfile(a->cidfile, (*ret)->id);
+        r = cidfile >= 0 ? file_write_all(cidfile, (*ret)->id, strlen((*ret)->id)) : 0;
+        return r < 0 ? err_sys(r, "writing %s", a->cidfile) : NULL;
 }
 
 static unsigned wanted_streams(const struct run_args *a)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,27 +22,42 @@
 #define FORCE_AFTER 3 /* signals without proxying after which we give up waiting, as docker */
 
 /* Signals that are forwarded: everything that can be caught, without what is about ourselves. */
-static void relayed_signals(sigset_t *set)
+static void relayed_signals(sigset_t *set, bool proxy)
 {
         static const int ours[] = {SIGCHLD, SIGPIPE, SIGURG, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGSEGV,
                                    SIGBUS,  SIGFPE,  SIGILL, SIGTRAP, SIGABRT, SIGSYS,  SIGPROF, SIGVTALRM};
 
+        if (!proxy) {
+                (void)sigemptyset(set);
+                (void)sigaddset(set, SIGINT);
+                (void)sigaddset(set, SIGTERM);
+                (void)sigaddset(set, SIGWINCH);
+                return;
+        }
         (void)sigfillset(set);
         for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
                 (void)sigdelset(set, ours[i]);
 }
 
-void stream_signals(void)
+void stream_signals(bool proxy)
 {
         sigset_t set;
 
-        relayed_signals(&set);
+        relayed_signals(&set, proxy);
         (void)sigprocmask(SIG_BLOCK, &set, NULL);
         (void)signal(SIGPIPE, SIG_IGN);
 }
 
+/* What could not be written yet. */
+struct output {
+        int fd;
+        const char *data;
+        size_t size;
+};
+
 struct relay {
         struct stream *s;
+        struct output output;
         int signals;
         int stdin_fd; /* -1 once it has ended */
         bool stdin_tty;
@@ -157,27 +173,37 @@ static err *on_stdin(struct relay *r)
         return r->pending_to ? flush_input(r) : NULL;
 }
 
-static err *put_out(int fd, const char *data, size_t n)
+/* Write what we have, as far as it goes without waiting: while our reader sleeps there are signals to pass on. The
+ * descriptor is shared with others, who need not cope with O_NONBLOCK. */
+static err *flush_output(struct relay *r)
 {
-        while (n) {
-                ssize_t w = write(fd, data, n);
+        struct output *o = &r->output;
 
-                if (w < 0 && errno == EINTR)
-                        continue;
-                if (w < 0 && errno == EAGAIN) {
-                        struct pollfd p = {.fd = fd, .events = POLLOUT};
+        while (o->size) {
+                struct pollfd p = {.fd = o->fd, .events = POLLOUT};
+                ssize_t w;
 
-                        (void)poll(&p, 1, -1);
+                if (poll(&p, 1, 0) == 0)
+                        return NULL;
+                /* As much as a pipe that is ready takes without blocking (pipe(7)). */
+                w = write(o->fd, o->data, o->size < PIPE_BUF ? o->size : PIPE_BUF);
+                if (w < 0 && (errno == EINTR || errno == EAGAIN))
                         continue;
-                }
                 if (w < 0 && errno == EPIPE)
                         return err_new(ERR_INTERRUPTED, "nobody reads the output any more");
                 if (w < 0)
                         return err_sys(errno, "writing the output");
-                data += w;
-                n -= (size_t)w;
+                o->data += w;
+                o->size -= (size_t)w;
         }
         return NULL;
+}
+
+/* @data stays where it is until it has been written: nothing is read meanwhile. */
+static err *put_out(struct relay *r, int fd, const char *data, size_t n)
+{
+        r->output = (struct output){fd, data, n};
+        return flush_output(r);
 }
 
 /* One packet from the monitor. */
@@ -194,9 +220,9 @@ static err *on_monitor(struct relay *r)
         }
         switch (p.type) {
         case PROTO_OUT:
-                return put_out(STDOUT_FILENO, p.data, p.size);
+                return put_out(r, STDOUT_FILENO, p.data, p.size);
         case PROTO_ERR:
-                return put_out(STDERR_FILENO, p.data, p.size);
+                return put_out(r, STDERR_FILENO, p.data, p.size);
         case PROTO_STDIN_OK:
                 r->in_flight = false;
                 return r->in_closing ? close_input(r) : NULL;
@@ -212,9 +238,9 @@ static err *on_monitor(struct relay *r)
 }
 
 /* Output of an exec session. The end of a pipe (or EIO of a terminal) closes that stream. */
-static err *on_output(int *fd, int to)
+static err *on_output(struct relay *r, int *fd, int to)
 {
-        char data[CHUNK];
+        static char data[CHUNK];
         ssize_t n = read(*fd, data, sizeof(data));
 
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -223,41 +249,44 @@ static err *on_output(int *fd, int to)
                 *fd = -1; /* closed by the caller of stream_relay: a terminal's is shared with the input */
                 return NULL;
         }
-        return put_out(to, data, (size_t)n);
+        return put_out(r, to, data, (size_t)n);
 }
 
 static err *step(struct relay *r)
 {
         struct stream *s = r->s;
-        bool blocked = r->pending_to != 0 || r->in_flight;
+        bool blocked = r->pending_to != 0 || r->in_flight, full = r->output.size != 0;
         struct pollfd p[] = {
-                {.fd = r->ended ? -1 : s->monitor, .events = POLLIN},
+                {.fd = r->ended || full ? -1 : s->monitor, .events = POLLIN},
                 {.fd = r->signals, .events = POLLIN},
                 {.fd = blocked || r->ended ? -1 : r->stdin_fd, .events = POLLIN},
-                {.fd = s->out, .events = POLLIN},
-                {.fd = s->errors, .events = POLLIN},
+                {.fd = full ? -1 : s->out, .events = POLLIN},
+                {.fd = full ? -1 : s->errors, .events = POLLIN},
                 {.fd = blocked && !s->packets ? s->in : -1, .events = POLLOUT},
                 {.fd = s->trace, .events = POLLIN},
+                {.fd = full ? r->output.fd : -1, .events = POLLOUT},
         };
 
         /* After the end, what is in the pipes is read, but nobody is waited for: a descendant may keep them open. */
-        if (poll(p, ARRAY_SIZE(p), r->ended ? 0 : -1) < 0 && errno != EINTR)
+        if (poll(p, ARRAY_SIZE(p), r->ended && !full ? 0 : -1) < 0 && errno != EINTR)
                 return err_sys(errno, "waiting for output");
         if (p[6].revents)
                 explain_read(s->trace);
+        if (p[7].revents)
+                TRY(flush_output(r));
         if (p[3].revents)
-                TRY(on_output(&s->out, STDOUT_FILENO));
-        if (p[4].revents)
-                TRY(on_output(&s->errors, STDERR_FILENO));
+                TRY(on_output(r, &s->out, STDOUT_FILENO));
+        if (p[4].revents && !r->output.size)
+                TRY(on_output(r, &s->errors, STDERR_FILENO));
         if (p[1].revents)
                 TRY(on_signal(r));
         if (p[5].revents)
                 TRY(flush_input(r));
         if (p[2].revents)
                 TRY(on_stdin(r));
-        if (p[0].revents)
+        if (p[0].revents && !r->output.size)
                 return on_monitor(r);
-        if (r->ended && !p[3].revents && !p[4].revents)
+        if (r->ended && !full && !p[3].revents && !p[4].revents)
                 s->out = s->errors = -1;
         return NULL;
 }
@@ -271,7 +300,7 @@ err *stream_relay(struct stream *s, enum stream_end *ret_end, struct proto_exit 
 
         if (!r)
                 return err_nomem();
-        relayed_signals(&set);
+        relayed_signals(&set, s->sig_proxy);
         signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
         if (signals < 0)
                 return err_sys(errno, "waiting for signals");
@@ -287,7 +316,7 @@ err *stream_relay(struct stream *s, enum stream_end *ret_end, struct proto_exit 
         if (s->tty)
                 TRY(send_resize(r));
         while (!e && !r->detached && !r->lost && r->forced < FORCE_AFTER &&
-               (!r->ended || s->out >= 0 || s->errors >= 0))
+               (!r->ended || s->out >= 0 || s->errors >= 0 || r->output.size))
                 e = step(r);
         terminal_restore();
         *ret_exit = r->exit;

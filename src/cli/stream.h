@@ -37,5 +37,6 @@ enum stream_end {
  * stream_signals() on. The terminal is raw on the way if stdin is one and @tty. */
 MUST_USE err *stream_relay(struct stream *s, enum stream_end *ret_end, struct proto_exit *ret_exit);
 
-/* Block the signals that are relayed; call before the process starts, so that none is lost. */
-void stream_signals(void);
+/* Block the signals that are relayed; call before the process starts, so that none is lost. Without @proxy those that
+ * are about us keep their effect, but for INT and TERM, of which the third ends us, as with docker. */
+void stream_signals(bool proxy);

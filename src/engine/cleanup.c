@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -14,6 +15,8 @@
 #include "store/record.h"
 #include "store/snapshot.h"
 #include "store/volume.h"
+
+#define DEAD_MONITOR_MS 15000
 
 static err *drop_state_dir(struct container *c)
 {
@@ -126,20 +129,35 @@ err *cleanup_mark_started(struct container *c)
 
 void cleanup_start_failed(struct container *c, const err *e)
 {
+        int64_t started_ns, finished_ns;
         char text[1024];
         json *state;
         err *error;
 
         (void)err_text(e, text, sizeof(text));
-        /* If the monitor died, what it was making may still be there. */
+        /* If the monitor died, what it was making may still be there, and its forks, which share its lock, may still be
+         * making it. */
         err_free(container_refresh(c));
+        if (err_code(e) == ERR_NOT_RUNNING && c->state_fd >= 0) {
+                _cleanup_close_ int old = status_open_lock(c->state_fd);
+
+                if (!status_wait_ended(old, DEAD_MONITOR_MS))
+                        log_warn("container %s: what its dead monitor was making is not done", c->id);
+                err_free(container_refresh(c));
+        }
         cleanup_cgroup(c);
         if (container_auto_remove(c)) {
                 log_error_free(LOG_LEVEL_WARN, cleanup_delete(c, true));
                 return;
         }
-        c->state = STATUS_CREATED;
-        c->status = (struct status){.exit_code = err_exit_status(err_code(e), true)};
+        started_ns = finished_ns = 0;
+        err_free(clock_parse(json_get_str_or(json_get(c->record, "State"), "StartedAt", ""), &started_ns));
+        err_free(clock_parse(json_get_str_or(json_get(c->record, "State"), "FinishedAt", ""), &finished_ns));
+        c->state = started_ns > 0 ? STATUS_EXITED : STATUS_CREATED;
+        c->status = (struct status){.exit_code = err_exit_status(err_code(e), true),
+                                    .exit_known = true,
+                                    .started_ns = started_ns,
+                                    .finished_ns = finished_ns};
         /* docker: 127 and 126 for the program, 128 for everything else that went wrong while starting */
         if (c->status.exit_code == 125)
                 c->status.exit_code = 128;

@@ -144,6 +144,7 @@ static err *without_status(struct container *c, err *e)
 
 err *container_refresh(struct container *c)
 {
+        bool alive;
         err *e;
 
         c->state_fd = file_close(c->state_fd);
@@ -156,6 +157,8 @@ err *container_refresh(struct container *c)
                 state_from_record(c);
                 return NULL;
         }
+        /* The lock first: a monitor that has gone has written its last. */
+        alive = status_monitor_alive(c->state_fd);
         e = status_read(c->state_fd, &c->status);
         if (e)
                 return without_status(c, e);
@@ -173,7 +176,7 @@ err *container_refresh(struct container *c)
         }
         c->has_status = true;
         c->adoptable = c->dirty = false;
-        c->monitor_alive = status_monitor_alive(c->state_fd);
+        c->monitor_alive = alive;
         c->state = c->status.state;
         if (c->monitor_alive)
                 return NULL;

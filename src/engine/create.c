@@ -249,6 +249,7 @@ err *create_container(struct engine *e, const struct create_options *o, struct c
                 TRY(record_name_free(e->store, name));
         }
         TRY(pending_begin(e->store, d.id, &d.pending));
+        d.made.marker = d.pending;
         error = build(&d, o, name, now, warnings);
         if (error) {
                 draft_undo(&d);

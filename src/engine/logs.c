@@ -134,6 +134,33 @@ static err *log_files(const char *path, char ***ret)
         return NULL;
 }
 
+/* The file that we read, inode @old, was rotated: read its end, and whatever has been rotated since. */
+static err *next_file(struct state *s, struct reader *r, const char *path, ino_t old)
+{
+        _cleanup_strv_ char **files = NULL;
+        bool found = false;
+        struct stat st;
+
+        TRY(drain(s, r)); /* written between our last look and the rotation */
+        TRY(log_files(path, &files));
+        for (char **f = files; *f && !s->past_end; f++) {
+                bool is_old = stat(*f, &st) == 0 && st.st_ino == old;
+
+                if (is_old)
+                        found = true;
+                else if (!found && f[1])
+                        continue; /* older than ours; without ours all but the newest are */
+                if (is_old)
+                        continue;
+                r->fd = file_close(r->fd);
+                r->used = 0;
+                r->fd = open(*f, O_RDONLY | O_CLOEXEC);
+                if (r->fd >= 0)
+                        TRY(drain(s, r));
+        }
+        return NULL;
+}
+
 /* Follow @path from where @r stands, across rotations, until the container has ended and everything was read. */
 static err *follow(struct container *c, struct state *s, struct reader *r, const char *path)
 {
@@ -161,11 +188,16 @@ static err *follow(struct container *c, struct state *s, struct reader *r, const
                         TRY(drain(s, r));
                 if (s->past_end)
                         return NULL;
-                if (r->fd >= 0 && stat(path, &now) == 0 && fstat(r->fd, &open_st) == 0 &&
-                    now.st_ino != open_st.st_ino) {
-                        r->fd = file_close(r->fd);
-                        r->used = 0;
-                        continue;
+                if (r->fd >= 0 && stat(path, &now) == 0 && fstat(r->fd, &open_st) == 0) {
+                        if (now.st_ino != open_st.st_ino) {
+                                TRY(next_file(s, r, path, open_st.st_ino));
+                                continue;
+                        }
+                        if (now.st_size < lseek(r->fd, 0, SEEK_CUR)) { /* max-file=1: begun anew in its place */
+                                (void)lseek(r->fd, 0, SEEK_SET);
+                                r->used = 0;
+                                continue;
+                        }
                 }
                 if (ended || (s->o->until_ns && clock_now_ns() > s->o->until_ns))
                         return NULL;

@@ -12,6 +12,7 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "runtime/runtime.h"
+#include "store/pending.h"
 #include "store/volume.h"
 
 void mounts_made_done(struct mounts_made *m)
@@ -156,6 +157,8 @@ static err *use_volume(struct engine *e, json *m, const char *name, const json *
                         "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use "
                         "absolute path",
                         name, name);
+        if (name == fresh)
+                TRY(pending_volume(made->marker, name));
         TRY(volume_ensure(e->store, name, labels, name == fresh, &path, &created));
         if (created)
                 TRY(strv_add(&made->volumes, name));
@@ -300,6 +303,11 @@ static err *resolve_mount(struct engine *e, json *mounts, const json *given, str
                 if (*driver && strcmp(driver, "local") != 0)
                         return err_new(ERR_NOT_FOUND, "error looking up volume plugin %s: plugin \"%s\" not found",
                                        driver, driver);
+                if (json_len(json_get(json_get(options, "DriverConfig"), "Options")) > 0)
+                        return err_new(ERR_UNSUPPORTED,
+                                       "volume %s: options of the local driver (volume-opt) are not "
+                                       "supported yet",
+                                       name ? name : target);
                 TRY(use_volume(e, m, str_empty(name) ? NULL : name, json_get(options, "Labels"), made));
                 json_set_str(m, "Propagation", "");
                 if (json_get_bool(options, "NoCopy", false))

@@ -11,6 +11,7 @@
  * Errors: ERR_INVALID in docker's words, ERR_SYS. */
 struct mounts_made {
         char **volumes;
+        int marker; /* of pending_begin() */
 };
 void mounts_made_done(struct mounts_made *m);
 MUST_USE err *mounts_resolve(struct engine *e, json *record, struct mounts_made *made);

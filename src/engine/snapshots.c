@@ -47,23 +47,18 @@ err *snapshots_commit(struct container *c, const struct commit_options *o, char 
                 .author = o->author,
                 .message = o->message,
         };
-        bool paused = o->pause && c->state == STATUS_RUNNING;
+        _cleanup_close_ int paused = -1;
         err *e;
 
         if (rootfs_of(c))
                 return err_new(ERR_UNSUPPORTED,
                                "container %s runs on a directory (--rootfs), not on an image: use `hod import`",
                                c->name);
-        if (paused)
-                TRY(stop_pause(c, true));
+        if (o->pause && c->state == STATUS_RUNNING)
+                TRY(stop_pause_held(c, &paused));
         e = image_commit(c->engine->store, &commit, ret_id);
-        if (paused) {
-                err *resume = container_refresh(c);
-
-                if (!resume && c->state == STATUS_PAUSED)
-                        resume = stop_pause(c, false);
-                log_error_free(LOG_LEVEL_WARN, resume);
-        }
+        if (paused >= 0) /* an error: it has ended, or somebody else has resumed it */
+                log_error_free(LOG_LEVEL_DEBUG, stop_resume_held(paused));
         return e;
 }
 

@@ -23,17 +23,6 @@ static err *send_signal(int fd, int signal, unsigned flags)
         return proto_wait_ok(fd);
 }
 
-err *stop_kill(struct container *c, int signal)
-{
-        _cleanup_close_ int fd = -1;
-
-        if (!container_is_alive(c))
-                return err_new(ERR_NOT_RUNNING, "container %s is not running", c->id);
-        TRY(container_connect(c, &fd));
-        /* A person who sends the stop signal or SIGKILL wants the end: no restart after it. */
-        return send_signal(fd, signal, signal == SIGKILL || signal == SIGTERM ? PROTO_SIGNAL_STOPPING : 0);
-}
-
 static int stop_signal(const struct container *c)
 {
         const char *text = json_get_str(container_config(c), "StopSignal");
@@ -42,6 +31,21 @@ static int stop_signal(const struct container *c)
         if (!str_empty(text) && parse_signal(text, &signal) == 0)
                 return signal;
         return SIGTERM;
+}
+
+err *stop_kill(struct container *c, int signal)
+{
+        _cleanup_close_ int fd = -1;
+        bool wants_end;
+
+        if (!container_is_alive(c))
+                return err_new(ERR_NOT_RUNNING, "container %s is not running", c->id);
+        TRY(container_connect(c, &fd));
+        /* docker: a person who sends SIGKILL, or the stop signal, wants the end: no restart after it. Without a stop
+         * signal of the container's own, any signal says so. */
+        wants_end = signal == SIGKILL || str_empty(json_get_str(container_config(c), "StopSignal")) ||
+                    signal == stop_signal(c);
+        return send_signal(fd, signal, wants_end ? PROTO_SIGNAL_STOPPING : 0);
 }
 
 /* ERR_NOT_RUNNING: the monitor has gone, with the container or without it. */
@@ -141,9 +145,28 @@ err *stop_wait(struct container *c, int *ret_code)
         return NULL;
 }
 
+err *stop_pause_held(struct container *c, int *ret_fd)
+{
+        struct proto_pause p = {.flags = PROTO_PAUSE_HELD};
+        _cleanup_close_ int fd = -1;
+
+        TRY(container_connect(c, &fd));
+        TRY(proto_send(fd, PROTO_PAUSE, &p, sizeof(p), NULL, 0));
+        TRY(proto_wait_ok(fd));
+        *ret_fd = TAKE_FD(fd);
+        return NULL;
+}
+
+err *stop_resume_held(int fd)
+{
+        TRY(proto_send(fd, PROTO_RESUME, NULL, 0, NULL, 0));
+        return proto_wait_ok(fd);
+}
+
 err *stop_pause(struct container *c, bool pause)
 {
         _cleanup_close_ int fd = -1;
+        struct proto_pause p = {0};
 
         if (!pause && c->state != STATUS_PAUSED)
                 return err_new(ERR_CONFLICT, "Container %s is not paused", c->id);
@@ -152,7 +175,8 @@ err *stop_pause(struct container *c, bool pause)
         if (pause && c->state != STATUS_RUNNING)
                 return err_new(ERR_NOT_RUNNING, "container %s is not running", c->id);
         TRY(container_connect(c, &fd));
-        TRY(proto_send(fd, pause ? PROTO_PAUSE : PROTO_RESUME, NULL, 0, NULL, 0));
+        TRY(pause ? proto_send(fd, PROTO_PAUSE, &p, sizeof(p), NULL, 0)
+                  : proto_send(fd, PROTO_RESUME, NULL, 0, NULL, 0));
         return proto_wait_ok(fd);
 }
 

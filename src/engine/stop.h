@@ -18,6 +18,10 @@ MUST_USE err *stop_end(struct container *c, int signal, int timeout_s);
 MUST_USE err *stop_wait(struct container *c, int *ret_code);
 
 MUST_USE err *stop_pause(struct container *c, bool pause);
+/* Pause it only as long as the connection @ret_fd is open: whoever asked may die. stop_resume_held() ends it at once.
+ */
+MUST_USE err *stop_pause_held(struct container *c, int *ret_fd);
+MUST_USE err *stop_resume_held(int fd);
 
 /* Remove @c. @force: kill it first. @volumes: its anonymous volumes too. */
 MUST_USE err *stop_remove(struct container *c, bool force, bool volumes);

@@ -4,6 +4,7 @@
  * known, then STARTED with the descriptors named in struct built, or ERROR. No answer means that it died. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -14,6 +15,7 @@
 #include "base/trace.h"
 #include "monitor/builder.h"
 #include "runtime/runtime.h"
+#include "sys/process.h"
 
 struct built {
         int32_t pid;
@@ -27,13 +29,17 @@ _noreturn_ void builder_report(int socket, pid_t pid, const int fds[3])
         struct built b = {.pid = pid};
         int list[3];
         size_t n = 0;
+        err *e;
 
         for (int i = 0; i < 3; i++) {
                 b.has[i] = fds[i] >= 0;
                 if (fds[i] >= 0)
                         list[n++] = fds[i];
         }
-        err_free(proto_send(socket, PROTO_STARTED, &b, sizeof(b), list, n));
+        e = proto_send(socket, PROTO_STARTED, &b, sizeof(b), list, n);
+        if (e && fds[0] >= 0) /* the monitor has died: nobody would know of this process */
+                (void)process_signal(fds[0], SIGKILL);
+        err_free(e);
         _exit(0);
 }
 

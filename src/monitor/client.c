@@ -48,6 +48,16 @@ static void stop_tracing(struct client *c)
                 trace_fd = file_close(trace_fd);
 }
 
+static void thaw(struct monitor *m)
+{
+        err *e = runtime_cgroup_freeze(m->status.cgroup, false);
+
+        if (!e)
+                m->status.state = STATUS_RUNNING;
+        err_free(e);
+        exit_publish(m);
+}
+
 void client_drop(struct monitor *m, struct client *c)
 {
         if (c->dead)
@@ -58,6 +68,8 @@ void client_drop(struct monitor *m, struct client *c)
         if (c->session)
                 exec_client_gone(m, c->session);
         c->session = NULL;
+        if (c->holds_pause && m->status.state == STATUS_PAUSED)
+                thaw(m);
         stop_tracing(c);
         loop_close(m, &c->source);
         free(c->input);
@@ -203,7 +215,7 @@ static void on_wait(struct monitor *m, struct client *c)
         client_flush(m, c);
 }
 
-static err *kill_init(struct monitor *m, int signal)
+static err *kill_init(struct monitor *m, int signal, bool stopping)
 {
         int r = process_signal(m->init.fd, signal);
 
@@ -212,7 +224,7 @@ static err *kill_init(struct monitor *m, int signal)
         if (r < 0)
                 return err_sys(-r, "sending signal %d to container %s", signal, m->conf.id);
         /* What is frozen does not even die (v1; a frozen v2 cgroup lets SIGKILL through). */
-        if (signal == SIGKILL && m->status.state == STATUS_PAUSED) {
+        if ((signal == SIGKILL || stopping) && m->status.state == STATUS_PAUSED) {
                 TRY(runtime_cgroup_freeze(m->status.cgroup, false));
                 m->status.state = STATUS_RUNNING;
                 exit_publish(m);
@@ -242,15 +254,17 @@ static void on_signal(struct monitor *m, struct client *c, const struct proto_si
         else if (s->flags & PROTO_SIGNAL_ALL)
                 e = runtime_cgroup_kill(m->status.cgroup, s->signal);
         else
-                e = kill_init(m, s->signal);
+                e = kill_init(m, s->signal, s->flags & PROTO_SIGNAL_STOPPING);
         if (e)
                 client_error(m, c, e);
         else
                 client_ok(m, c);
 }
 
-static void on_pause(struct monitor *m, struct client *c, bool pause)
+/* @p: NULL = resume. */
+static void on_pause(struct monitor *m, struct client *c, const struct proto_pause *p)
 {
+        bool pause = p != NULL;
         err *e = NULL;
 
         if (m->phase != PHASE_RUNNING)
@@ -266,6 +280,7 @@ static void on_pause(struct monitor *m, struct client *c, bool pause)
                 return;
         }
         m->status.state = pause ? STATUS_PAUSED : STATUS_RUNNING;
+        c->holds_pause = pause && p->flags & PROTO_PAUSE_HELD;
         exit_publish(m);
         client_ok(m, c);
 }
@@ -328,7 +343,7 @@ static void dispatch(struct monitor *m, struct client *c, struct proto_packet *p
                 break;
         case PROTO_PAUSE:
         case PROTO_RESUME:
-                on_pause(m, c, p->type == PROTO_PAUSE);
+                on_pause(m, c, p->type == PROTO_PAUSE ? p->data : NULL);
                 break;
         case PROTO_STATUS:
                 on_status(m, c);

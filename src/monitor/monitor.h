@@ -35,6 +35,7 @@ struct client {
         bool want_exit;   /* to be told the container's exit */
         bool exit_due;    /* EXIT did not fit yet */
         bool chunk_due;   /* has not taken the current chunk of output yet */
+        bool holds_pause; /* frozen for this client: its end thaws */
         bool stdin_ok_due;
         bool eof_due;   /* STDIN_EOF came while input was still waiting */
         size_t tail_at; /* next byte of the tail to send; TAIL_NONE = follows the stream directly */

@@ -15,7 +15,7 @@
  *   EXEC    proto_exec + 3 fds (+trace fd)    STARTED {pid} (+ terminal master fd if tty) | ERROR; then EXIT
  *   SIGNAL  {signal, flags}                   OK | ERROR
  *   RESIZE  {rows, cols}                      OK
- *   PAUSE / RESUME                            OK | ERROR
+ *   PAUSE {flags} / RESUME                    OK | ERROR
  *   STATUS  {}                                STATUS text (the status file)
  *   ROOTFS  {}                                OK + descriptor (O_PATH) of the mounted root, with all that is mounted
  * below DETACH                                    (none; the stream ends) CLEANED {} (none: the client that took on the
@@ -80,6 +80,11 @@ enum {
 struct proto_start {
         uint32_t flags;
         uint16_t rows, cols; /* terminal size, 0 = unknown */
+};
+
+enum { PROTO_PAUSE_HELD = 1 }; /* only as long as this client is there */
+struct proto_pause {
+        uint32_t flags;
 };
 
 enum { PROTO_STREAM_IN = 1, PROTO_STREAM_OUT = 2, PROTO_STREAM_ERR = 4 };

@@ -4,6 +4,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +17,7 @@
 #include "store/record.h"
 #include "store/snapshot.h"
 #include "store/txn.h"
+#include "store/volume.h"
 
 static err *open_markers(struct store *s, int *ret)
 {
@@ -38,8 +41,31 @@ static err *drop_run_directory(struct store *s, const char *id)
                                                                      : NULL;
 }
 
+static err *take_back_volumes(struct store *s, int marker)
+{
+        _cleanup_free_ char *text = NULL;
+        int r = file_read_fd(marker, 1u << 20, &text, NULL);
+
+        if (r < 0)
+                return err_sys(-r, "reading a marker in %s/pending", s->state);
+        for (char *name = text, *next; *name; name = next) {
+                next = name + strcspn(name, "\n");
+                if (!*next)
+                        break; /* not written to its end: not made yet */
+                *next++ = '\0';
+                if (id_valid(name)) {
+                        err *e = volume_remove(s, name, false);
+
+                        if (e && err_code(e) != ERR_NOT_FOUND)
+                                return e;
+                        err_free(e);
+                }
+        }
+        return NULL;
+}
+
 /* Its creator is dead: remove what it made, unless it came as far as writing the record. */
-static err *take_back(struct store *s, int markers, const char *id)
+static err *take_back(struct store *s, int markers, int marker, const char *id)
 {
         _cleanup_record_ struct record r = {0};
         err *e = record_find(s, id, &r);
@@ -50,6 +76,8 @@ static err *take_back(struct store *s, int markers, const char *id)
                 e = snapshot_remove(s, id);
                 if (!e)
                         e = drop_run_directory(s, id);
+                if (!e)
+                        e = take_back_volumes(s, marker);
         }
         if (!e && unlinkat(markers, id, 0) < 0 && errno != ENOENT)
                 e = err_sys(errno, "removing %s/pending/%s", s->state, id);
@@ -68,7 +96,7 @@ static err *take_back_dead(struct store *s, int markers, DIR *dir)
                 fd = openat(markers, d->d_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
                 if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
                         continue; /* gone, or alive */
-                TRY(take_back(s, markers, d->d_name));
+                TRY(take_back(s, markers, fd, d->d_name));
         }
         return errno ? err_sys(errno, "reading %s/pending", s->state) : NULL;
 }
@@ -117,6 +145,16 @@ err *pending_begin(struct store *s, const char *id, int *ret_fd)
         if (e)
                 txn_unlease(s);
         return e;
+}
+
+err *pending_volume(int fd, const char *name)
+{
+        char line[ID_LEN + 2];
+        int r;
+
+        (void)snprintf(line, sizeof(line), "%s\n", name);
+        r = file_write_all(fd, line, strlen(line));
+        return r < 0 ? err_sys(-r, "noting a volume") : NULL;
 }
 
 void pending_end(struct store *s, const char *id, int fd)
