@@ -252,6 +252,16 @@ static err *on_output(struct relay *r, int *fd, int to)
         return put_out(r, to, data, (size_t)n);
 }
 
+/* The program's output, onwards. Whatever does not go out at once keeps the rest waiting. */
+static err *move_output(struct relay *r, short ready, short out, short errors)
+{
+        if (ready)
+                TRY(flush_output(r));
+        if (out)
+                TRY(on_output(r, &r->s->out, STDOUT_FILENO));
+        return errors && !r->output.size ? on_output(r, &r->s->errors, STDERR_FILENO) : NULL;
+}
+
 static err *step(struct relay *r)
 {
         struct stream *s = r->s;
@@ -272,12 +282,7 @@ static err *step(struct relay *r)
                 return err_sys(errno, "waiting for output");
         if (p[6].revents)
                 explain_read(s->trace);
-        if (p[7].revents)
-                TRY(flush_output(r));
-        if (p[3].revents)
-                TRY(on_output(r, &s->out, STDOUT_FILENO));
-        if (p[4].revents && !r->output.size)
-                TRY(on_output(r, &s->errors, STDERR_FILENO));
+        TRY(move_output(r, p[7].revents, p[3].revents, p[4].revents));
         if (p[1].revents)
                 TRY(on_signal(r));
         if (p[5].revents)

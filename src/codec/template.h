@@ -33,6 +33,8 @@ struct template_types {
         const char *const *maps;
         const char *const *slices;
         const char *const *maps_of_slices; /* also maps; a null element is a slice */
+        const char *const *pointers;       /* "parent.member": left out of the document when nil */
+        const char *const *texts;          /* "parent.member": left out of the document when empty */
 };
 /* The maps and slices of the Docker API. */
 extern const struct template_types template_docker_types;

@@ -103,7 +103,7 @@ static err *eval_field(struct state *s, const struct value *receiver, const char
                        size_t n, struct value *ret)
 {
         enum template_hint hint = template_hint(s, receiver);
-        bool found;
+        bool found, text;
 
         if (receiver->j && receiver->j == s->root && (n || !json_has(s->root, name))) {
                 TRY(eval_method(s, name, args, n, ret, &found));
@@ -119,6 +119,10 @@ static err *eval_field(struct state *s, const struct value *receiver, const char
         if (s->options->types && (receiver->missing || hint == HINT_MAP)) {
                 *ret = (struct value){.missing = true};
                 return NULL;
+        }
+        if (json_kind(receiver->j) == JSON_OBJECT && template_optional(s, receiver, name, &text)) {
+                *ret = template_element(NULL);
+                return text ? template_keep(s, json_new_str(""), ret) : NULL;
         }
         if (json_kind(receiver->j) == JSON_OBJECT)
                 return missing_field(s, name);
@@ -385,14 +389,16 @@ static err *range_map(struct state *s, const struct node *n, const struct value 
 
 static err *range_list(struct state *s, const struct node *n, const struct value *v, int64_t count)
 {
+        struct value item;
         bool stop = false;
 
         for (int64_t i = 0; i < count && !stop; i++) {
                 struct value key;
 
                 TRY(template_keep(s, json_new_int(i), &key));
-                TRY(run_once(s, n, key,
-                             json_kind(v->j) == JSON_ARRAY ? template_element(json_at(v->j, (size_t)i)) : key, &stop));
+                item = json_kind(v->j) == JSON_ARRAY ? template_element(json_at(v->j, (size_t)i)) : key;
+                item.parent = v->key;
+                TRY(run_once(s, n, key, item, &stop));
         }
         return NULL;
 }

@@ -139,6 +139,8 @@ enum template_hint template_hint(const struct state *s, const struct value *v);
 /* Member @name of @object, or an element of @array, with what leads to its hint. */
 struct value template_member(const struct state *s, const struct value *object, const char *name);
 struct value template_element(json *j);
+/* May @object lack @name because that is its zero value? @ret_text: the empty string; else nil. */
+bool template_optional(const struct state *s, const struct value *object, const char *name, bool *ret_text);
 
 bool template_true(const struct state *s, const struct value *v);
 /* Go's %v; @top: as an action prints it. */

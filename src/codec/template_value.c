@@ -73,6 +73,8 @@ const struct template_types template_docker_types = {
                                         "LinkLocalIPs",
                                         NULL},
         .maps_of_slices = (const char *const[]){"Ports", "PortBindings", NULL},
+        .pointers = (const char *const[]){"State.Health", "Config.Healthcheck", NULL},
+        .texts = (const char *const[]){"Mounts.Name", "Mounts.Driver", NULL},
 };
 
 /* Is @key, or "parent.key", in the list? */
@@ -110,6 +112,17 @@ struct value template_member(const struct state *s, const struct value *object, 
                 v.parent = object->key;
         }
         return v;
+}
+
+bool template_optional(const struct state *s, const struct value *object, const char *name, bool *ret_text)
+{
+        const struct template_types *types = s->options->types;
+        const char *owner = object->key ? object->key : object->parent; /* an element has its list's name */
+
+        if (!types || !owner)
+                return false;
+        *ret_text = listed(types->texts, owner, name);
+        return *ret_text || listed(types->pointers, owner, name);
 }
 
 struct value template_element(json *j)

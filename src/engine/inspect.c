@@ -6,16 +6,64 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/parse.h"
 #include "base/str.h"
 #include "store/snapshot.h"
 
 #define COMMAND_WIDTH 20 /* docker's, in characters */
 
+/* docker's members, all there whatever the network is. */
+static json *network_settings(const json *known)
+{
+        static const char *const texts[] = {"Bridge",      "SandboxID", "SandboxKey",        "LinkLocalIPv6Address",
+                                            "EndpointID",  "Gateway",   "GlobalIPv6Address", "IPAddress",
+                                            "IPv6Gateway", "MacAddress"};
+        static const char *const numbers[] = {"LinkLocalIPv6PrefixLen", "GlobalIPv6PrefixLen", "IPPrefixLen"};
+        json *n = json_new_object();
+
+        for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+                json_set_str(n, texts[i], "");
+        for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+                json_set_int(n, numbers[i], 0);
+        json_set_bool(n, "HairpinMode", false);
+        json_set(n, "SecondaryIPAddresses", json_new_null());
+        json_set(n, "SecondaryIPv6Addresses", json_new_null());
+        (void)json_sub_object(n, "Ports");
+        (void)json_sub_object(n, "Networks");
+        JSON_EACH (known, it)
+                json_set(n, it.key, json_ref(it.value));
+        return n;
+}
+
+static err *graph_driver(const struct container *c, json **ret)
+{
+        _cleanup_snapshot_ struct snapshot snap = {0};
+        _cleanup_free_ char *lower = NULL;
+        json *o = json_new_object(), *data;
+
+        *ret = o;
+        data = json_sub_object(o, "Data");
+        json_set_str(o, "Name", "dir");
+        if (json_get_str(container_host_config(c), "Rootfs"))
+                return NULL;
+        TRY(snapshot_get(c->engine->store, c->id, json_get_str_or(c->record, "Image", ""), &snap));
+        lower = strv_join(snap.lower, ":");
+        if (!lower)
+                return err_nomem();
+        json_set_str(o, "Name", snap.driver);
+        json_set_str(data, "LowerDir", lower);
+        if (snap.upper)
+                json_set_str(data, "UpperDir", snap.upper);
+        if (snap.work)
+                json_set_str(data, "WorkDir", snap.work);
+        return NULL;
+}
+
 err *inspect_container(const struct container *c, bool size, json **ret)
 {
         _cleanup_json_ json *doc = json_new_object();
-        json *state;
+        json *state, *driver;
 
         TRY(container_state_json(c, &state));
         JSON_EACH (c->record, it) {
@@ -24,6 +72,9 @@ err *inspect_container(const struct container *c, bool size, json **ret)
                 json_set(doc, it.key, strcmp(it.key, "State") == 0 ? TAKE_PTR(state) : json_ref(it.value));
         }
         json_free(state);
+        json_set(doc, "NetworkSettings", network_settings(json_get(c->record, "NetworkSettings")));
+        log_error_free(LOG_LEVEL_DEBUG, graph_driver(c, &driver)); /* being removed: what there is */
+        json_set(doc, "GraphDriver", driver);
         if (c->has_status)
                 json_set_int(doc, "RestartCount", c->status.restarts);
         if (size) {

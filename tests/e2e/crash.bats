@@ -208,3 +208,33 @@ killed_at() {
         kill -CONT "$pid"
         wait "$pid" || true
 }
+
+@test "a commit that is killed leaves the container running, not frozen" {
+        hod run -d --name cc busybox sleep 1000 >/dev/null
+        hod exec cc dd if=/dev/zero of=/big bs=1M count=200 2>/dev/null
+        "$HOD_BIN/hod" commit cc big >/dev/null 2>&1 &
+        pid=$!
+        eventually 5 is_paused cc
+        kill -9 "$pid"
+        wait "$pid" || true
+        eventually 5 is_running cc
+        timeout 5 "$HOD_BIN/hod" exec cc true
+        # What it had written goes with the next image.
+        hod exec cc rm /big
+        hod commit cc small >/dev/null
+        is "$(ls "$HOD_ROOT/tmp")" ''
+}
+
+@test "hod killed at any moment of create: its anonymous volumes go with the next one" {
+        for ms in 0 1 2 3 4 5 6 8 10; do
+                "$HOD_BIN/hod" create -v /a -v /b busybox true >/dev/null 2>&1 &
+                pid=$!
+                sleep "0.$(printf '%03d' "$ms")"
+                kill -9 "$pid" 2>/dev/null || true
+                wait "$pid" 2>/dev/null || true
+        done
+        hod create --name last busybox true >/dev/null
+        # shellcheck disable=SC2046
+        hod rm -fv $(hod ps -aq) >/dev/null
+        is "$(hod volume ls -q)" ''
+}

@@ -262,3 +262,27 @@ with_small_disk() {
         refused 1 'in use with the state directory' hod --state "$T/other-state" ps
         rm -rf "$T/other-state"
 }
+
+@test "a cidfile that cannot be made, or is there, leaves no container" {
+        refused 125 'cidfile|container ID file' hod run --rm --cidfile /nodir/x busybox true
+        touch "$T/there"
+        refused 125 'container ID file found' hod run --rm --cidfile "$T/there" busybox true
+        is "$(hod ps -aq)" ''
+        refused 125 'nosuchimage' hod run --rm --cidfile "$T/new" nosuchimage true
+        [[ ! -e $T/new ]] || fail "a cidfile without a container"
+}
+
+@test "export never removes what was there" {
+        hod create --name ex busybox true >/dev/null
+        mknod "$T/node" c 1 7
+        refused 1 'must be a file' hod export -o "$T/node" ex
+        [[ -c $T/node ]] || fail "the node is gone"
+        mkdir "$T/little"
+        mount -t tmpfs -o size=64k tmpfs "$T/little"
+        echo old >"$T/little/a.tar"
+        refused 1 'No space' hod export -o "$T/little/a.tar" ex
+        is "$(cat "$T/little/a.tar")" old
+        is "$(ls "$T/little")" a.tar
+        umount "$T/little"
+        rm -r "$T/little" "$T/node"
+}

@@ -180,3 +180,45 @@ teardown() { e2e_clean; }
         hod create -i --name c2 busybox cat >/dev/null
         is "$(echo in | hod start -ai c2)" in
 }
+
+@test "a reader that sleeps does not keep signals from the container" {
+        mkfifo "$T/slow"
+        # shellcheck disable=SC2217  # it is to hold it open, not to read
+        sleep 8 <"$T/slow" &
+        reader=$!
+        "$HOD_BIN/hod" run --name bl busybox sh -c 'trap "exit 9" TERM; yes & wait' >"$T/slow" 2>/dev/null &
+        pid=$!
+        eventually 5 is_running bl
+        sleep 0.5
+        kill -TERM "$pid"
+        eventually 4 is_exited bl
+        is "$(field bl '{{.State.ExitCode}}')" 9
+        kill "$reader"
+        wait "$pid" || true
+        rm "$T/slow"
+}
+
+@test "exec does not swallow a hangup" {
+        hod run -d --name hu busybox sleep 1000 >/dev/null
+        "$HOD_BIN/hod" exec hu sleep 20 &
+        pid=$!
+        sleep 0.5
+        kill -HUP "$pid"
+        status=0
+        wait "$pid" || status=$?
+        is "$status" 129
+}
+
+@test "start -a of a running container shows its output and gives its status" {
+        hod run -d --name sa busybox sh -c 'sleep 1; echo late; exit 5' >/dev/null
+        status=0
+        out=$("$HOD_BIN/hod" start -a sa) || status=$?
+        is "$out" late
+        is "$status" 5
+}
+
+@test "logs -f follows a log that begins anew in its place" {
+        hod run -d --name lg --log-opt max-size=2k --log-opt max-file=1 busybox sh -c \
+                'i=0; while [ $i -lt 300 ]; do i=$((i+1)); echo line$i; usleep 3000; done' >/dev/null
+        is "$(timeout 30 "$HOD_BIN/hod" logs -f lg | tail -n 1)" line300
+}

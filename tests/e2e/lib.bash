@@ -237,6 +237,7 @@ millis() {
 field() { hod inspect -f "$2" "$1"; }
 state_is() { [[ $(field "$1" '{{.State.Status}}') == "$2" ]]; }
 is_running() { state_is "$1" running; }
+is_paused() { state_is "$1" paused; }
 is_exited() { state_is "$1" exited; }
 init_pid() { field "$1" '{{.State.Pid}}'; }
 logs_have() { hod logs "$1" 2>&1 | grep -q -- "$2"; }
