@@ -166,7 +166,6 @@ err *stop_resume_held(int fd)
 err *stop_pause(struct container *c, bool pause)
 {
         _cleanup_close_ int fd = -1;
-        struct proto_pause p = {0};
 
         if (!pause && c->state != STATUS_PAUSED)
                 return err_new(ERR_CONFLICT, "Container %s is not paused", c->id);
@@ -175,8 +174,7 @@ err *stop_pause(struct container *c, bool pause)
         if (pause && c->state != STATUS_RUNNING)
                 return err_new(ERR_NOT_RUNNING, "container %s is not running", c->id);
         TRY(container_connect(c, &fd));
-        TRY(pause ? proto_send(fd, PROTO_PAUSE, &p, sizeof(p), NULL, 0)
-                  : proto_send(fd, PROTO_RESUME, NULL, 0, NULL, 0));
+        TRY(proto_send(fd, pause ? PROTO_PAUSE : PROTO_RESUME, NULL, 0, NULL, 0));
         return proto_wait_ok(fd);
 }
 

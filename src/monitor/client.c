@@ -261,12 +261,13 @@ static void on_signal(struct monitor *m, struct client *c, const struct proto_si
                 client_ok(m, c);
 }
 
-/* @p: NULL = resume. */
-static void on_pause(struct monitor *m, struct client *c, const struct proto_pause *p)
+static void on_pause(struct monitor *m, struct client *c, bool pause, const struct proto_packet *p)
 {
-        bool pause = p != NULL;
+        struct proto_pause how = {0};
         err *e = NULL;
 
+        if (p->size >= sizeof(how))
+                memcpy(&how, p->data, sizeof(how));
         if (m->phase != PHASE_RUNNING)
                 e = pause ? not_running(m) : err_new(ERR_CONFLICT, "Container %s is not paused", m->conf.id);
         else if (pause && m->status.state == STATUS_PAUSED)
@@ -280,7 +281,7 @@ static void on_pause(struct monitor *m, struct client *c, const struct proto_pau
                 return;
         }
         m->status.state = pause ? STATUS_PAUSED : STATUS_RUNNING;
-        c->holds_pause = pause && p->flags & PROTO_PAUSE_HELD;
+        c->holds_pause = pause && how.flags & PROTO_PAUSE_HELD;
         exit_publish(m);
         client_ok(m, c);
 }
@@ -343,7 +344,7 @@ static void dispatch(struct monitor *m, struct client *c, struct proto_packet *p
                 break;
         case PROTO_PAUSE:
         case PROTO_RESUME:
-                on_pause(m, c, p->type == PROTO_PAUSE ? p->data : NULL);
+                on_pause(m, c, p->type == PROTO_PAUSE, p);
                 break;
         case PROTO_STATUS:
                 on_status(m, c);

@@ -41,7 +41,7 @@ static const struct {
         [PROTO_EXEC] = {sizeof(struct proto_exec), PROTO_MAX, 3, 5},
         [PROTO_SIGNAL] = {sizeof(struct proto_signal), sizeof(struct proto_signal), 0, 0},
         [PROTO_RESIZE] = {sizeof(struct proto_resize), sizeof(struct proto_resize), 0, 0},
-        [PROTO_PAUSE] = {sizeof(struct proto_pause), sizeof(struct proto_pause), 0, 0},
+        [PROTO_PAUSE] = {0, sizeof(struct proto_pause), 0, 0},
         [PROTO_RESUME] = {0, 0, 0, 0},
         [PROTO_STATUS] = {0, 0, 0, 0},
         [PROTO_ROOTFS] = {0, 0, 0, 0},
