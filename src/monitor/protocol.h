@@ -83,7 +83,7 @@ struct proto_start {
 };
 
 enum { PROTO_PAUSE_HELD = 1 }; /* only as long as this client is there */
-struct proto_pause { /* may be left out */
+struct proto_pause {           /* may be left out */
         uint32_t flags;
 };
 
