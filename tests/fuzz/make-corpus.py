@@ -213,7 +213,40 @@ def gzips():
         save("gzip", "zstd-window", b"\x28\xb5\x2f\xfd\x00\xa8\x01\x00\x00")
 
 
+def protobufs():
+    def varint(n):
+        out = bytearray()
+        while n > 0x7f:
+            out.append(0x80 | n & 0x7f)
+            n >>= 7
+        return bytes(out) + bytes([n])
+
+    def number(field, n):
+        return varint(field << 3) + varint(n & (1 << 64) - 1)
+
+    def data(field, value):
+        return varint(field << 3 | 2) + varint(len(value)) + value
+
+    notify = number(1, 6) + number(2, 1) + data(5, data(1, b"post-restore") + number(2, 4711))
+    save("protobuf", "notify", notify)
+    save("protobuf", "notify-cut", notify[:-1])
+    save("protobuf", "failed", number(1, 1) + number(2, 0) + number(7, 95) + data(9, b"Error (criu/x.c:1): no"))
+    save("protobuf", "version", number(1, 10) + number(2, 1) + data(10, number(1, 4) + number(2, 2) + data(3, b"v4.2")))
+    save("protobuf", "negative", number(1, -1))
+    save("protobuf", "fixed", b"\x0d\1\2\3\4\x11\1\2\3\4\5\6\7\x08")
+    save("protobuf", "group", b"\x0b\x08\1\x0c")
+    save("protobuf", "field-zero", b"\0\1")
+    save("protobuf", "long-varint", b"\x08" + b"\x80" * 10 + b"\0")
+    save("protobuf", "long-bytes", b"\x12" + b"\xff" * 9 + b"\1")
+    deep = b""
+    for _ in range(40):
+        deep = data(1, deep)
+    save("protobuf", "deep", deep)
+    save("protobuf", "empty", b"")
+
+
 if __name__ == "__main__":
+    protobufs()
     tars()
     jsons()
     templates()
