@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "sys/seccomp_layout.h"
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
@@ -369,6 +370,7 @@ err *seccomp_compile(const struct seccomp_profile *p, struct seccomp_filter *ret
         if (wants_prologue(action))
                 make_prologue(&head, archs, n_archs);
         TRY(export(ctx, &head, &f));
+        TRY(seccomp_layout(&f));
         *ret = f;
         return NULL;
 }
