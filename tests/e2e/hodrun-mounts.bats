@@ -3,7 +3,7 @@
 
 load lib
 
-CG=/hod-test-mounts
+CG=/hod-test-mounts-$BATS_ROOT_PID
 
 setup_file() {
         e2e_setup none

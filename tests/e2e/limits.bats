@@ -152,11 +152,11 @@ expect() { if cgroup_v2; then is "$3" "$2"; else is "$3" "$1"; fi; }
 }
 
 @test "--cgroup-parent" {
-        hod run -d --name cp --cgroup-parent /hod-test-parent/x busybox sleep 1000 >/dev/null
-        like "$(cat "/proc/$(init_pid cp)/cgroup")" "/hod-test-parent/x/$(field cp '{{.Id}}')"
+        hod run -d --name cp --cgroup-parent /hod-test-parent-$$/x busybox sleep 1000 >/dev/null
+        like "$(cat "/proc/$(init_pid cp)/cgroup")" "/hod-test-parent-$$/x/$(field cp '{{.Id}}')"
         hod rm -f cp
         for d in /sys/fs/cgroup /sys/fs/cgroup/*; do
-                [[ ! -d $d/hod-test-parent ]] || rmdir "$d/hod-test-parent/x" "$d/hod-test-parent"
+                [[ ! -d $d/hod-test-parent-$$ ]] || rmdir "$d/hod-test-parent-$$/x" "$d/hod-test-parent-$$"
         done
 }
 

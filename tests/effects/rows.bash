@@ -41,7 +41,7 @@ row ipc '--ipc host' 'readlink /proc/self/ns/ipc' "$(readlink /proc/self/ns/ipc 
 row uts '--uts host' 'hostname' "$(hostname)"
 row userns '--userns host' 'cat /proc/self/uid_map' ' *0 +0 +4294967295'
 row cgroupns '--cgroupns host' 'readlink /proc/self/ns/cgroup' "$(readlink /proc/self/ns/cgroup | sed 's/[][]/\\&/g')"
-row cgroup-parent '--cgroup-parent /hod-test-effects --cgroupns host' 'grep -c /hod-test-effects/ /proc/self/cgroup' '[1-9][0-9]*'
+row cgroup-parent "--cgroup-parent /hod-test-effects-$$ --cgroupns host" "grep -c /hod-test-effects-$$/ /proc/self/cgroup" '[1-9][0-9]*'
 row add-host '--add-host a.b:1.2.3.4' 'grep a.b /etc/hosts' $'1\\.2\\.3\\.4\ta\\.b'
 row sysctl '--sysctl net.ipv4.ip_forward=1' 'cat /proc/sys/net/ipv4/ip_forward' '1'
 row cap-add '--cap-add SYS_ADMIN' 'awk "/CapEff/ {print \$2}" /proc/self/status' '00000000a82425fb'

@@ -24,7 +24,7 @@ finish() {
         clean
         hod rmi -f busybox >/dev/null 2>&1 || true
         for d in /sys/fs/cgroup /sys/fs/cgroup/*; do
-                [[ ! -d $d/hod-test-effects ]] || rmdir "$d/hod-test-effects" 2>/dev/null || true
+                [[ ! -d $d/hod-test-effects-$$ ]] || rmdir "$d/hod-test-effects-$$" 2>/dev/null || true
         done
         rm -rf "$T"
 }

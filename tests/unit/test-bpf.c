@@ -158,15 +158,17 @@ static void bpf_device_attach_takes_effect(void **state)
                 {false, 'a', -1, -1, R | W | M}, {true, 'c', 1, 3, R | W}, {true, 'c', 1, 5, R}};
         const struct cgroup_layout *l;
         _cleanup_close_ int fd = -1;
+        char name[40]; /* with our pid: two runs at once must not meet */
         int status;
 
         ok(cgroup_layout_get(&l));
         if (l->unified < 0 || geteuid() != 0)
                 skip();
         int root = l->h[(int)l->unified].fd;
-        if (mkdirat(root, "hod-test-bpf", 0755) < 0 && errno != EEXIST)
+        (void)snprintf(name, sizeof(name), "hod-test-bpf-%d", getpid());
+        if (mkdirat(root, name, 0755) < 0 && errno != EEXIST)
                 skip();
-        fd = openat(root, "hod-test-bpf", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        fd = openat(root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         assert_true(fd >= 0);
         err *e = bpf_device_attach(fd, null_only, ARRAY_SIZE(null_only));
         if (e) {
@@ -174,7 +176,7 @@ static void bpf_device_attach_takes_effect(void **state)
 
                 print_message("not here: %s\n", err_text(e, buf, sizeof(buf)));
                 err_free(e);
-                (void)unlinkat(root, "hod-test-bpf", AT_REMOVEDIR);
+                (void)unlinkat(root, name, AT_REMOVEDIR);
                 skip();
         }
         pid_t pid = fork();
@@ -194,7 +196,7 @@ static void bpf_device_attach_takes_effect(void **state)
                 _exit(0);
         }
         assert_int_equal(waitpid(pid, &status, 0), pid);
-        assert_int_equal(unlinkat(root, "hod-test-bpf", AT_REMOVEDIR), 0);
+        assert_int_equal(unlinkat(root, name, AT_REMOVEDIR), 0);
         assert_int_equal(status, 0);
 }
 

@@ -20,8 +20,8 @@
 #include "base/str.h"
 #include "sys/cgroup.h"
 
-#define PARENT "/hod-test-cgroup"
-#define ONE PARENT "/one"
+/* With our pid: two runs at once must not meet. */
+static char parent[48], probe[56], one[56], one_a_b[64], one_a_c[64];
 
 static void ok(err *e)
 {
@@ -304,12 +304,12 @@ static const struct cgroup_layout *real(void)
         ok(cgroup_layout_get(&l));
         if (geteuid() != 0 || l->mode == CGROUP_MODE_NONE)
                 return NULL;
-        err *e = cgroup_create(l, PARENT "/probe");
+        err *e = cgroup_create(l, probe);
         if (e) {
                 err_free(e);
                 return NULL; /* a sandbox with read-only cgroups */
         }
-        ok(cgroup_remove(l, PARENT "/probe", 1000));
+        ok(cgroup_remove(l, probe, 1000));
         return l;
 }
 
@@ -319,7 +319,7 @@ static int clean_up(void **state)
         err *e = cgroup_layout_get(&l);
 
         if (!e && l->mode != CGROUP_MODE_NONE)
-                e = cgroup_remove(l, PARENT, 1000);
+                e = cgroup_remove(l, parent, 1000);
         err_free(e);
         return 0;
 }
@@ -364,30 +364,30 @@ static void cgroup_life_works_on_this_machine(void **state)
 
         if (!l)
                 skip();
-        ok(cgroup_create(l, ONE));
-        ok(cgroup_apply(l, ONE, &r));
-        pid_t pid = joined_child(l, ONE);
-        ok(cgroup_pids(l, ONE, true, &pids, &n));
+        ok(cgroup_create(l, one));
+        ok(cgroup_apply(l, one, &r));
+        pid_t pid = joined_child(l, one);
+        ok(cgroup_pids(l, one, true, &pids, &n));
         assert_int_equal(n, 1);
         assert_int_equal(pids[0], pid);
         free(pids);
-        refused(cgroup_create(l, ONE), ERR_CONFLICT, "not empty");
-        refused(cgroup_remove(l, ONE, 20), ERR_BUSY, "still has processes");
-        ok(cgroup_stats_read(l, ONE, &s));
+        refused(cgroup_create(l, one), ERR_CONFLICT, "not empty");
+        refused(cgroup_remove(l, one, 20), ERR_BUSY, "still has processes");
+        ok(cgroup_stats_read(l, one, &s));
         assert_int_equal(s.memory_limit, 64 << 20);
         assert_int_equal(s.pids_limit, 100);
         assert_int_equal(s.pids_current, 1);
-        ok(cgroup_freeze(l, ONE, true));
-        assert_true(cgroup_is_frozen(l, ONE));
-        ok(cgroup_freeze(l, ONE, true));  /* again is fine */
-        ok(cgroup_kill(l, ONE, SIGKILL)); /* also what is frozen */
+        ok(cgroup_freeze(l, one, true));
+        assert_true(cgroup_is_frozen(l, one));
+        ok(cgroup_freeze(l, one, true));  /* again is fine */
+        ok(cgroup_kill(l, one, SIGKILL)); /* also what is frozen */
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-        ok(cgroup_remove(l, ONE, 1000));
-        assert_false(cgroup_exists(l, ONE));
-        ok(cgroup_remove(l, ONE, 0));
-        ok(cgroup_kill(l, ONE, SIGTERM));
-        refused(cgroup_freeze(l, ONE, true), ERR_NOT_FOUND, "does not exist");
+        ok(cgroup_remove(l, one, 1000));
+        assert_false(cgroup_exists(l, one));
+        ok(cgroup_remove(l, one, 0));
+        ok(cgroup_kill(l, one, SIGTERM));
+        refused(cgroup_freeze(l, one, true), ERR_NOT_FOUND, "does not exist");
 }
 
 static void cgroup_remove_takes_the_container_s_own_cgroups(void **state)
@@ -397,15 +397,15 @@ static void cgroup_remove_takes_the_container_s_own_cgroups(void **state)
 
         if (!l)
                 skip();
-        ok(cgroup_create(l, ONE));
-        ok(cgroup_create(l, ONE "/a/b"));
-        ok(cgroup_create(l, ONE "/a/c"));
-        pid_t pid = joined_child(l, ONE "/a/b");
-        ok(cgroup_kill(l, ONE, SIGTERM));
+        ok(cgroup_create(l, one));
+        ok(cgroup_create(l, one_a_b));
+        ok(cgroup_create(l, one_a_c));
+        pid_t pid = joined_child(l, one_a_b);
+        ok(cgroup_kill(l, one, SIGTERM));
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_int_equal(WTERMSIG(status), SIGTERM);
-        ok(cgroup_remove(l, ONE, 1000));
-        assert_false(cgroup_exists(l, ONE));
+        ok(cgroup_remove(l, one, 1000));
+        assert_false(cgroup_exists(l, one));
 }
 
 static void cgroup_kill_ends_what_forks(void **state)
@@ -415,11 +415,11 @@ static void cgroup_kill_ends_what_forks(void **state)
 
         if (!l)
                 skip();
-        ok(cgroup_create(l, ONE));
-        ok(cgroup_apply(l, ONE, &r));
+        ok(cgroup_create(l, one));
+        ok(cgroup_apply(l, one, &r));
         int fds[CGROUP_HIERARCHIES_MAX];
         size_t n;
-        ok(cgroup_join_open(l, ONE, true, fds, &n));
+        ok(cgroup_join_open(l, one, true, fds, &n));
         pid_t pid = fork();
         if (pid == 0) {
                 if (cgroup_join_self(fds, n) < 0)
@@ -432,9 +432,9 @@ static void cgroup_kill_ends_what_forks(void **state)
         while (n)
                 (void)close(fds[--n]);
         (void)usleep(30000);
-        ok(cgroup_kill(l, ONE, SIGKILL));
+        ok(cgroup_kill(l, one, SIGKILL));
         assert_int_equal(waitpid(pid, NULL, 0), pid);
-        ok(cgroup_remove(l, ONE, 3000));
+        ok(cgroup_remove(l, one, 3000));
 }
 
 static void cgroup_oom_kills_counts(void **state)
@@ -446,10 +446,10 @@ static void cgroup_oom_kills_counts(void **state)
 
         if (!l || l->of[CGROUP_MEMORY] < 0)
                 skip();
-        ok(cgroup_create(l, ONE));
-        ok(cgroup_apply(l, ONE, &r));
-        assert_int_equal(cgroup_oom_kills(l, ONE), 0);
-        ok(cgroup_join_open(l, ONE, true, fds, &n));
+        ok(cgroup_create(l, one));
+        ok(cgroup_apply(l, one, &r));
+        assert_int_equal(cgroup_oom_kills(l, one), 0);
+        ok(cgroup_join_open(l, one, true, fds, &n));
         pid_t pid = fork();
         if (pid == 0) {
                 if (cgroup_join_self(fds, n) < 0)
@@ -465,8 +465,8 @@ static void cgroup_oom_kills_counts(void **state)
                 (void)close(fds[--n]);
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-        assert_int_equal(cgroup_oom_kills(l, ONE), 1);
-        ok(cgroup_remove(l, ONE, 1000));
+        assert_int_equal(cgroup_oom_kills(l, one), 1);
+        ok(cgroup_remove(l, one, 1000));
 }
 
 static void cgroup_apply_explains_refusals(void **state)
@@ -476,17 +476,17 @@ static void cgroup_apply_explains_refusals(void **state)
 
         if (!l)
                 skip();
-        ok(cgroup_create(l, ONE));
+        ok(cgroup_create(l, one));
         if (l->of[CGROUP_CPUSET] >= 0)
-                refused(cgroup_apply(l, ONE, &r), ERR_INVALID, "the kernel refuses \"4000\" for cpuset.cpus");
+                refused(cgroup_apply(l, one, &r), ERR_INVALID, "the kernel refuses \"4000\" for cpuset.cpus");
         r = (struct cgroup_resources){.cpuset_cpus = "0-2147483647"};
         if (l->of[CGROUP_CPUSET] >= 0)
-                refused(cgroup_apply(l, ONE, &r), ERR_INVALID, "cpuset.cpus");
+                refused(cgroup_apply(l, one, &r), ERR_INVALID, "cpuset.cpus");
         const struct cgroup_rdma rdma = {"x", {true, 1}, {false, 0}};
         r = (struct cgroup_resources){.rdma = &rdma, .n_rdma = 1};
         if (l->of[CGROUP_RDMA] < 0)
-                refused(cgroup_apply(l, ONE, &r), ERR_UNSUPPORTED, "cgroup: controller rdma is not available");
-        ok(cgroup_remove(l, ONE, 1000));
+                refused(cgroup_apply(l, one, &r), ERR_UNSUPPORTED, "cgroup: controller rdma is not available");
+        ok(cgroup_remove(l, one, 1000));
         refused(cgroup_create(l, "/a/../b"), ERR_INVALID, "not a usable path");
         refused(cgroup_remove(l, "/", 0), ERR_INVALID, "not a usable path");
 }
@@ -502,9 +502,9 @@ static void cgroup_apply_v1_limits_devices(void **state)
 
         if (!l || l->of[CGROUP_DEVICES] < 0)
                 skip();
-        ok(cgroup_create(l, ONE));
-        ok(cgroup_apply(l, ONE, &r));
-        ok(cgroup_join_open(l, ONE, true, fds, &n));
+        ok(cgroup_create(l, one));
+        ok(cgroup_apply(l, one, &r));
+        ok(cgroup_join_open(l, one, true, fds, &n));
         pid_t pid = fork();
         if (pid == 0) {
                 if (cgroup_join_self(fds, n) < 0)
@@ -519,7 +519,7 @@ static void cgroup_apply_v1_limits_devices(void **state)
                 (void)close(fds[--n]);
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_int_equal(status, 0);
-        ok(cgroup_remove(l, ONE, 1000));
+        ok(cgroup_remove(l, one, 1000));
 }
 
 static void cgroup_join_moves_from_outside(void **state)
@@ -530,18 +530,18 @@ static void cgroup_join_moves_from_outside(void **state)
 
         if (!l)
                 skip();
-        ok(cgroup_create(l, ONE));
+        ok(cgroup_create(l, one));
         pid_t pid = fork();
         if (pid == 0)
                 for (;;)
                         pause();
-        ok(cgroup_join(l, ONE, pid));
-        ok(cgroup_pids(l, ONE, false, &pids, &n));
+        ok(cgroup_join(l, one, pid));
+        ok(cgroup_pids(l, one, false, &pids, &n));
         assert_int_equal(n, 1);
         free(pids);
-        ok(cgroup_kill(l, ONE, SIGKILL));
+        ok(cgroup_kill(l, one, SIGKILL));
         assert_int_equal(waitpid(pid, NULL, 0), pid);
-        ok(cgroup_remove(l, ONE, 1000));
+        ok(cgroup_remove(l, one, 1000));
 }
 
 int main(void)
@@ -563,5 +563,10 @@ int main(void)
                 cmocka_unit_test(cgroup_join_moves_from_outside),
         };
 
+        (void)snprintf(parent, sizeof(parent), "/hod-test-cgroup-%d", getpid());
+        (void)snprintf(probe, sizeof(probe), "%s/probe", parent);
+        (void)snprintf(one, sizeof(one), "%s/one", parent);
+        (void)snprintf(one_a_b, sizeof(one_a_b), "%s/a/b", one);
+        (void)snprintf(one_a_c, sizeof(one_a_c), "%s/a/c", one);
         return cmocka_run_group_tests(tests, NULL, clean_up);
 }

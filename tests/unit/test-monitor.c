@@ -19,9 +19,9 @@
 #include "monitor/status.h"
 
 #define SKIPPED 77
-#define CGROUP "/hod-test-unit-monitor"
 
 static char base_path[] = "/tmp/hod-test-monitor-XXXXXX";
+static char cgroup[48], monitor_cgroup[60]; /* with our pid: two runs at once must not meet */
 static char *program;
 static char buf[PROTO_MAX];
 
@@ -55,7 +55,7 @@ static void write_config(const struct box *b, const struct options *o)
                 "{\"destination\":\"/dev/pts\",\"type\":\"devpts\",\"source\":\"devpts\",\"options\":[\"newinstance\","
                 "\"ptmxmode=0666\"]}],\"linux\":{\"cgroupsPath\":\"%s/%d\",\"namespaces\":[{\"type\":\"mount\"},"
                 "{\"type\":\"pid\"},{\"type\":\"ipc\"},{\"type\":\"uts\"}]}}",
-                o->tty ? "true" : "false", args, CGROUP, getpid());
+                o->tty ? "true" : "false", args, cgroup, getpid());
         check_ok(str_done(&s));
         assert_int_equal(file_replace(b->dirfd, "config.json", s.data, s.len, 0600, FILE_VOLATILE), 0);
 }
@@ -78,7 +78,7 @@ static void write_conf(const struct box *b, const struct options *o)
                 .user = (char *)(uintptr_t)o->user,
                 .restart_policy = (char *)(uintptr_t)(o->restart ? o->restart : "no"),
                 .restart_max = o->restart_max,
-                .monitor_cgroup = (char[]){CGROUP "/monitor"},
+                .monitor_cgroup = monitor_cgroup,
         };
 
         check_ok(monitor_conf_write(b->dirfd, &c));
@@ -493,8 +493,11 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-        (void)shell("for d in /sys/fs/cgroup" CGROUP " /sys/fs/cgroup/*" CGROUP "; do "
-                    "[ ! -d $d ] || { rmdir $d/monitor 2>/dev/null; rmdir $d; }; done");
+        _cleanup_free_ char *text = str_format("for d in /sys/fs/cgroup%s /sys/fs/cgroup/*%s; do "
+                                               "[ ! -d $d ] || { rmdir $d/monitor 2>/dev/null; rmdir $d; }; done",
+                                               cgroup, cgroup);
+
+        (void)(text ? shell(text) : -1);
         return file_remove_tree(AT_FDCWD, base_path);
 }
 
@@ -518,6 +521,8 @@ int main(int argc, char **argv)
         if (argc < 2 || geteuid() != 0 || access("/usr/bin/busybox", X_OK) < 0)
                 return SKIPPED;
         program = argv[1];
+        (void)snprintf(cgroup, sizeof(cgroup), "/hod-test-unit-monitor-%d", getpid());
+        (void)snprintf(monitor_cgroup, sizeof(monitor_cgroup), "%s/monitor", cgroup);
         (void)signal(SIGPIPE, SIG_IGN);
         return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,6 +1,6 @@
 /* Tests of runtime/: real containers from a bundle with a static busybox. Needs root (skipped otherwise).
- * Cgroups only below /hod-test-runtime. Every test ends with the leak check: mounts, cgroups, descriptors, children and
- * the canary (a host directory that no container may touch) are as before. */
+ * Cgroups only below /hod-test-runtime-<pid>. Every test ends with the leak check: mounts, cgroups, descriptors,
+ * children and the canary (a host directory that no container may touch) are as before. */
 #include "check.h"
 
 #include <errno.h>
@@ -23,11 +23,12 @@
 #include "oci/spec.h"
 #include "runtime/runtime.h"
 
-#define CGROUP "/hod-test-runtime/one"
 #define BUSYBOX "/bin/busybox"
 #define OUTPUT_MAX 65536
 
 static char top[] = "/tmp/hod-test-runtime-XXXXXX";
+/* With our pid: two runs at once must not meet. */
+static char cgroup_parent[48], cgroup_one[56];
 
 /* What a test changes in the default configuration. */
 struct want {
@@ -158,14 +159,14 @@ static unsigned count_fds(void)
 
 static char *world(void)
 {
-        _cleanup_free_ char *mounts = NULL;
+        _cleanup_free_ char *mounts = NULL, *pids = str_format("/sys/fs/cgroup/pids%s", cgroup_one);
         char *text;
 
+        assert_non_null(pids);
         seen = (struct str){0};
         assert_int_equal(nftw(in_top("canary"), see, 16, FTW_PHYS), 0);
         assert_int_equal(file_read(AT_FDCWD, "/proc/self/mountinfo", 1u << 20, &mounts, NULL), 0);
-        str_printf(&seen, "fds %u\ncgroup %d\n%s", count_fds(),
-                   access("/sys/fs/cgroup/pids/hod-test-runtime/one", F_OK), mounts);
+        str_printf(&seen, "fds %u\ncgroup %d\n%s", count_fds(), access(pids, F_OK), mounts);
         check_ok(str_take(&seen, &text));
         return text;
 }
@@ -185,7 +186,7 @@ static int end(void **state)
 {
         _cleanup_free_ char *after = NULL;
 
-        check_ok(runtime_cgroup_remove("/hod-test-runtime", 2000));
+        check_ok(runtime_cgroup_remove(cgroup_parent, 2000));
         after = world();
         if (strcmp(before, after) != 0) {
                 const char *a = strstr(before, "fds "), *b = strstr(after, "fds ");
@@ -295,7 +296,7 @@ static err *start(const struct want *w, const struct oci_spec *spec, int bundle,
                                     .rootfs_fd = -1,
                                     .stdio = {0, out, out},
                                     .fix_stdio_owner = true,
-                                    .cgroup_path = CGROUP,
+                                    .cgroup_path = cgroup_one,
                                     .start_fd = -1};
 
         if (w->overlay) {
@@ -791,7 +792,7 @@ static void runtime_create_waits_for_start(void **state)
         _cleanup_oci_spec_ struct oci_spec *spec = simple_spec(&(struct want){.sh = "exit 5"});
         struct runtime_process p = {.pidfd = -1, .terminal_fd = -1};
         struct runtime_request r = {
-                .id = "one", .spec = spec, .rootfs_fd = -1, .stdio = {0, 1, 2}, .cgroup_path = CGROUP};
+                .id = "one", .spec = spec, .rootfs_fd = -1, .stdio = {0, 1, 2}, .cgroup_path = cgroup_one};
         char c = 0;
         int fifo;
 
@@ -819,7 +820,7 @@ static void runtime_create_makes_siblings(void **state)
                                     .spec = spec,
                                     .rootfs_fd = -1,
                                     .stdio = {0, 1, 2},
-                                    .cgroup_path = CGROUP,
+                                    .cgroup_path = cgroup_one,
                                     .start_fd = -1,
                                     .as_sibling = true};
         pid_t builder, pid = 0;
@@ -839,7 +840,7 @@ static void runtime_create_makes_siblings(void **state)
         assert_int_equal(reap(builder), 0);
         assert_int_equal(read(ends[0], &pid, sizeof(pid)), sizeof(pid));
         assert_int_equal(reap(pid), 5);
-        check_ok(runtime_cgroup_remove(CGROUP, 2000));
+        check_ok(runtime_cgroup_remove(cgroup_one, 2000));
         (void)close(ends[0]);
         (void)close(ends[1]);
         (void)close(r.bundle_fd);
@@ -925,5 +926,7 @@ int main(void)
                 TEST(runtime_create_makes_siblings),
         };
 
+        (void)snprintf(cgroup_parent, sizeof(cgroup_parent), "/hod-test-runtime-%d", getpid());
+        (void)snprintf(cgroup_one, sizeof(cgroup_one), "%s/one", cgroup_parent);
         return cmocka_run_group_tests(tests, all_begin, all_end);
 }
