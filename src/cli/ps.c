@@ -18,6 +18,11 @@ struct ps_args {
         int64_t last;
 };
 
+/* When the containers of the filters "before" and "since" were created. */
+struct ps_times {
+        int64_t before, since;
+};
+
 static const struct format_column columns[] = {
         {"ID", "CONTAINER ID", true},       {"Image", "IMAGE", true},
         {"Command", "COMMAND", true},       {"RunningFor", "CREATED", true},
@@ -74,38 +79,107 @@ static bool uses_volume(const struct container *c, const char *wanted)
         return false;
 }
 
-/* One "key=value" against @c. */
-static err *matches(const struct container *c, const char *filter, bool *ret)
+static const char *filter_value(const char *filter, const char *key)
 {
-        const char *value = strchr(filter, '=');
-        _cleanup_free_ char *key = strndup(filter, strcspn(filter, "="));
-        int64_t number;
+        const char *rest = str_after(filter, key);
 
-        if (!key)
-                return err_nomem();
-        if (!value)
-                return err_new(ERR_INVALID, "bad format of filter (expected name=value)");
-        value++;
-        if (strcmp(key, "name") == 0)
-                *ret = name_matches(c->name, value);
-        else if (strcmp(key, "id") == 0)
-                *ret = str_starts(c->id, value);
-        else if (strcmp(key, "status") == 0)
-                *ret = strcmp(status_state_name(c->state), value) == 0;
-        else if (strcmp(key, "label") == 0)
-                *ret = label_matches(c, value);
-        else if (strcmp(key, "ancestor") == 0)
-                *ret = ancestor_matches(c, value);
-        else if (strcmp(key, "volume") == 0)
-                *ret = uses_volume(c, value);
-        else if (strcmp(key, "network") == 0)
-                *ret = str_eq(json_get_str(container_host_config(c), "NetworkMode"), value);
-        else if (strcmp(key, "exited") == 0) {
-                TRY(parse_int(value, INT32_MIN, INT32_MAX, &number));
-                *ret = c->state == STATUS_EXITED && c->status.exit_code == number;
-        } else
-                return err_new(ERR_INVALID, "invalid filter '%s'", key);
+        return rest && *rest == '=' ? rest + 1 : NULL;
+}
+
+static err *check_word(const char *filter, const char *what, const char *value, const char *const *words)
+{
+        _cleanup_str_ struct str list = {0};
+
+        for (const char *const *w = words; *w; w++) {
+                if (strcmp(*w, value) == 0)
+                        return NULL;
+                str_printf(&list, "%s%s", w == words ? "" : ", ", *w);
+        }
+        return err_new(ERR_INVALID, "invalid filter '%s': invalid value for %s (%s): must be one of %s", filter, what,
+                       value, str_text(&list));
+}
+
+static err *find_created(struct engine *e, const char *ref, int64_t *ret)
+{
+        _cleanup_container_ struct container *c = NULL;
+
+        TRY(container_find(e, ref, &c));
+        *ret = c->created_ns;
         return NULL;
+}
+
+/* Everything that is wrong with one filter, whatever containers there are. */
+static err *check_filter(struct engine *e, const char *filter, struct ps_times *times)
+{
+        static const char *const plain[] = {"name", "id", "label", "ancestor", "volume", "network"};
+        static const char *const states[] = {"created",  "running", "paused", "restarting",
+                                             "removing", "exited",  "dead",   NULL};
+        static const char *const healths[] = {"none", "starting", "healthy", "unhealthy", NULL};
+        const char *value;
+        int64_t number;
+        bool yes;
+        err *error;
+
+        for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
+                if (filter_value(filter, plain[i]))
+                        return NULL;
+        if ((value = filter_value(filter, "status")))
+                return check_word(filter, "state", value, states);
+        if ((value = filter_value(filter, "health")))
+                return check_word(filter, "health", value, healths);
+        if ((value = filter_value(filter, "before")))
+                return find_created(e, value, &times->before);
+        if ((value = filter_value(filter, "since")))
+                return find_created(e, value, &times->since);
+        if ((value = filter_value(filter, "is-task"))) {
+                error = parse_bool(value, &yes);
+                if (!error)
+                        return NULL;
+                err_free(error);
+                return err_new(ERR_INVALID, "invalid filter 'is-task=[%s]'", value);
+        }
+        if ((value = filter_value(filter, "exited"))) {
+                if (parse_i64(value, &number) && number >= INT32_MIN && number <= INT32_MAX)
+                        return NULL;
+                return err_new(ERR_INVALID, "invalid filter '%s': strconv.Atoi: parsing \"%s\": invalid syntax", filter,
+                               value);
+        }
+        return err_new(ERR_INVALID, "invalid filter '%.*s'", (int)strcspn(filter, "="), filter);
+}
+
+/* One "key=value", which has been checked, against @c. */
+static bool matches(const struct container *c, const char *filter, const struct ps_times *times)
+{
+        const char *value;
+        int64_t number = 0;
+        bool yes = false;
+
+        if ((value = filter_value(filter, "name")))
+                return name_matches(c->name, value);
+        if ((value = filter_value(filter, "id")))
+                return str_starts(c->id, value);
+        if ((value = filter_value(filter, "status")))
+                return strcmp(status_state_name(c->state), value) == 0;
+        if ((value = filter_value(filter, "label")))
+                return label_matches(c, value);
+        if ((value = filter_value(filter, "ancestor")))
+                return ancestor_matches(c, value);
+        if ((value = filter_value(filter, "volume")))
+                return uses_volume(c, value);
+        if ((value = filter_value(filter, "network")))
+                return str_eq(json_get_str(container_host_config(c), "NetworkMode"), value);
+        if (filter_value(filter, "before"))
+                return c->created_ns < times->before;
+        if (filter_value(filter, "since"))
+                return c->created_ns > times->since;
+        if ((value = filter_value(filter, "health")))
+                return strcmp(value, "none") == 0; /* there are no health checks yet */
+        if ((value = filter_value(filter, "is-task"))) {
+                err_free(parse_bool(value, &yes));
+                return !yes; /* tasks are swarm's */
+        }
+        (void)parse_i64(filter_value(filter, "exited"), &number);
+        return c->state == STATUS_EXITED && c->status.exit_code == number;
 }
 
 static bool has_filter(const struct ps_args *a, const char *key)
@@ -117,26 +191,19 @@ static bool has_filter(const struct ps_args *a, const char *key)
 }
 
 /* All filters: several of one key mean "or" (labels: "and"), different keys "and". */
-static err *wanted(const struct container *c, const struct ps_args *a, bool *ret)
+static bool wanted(const struct container *c, const struct ps_args *a, const struct ps_times *times)
 {
-        *ret = false;
         for (char **f = a->filters; f && *f; f++) {
                 size_t key = strcspn(*f, "=");
                 bool any = false;
 
-                for (char **g = a->filters; *g; g++) {
-                        bool yes = false;
-
-                        if (strncmp(*g, *f, key + 1) != 0 || (str_starts(*f, "label=") && g != f))
-                                continue;
-                        TRY(matches(c, *g, &yes));
-                        any |= yes;
-                }
+                for (char **g = a->filters; *g; g++)
+                        if (strncmp(*g, *f, key + 1) == 0 && (!str_starts(*f, "label=") || g == f))
+                                any |= matches(c, *g, times);
                 if (!any)
-                        return NULL;
+                        return false;
         }
-        *ret = true;
-        return NULL;
+        return true;
 }
 
 static err *ps_run(struct invocation *inv)
@@ -151,21 +218,20 @@ static err *ps_run(struct invocation *inv)
         struct format_column shown[ARRAY_SIZE(columns)];
         struct format_list list = {"*formatter.ContainerContext", shown, "ID"};
         struct container **containers;
+        struct ps_times times = {0};
         size_t n;
         err *error = NULL;
 
         memcpy(shown, columns, sizeof(columns));
         shown[7].standard = a->size;
         TRY(ui_engine(inv, &e));
+        for (char **f = a->filters; f && *f; f++)
+                TRY(check_filter(e, *f, &times));
         TRY(container_list(e, &containers, &n));
         for (size_t i = 0; !error && i < n && (int64_t)json_len(rows) < limit; i++) {
-                bool yes = false;
                 json *row;
 
-                if (!all && !container_is_alive(containers[i]))
-                        continue;
-                error = wanted(containers[i], a, &yes);
-                if (error || !yes)
+                if ((!all && !container_is_alive(containers[i])) || !wanted(containers[i], a, &times))
                         continue;
                 error = inspect_ps_row(containers[i], !a->no_trunc, size, &row);
                 if (!error)

@@ -244,4 +244,22 @@ sleeper() { hod run -d --name "$1" "${@:2}" busybox sleep 1000 >/dev/null; }
         is "$(hod ps -a -n 1 -q)" "$(field p2 '{{slice .Id 0 12}}' 2>/dev/null || field p2 '{{.Id}}' | cut -c1-12)"
         is "$(hod ps -l -q | wc -l)" 1
         like "$(hod ps -a)" '"true"'
+        hod create --name p3 busybox true >/dev/null
+        is "$(hod ps -a --filter status=exited --format '{{.Names}}')" p2
+        is "$(hod ps -a --filter before=p3 --filter since=p1 --format '{{.Names}}')" p2
+        is "$(hod ps -a -q --filter health=healthy)" ''
+        is "$(hod ps -a -q --filter status=dead --filter status=removing)" ''
+        is "$(hod ps -a -q --filter is-task=false | wc -l)" 3
+}
+
+@test "ps: bad filters are refused, whatever containers there are" {
+        refused 1 "invalid filter 'status=bogus': invalid value for state \(bogus\): must be one of created, running, paused, restarting, removing, exited, dead$" \
+                hod ps --filter status=bogus
+        refused 1 "invalid filter 'exited=x': strconv.Atoi: parsing \"x\": invalid syntax$" hod ps --filter exited=x
+        refused 1 "invalid filter 'health=bogus': invalid value for health \(bogus\): must be one of none, starting, healthy, unhealthy$" \
+                hod ps --filter health=bogus
+        refused 1 "invalid filter 'is-task=\[x\]'$" hod ps --filter is-task=x
+        refused 1 "invalid filter 'bogus'$" hod ps --filter bogus=1
+        refused 1 'No such container: nosuch$' hod ps --filter since=nosuch
+        refused 125 'bad format of filter \(expected name=value\)' hod ps --filter bad
 }
