@@ -305,6 +305,35 @@ static err *check_blkio(json *host, char ***warnings)
         return NULL;
 }
 
+err *hostconfig_log_limits(const json *host, uint64_t *ret_size, unsigned *ret_files)
+{
+        const json *opts = json_get(json_get(host, "LogConfig"), "Config");
+        const char *size = json_get_str(opts, "max-size"), *files = json_get_str(opts, "max-file");
+        int64_t max_size = 20 << 20, max_files = 3; /* bounded by default; docker's files grow until the disk is full */
+
+        if (size)
+                TRY_WRAP(parse_size_unlimited(size, &max_size), "log option max-size");
+        if (max_size < -1 || max_size == 0)
+                return err_new(ERR_INVALID, "log option max-size: it must be a positive number, not '%s'", size);
+        if (files)
+                TRY_WRAP(parse_int(files, 1, 10000, &max_files), "log option max-file");
+        *ret_size = max_size < 0 ? UINT64_MAX : (uint64_t)max_size;
+        *ret_files = (unsigned)max_files;
+        return NULL;
+}
+
+static err *check_logs(const json *host)
+{
+        const json *log = json_get(host, "LogConfig");
+        unsigned files;
+        uint64_t size;
+
+        if (str_eq(json_get_str(log, "Type"), "none"))
+                return json_len(json_get(log, "Config")) ? err_new(ERR_INVALID, "invalid logging opts for driver none")
+                                                         : NULL;
+        return hostconfig_log_limits(host, &size, &files);
+}
+
 err *hostconfig_check(const json *config, json *host, char ***warnings)
 {
         int64_t oom = json_get_int(host, "OomScoreAdj", 0);
@@ -333,6 +362,7 @@ err *hostconfig_check(const json *config, json *host, char ***warnings)
         TRY(check_modes(config, host));
         TRY(check_restart(host));
         TRY(check_security(host));
+        TRY(check_logs(host));
         if (json_get_int(host, "PidsLimit", 0) < 0)
                 json_set_int(host, "PidsLimit", -1);
         return NULL;

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "base/trace.h"
 #include "engine/cleanup.h"
+#include "engine/hostconfig.h"
 #include "engine/monitor_spawn.h"
 #include "engine/netfiles.h"
 #include "engine/seccomp_default.h"
@@ -117,28 +118,6 @@ static err *write_spec(struct container *c, int state_fd, struct monitor_conf *c
         return NULL;
 }
 
-static err *log_limits(const json *host, struct monitor_conf *conf)
-{
-        const json *opts = json_get(json_get(host, "LogConfig"), "Config");
-        const char *size = json_get_str(opts, "max-size"), *files = json_get_str(opts, "max-file");
-        int64_t n = 0;
-
-        /* Bounded by default; docker's files grow until the disk is full. */
-        conf->log_max_size = 20 << 20;
-        conf->log_max_files = 3;
-        if (size && strcmp(size, "-1") != 0) {
-                TRY_WRAP(parse_size(size, &n), "log option max-size");
-                conf->log_max_size = (uint64_t)n;
-        } else if (size) {
-                conf->log_max_size = UINT64_MAX;
-        }
-        if (files) {
-                TRY_WRAP(parse_int(files, 1, 10000, &n), "log option max-file");
-                conf->log_max_files = (unsigned)n;
-        }
-        return NULL;
-}
-
 static err *conf_snapshot(struct container *c, struct monitor_conf *conf)
 {
         const json *host = container_host_config(c);
@@ -171,7 +150,7 @@ static err *write_conf(struct container *c, int state_fd, struct monitor_conf *c
         conf->name = str_dup(c->name);
         conf->bundle = str_format("%s/containers/%s", c->engine->state, c->id);
         conf->log_path = str_dup(log);
-        TRY(log_limits(host, conf));
+        TRY(hostconfig_log_limits(host, &conf->log_max_size, &conf->log_max_files));
         conf->tty = json_get_bool(config, "Tty", false);
         conf->open_stdin = json_get_bool(config, "OpenStdin", false);
         conf->stdin_once = json_get_bool(config, "StdinOnce", false);

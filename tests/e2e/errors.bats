@@ -113,6 +113,20 @@ nothing_changed() {
         refused 125 'invalid signal' hod run --rm --stop-signal BOGUS busybox true
         refused 125 'label' hod run --rm -l =x busybox true
         refused 125 'restart' hod run --rm --restart always busybox true
+        for cmd in create 'run --rm'; do
+                status=$([[ $cmd == create ]] && echo 1 || echo 125)
+                # shellcheck disable=SC2086
+                {
+                        refused "$status" "invalid size: 'x'" hod $cmd --log-opt max-size=x busybox true
+                        refused "$status" 'max-size.*positive' hod $cmd --log-opt max-size=0 busybox true
+                        refused "$status" 'max-file' hod $cmd --log-opt max-file=0 busybox true
+                        refused "$status" 'max-file' hod $cmd --log-opt max-file=x busybox true
+                        refused "$status" "unknown log opt 'bogus'" hod $cmd --log-opt bogus=1 busybox true
+                        refused "$status" 'invalid logging opts for driver none' \
+                                hod $cmd --log-driver none --log-opt max-size=1m busybox true
+                        refused "$status" 'plugin "bogus" not found' hod $cmd --log-driver bogus busybox true
+                }
+        done
         nothing_changed
 }
 
