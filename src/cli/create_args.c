@@ -243,7 +243,7 @@ static err *body_devices(json *host, const struct create_args *a)
 
 static err *body_security_opt(json *host, const char *opt)
 {
-        const char *path = str_after(opt, "seccomp=");
+        const char *rest = str_after(opt, "seccomp"), *path = rest && (*rest == '=' || *rest == ':') ? rest + 1 : NULL;
         _cleanup_free_ char *text = NULL, *both = NULL, *compact = NULL;
         _cleanup_json_ json *doc = NULL;
         int r;

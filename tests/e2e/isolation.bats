@@ -59,6 +59,13 @@ status_line() { awk -v k="$1:" '$1 == k {print $2}'; }
         run hod run --rm --security-opt "seccomp=$T/p.json" busybox mkdir /x
         like "$output" 'not permitted'
         hod run --rm --security-opt "seccomp=$T/p.json" busybox touch /x
+        run hod run --rm --security-opt "seccomp:$T/p.json" busybox mkdir /x
+        like "$output" 'not permitted'
+        # The content belongs to the container from its making on.
+        hod create --name kept --security-opt "seccomp=$T/p.json" busybox mkdir /x >/dev/null
+        rm "$T/p.json"
+        run hod start -a kept
+        like "$output" 'not permitted'
         refused 125 'no such file' hod run --rm --security-opt seccomp=/nosuch.json busybox true
         echo '{bad' >"$T/bad.json"
         refused 125 'json|seccomp' hod run --rm --security-opt "seccomp=$T/bad.json" busybox true
