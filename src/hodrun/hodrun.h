@@ -16,7 +16,7 @@ struct global_args {
 };
 
 extern const struct command cmd_create, cmd_run, cmd_start, cmd_exec, cmd_kill, cmd_delete, cmd_pause, cmd_resume,
-        cmd_state, cmd_list, cmd_ps, cmd_spec, cmd_features;
+        cmd_state, cmd_list, cmd_ps, cmd_spec, cmd_features, cmd_update;
 
 /* ROOT of this call. */
 const char *hodrun_root(const struct invocation *inv);

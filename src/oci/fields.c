@@ -2,6 +2,7 @@
 #include "oci/fields.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 #include "base/str.h"
 #include "oci/spec.h"
@@ -185,7 +186,8 @@ err *fields_list(struct fields_reader *r, const struct fields_at *at, json *v, c
         return NULL;
 }
 
-static err *read_number(const struct fields_at *at, json *obj, const struct fields *f, json *v, void *to)
+static err *read_number(const struct fields_at *at, json *obj, const char *key, const struct fields *f, json *v,
+                        void *to)
 {
         int64_t n = 0;
 
@@ -205,18 +207,19 @@ static err *read_number(const struct fields_at *at, json *obj, const struct fiel
         case FIELDS_I64:
                 return read_i64(at, v, to);
         case FIELDS_U64:
-                return read_u64(at, obj, f->key, v, to);
+                return read_u64(at, obj, key, v, to);
         case FIELDS_OPT_I64:
                 ((struct oci_i64 *)to)->set = true;
                 return read_i64(at, v, &((struct oci_i64 *)to)->n);
         default:
                 ((struct oci_u64 *)to)->set = true;
-                return read_u64(at, obj, f->key, v, &((struct oci_u64 *)to)->n);
+                return read_u64(at, obj, key, v, &((struct oci_u64 *)to)->n);
         }
 }
 
-static err *read_one(struct fields_reader *r, const struct fields_at *at, json *obj, const struct fields *f, json *v,
-                     char *base)
+/* @key: of @v in @obj, see member(). */
+static err *read_one(struct fields_reader *r, const struct fields_at *at, json *obj, const char *key,
+                     const struct fields *f, json *v, char *base)
 {
         void *to = base + f->offset;
         size_t *count = (size_t *)(base + f->count_offset);
@@ -249,8 +252,25 @@ static err *read_one(struct fields_reader *r, const struct fields_at *at, json *
         case FIELDS_CUSTOM:
                 return f->custom(r, at, v, base);
         default:
-                return read_number(at, obj, f, v, to);
+                return read_number(at, obj, key, f, v, to);
         }
+}
+
+/* Member of @obj for @key, *@ret_key: as it is written there. Documents made for runc may have another case
+ * ("pagesize", "CPU"): Go's decoder takes them, so do we where the exact key is missing. */
+static json *member(const json *obj, const char *key, const char **ret_key)
+{
+        json *v = json_get(obj, key);
+
+        *ret_key = key;
+        if (v || json_has(obj, key))
+                return v;
+        JSON_EACH (obj, it)
+                if (strcasecmp(it.key, key) == 0) {
+                        *ret_key = it.key;
+                        return it.value;
+                }
+        return NULL;
 }
 
 err *fields_read(struct fields_reader *r, const struct fields_at *at, json *obj, const struct fields *table, void *base)
@@ -258,10 +278,11 @@ err *fields_read(struct fields_reader *r, const struct fields_at *at, json *obj,
         TRY(fields_object(at, obj));
         for (const struct fields *f = table; f->key; f++) {
                 struct fields_at here = {at, f->key, 0};
-                json *v = json_get(obj, f->key);
+                const char *key;
+                json *v = member(obj, f->key, &key);
 
                 if (json_kind(v) != JSON_NULL)
-                        TRY(read_one(r, &here, obj, f, v, base));
+                        TRY(read_one(r, &here, obj, key, f, v, base));
         }
         return NULL;
 }

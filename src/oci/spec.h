@@ -353,6 +353,13 @@ DEFINE_CLEANUP(struct oci_process *, oci_process_free)
 /* "linux.resources" alone, as `update --resources FILE` has it. @ret_owner keeps its memory: oci_spec_free(). */
 MUST_USE err *oci_resources_from_json(json *doc, struct oci_spec **ret_owner, struct oci_resources **ret);
 
+/* Change @resources, the member "linux.resources" of a document, to what an update with @change makes of it: what is
+ * set replaces what was there, lists are changed element by element (a device by its number, a page size, an interface
+ * by its name), device rules are replaced as a whole. As in runc, zeros and empty strings mean "as it was", except
+ * where zero is a value (pids, idle, burst, rates). A memory limit of -1 alone takes the limit of swap away, too.
+ * Running out of memory shows at json_print(). */
+void oci_resources_merge(json *resources, const struct oci_resources *change);
+
 /* Is the container possible and permitted? One clear line for the first thing that is not.
  * Checks: version, root, process (cwd absolute, args, ids inside the map), mounts, hooks, namespaces against fields
  * that need them (hostname without uts, maps without user, sysctls by namespace), devices, seccomp, time offsets, ...

@@ -173,7 +173,8 @@ static err *apply(const struct cgroup_layout *l, const char *path, const struct 
 
         convert_numbers(o, &c.r);
         /* Without any cgroup (a container in a container) there is nothing that could refuse devices. */
-        TRY(convert_devices(o, is_new && l->mode != CGROUP_MODE_NONE, &c));
+        TRY(convert_devices(o, (is_new || o->n_devices) && l->mode != CGROUP_MODE_NONE, &c));
+        c.r.devices_in_use = !is_new;
         TRY(convert_block_io(o, &c));
         TRY(convert_lists(o, &c));
         return cgroup_apply(l, path, &c.r);

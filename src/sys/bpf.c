@@ -10,18 +10,16 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define RULES_MAX 4000 /* jumps are 16 bits and the verifier walks every path */
-
 static int bpf(int cmd, union bpf_attr *attr)
 {
         return (int)syscall(SYS_bpf, cmd, attr, sizeof(*attr));
 }
 
-/* ---- reduce ---- */
+/* ---- lists ---- */
 
 void bpf_device_list_done(struct bpf_device_list *l)
 {
-        free(l->exceptions);
+        free(l->rules);
         *l = (struct bpf_device_list){0};
 }
 
@@ -30,33 +28,71 @@ static bool same_device(const struct cgroup_device_rule *a, const struct cgroup_
         return a->type == b->type && a->major == b->major && a->minor == b->minor;
 }
 
-static err *exception_add(struct bpf_device_list *l, const struct cgroup_device_rule *rule)
+static bool number_covers(int64_t wide, int64_t narrow)
 {
-        for (size_t i = 0; i < l->n; i++)
-                if (same_device(&l->exceptions[i], rule)) {
-                        l->exceptions[i].access |= rule->access;
-                        return NULL;
-                }
-        if (mem_grow(&l->exceptions, l->n, sizeof(*l->exceptions)) < 0)
+        return wide < 0 || wide == narrow;
+}
+
+/* Is every device of @narrow one of @wide? */
+static bool covers(const struct cgroup_device_rule *wide, const struct cgroup_device_rule *narrow)
+{
+        return wide->type == narrow->type && number_covers(wide->major, narrow->major) &&
+               number_covers(wide->minor, narrow->minor);
+}
+
+/* Is there a device of both? */
+static bool overlap(const struct cgroup_device_rule *a, const struct cgroup_device_rule *b)
+{
+        return a->type == b->type && (number_covers(a->major, b->major) || b->major < 0) &&
+               (number_covers(a->minor, b->minor) || b->minor < 0);
+}
+
+static void rule_drop(struct bpf_device_list *l, size_t i)
+{
+        memmove(&l->rules[i], &l->rules[i + 1], (l->n - i - 1) * sizeof(*l->rules));
+        l->n--;
+}
+
+static err *rule_append(struct bpf_device_list *l, const struct cgroup_device_rule *rule)
+{
+        if (mem_grow(&l->rules, l->n, sizeof(*l->rules)) < 0)
                 return err_nomem();
-        l->exceptions[l->n++] = *rule;
+        l->rules[l->n++] = *rule;
         return NULL;
 }
 
-static void exception_remove(struct bpf_device_list *l, const struct cgroup_device_rule *rule)
+/* ---- reduce ---- */
+
+static err *exception_add(struct bpf_device_list *l, const struct cgroup_device_rule *rule)
+{
+        for (size_t i = 0; i < l->n; i++)
+                if (same_device(&l->rules[i], rule)) {
+                        l->rules[i].access |= rule->access;
+                        return NULL;
+                }
+        return rule_append(l, rule);
+}
+
+static err *exception_remove(struct bpf_device_list *l, const struct cgroup_device_rule *rule)
 {
         for (size_t i = 0; i < l->n;) {
-                struct cgroup_device_rule *e = &l->exceptions[i];
+                struct cgroup_device_rule *e = &l->rules[i];
 
-                if (same_device(e, rule))
+                if (covers(rule, e)) {
                         e->access &= ~rule->access;
-                if (e->access) {
-                        i++;
-                        continue;
+                } else if (overlap(rule, e) && (e->access & rule->access)) {
+                        return err_new(ERR_UNSUPPORTED,
+                                       "device rules: cgroup v1 cannot %s a part of the devices of an earlier rule "
+                                       "(%c %lld:%lld of %c %lld:%lld)",
+                                       rule->allow ? "allow" : "deny", rule->type, (long long)rule->major,
+                                       (long long)rule->minor, e->type, (long long)e->major, (long long)e->minor);
                 }
-                memmove(e, e + 1, (l->n - i - 1) * sizeof(*e));
-                l->n--;
+                if (e->access)
+                        i++;
+                else
+                        rule_drop(l, i);
         }
+        return NULL;
 }
 
 err *bpf_device_reduce(const struct cgroup_device_rule *rules, size_t n, struct bpf_device_list *ret)
@@ -70,8 +106,35 @@ err *bpf_device_reduce(const struct cgroup_device_rule *rules, size_t n, struct 
                 } else if (rules[i].allow != l.default_allow) {
                         TRY(exception_add(&l, &rules[i]));
                 } else {
-                        exception_remove(&l, &rules[i]);
+                        TRY(exception_remove(&l, &rules[i]));
                 }
+        }
+        *ret = l;
+        l = (struct bpf_device_list){0};
+        return NULL;
+}
+
+err *bpf_device_order(const struct cgroup_device_rule *rules, size_t n, struct bpf_device_list *ret)
+{
+        _cleanup_(bpf_device_list_done) struct bpf_device_list l = {0};
+
+        for (size_t i = 0; i < n; i++) {
+                if (rules[i].type == 'a') {
+                        l.n = 0;
+                        l.default_allow = rules[i].allow;
+                        continue;
+                }
+                if (l.n == 0 && rules[i].allow == l.default_allow)
+                        continue; /* says nothing new */
+                if (l.n >= BPF_DEVICE_RULES_MAX)
+                        return err_new(ERR_LIMIT, "more than %d device rules", BPF_DEVICE_RULES_MAX);
+                /* What it decides anew need not be kept. */
+                for (size_t k = 0; k < l.n;)
+                        if (covers(&rules[i], &l.rules[k]) && !(l.rules[k].access & ~rules[i].access))
+                                rule_drop(&l, k);
+                        else
+                                k++;
+                TRY(rule_append(&l, &rules[i]));
         }
         *ret = l;
         l = (struct bpf_device_list){0};
@@ -80,14 +143,18 @@ err *bpf_device_reduce(const struct cgroup_device_rule *rules, size_t n, struct 
 
 bool bpf_device_allowed(const struct bpf_device_list *l, char type, uint32_t major, uint32_t minor, unsigned access)
 {
-        for (size_t i = 0; i < l->n; i++) {
-                const struct cgroup_device_rule *e = &l->exceptions[i];
+        const struct cgroup_device_rule asked = {false, type, major, minor, access};
 
-                if (e->type != type || (e->major >= 0 && e->major != major) || (e->minor >= 0 && e->minor != minor))
+        for (size_t i = l->n; i-- > 0;) {
+                const struct cgroup_device_rule *rule = &l->rules[i];
+
+                if (!covers(rule, &asked) || !(access & rule->access))
                         continue;
-                /* An allowance must cover everything that is asked; a refusal needs one bit. */
-                if (l->default_allow ? (access & e->access) != 0 : (access & ~e->access) == 0)
-                        return !l->default_allow;
+                if (!rule->allow)
+                        return false;
+                access &= ~rule->access;
+                if (!access)
+                        return true;
         }
         return l->default_allow;
 }
@@ -129,39 +196,50 @@ static void emit_return(struct program *p, bool allow)
         emit(p, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
 }
 
-static void emit_rule(struct program *p, const struct bpf_device_list *l, const struct cgroup_device_rule *e)
+/* Go on if the 32 bits of @reg are (@equal) or are not @value, else leave the rule by a jump that ret_leave remembers.
+ * Two instructions, for the verifier: it follows what does not jump first. That is the way around the rule, about which
+ * it has learned nothing, so that all other ways that come to the next rule are already known to be good; the other way
+ * round their number would grow with the square of the rules. */
+static void emit_if(struct program *p, bool equal, uint8_t reg, uint32_t value, size_t *ret_leave)
+{
+        /* JMP32: device numbers are unsigned 32 bits and an immediate is sign-extended in 64-bit compares. */
+        emit(p, BPF_JMP32 | (equal ? BPF_JEQ : BPF_JNE) | BPF_K, reg, 0, 1, (int32_t)value);
+        *ret_leave = emit(p, BPF_JMP | BPF_JA, 0, 0, 0, 0);
+}
+
+/* r3 has what is still to be decided, never nothing. */
+static void emit_rule(struct program *p, const struct cgroup_device_rule *e)
 {
         const unsigned all = CGROUP_DEVICE_MKNOD | CGROUP_DEVICE_READ | CGROUP_DEVICE_WRITE;
-        size_t next[4], n = 0;
+        size_t leave[4], n = 0;
 
-        /* JMP32: device numbers are unsigned 32 bits and an immediate is sign-extended in 64-bit compares. */
-        next[n++] = emit(p, BPF_JMP32 | BPF_JNE | BPF_K, BPF_REG_2, 0, 0,
-                         e->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
-        if (e->access != all) {
-                emit(p, BPF_ALU | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_3, 0, 0);
-                emit(p, BPF_ALU | BPF_AND | BPF_K, BPF_REG_1, 0, 0,
-                     (int32_t)(l->default_allow ? e->access : all & ~e->access));
-                /* default deny: a bit outside of the rule; default allow: no bit inside */
-                next[n++] = emit(p, BPF_JMP32 | (l->default_allow ? BPF_JEQ : BPF_JNE) | BPF_K, BPF_REG_1, 0, 0, 0);
-        }
+        emit_if(p, true, BPF_REG_2, e->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR, &leave[n++]);
         if (e->major >= 0)
-                next[n++] = emit(p, BPF_JMP32 | BPF_JNE | BPF_K, BPF_REG_4, 0, 0, (int32_t)(uint32_t)e->major);
+                emit_if(p, true, BPF_REG_4, (uint32_t)e->major, &leave[n++]);
         if (e->minor >= 0)
-                next[n++] = emit(p, BPF_JMP32 | BPF_JNE | BPF_K, BPF_REG_5, 0, 0, (int32_t)(uint32_t)e->minor);
-        emit_return(p, !l->default_allow);
+                emit_if(p, true, BPF_REG_5, (uint32_t)e->minor, &leave[n++]);
+        if (e->access != all && e->allow) {
+                emit(p, BPF_ALU | BPF_AND | BPF_K, BPF_REG_3, 0, 0, (int32_t)(all & ~e->access));
+                emit_if(p, true, BPF_REG_3, 0, &leave[n++]);
+        } else if (e->access != all) {
+                emit(p, BPF_ALU | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_3, 0, 0);
+                emit(p, BPF_ALU | BPF_AND | BPF_K, BPF_REG_1, 0, 0, (int32_t)e->access);
+                emit_if(p, false, BPF_REG_1, 0, &leave[n++]);
+        }
+        emit_return(p, e->allow);
         for (size_t i = 0; i < n && !p->failed; i++)
-                p->insn[next[i]].off = (int16_t)(p->n - next[i] - 1);
+                p->insn[leave[i]].off = (int16_t)(p->n - leave[i] - 1);
 }
 
 err *bpf_device_compile(const struct bpf_device_list *l, struct bpf_insn **ret, size_t *ret_n)
 {
         struct program p = {0};
 
-        if (l->n > RULES_MAX)
-                return err_new(ERR_LIMIT, "more than %d device rules", RULES_MAX);
+        if (l->n > BPF_DEVICE_RULES_MAX)
+                return err_new(ERR_LIMIT, "more than %d device rules", BPF_DEVICE_RULES_MAX);
         emit_head(&p);
-        for (size_t i = 0; i < l->n; i++)
-                emit_rule(&p, l, &l->exceptions[i]);
+        for (size_t i = l->n; i-- > 0;)
+                emit_rule(&p, &l->rules[i]);
         emit_return(&p, l->default_allow);
         if (p.failed) {
                 free(p.insn);
@@ -251,7 +329,7 @@ err *bpf_device_attach(int cgroup_fd, const struct cgroup_device_rule *rules, si
         size_t count = 0;
         int r;
 
-        TRY(bpf_device_reduce(rules, n, &list));
+        TRY(bpf_device_order(rules, n, &list));
         old = program_attached(cgroup_fd);
         if (list.default_allow && !list.n && old == -ENOENT)
                 return NULL; /* everything is allowed already */

@@ -1,7 +1,8 @@
 /* bpf.h - device access of a v2 cgroup as an eBPF program (BPF_PROG_TYPE_CGROUP_DEVICE), by raw bpf(2).
  *
- * The rules are first reduced exactly as the v1 kernel code does it (a default and a list of exceptions), so that both
- * versions decide alike. Privilege: CAP_BPF or CAP_SYS_ADMIN. */
+ * The specification's rules are ordered: for each access (read, write, mknod) the last rule that is about the device
+ * decides. The program does exactly that. v1's kernel interface knows a default and exceptions only, see
+ * bpf_device_reduce(). Privilege: CAP_BPF or CAP_SYS_ADMIN. */
 #pragma once
 
 #include <linux/bpf.h>
@@ -11,13 +12,19 @@
 #include "base/err.h"
 #include "sys/cgroup.h"
 
-/* Rules in their reduced form. */
+#define BPF_DEVICE_RULES_MAX 4000 /* jumps are 16 bits and the verifier walks every path */
+
+/* A default and what differs from it, later rules first to decide. */
 struct bpf_device_list {
         bool default_allow;
-        struct cgroup_device_rule *exceptions; /* all of the opposite of the default; owned */
+        struct cgroup_device_rule *rules; /* owned; none of type 'a' */
         size_t n;
 };
-/* Reduce @rules, starting from "everything denied" as runc does for a new cgroup. */
+/* @rules, starting from "everything denied" as runc does for a new cgroup, without those that decide nothing.
+ * ERR_LIMIT for more than a program can hold. */
+MUST_USE err *bpf_device_order(const struct cgroup_device_rule *rules, size_t n, struct bpf_device_list *ret);
+/* The same for v1: no two of @ret's rules are about the same device and all are of the opposite of the default.
+ * ERR_UNSUPPORTED for what cannot be said so: a rule that takes a part of an earlier, wider one away again. */
 MUST_USE err *bpf_device_reduce(const struct cgroup_device_rule *rules, size_t n, struct bpf_device_list *ret);
 void bpf_device_list_done(struct bpf_device_list *l);
 /* Does the list permit it? What the program computes; for tests and `why`. */

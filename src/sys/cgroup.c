@@ -322,9 +322,9 @@ static err *check_existing(const struct cgroup_layout *l, const struct cgroup_hi
         char buf[64];
 
         if (cgroup_get(h, path, "cgroup.procs", buf, sizeof(buf)) == 0 && *buf)
-                return err_new(ERR_CONFLICT, "cgroup: container's cgroup %s is not empty: it has processes", path);
+                return err_new(ERR_CONFLICT, "container's cgroup is not empty: %s has processes", path);
         if (cgroup_is_frozen(l, path))
-                return err_new(ERR_CONFLICT, "cgroup: container's cgroup %s unexpectedly frozen", path);
+                return err_new(ERR_CONFLICT, "container's cgroup unexpectedly frozen: %s", path);
         return NULL;
 }
 

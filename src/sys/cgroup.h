@@ -140,6 +140,7 @@ struct cgroup_resources {
         size_t n_unified;
         const struct cgroup_device_rule *devices; /* in order; none = leave what the parent allows */
         size_t n_devices;
+        bool devices_in_use; /* v1: change the rules of a living cgroup without a moment in which all is denied */
 };
 
 /* Make @path in every hierarchy (parents too; v2: enables the controllers on the way; v1 cpuset: inherits cpus and

@@ -2,6 +2,7 @@
  * against what is there. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -173,21 +174,22 @@ static err *cpu_set_early(const struct cgroup_hierarchy *h, const char *path, co
         return r < 0 && !*later ? cgroup_set_failed(-r, path, file, text) : NULL;
 }
 
-static err *cpu_apply(const struct cgroup_layout *l, const char *path, const struct cgroup_resources *r)
+/* The period can be refused because of the runtime that is there, and the other way round. */
+static err *realtime_apply(const struct cgroup_hierarchy *h, const char *path, const struct cgroup_resources *r)
 {
-        const struct cgroup_hierarchy *h;
-        bool period_later = false, burst_later = false;
+        bool later = false;
 
-        if (!r->cpu_shares.n && !r->cpu_quota.n && !r->cpu_period.n && !r->cpu_burst.set && !r->cpu_idle.set &&
-            !r->cpu_rt_period.n && !r->cpu_rt_runtime.n)
-                return NULL;
-        TRY(cgroup_need(l, CGROUP_CPU, &h));
         if (r->cpu_rt_period.n)
-                TRY(cgroup_set_u64(h, path, "cpu.rt_period_us", r->cpu_rt_period.n));
+                TRY(cpu_set_early(h, path, "cpu.rt_period_us", r->cpu_rt_period.n, r->cpu_rt_runtime.n != 0, &later));
         if (r->cpu_rt_runtime.n)
                 TRY(cgroup_set_i64(h, path, "cpu.rt_runtime_us", r->cpu_rt_runtime.n));
-        if (r->cpu_shares.n)
-                TRY(cpu_set_shares(h, path, r->cpu_shares.n));
+        return later ? cgroup_set_u64(h, path, "cpu.rt_period_us", r->cpu_rt_period.n) : NULL;
+}
+
+static err *bandwidth_apply(const struct cgroup_hierarchy *h, const char *path, const struct cgroup_resources *r)
+{
+        bool period_later = false, burst_later = false;
+
         if (r->cpu_period.n)
                 TRY(cpu_set_early(h, path, "cpu.cfs_period_us", r->cpu_period.n, r->cpu_quota.n != 0, &period_later));
         if (r->cpu_burst.set)
@@ -196,9 +198,24 @@ static err *cpu_apply(const struct cgroup_layout *l, const char *path, const str
                 TRY(cgroup_set_i64(h, path, "cpu.cfs_quota_us", r->cpu_quota.n));
         if (period_later)
                 TRY(cgroup_set_u64(h, path, "cpu.cfs_period_us", r->cpu_period.n));
-        if (burst_later)
-                TRY(cgroup_set_u64(h, path, "cpu.cfs_burst_us", r->cpu_burst.n));
-        return r->cpu_idle.set ? cgroup_set_i64(h, path, "cpu.idle", r->cpu_idle.n) : NULL;
+        return burst_later ? cgroup_set_u64(h, path, "cpu.cfs_burst_us", r->cpu_burst.n) : NULL;
+}
+
+static err *cpu_apply(const struct cgroup_layout *l, const char *path, const struct cgroup_resources *r)
+{
+        const struct cgroup_hierarchy *h;
+
+        if (!r->cpu_shares.n && !r->cpu_quota.n && !r->cpu_period.n && !r->cpu_burst.set && !r->cpu_idle.set &&
+            !r->cpu_rt_period.n && !r->cpu_rt_runtime.n)
+                return NULL;
+        TRY(cgroup_need(l, CGROUP_CPU, &h));
+        TRY(realtime_apply(h, path, r));
+        /* An idle group has no shares, and becomes an ordinary one with the default. */
+        if (r->cpu_idle.set)
+                TRY(cgroup_set_i64(h, path, "cpu.idle", r->cpu_idle.n));
+        if (r->cpu_shares.n && !(r->cpu_idle.set && r->cpu_idle.n))
+                TRY(cpu_set_shares(h, path, r->cpu_shares.n));
+        return bandwidth_apply(h, path, r);
 }
 
 static err *cpuset_apply(const struct cgroup_layout *l, const char *path, const struct cgroup_resources *r)
@@ -322,8 +339,59 @@ static err *devices_write(int fd, const char *path, const char *file, const char
         return write(fd, text, strlen(text)) < 0 ? cgroup_set_failed(errno, path, file, text) : NULL;
 }
 
-/* The list is reduced first (a default and exceptions), so that v1 and v2 decide alike and the kernel gets each device
- * once. One rule a write: the default through one file, all exceptions through the other. */
+/* One line of devices.list. False for "a": everything but what nobody can read is allowed. */
+static bool parse_rule(const char *line, struct cgroup_device_rule *d)
+{
+        char major[16], minor[16], access[8];
+
+        if (sscanf(line, "%c %15[0-9*]:%15[0-9*] %7[rwm]", &d->type, major, minor, access) != 4 || d->type == 'a')
+                return false;
+        d->major = *major == '*' ? -1 : strtoll(major, NULL, 10);
+        d->minor = *minor == '*' ? -1 : strtoll(minor, NULL, 10);
+        d->access = 0;
+        for (const char *p = access; *p; p++)
+                d->access |= *p == 'r' ? CGROUP_DEVICE_READ : *p == 'w' ? CGROUP_DEVICE_WRITE : CGROUP_DEVICE_MKNOD;
+        return true;
+}
+
+/* What @list allows of the device that @d names, by a rule for exactly that. */
+static unsigned allowed_by(const struct bpf_device_list *list, const struct cgroup_device_rule *d)
+{
+        for (size_t i = 0; i < list->n; i++)
+                if (list->rules[i].type == d->type && list->rules[i].major == d->major &&
+                    list->rules[i].minor == d->minor)
+                        return list->rules[i].access;
+        return 0;
+}
+
+/* Take away what is allowed now and not in @list. False if that cannot be known: begin anew. */
+static bool devices_withdraw(const struct cgroup_hierarchy *h, const char *path, const struct bpf_device_list *list)
+{
+        char buf[16384], text[64];
+
+        if (list->default_allow || cgroup_get(h, path, "devices.list", buf, sizeof(buf)) < 0 ||
+            strlen(buf) + 64 > sizeof(buf))
+                return false;
+        for (char *line = buf, *next; line && *line; line = next) {
+                struct cgroup_device_rule d;
+
+                next = strchr(line, '\n');
+                if (next)
+                        *next++ = '\0';
+                if (!parse_rule(line, &d))
+                        return false;
+                d.access &= ~allowed_by(list, &d);
+                if (!d.access)
+                        continue;
+                rule_text(&d, text, sizeof(text));
+                if (cgroup_put(h, path, "devices.deny", text) < 0)
+                        return false;
+        }
+        return true;
+}
+
+/* The list is reduced first (a default and exceptions), so that the kernel gets each device once. One rule a write: the
+ * default through one file, all exceptions through the other. */
 static err *devices_apply(const struct cgroup_layout *l, const char *path, const struct cgroup_resources *r)
 {
         _cleanup_(bpf_device_list_done) struct bpf_device_list list = {0};
@@ -336,14 +404,15 @@ static err *devices_apply(const struct cgroup_layout *l, const char *path, const
                 return NULL;
         TRY(cgroup_need(l, CGROUP_DEVICES, &h));
         TRY(bpf_device_reduce(r->devices, r->n_devices, &list));
-        TRY(cgroup_set(h, path, list.default_allow ? "devices.allow" : "devices.deny", "a"));
+        if (!r->devices_in_use || !devices_withdraw(h, path, &list))
+                TRY(cgroup_set(h, path, list.default_allow ? "devices.allow" : "devices.deny", "a"));
         file = list.default_allow ? "devices.deny" : "devices.allow";
         if (list.n)
                 fd = openat(h->fd, cgroup_name(path, file, name), O_WRONLY | O_CLOEXEC);
         if (list.n && fd < 0)
                 return err_sys(errno, "cgroup: opening %s", file);
         for (size_t i = 0; i < list.n; i++) {
-                rule_text(&list.exceptions[i], text, sizeof(text));
+                rule_text(&list.rules[i], text, sizeof(text));
                 TRY(devices_write(fd, path, file, text));
         }
         return NULL;

@@ -141,11 +141,18 @@ static err *swap_value(const struct cgroup_resources *r, int64_t *ret, bool *ret
 
 static err *memory_check_usage(const struct cgroup_hierarchy *h, const char *path, const struct cgroup_resources *r)
 {
-        uint64_t usage;
+        uint64_t usage, swap = 0;
 
-        if (!r->check_before_update || r->memory_limit.n <= 0 || cgroup_get_u64(h, path, "memory.current", &usage) < 0)
+        if (!r->check_before_update || (r->memory_limit.n <= 0 && r->memory_swap.n <= 0) ||
+            cgroup_get_u64(h, path, "memory.current", &usage) < 0)
                 return NULL;
-        if (usage > (uint64_t)r->memory_limit.n)
+        if (r->memory_swap.n > 0) {
+                (void)cgroup_get_u64(h, path, "memory.swap.current", &swap);
+                if (usage + swap > (uint64_t)r->memory_swap.n)
+                        return err_new(ERR_INVALID, "rejecting memory+swap limit %lld < usage %llu",
+                                       (long long)r->memory_swap.n, (unsigned long long)(usage + swap));
+        }
+        if (r->memory_limit.n > 0 && usage > (uint64_t)r->memory_limit.n)
                 return err_new(ERR_INVALID, "rejecting memory limit %lld < usage %llu", (long long)r->memory_limit.n,
                                (unsigned long long)usage);
         return NULL;
@@ -218,7 +225,7 @@ static err *cpu_apply(const struct cgroup_layout *l, const struct cgroup_hierarc
         if (r->cpu_idle.set)
                 TRY(cgroup_set_i64(h, path, "cpu.idle", r->cpu_idle.n));
         /* An idle group has no weight: the kernel refuses one. */
-        if (r->cpu_shares.n && !(r->cpu_idle.set && r->cpu_idle.n == 1))
+        if (r->cpu_shares.n && !(r->cpu_idle.set && r->cpu_idle.n))
                 TRY(cgroup_set_u64(h, path, "cpu.weight", cgroup_shares_to_weight(r->cpu_shares.n)));
         if (bandwidth) {
                 /* burst <= quota at every moment */

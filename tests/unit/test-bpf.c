@@ -69,6 +69,9 @@ static bool run(const struct bpf_insn *p, size_t n, char type, uint32_t major, u
                 case BPF_JMP32 | BPF_JEQ | BPF_K:
                         pc += (uint32_t)r[i->dst_reg] == (uint32_t)i->imm ? (size_t)i->off : 0;
                         break;
+                case BPF_JMP | BPF_JA:
+                        pc += (size_t)i->off;
+                        break;
                 case BPF_JMP | BPF_EXIT:
                         return r[0];
                 default:
@@ -87,7 +90,7 @@ static void compare(const struct cgroup_device_rule *rules, size_t n)
         struct bpf_insn *p = NULL;
         size_t count = 0;
 
-        ok(bpf_device_reduce(rules, n, &l));
+        ok(bpf_device_order(rules, n, &l));
         ok(bpf_device_compile(&l, &p, &count));
         for (size_t a = 0; a < ARRAY_SIZE(numbers); a++)
                 for (size_t b = 0; b < ARRAY_SIZE(numbers); b++)
@@ -143,6 +146,69 @@ static void bpf_device_reduce_turns_round_with_all(void **state)
         compare(rules, 0);
 }
 
+/* For each access the last rule that is about the device decides. */
+static void bpf_device_order_lets_the_last_rule_decide(void **state)
+{
+        struct cgroup_device_rule rules[] = {
+                {false, 'a', -1, -1, R | W | M}, {true, 'c', -1, -1, R | W | M},
+                {false, 'c', 1, -1, W | M},      {true, 'c', 1, 3, W},
+                {false, 'c', 5, 1, R | W | M},   {true, 'b', 8, 0, R},
+                {true, 'b', 8, -1, W},
+        };
+        struct bpf_device_list l = {0};
+
+        ok(bpf_device_order(rules, ARRAY_SIZE(rules), &l));
+        assert_true(bpf_device_allowed(&l, 'c', 7, 7, R | W | M));
+        assert_true(bpf_device_allowed(&l, 'c', 1, 9, R));
+        assert_false(bpf_device_allowed(&l, 'c', 1, 9, R | W));
+        assert_true(bpf_device_allowed(&l, 'c', 1, 3, R | W));
+        assert_false(bpf_device_allowed(&l, 'c', 1, 3, M));
+        assert_false(bpf_device_allowed(&l, 'c', 5, 1, R));
+        assert_true(bpf_device_allowed(&l, 'b', 8, 0, R | W)); /* by two rules together */
+        assert_false(bpf_device_allowed(&l, 'b', 8, 1, R | W));
+        bpf_device_list_done(&l);
+        compare(rules, ARRAY_SIZE(rules));
+        compare(rules, 5);
+        /* v1 cannot say that. */
+        err *e = bpf_device_reduce(rules, 3, &l);
+        char buf[300];
+        assert_int_equal(err_code(e), ERR_UNSUPPORTED);
+        assert_non_null(strstr(err_text(e, buf, sizeof(buf)), "cgroup v1 cannot deny a part"));
+        err_free(e);
+}
+
+static void bpf_device_reduce_takes_away_what_a_wider_rule_covers(void **state)
+{
+        struct cgroup_device_rule rules[] = {
+                {true, 'c', 1, 3, R | W}, {true, 'c', 1, 5, R}, {true, 'c', 5, 0, R | W}, {false, 'c', 1, -1, R}};
+        struct bpf_device_list l = {0};
+
+        ok(bpf_device_reduce(rules, ARRAY_SIZE(rules), &l));
+        assert_int_equal(l.n, 2);
+        assert_false(bpf_device_allowed(&l, 'c', 1, 3, R));
+        assert_true(bpf_device_allowed(&l, 'c', 1, 3, W));
+        assert_false(bpf_device_allowed(&l, 'c', 1, 5, R));
+        assert_true(bpf_device_allowed(&l, 'c', 5, 0, R | W));
+        bpf_device_list_done(&l);
+}
+
+static void bpf_device_order_drops_what_is_decided_anew(void **state)
+{
+        static struct cgroup_device_rule many[BPF_DEVICE_RULES_MAX + 1];
+        struct bpf_device_list l = {0};
+
+        for (size_t i = 0; i < ARRAY_SIZE(many); i++)
+                many[i] = (struct cgroup_device_rule){i % 2 == 0, 'c', 1, 3, R | W};
+        ok(bpf_device_order(many, ARRAY_SIZE(many), &l));
+        assert_int_equal(l.n, 1);
+        bpf_device_list_done(&l);
+        for (size_t i = 0; i < ARRAY_SIZE(many); i++)
+                many[i] = (struct cgroup_device_rule){true, 'c', 1, (int64_t)i, R | W};
+        err *e = bpf_device_order(many, ARRAY_SIZE(many), &l);
+        assert_int_equal(err_code(e), ERR_LIMIT);
+        err_free(e);
+}
+
 static void bpf_device_compile_takes_large_numbers(void **state)
 {
         struct cgroup_device_rule rules[] = {{true, 'c', 0xffffffff, 0x80000000, R}, {true, 'b', 0x7fffffff, 0, R | W}};
@@ -164,6 +230,7 @@ static void bpf_device_attach_takes_effect(void **state)
         ok(cgroup_layout_get(&l));
         if (l->unified < 0 || geteuid() != 0)
                 skip();
+        static struct cgroup_device_rule many[BPF_DEVICE_RULES_MAX];
         int root = l->h[(int)l->unified].fd;
         (void)snprintf(name, sizeof(name), "hod-test-bpf-%d", getpid());
         if (mkdirat(root, name, 0755) < 0 && errno != EEXIST)
@@ -179,6 +246,12 @@ static void bpf_device_attach_takes_effect(void **state)
                 (void)unlinkat(root, name, AT_REMOVEDIR);
                 skip();
         }
+        /* As many as fit, of the kind that keeps most apart: the verifier has to follow. */
+        for (size_t i = 0; i < ARRAY_SIZE(many); i++)
+                many[i] = (struct cgroup_device_rule){i % 3 != 0, i % 2 ? 'c' : 'b', (int64_t)i, 1,
+                                                      i % 4 < 3 ? 1u << i % 4 : R | W};
+        ok(bpf_device_attach(fd, many, ARRAY_SIZE(many)));
+        ok(bpf_device_attach(fd, null_only, ARRAY_SIZE(null_only)));
         pid_t pid = fork();
         if (pid == 0) {
                 if (file_put(fd, "cgroup.procs", "0") < 0)
@@ -205,6 +278,9 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(bpf_device_reduce_follows_the_kernel),
                 cmocka_unit_test(bpf_device_reduce_turns_round_with_all),
+                cmocka_unit_test(bpf_device_order_lets_the_last_rule_decide),
+                cmocka_unit_test(bpf_device_reduce_takes_away_what_a_wider_rule_covers),
+                cmocka_unit_test(bpf_device_order_drops_what_is_decided_anew),
                 cmocka_unit_test(bpf_device_compile_takes_large_numbers),
                 cmocka_unit_test(bpf_device_attach_takes_effect),
         };
