@@ -2,7 +2,6 @@
  * against what is there. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -339,19 +338,36 @@ static err *devices_write(int fd, const char *path, const char *file, const char
         return write(fd, text, strlen(text)) < 0 ? cgroup_set_failed(errno, path, file, text) : NULL;
 }
 
-/* One line of devices.list. False for "a": everything but what nobody can read is allowed. */
+/* "*" or a number up to @end; what follows it, or NULL. */
+static const char *parse_number(const char *text, char end, int64_t *ret)
+{
+        int64_t n = 0;
+
+        *ret = -1;
+        if (*text == '*')
+                return text[1] == end ? text + 2 : NULL;
+        if (*text < '0' || *text > '9')
+                return NULL;
+        for (; *text >= '0' && *text <= '9' && n <= UINT32_MAX; text++)
+                n = n * 10 + (*text - '0');
+        *ret = n;
+        return *text == end ? text + 1 : NULL;
+}
+
+/* One line of devices.list, "c 1:3 rwm". False for "a": everything but what nobody can read is allowed. */
 static bool parse_rule(const char *line, struct cgroup_device_rule *d)
 {
-        char major[16], minor[16], access[8];
+        const char *p = line;
 
-        if (sscanf(line, "%c %15[0-9*]:%15[0-9*] %7[rwm]", &d->type, major, minor, access) != 4 || d->type == 'a')
+        if ((*p != 'b' && *p != 'c') || p[1] != ' ')
                 return false;
-        d->major = *major == '*' ? -1 : strtoll(major, NULL, 10);
-        d->minor = *minor == '*' ? -1 : strtoll(minor, NULL, 10);
-        d->access = 0;
-        for (const char *p = access; *p; p++)
+        *d = (struct cgroup_device_rule){.type = *p};
+        p = parse_number(p + 2, ':', &d->major);
+        if (p)
+                p = parse_number(p, ' ', &d->minor);
+        for (; p && *p; p++)
                 d->access |= *p == 'r' ? CGROUP_DEVICE_READ : *p == 'w' ? CGROUP_DEVICE_WRITE : CGROUP_DEVICE_MKNOD;
-        return true;
+        return p && d->access;
 }
 
 /* What @list allows of the device that @d names, by a rule for exactly that. */
