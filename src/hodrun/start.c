@@ -247,15 +247,16 @@ static err *run_run(struct invocation *inv)
 /* Let the container's init go on: it waits until somebody reads its FIFO, and says "0" through it. */
 static err *open_gate(struct state *s)
 {
-        _cleanup_close_ int fifo = openat(s->dirfd, STATE_FIFO, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
-        _cleanup_close_ int pidfd = state_pidfd(s);
-        struct pollfd f[] = {{fifo, POLLIN, 0}, {pidfd, POLLIN, 0}};
+        _cleanup_close_ int pidfd = state_pidfd(s); /* first: behind the gate it may end at once */
+        _cleanup_close_ int fifo = -1;
         char c;
 
-        if (fifo < 0)
-                return err_sys(errno, "opening %s", STATE_FIFO);
         if (pidfd < 0)
                 return err_new(ERR_CONFLICT, "cannot start a container that has stopped");
+        fifo = openat(s->dirfd, STATE_FIFO, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+        if (fifo < 0)
+                return err_sys(errno, "opening %s", STATE_FIFO);
+        struct pollfd f[] = {{fifo, POLLIN, 0}, {pidfd, POLLIN, 0}};
         while (poll(f, ARRAY_SIZE(f), -1) < 0)
                 if (errno != EINTR)
                         return err_sys(errno, "poll");
