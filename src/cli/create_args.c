@@ -15,25 +15,6 @@
 
 #define FLAG_FILE_MAX (16u << 20)
 
-extern char **environ;
-
-static err *collect_env(const struct create_args *a, char ***ret)
-{
-        _cleanup_strv_ char **env = NULL;
-
-        for (char **f = a->env_files; f && *f; f++) {
-                _cleanup_strv_ char **lines = NULL;
-
-                TRY(ui_env_file(*f, &lines));
-                for (char **l = lines; l && *l; l++)
-                        TRY(parse_env(*l, environ, &env));
-        }
-        for (char **e = a->env; e && *e; e++)
-                TRY(parse_env(*e, environ, &env));
-        *ret = TAKE_PTR(env);
-        return NULL;
-}
-
 static err *set_pair(json *to, const char *entry)
 {
         const char *eq = strchrnul(entry, '=');
@@ -76,7 +57,7 @@ static err *body_config(json *body, const struct invocation *inv, const struct c
         json_set_bool(body, "AttachStderr", all || strv_contains(a->attach, "stderr"));
         json_set_bool(body, "Tty", a->tty);
         json_set_bool(body, "OpenStdin", a->interactive);
-        TRY(collect_env(a, &env));
+        TRY(ui_env(a->env_files, a->env, &env));
         json_set_strv(body, "Env", env);
         if (inv->n_operands > 1)
                 json_set_strv(body, "Cmd", inv->operands + 1);

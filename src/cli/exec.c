@@ -19,25 +19,6 @@ struct exec_args {
         char **env, **env_files;
 };
 
-extern char **environ;
-
-static err *collect_env(const struct exec_args *a, char ***ret)
-{
-        _cleanup_strv_ char **env = NULL;
-
-        for (char **f = a->env_files; f && *f; f++) {
-                _cleanup_strv_ char **lines = NULL;
-
-                TRY(ui_env_file(*f, &lines));
-                for (char **l = lines; l && *l; l++)
-                        TRY(parse_env(*l, environ, &env));
-        }
-        for (char **e = a->env; e && *e; e++)
-                TRY(parse_env(*e, environ, &env));
-        *ret = TAKE_PTR(env);
-        return NULL;
-}
-
 /* Three pipes; [0] of each is the reading end. */
 struct pipes {
         int in[2], out[2], errors[2];
@@ -117,7 +98,7 @@ static err *exec_run(struct invocation *inv)
         if (a->interactive && a->tty && !a->detach && !isatty(STDIN_FILENO))
                 return err_new(ERR_CONFLICT, "the input device is not a TTY");
         TRY(detach_keys_parse(a->detach_keys, &keys));
-        TRY(collect_env(a, &env));
+        TRY(ui_env(a->env_files, a->env, &env));
         o.env = env;
         if (a->explain)
                 TRY(explain_start(&trace));

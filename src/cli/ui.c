@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/parse.h"
@@ -54,4 +55,21 @@ err *ui_env_file(const char *path, char ***ret)
         if (r < 0)
                 return err_sys(r, "open %s", path);
         return parse_env_file(path, text, ret);
+}
+
+err *ui_env(char *const *files, char *const *list, char ***ret)
+{
+        _cleanup_strv_ char **env = NULL;
+
+        for (; files && *files; files++) {
+                _cleanup_strv_ char **lines = NULL;
+
+                TRY(ui_env_file(*files, &lines));
+                for (char **l = lines; l && *l; l++)
+                        TRY(parse_env(*l, environ, &env));
+        }
+        for (; list && *list; list++)
+                TRY(parse_env(*list, environ, &env));
+        *ret = TAKE_PTR(env);
+        return NULL;
 }

@@ -27,3 +27,6 @@ MUST_USE err *ui_for_each(struct invocation *inv, ui_each *f);
 
 /* The entries of an --env-file or --label-file. */
 MUST_USE err *ui_env_file(const char *path, char ***ret);
+/* The environment that flags ask for: the entries of the --env-file @files, then @list of -e ("K" alone takes our own
+ * value). Any of them may be NULL; so may the result. */
+MUST_USE err *ui_env(char *const *files, char *const *list, char ***ret);

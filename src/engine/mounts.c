@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/id.h"
 #include "base/parse.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "runtime/runtime.h"
 #include "store/pending.h"
@@ -25,36 +26,6 @@ void mounts_undo(struct engine *e, struct mounts_made *made)
 {
         for (char **v = made->volumes; v && *v; v++)
                 err_free(volume_remove(e->store, *v, true));
-}
-
-/* "/a//b/./c/" → "/a/b/c"; ".." is resolved against the text, as docker's path.Clean does. */
-static err *clean_path(const char *path, char **ret)
-{
-        _cleanup_strv_ char **parts = NULL, **kept = NULL;
-        _cleanup_str_ struct str s = {0};
-        size_t n = 0;
-
-        TRY(strv_split(path, '/', &parts));
-        kept = MEM_NEW0(char *, strv_len(parts) + 1);
-        if (!kept)
-                return err_nomem();
-        for (char **p = parts; *p; p++) {
-                if (!**p || strcmp(*p, ".") == 0)
-                        continue;
-                if (strcmp(*p, "..") == 0) {
-                        if (n)
-                                free(TAKE_PTR(kept[--n]));
-                        continue;
-                }
-                kept[n] = str_dup(*p);
-                if (!kept[n++])
-                        return err_nomem();
-        }
-        for (size_t i = 0; i < n; i++)
-                str_printf(&s, "/%s", kept[i]);
-        if (!n)
-                str_add(&s, "/");
-        return str_take(&s, ret);
 }
 
 static err *check_destination(const char *type, const char *spec, const char *destination)
@@ -127,7 +98,7 @@ static err *add_mount(json *mounts, json *m, const char *destination)
         _cleanup_free_ char *clean = NULL;
         _cleanup_json_ json *mount = m;
 
-        TRY(clean_path(destination, &clean));
+        TRY(path_clean(destination, &clean));
         if (has_destination(mounts, clean))
                 return err_new(ERR_INVALID, "Duplicate mount point: %s", clean);
         json_set_str(mount, "Destination", clean);
@@ -200,7 +171,7 @@ static err *resolve_bind(struct engine *e, json *mounts, const char *spec, struc
                 _cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
                 _cleanup_free_ char *clean = NULL;
 
-                TRY(clean_path(source, &clean));
+                TRY(path_clean(source, &clean));
                 if (access(clean, F_OK) < 0)
                         r = root < 0 ? -errno : file_mkdir_p(root, clean, 0755, NULL);
                 if (r < 0)
@@ -234,7 +205,7 @@ static err *resolve_mount_bind(json *m, const json *given)
                                "invalid mount config for type \"bind\": invalid mount path: '%s' mount path must be "
                                "absolute",
                                source);
-        TRY(clean_path(source, &clean));
+        TRY(path_clean(source, &clean));
         if (access(clean, F_OK) < 0 && json_get_bool(options, "CreateMountpoint", false)) {
                 _cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
                 int r = root < 0 ? -errno : file_mkdir_p(root, clean, 0755, NULL);
@@ -340,7 +311,7 @@ err *mounts_resolve(struct engine *e, json *record, struct mounts_made *made)
                 _cleanup_free_ char *clean = NULL;
 
                 TRY(check_destination("volume", it.key, it.key));
-                TRY(clean_path(it.key, &clean));
+                TRY(path_clean(it.key, &clean));
                 if (has_destination(mounts, clean) || json_get(json_get(host, "Tmpfs"), clean))
                         continue;
                 json_set_str(m, "Mode", "");

@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "base/parse.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "oci/image.h"
 #include "oci/words.h"
@@ -206,33 +207,8 @@ static err *change_user(const struct change *c)
 static err *join_dir(const char *base, const char *path, char **ret)
 {
         _cleanup_free_ char *joined = str_format("%s/%s", *path == '/' ? "" : base, path);
-        _cleanup_strv_ char **parts = NULL, **kept = NULL;
-        _cleanup_str_ struct str s = {0};
-        size_t n = 0;
 
-        if (!joined)
-                return err_nomem();
-        TRY(strv_split(joined, '/', &parts));
-        kept = MEM_NEW0(char *, strv_len(parts) + 1);
-        if (!kept)
-                return err_nomem();
-        for (char **p = parts; *p; p++) {
-                if (!**p || strcmp(*p, ".") == 0)
-                        continue;
-                if (strcmp(*p, "..") == 0) {
-                        if (n)
-                                free(TAKE_PTR(kept[--n]));
-                        continue;
-                }
-                kept[n] = str_dup(*p);
-                if (!kept[n++])
-                        return err_nomem();
-        }
-        for (size_t i = 0; i < n; i++)
-                str_printf(&s, "/%s", kept[i]);
-        if (!n)
-                str_add(&s, "/");
-        return str_take(&s, ret);
+        return joined ? path_clean(joined, ret) : err_nomem();
 }
 
 static err *change_workdir(const struct change *c)

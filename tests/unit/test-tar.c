@@ -19,56 +19,9 @@
 #include "base/str.h"
 #include "codec/tar.h"
 #include "codec/tar_format.h"
+#include "stream-cases.h"
 
 extern char **environ;
-
-/* ---- a sink into memory ---- */
-
-struct memory_sink {
-        struct sink sink;
-        struct str *out;
-};
-
-static err *memory_write(struct sink *s, const void *data, size_t size)
-{
-        str_add_n(((struct memory_sink *)s)->out, data, size);
-        return NULL;
-}
-
-static err *memory_finish(struct sink *s)
-{
-        return NULL;
-}
-
-static void memory_free(struct sink *s)
-{
-}
-
-/* ---- a stream that returns at most a few bytes at a time ---- */
-
-struct drip {
-        struct stream stream;
-        const char *data;
-        size_t left, step;
-};
-
-static err *drip_read(struct stream *s, void *data, size_t size, size_t *ret)
-{
-        struct drip *d = (struct drip *)s;
-        size_t n = d->left < d->step ? d->left : d->step;
-
-        if (n > size)
-                n = size;
-        memcpy(data, d->data, n);
-        d->data += n;
-        d->left -= n;
-        *ret = n;
-        return NULL;
-}
-
-static void drip_free(struct stream *s)
-{
-}
 
 /* ---- one line an entry ---- */
 
