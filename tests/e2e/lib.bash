@@ -64,6 +64,7 @@ unmount_below() {
 e2e_teardown() {
         local list bad=0
         cd /
+        [[ -n ${T-} && -d $T ]] || fail "there was no setup" || return 1
         if [[ -n ${KEEP-} ]]; then
                 echo "kept: HOD_ROOT=$HOD_ROOT HOD_STATE=$HOD_STATE" >&2
                 return 0
