@@ -12,6 +12,7 @@
 enum log_level log_max = LOG_LEVEL_WARN;
 static enum log_format log_format = LOG_FORMAT_TEXT;
 static int log_fd = 2;
+static void (*log_writer)(const char *level, const char *text);
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 
@@ -20,6 +21,12 @@ void log_setup(enum log_level max, enum log_format format, int fd)
         log_max = max;
         log_format = format;
         log_fd = fd;
+}
+
+void log_setup_writer(enum log_level max, void (*write)(const char *level, const char *text))
+{
+        log_max = max;
+        log_writer = write;
 }
 
 bool log_level_parse(const char *text, enum log_level *ret)
@@ -84,6 +91,10 @@ void log_write(enum log_level level, const char *fmt, ...)
         va_start(ap, fmt);
         (void)vsnprintf(message, sizeof(message), fmt, ap);
         va_end(ap);
+        if (log_writer) {
+                log_writer(level_names[level], message);
+                return;
+        }
         clock_format(clock_now_ns(), when);
         if (log_format == LOG_FORMAT_JSON) {
                 char escaped[5120];

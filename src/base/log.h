@@ -14,6 +14,8 @@ extern enum log_level log_max; /* read by the macros so that a silent debug line
 
 /* Start logging to @fd (borrowed; 2 = stderr). */
 void log_setup(enum log_level max, enum log_format format, int fd);
+/* Give each line to @write instead, with the level's name. */
+void log_setup_writer(enum log_level max, void (*write)(const char *level, const char *text));
 /* "debug", "info", "warn"/"warning", "error"/"fatal"; false if unknown. */
 bool log_level_parse(const char *text, enum log_level *ret);
 bool log_format_parse(const char *text, enum log_format *ret);

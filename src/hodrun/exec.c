@@ -98,8 +98,11 @@ static err *set_groups(char *const *list, struct session *s)
         return NULL;
 }
 
+/* Ambient too where the container has inheritable ones, as runc. */
 static err *add_caps(char *const *list, struct oci_caps *c)
 {
+        bool inheritable = c->inheritable;
+
         for (; list && *list; list++) {
                 int n = oci_cap_number(*list);
 
@@ -111,6 +114,8 @@ static err *add_caps(char *const *list, struct oci_caps *c)
                 c->bounding |= 1ull << n;
                 c->effective |= 1ull << n;
                 c->permitted |= 1ull << n;
+                if (inheritable)
+                        c->ambient |= 1ull << n;
         }
         return NULL;
 }
@@ -191,7 +196,10 @@ static err *start(struct invocation *inv, struct state *state, const struct sess
         const struct exec_args *a = inv->args;
         _cleanup_free_ char *cache = NULL, *cgroup = NULL, *keyring = str_format("_ses.%s", state->id);
         _cleanup_close_ int pidfd = state_pidfd(state);
-        struct runtime_exec x = {.pid = state->pid,
+        struct runtime_exec x = {.id = state->id,
+                                 .bundle = state->bundle,
+                                 .status = state_status_name(state_status(state)),
+                                 .pid = state->pid,
                                  .pidfd = pidfd,
                                  .spec = state->spec,
                                  .process = &s->process,

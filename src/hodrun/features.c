@@ -1,9 +1,11 @@
 /* features.c - `features`: what this build and this library can do, and nothing more; containerd and docker read it. */
+#include <linux/seccomp.h>
 #include <stdio.h>
 
 #include "codec/json.h"
 #include "hodrun/hodrun.h"
 #include "oci/mount_options.h"
+#include "sys/seccomp.h"
 
 static void add_all(json *object, const char *key, const char *const *names, size_t n)
 {
@@ -16,7 +18,7 @@ static void add_linux(json *l)
         static const char *const namespaces[] = {"cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"};
         static const char *const actions[] = {"SCMP_ACT_ALLOW",        "SCMP_ACT_ERRNO",       "SCMP_ACT_KILL",
                                               "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG",
-                                              "SCMP_ACT_TRACE",        "SCMP_ACT_TRAP"}; /* NOTIFY is not there yet */
+                                              "SCMP_ACT_NOTIFY",       "SCMP_ACT_TRACE",       "SCMP_ACT_TRAP"};
         static const char *const operators[] = {"SCMP_CMP_EQ", "SCMP_CMP_GE",        "SCMP_CMP_GT", "SCMP_CMP_LE",
                                                 "SCMP_CMP_LT", "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE"};
         static const char *const archs[] = {"SCMP_ARCH_AARCH64",  "SCMP_ARCH_ARM",         "SCMP_ARCH_MIPS",
@@ -27,6 +29,8 @@ static void add_linux(json *l)
                                             "SCMP_ARCH_X86",      "SCMP_ARCH_X86_64"};
         static const char *const flags[] = {"SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
                                             "SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"};
+        static const unsigned flag_bits[ARRAY_SIZE(flags)] = {SECCOMP_FILTER_FLAG_TSYNC, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+                                                              SECCOMP_FILTER_FLAG_LOG, SECCOMP_FLAG_WAIT_KILLABLE_RECV};
         json *cgroup, *seccomp;
 
         add_all(l, "namespaces", namespaces, ARRAY_SIZE(namespaces));
@@ -44,7 +48,9 @@ static void add_linux(json *l)
         add_all(seccomp, "operators", operators, ARRAY_SIZE(operators));
         add_all(seccomp, "archs", archs, ARRAY_SIZE(archs));
         add_all(seccomp, "knownFlags", flags, ARRAY_SIZE(flags));
-        add_all(seccomp, "supportedFlags", flags, 3); /* the last one is about listeners */
+        for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+                if (seccomp_flag_supported(flag_bits[i]))
+                        json_add_str(json_sub_array(seccomp, "supportedFlags"), flags[i]);
         json_set_bool(json_sub_object(l, "apparmor"), "enabled", true);
         json_set_bool(json_sub_object(l, "selinux"), "enabled", true);
         json_set_bool(json_sub_object(l, "intelRdt"), "enabled", false);

@@ -9,8 +9,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -56,11 +54,16 @@ static void relay_begin(struct relay *r)
                 return;
         r->in_open = true;
         (void)file_set_nonblock(r->master, true);
+        if (tcgetattr(r->master, &raw) == 0) { /* the container's terminal makes none, as runc has it */
+                raw.c_oflag &= ~(tcflag_t)ONLCR;
+                (void)tcsetattr(r->master, TCSANOW, &raw);
+        }
         relay_resize(r);
         if (tcgetattr(0, &r->before) < 0)
                 return;
         raw = r->before;
         cfmakeraw(&raw);
+        raw.c_oflag |= OPOST; /* ours makes the line ends */
         r->is_raw = tcsetattr(0, TCSANOW, &raw) == 0;
 }
 
@@ -201,17 +204,5 @@ err *io_foreground(const struct runtime_process *p, int *ret_status)
 
 err *io_send_fd(const char *path, const char *text, int fd)
 {
-        _cleanup_close_ int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
-        ssize_t n;
-
-        if (s < 0)
-                return err_sys(errno, "making a socket");
-        if (strlen(path) >= sizeof(address.sun_path))
-                return err_new(ERR_INVALID, "socket path %s is too long", path);
-        memcpy(address.sun_path, path, strlen(path));
-        if (connect(s, (struct sockaddr *)&address, sizeof(address)) < 0)
-                return err_sys(errno, "dial unix %s: connect", path);
-        n = fdpass_send(s, text, strlen(text), fd);
-        return n < 0 ? err_sys((int)-n, "sending to %s", path) : NULL;
+        return fdpass_deliver(path, text, strlen(text), fd);
 }

@@ -108,6 +108,7 @@ static err *log_open(const struct global_args *g)
         if (!str_eq(g->log_format, "text") && !str_eq(g->log_format, "json"))
                 return err_new(ERR_USAGE, "invalid log-format: %s", g->log_format);
         logging.is_json = str_eq(g->log_format, "json");
+        log_setup_writer(g->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, log_line);
         if (str_empty(g->log))
                 return NULL;
         int fd = open(g->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);

@@ -81,14 +81,6 @@ static err *bundle_open(const char *path, struct bundle *b)
         return NULL;
 }
 
-static void warn_caps(const struct oci_spec *s)
-{
-        const char **unknown = s->process->caps.unknown;
-
-        for (size_t i = 0; unknown && unknown[i]; i++)
-                hodrun_warn("ignoring unknown or unavailable capabilities: [%s]", unknown[i]);
-}
-
 static err *check_terminal(const struct oci_spec *s, const struct launch_args *a, bool detached)
 {
         bool socket = !str_empty(a->console_socket);
@@ -182,7 +174,6 @@ static err *launch(struct invocation *inv, bool split, struct state **ret_state,
         TRY(state_check_id(inv->operands[0]));
         TRY(bundle_open(str_empty(a->bundle) ? "." : a->bundle, &b));
         TRY(check_terminal(b.spec, a, split || a->detach));
-        warn_caps(b.spec);
         TRY(state_create(hodrun_root(inv), inv->operands[0], &s));
         e = remember(s, &b);
         if (!e)
@@ -244,12 +235,14 @@ static err *run_run(struct invocation *inv)
 
 /* ---- start ---- */
 
-/* Let the container's init go on: it waits until somebody reads its FIFO, and says "0" through it. */
+/* Let the container's init go on: it waits until somebody reads its FIFO, and says "0" through it, or
+ * what is wrong. */
 static err *open_gate(struct state *s)
 {
         _cleanup_close_ int pidfd = state_pidfd(s); /* first: behind the gate it may end at once */
         _cleanup_close_ int fifo = -1;
-        char c;
+        char answer[4096];
+        ssize_t n;
 
         if (pidfd < 0)
                 return err_new(ERR_CONFLICT, "cannot start a container that has stopped");
@@ -260,8 +253,12 @@ static err *open_gate(struct state *s)
         while (poll(f, ARRAY_SIZE(f), -1) < 0)
                 if (errno != EINTR)
                         return err_sys(errno, "poll");
-        if (read(fifo, &c, 1) != 1)
+        n = read(fifo, answer, sizeof(answer) - 1);
+        if (n <= 0)
                 return err_new(ERR_CONFLICT, "cannot start an already running container");
+        answer[n] = '\0';
+        if (!str_eq(answer, "0")) /* a startContainer hook failed */
+                return err_new(ERR_SYS, "%s", answer);
         if (unlinkat(s->dirfd, STATE_FIFO, 0) < 0)
                 return err_sys(errno, "removing %s", STATE_FIFO);
         return NULL;

@@ -107,6 +107,8 @@ static err *build(struct monitor *m, const struct proto_packet *p, struct runtim
         struct oci_spec *spec;
         char *keyring;
         struct runtime_exec r = {
+                .id = m->conf.id,
+                .status = "running",
                 .pid = m->status.pid,
                 .pidfd = m->init.fd,
                 .cgroup = m->status.cgroup[0] ? m->status.cgroup : NULL,

@@ -1,5 +1,6 @@
 /* spec_check.c - what several fields together must fulfil; see oci_spec_check(). The words are runc's where it has any.
  */
+#include <linux/mempolicy.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -39,14 +40,14 @@ static err *check_scheduler(const struct oci_scheduler *s)
 {
         if (!s->set)
                 return NULL;
-        if (s->nice && s->policy != SCHED_OTHER && s->policy != SCHED_BATCH)
-                BAD("scheduler.nice can only be specified for SCHED_OTHER or SCHED_BATCH");
-        if (s->nice < -20 || s->nice > 19)
-                BAD("invalid scheduler.nice: %d", s->nice);
+        /* Other policies have no use for it; as runc, and the kernel, that is no error. */
+        if ((s->policy == SCHED_OTHER || s->policy == SCHED_BATCH) && (s->nice < -20 || s->nice > 19))
+                BAD("invalid scheduler.nice: %d when scheduler.policy is %s", s->nice,
+                    s->policy == SCHED_OTHER ? "SCHED_OTHER" : "SCHED_BATCH");
         if (s->priority && s->policy != SCHED_FIFO && s->policy != SCHED_RR)
-                BAD("scheduler.priority can only be specified for SCHED_FIFO or SCHED_RR");
+                BAD("scheduler.priority can only be specified for SchedFIFO or SchedRR policy");
         if ((s->runtime || s->deadline || s->period) && s->policy != SCHED_DEADLINE)
-                BAD("scheduler runtime, deadline and period can only be specified for SCHED_DEADLINE");
+                BAD("scheduler runtime/deadline/period can only be specified for SchedDeadline policy");
         return NULL;
 }
 
@@ -68,6 +69,34 @@ err *oci_process_check(const struct oci_process *p)
                         BAD("process.env[%zu]: must be NAME=VALUE", i);
         TRY(check_rlimits(p));
         return check_scheduler(&p->scheduler);
+}
+
+static unsigned count_bits(const struct oci_bitmap *b)
+{
+        unsigned n = 0;
+
+        for (size_t i = 0; i < b->size / sizeof(*b->bits); i++)
+                n += (unsigned)__builtin_popcountl(b->bits[i]);
+        return n;
+}
+
+static err *check_memory_policy(const struct oci_memory_policy *m)
+{
+        unsigned n = count_bits(&m->nodes);
+
+        switch (m->mode & ~(MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES | MPOL_F_NUMA_BALANCING)) {
+        case MPOL_DEFAULT:
+        case MPOL_LOCAL:
+                if (n)
+                        BAD("memory policy mode requires 0 nodes but got %u", n);
+                return NULL;
+        case MPOL_PREFERRED:
+                return NULL;
+        default:
+                if (!n)
+                        BAD("memory policy mode requires at least one node but got 0");
+                return NULL;
+        }
 }
 
 /* ---- ids ---- */
@@ -325,8 +354,9 @@ static err *check_resources(const struct oci_resources *r)
 
 /* ---- seccomp ---- */
 
-static err *check_seccomp(const struct oci_seccomp *s)
+static err *check_seccomp(const struct oci_spec *spec)
 {
+        const struct oci_seccomp *s = spec->linux_.seccomp;
         bool notify = false;
 
         if (s->default_action == SECCOMP_RET_USER_NOTIF)
@@ -341,10 +371,8 @@ static err *check_seccomp(const struct oci_seccomp *s)
                 if (strv_contains(s->rules[i].names, "write"))
                         BAD("SCMP_ACT_NOTIFY cannot be used for the write syscall");
         }
-        if (notify && !s->listener_path)
+        if (notify && !s->listener_path && str_empty(oci_spec_annotation(spec, "run.oci.seccomp.receiver")))
                 BAD("seccomp: SCMP_ACT_NOTIFY needs listenerPath");
-        if (s->listener_metadata && !s->listener_path)
-                BAD("seccomp: listenerMetadata without listenerPath");
         return NULL;
 }
 
@@ -371,5 +399,7 @@ err *oci_spec_check(const struct oci_spec *s)
                         BAD("annotations: a key is empty");
         TRY(check_hooks(s));
         TRY(check_resources(&s->linux_.resources));
-        return s->linux_.seccomp ? check_seccomp(s->linux_.seccomp) : NULL;
+        if (s->linux_.memory_policy)
+                TRY(check_memory_policy(s->linux_.memory_policy));
+        return s->linux_.seccomp ? check_seccomp(s) : NULL;
 }

@@ -189,7 +189,8 @@ static err *read_memory_flags(struct fields_reader *r, const struct fields_at *a
 
 static err *read_memory_nodes(struct fields_reader *r, const struct fields_at *at, json *v, void *base)
 {
-        return spec_bitmap(r, at, v, &((struct oci_memory_policy *)base)->nodes);
+        return err_wrap(spec_bitmap(r, at, v, &((struct oci_memory_policy *)base)->nodes),
+                        "invalid memory policy nodes");
 }
 
 static const struct fields memory_policy_table[] = {
@@ -204,10 +205,8 @@ static err *read_memory_policy(struct fields_reader *r, const struct fields_at *
         struct oci_linux *l = base;
 
         TRY(fields_object(at, v));
-        if (json_len(v) == 0)
-                return NULL; /* {} is "no policy" */
         if (json_kind(json_get(v, "mode")) == JSON_NULL)
-                return fields_bad(at, "has no mode");
+                return fields_bad(at, "invalid memory policy mode \"\"");
         l->memory_policy = OCI_ARENA_NEW0(r->arena, struct oci_memory_policy, 1);
         if (!l->memory_policy)
                 return err_nomem();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "codec/json.h"
 #include "oci/spec.h"
 
 /* Run all hooks of @kind one after the other with the state document on their standard input. They get their own
@@ -10,6 +11,8 @@
 MUST_USE err *hooks_run(const struct oci_spec *s, enum oci_hook_kind kind, const char *id, const char *bundle,
                         const char *status, pid_t pid);
 
+/* The state document of the specification. */
+json *hooks_state_json(const struct oci_spec *s, const char *id, const char *bundle, const char *status, pid_t pid);
 /* The state document in two halves, between which the status and the pid belong:
  * BEFORE status BETWEEN-is-fixed pid AFTER; see child_hook.c. Owned by the caller. */
 MUST_USE err *hooks_state(const struct oci_spec *s, const char *id, const char *bundle, char **ret_before,

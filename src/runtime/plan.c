@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "base/trace.h"
 #include "runtime/seccomp_ops.h"
@@ -225,14 +226,17 @@ static err *set_sysctls(struct plan *p, const struct oci_linux *l)
         return NULL;
 }
 
-static err *set_hooks(struct plan *p, const struct oci_hooks *from, struct plan_hook **ret, size_t *ret_n)
+/* @env: of those that have none of their own; NULL = empty. */
+static err *set_hooks(struct plan *p, const struct oci_hooks *from, char *const *env, struct plan_hook **ret,
+                      size_t *ret_n)
 {
         struct plan_hook *hooks = ARENA_NEW(&p->arena, struct plan_hook, from->n);
 
         TRY(arena_check(&p->arena));
         for (size_t i = 0; i < from->n; i++) {
                 const struct oci_hook *h = &from->hook[i];
-                char **argv = h->args, **envp = h->env;
+                char **argv = h->args;
+                char *const *envp = h->env ? h->env : env;
 
                 if (!argv) {
                         argv = ARENA_NEW(&p->arena, char *, 2);
@@ -262,12 +266,14 @@ static err *set_container(struct plan *p, const struct runtime_request *r)
         p->personality_set = s->linux_.personality_set;
         p->personality = s->linux_.personality;
         p->memory_policy = s->linux_.memory_policy;
+        p->has_cpus = s->linux_.resources.cpu.cpus;
         if (!r->no_new_keyring)
                 p->keyring = arena_printf(&p->arena, "_ses.%s", r->id);
         TRY(set_sysctls(p, &s->linux_));
         TRY(set_devices(p, &s->linux_));
-        TRY(set_hooks(p, &s->hooks[OCI_HOOK_CREATE_CONTAINER], &p->hooks_container, &p->n_hooks_container));
-        TRY(set_hooks(p, &s->hooks[OCI_HOOK_START_CONTAINER], &p->hooks_start, &p->n_hooks_start));
+        TRY(set_hooks(p, &s->hooks[OCI_HOOK_CREATE_CONTAINER], NULL, &p->hooks_container, &p->n_hooks_container));
+        /* Nobody says so, but runc's hooks have always found the container's environment there. */
+        TRY(set_hooks(p, &s->hooks[OCI_HOOK_START_CONTAINER], p->process.envp, &p->hooks_start, &p->n_hooks_start));
         p->hooks_runtime = s->hooks[OCI_HOOK_PRESTART].n || s->hooks[OCI_HOOK_CREATE_RUNTIME].n;
         return arena_check(&p->arena);
 }
@@ -282,6 +288,8 @@ static err *load_seccomp(struct plan *p, const struct oci_seccomp *s, const char
                 return NULL;
         e = s ? seccomp_ops_load(s, cache, name, &p->seccomp) : seccomp_filter_load_as(NULL, cache, name, &p->seccomp);
         p->seccomp_set = !e;
+        if (!e)
+                log_debug("seccomp filter flags: %u", seccomp_install_flags(&p->seccomp));
         trace_end(&span, e ? EINVAL : 0, p->seccomp.from_cache ? "from the cache" : "compiled");
         return err_wrap(e, "preparing the system call filter");
 }
@@ -377,5 +385,7 @@ err *plan_for_exec(struct plan *p, const struct runtime_exec *x)
         know_self(p);
         p->personality_set = x->spec->linux_.personality_set;
         p->personality = x->spec->linux_.personality;
+        p->memory_policy = x->spec->linux_.memory_policy;
+        p->has_cpus = x->spec->linux_.resources.cpu.cpus;
         return load_seccomp(p, x->spec->linux_.seccomp, x->seccomp_cache, x->seccomp_name);
 }

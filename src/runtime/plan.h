@@ -43,7 +43,7 @@
         STEP(SYSCTL, "setting kernel parameter ")                                                                      \
         STEP(PIVOT, "making the root file system the root: ")                                                          \
         STEP(CWD, "chdir to cwd ")                                                                                     \
-        STEP(HOOK, "running hook ")                                                                                    \
+        STEP(HOOK, "error running ")                                                                                   \
         STEP(KEYRING, "joining a session keyring")                                                                     \
         STEP(RLIMIT, "error setting rlimits for ready process: error setting rlimit type ")                            \
         STEP(OOM, "setting oom_score_adj: ")                                                                           \
@@ -74,7 +74,7 @@ enum plan_report_kind {
         PLAN_REPORT_WANT_IDMAP, /* with a tree's descriptor and its mount's index: may not map its ids itself; waits */
         PLAN_REPORT_WANT_HOOKS, /* namespaces and mounts are there: runtime hooks may run; waits */
         PLAN_REPORT_TERMINAL,   /* with the master's descriptor */
-        PLAN_REPORT_SECCOMP,    /* with the listener's descriptor */
+        PLAN_REPORT_SECCOMP,    /* index: number of the listener among the child's descriptors; waits */
         PLAN_REPORT_PID,        /* exec in stages, split create: index and descriptor are the pid and pidfd of the
                                    process that counts */
         PLAN_REPORT_STAGED,     /* waits in the FIFO for `start` */
@@ -85,7 +85,7 @@ struct plan_report {
         uint32_t step;  /* enum plan_step */
         int32_t errnum; /* positive */
         uint32_t index;
-        char detail[496]; /* terminated */
+        char detail[1520]; /* terminated; long enough for what a hook says */
 };
 
 /* What the parent answers. Before it says "go" it may send trees: PLAN_GO_ROOT, PLAN_GO_MOUNT + i. */
@@ -229,6 +229,7 @@ struct plan {
         bool personality_set;
         unsigned long personality;
         const struct oci_memory_policy *memory_policy;
+        bool has_cpus; /* the container is bound to some: for messages */
         struct seccomp_filter seccomp;
         bool seccomp_set;
         int preserve_fds;

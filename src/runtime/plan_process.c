@@ -92,6 +92,23 @@ static err *set_stdio(struct plan *p, struct plan_process *to, const int stdio[3
         return arena_check(&p->arena);
 }
 
+/* What cannot be had is no error, as in runc. */
+static void warn_of_caps(struct plan_process *to)
+{
+        struct oci_caps *c = &to->caps;
+        uint64_t impossible = c->ambient & ~(c->permitted & c->inheritable);
+        _cleanup_str_ struct str names = {0};
+
+        for (size_t i = 0; c->unknown && c->unknown[i]; i++)
+                str_printf(&names, "%s%s", i ? " " : "", c->unknown[i]);
+        if (names.len)
+                log_warn("ignoring unknown or unavailable capabilities: [%s]", str_text(&names));
+        for (unsigned n = 0; oci_cap_name(n); n++)
+                if (impossible >> n & 1)
+                        log_warn("can't raise ambient capability %s: operation not permitted", oci_cap_name(n));
+        c->ambient &= ~impossible;
+}
+
 err *plan_set_process(struct plan *p, const struct oci_process *process, const int stdio[3], bool fix_owner)
 {
         struct plan_process *to = &p->process;
@@ -107,8 +124,7 @@ err *plan_set_process(struct plan *p, const struct oci_process *process, const i
         to->n_groups = process->user.n_groups;
         to->umask = process->user.umask_set ? process->user.umask & 0777 : 0022;
         to->caps = process->caps; /* none where the section is missing, as runc */
-        for (size_t i = 0; process->caps.unknown && process->caps.unknown[i]; i++)
-                log_warn("ignoring unknown or unavailable capabilities: [%s]", process->caps.unknown[i]);
+        warn_of_caps(to);
         to->rlimits = process->rlimits;
         to->n_rlimits = process->n_rlimits;
         to->no_new_privs = process->no_new_privileges;

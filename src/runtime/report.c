@@ -81,10 +81,9 @@ err *report_to_err(const struct plan *p, const struct plan_report *r)
         case PLAN_STEP_CWD:
                 return cwd_error(&safe);
         case PLAN_STEP_HOOK:
-                if (safe.errnum == ETIMEDOUT)
-                        return err_new(ERR_TIMEOUT, "error running hook %s: ran past its timeout", safe.detail);
                 if (!safe.errnum)
-                        return err_new(ERR_SYS, "error running hook %s", safe.detail);
+                        return err_new(strstr(safe.detail, "ran past specified timeout") ? ERR_TIMEOUT : ERR_SYS,
+                                       "error running %s", safe.detail);
                 break;
         case PLAN_STEP_RLIMIT: {
                 char why[96];
@@ -92,6 +91,10 @@ err *report_to_err(const struct plan *p, const struct plan_report *r)
                 return err_new(ERR_SYS, "%s%s: %s", plan_step_text(safe.step), safe.detail,
                                words(safe.errnum, why, sizeof(why)));
         }
+        case PLAN_STEP_SCHEDULER:
+                if (safe.errnum == EPERM && p->has_cpus)
+                        return err_new(ERR_SYS, "process scheduler can't be used together with AllowedCPUs");
+                break;
         case PLAN_STEP_LABEL:
                 return err_sys(safe.errnum, "setting the LSM label %s (is the profile loaded?)", safe.detail);
         default:

@@ -18,6 +18,7 @@
 #include "runtime/hooks.h"
 #include "runtime/plan.h"
 #include "runtime/report.h"
+#include "runtime/seccomp_ops.h"
 #include "runtime/userns.h"
 #include "sys/fdpass.h"
 #include "sys/ns.h"
@@ -30,6 +31,7 @@
 struct session {
         struct plan plan;
         const struct runtime_request *request; /* NULL: exec */
+        const struct runtime_exec *exec;       /* NULL: create */
         const struct cgroup_layout *layout;
         char *cgroup, *bundle, *state_before, *state_after;
         bool cgroup_made, done;
@@ -228,6 +230,25 @@ static err *write_maps(struct session *s)
         return send_go(s);
 }
 
+/* Who decides about system calls gets the listener of the new process. */
+static err *send_listener(struct session *s, unsigned number)
+{
+        const struct runtime_request *r = s->request;
+        const struct runtime_exec *x = s->exec;
+        struct listener_process p = {.spec = r ? r->spec : x->spec,
+                                     .id = r ? r->id : x->id,
+                                     .bundle = r ? s->bundle : x->bundle,
+                                     .status = r ? "creating" : x->status,
+                                     .init = r ? s->pid : x->pid,
+                                     .pid = s->pid};
+        _cleanup_close_ int fd = process_get_fd(s->pidfd, (int)number);
+
+        if (fd < 0)
+                return err_sys(-fd, "taking the seccomp listener of the new process");
+        TRY(seccomp_ops_deliver(&p, fd));
+        return send_go(s);
+}
+
 /* The child has gone without a word: somebody killed it. */
 static err *died(const struct session *s)
 {
@@ -271,6 +292,8 @@ static err *answer(struct session *s, const struct plan_report *r, int *fd, bool
                 (void)file_close(s->terminal_fd);
                 s->terminal_fd = TAKE_FD(*fd);
                 return NULL;
+        case PLAN_REPORT_SECCOMP:
+                return send_listener(s, r->index);
         case PLAN_REPORT_PID:
                 return change_process(s, r, fd);
         case PLAN_REPORT_STAGED:
@@ -350,12 +373,10 @@ static err *prepare(struct session *s)
         const struct runtime_request *r = s->request;
 
         TRY(plan_for_create(&s->plan, r));
-        if (s->plan.seccomp.notify)
-                return err_new(ERR_UNSUPPORTED, "seccomp: SCMP_ACT_NOTIFY is not supported yet");
         TRY(plan_open_root(&s->plan, r));
         TRY(make_cgroup(s));
         TRY(open_mounts(s));
-        return has_hooks(r->spec) ? know_bundle(s) : NULL;
+        return has_hooks(r->spec) || s->plan.seccomp.notify ? know_bundle(s) : NULL;
 }
 
 err *runtime_create(const struct runtime_request *r, struct runtime_process *ret)
@@ -432,8 +453,10 @@ static err *exec_session(struct session *s, const struct runtime_exec *x)
 err *runtime_exec(const struct runtime_exec *x, struct runtime_process *ret)
 {
         _cleanup_(session_undo) struct session s = session_new(NULL);
-        err *e = exec_session(&s, x);
+        err *e;
 
+        s.exec = x;
+        e = exec_session(&s, x);
         /* Whatever went wrong in a container that ends: that it ends is the reason. */
         if (e && process_wait(x->pidfd, 0) == 0) {
                 err_free(e);

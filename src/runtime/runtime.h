@@ -47,6 +47,7 @@ void runtime_process_done(struct runtime_process *p);
 MUST_USE err *runtime_create(const struct runtime_request *r, struct runtime_process *ret);
 
 struct runtime_exec {
+        const char *id, *bundle, *status;  /* of the container, as its seccomp listener is told */
         pid_t pid;                         /* of the container's init */
         int pidfd;                         /* of the same: what is really entered */
         const struct oci_spec *spec;       /* of the container: seccomp, LSM, defaults, namespaces */

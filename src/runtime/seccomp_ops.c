@@ -4,6 +4,9 @@
 #include <linux/seccomp.h>
 
 #include "base/mem.h"
+#include "base/str.h"
+#include "runtime/hooks.h"
+#include "sys/fdpass.h"
 
 static void rules_free(struct seccomp_rule **rules)
 {
@@ -51,4 +54,34 @@ err *seccomp_ops_load(const struct oci_seccomp *s, const char *cache_dir, const 
                                                             from->args[k].value, from->args[k].value_two};
         }
         return name ? seccomp_filter_load_as(&p, cache_dir, name, ret) : seccomp_filter_load(&p, cache_dir, ret);
+}
+
+/* ---- the listener ---- */
+
+const char *seccomp_ops_receiver(const struct oci_spec *s)
+{
+        const struct oci_seccomp *seccomp = s->linux_.seccomp;
+        const char *annotation = oci_spec_annotation(s, "run.oci.seccomp.receiver");
+
+        return seccomp && seccomp->listener_path ? seccomp->listener_path : str_empty(annotation) ? NULL : annotation;
+}
+
+err *seccomp_ops_deliver(const struct listener_process *p, int fd)
+{
+        const char *path = seccomp_ops_receiver(p->spec), *metadata = p->spec->linux_.seccomp->listener_metadata;
+        _cleanup_json_ json *j = json_new_object();
+        _cleanup_free_ char *text = NULL;
+
+        if (!path)
+                return err_new(ERR_INVALID, "seccomp listenerPath is not set");
+        json_set_str(j, "ociVersion", OCI_SPEC_VERSION);
+        json_add_str(json_sub_array(j, "fds"), "seccompFd");
+        json_set_int(j, "pid", p->pid);
+        if (metadata)
+                json_set_str(j, "metadata", metadata);
+        json_set(j, "state", hooks_state_json(p->spec, p->id, p->bundle, p->status, p->init));
+        TRY(json_print(j, JSON_COMPACT, &text));
+        TRY_WRAP(fdpass_deliver(path, text, strlen(text), fd),
+                 "failed to connect with seccomp agent specified in the seccomp profile");
+        return NULL;
 }

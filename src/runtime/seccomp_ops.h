@@ -9,3 +9,16 @@
  * Errors as seccomp_filter_load(). */
 MUST_USE err *seccomp_ops_load(const struct oci_seccomp *s, const char *cache_dir, const char *name,
                                struct seccomp_filter *ret);
+
+/* Where the listener of @s goes: listenerPath, or the annotation "run.oci.seccomp.receiver". NULL: nowhere. */
+const char *seccomp_ops_receiver(const struct oci_spec *s);
+
+/* A process that has a listener, and its container. */
+struct listener_process {
+        const struct oci_spec *spec;
+        const char *id, *bundle, *status;
+        pid_t init, pid;
+};
+/* Send the listener @fd with the specification's "container process state" to who is to have it.
+ * ERR_SYS, ERR_TIMEOUT: nobody listens there. */
+MUST_USE err *seccomp_ops_deliver(const struct listener_process *p, int fd);

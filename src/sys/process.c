@@ -40,6 +40,26 @@ pid_t process_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd)
         return (pid_t)pid;
 }
 
+pid_t process_clone_filtered(unsigned flags, int *ret_pidfd)
+{
+        int pidfd = -1;
+        long pid = process_clone(flags, -1, ret_pidfd);
+
+        if (pid != -ENOSYS && pid != -EPERM)
+                return (pid_t)pid;
+        flags |= CLONE_PIDFD | SIGCHLD;
+#ifdef __s390__
+        pid = syscall(SYS_clone, NULL, flags, &pidfd, NULL, 0);
+#else
+        pid = syscall(SYS_clone, flags, NULL, &pidfd, NULL, 0);
+#endif
+        if (pid < 0)
+                return -errno;
+        if (pid > 0)
+                *ret_pidfd = pidfd;
+        return (pid_t)pid;
+}
+
 int process_of(pid_t pid)
 {
         long fd = syscall(SYS_pidfd_open, pid, 0);
@@ -70,6 +90,13 @@ pid_t process_pid(int pidfd)
 int process_signal(int pidfd, int signal)
 {
         return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) < 0 ? -errno : 0;
+}
+
+int process_get_fd(int pidfd, int fd)
+{
+        long r = syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+
+        return r < 0 ? -errno : (int)r;
 }
 
 int process_wait(int pidfd, int timeout_ms)

@@ -377,18 +377,29 @@ err *seccomp_compile(const struct seccomp_profile *p, struct seccomp_filter *ret
 
 /* ---- install ---- */
 
+bool seccomp_flag_supported(unsigned flag)
+{
+        if (flag == SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
+                flag |= SECCOMP_FILTER_FLAG_NEW_LISTENER; /* means nothing without */
+        /* Flags are looked at before the program, which is not there. */
+        return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flag, NULL) < 0 && errno == EFAULT;
+}
+
+unsigned seccomp_install_flags(const struct seccomp_filter *f)
+{
+        unsigned flags = f->flags & ~(unsigned)SECCOMP_FILTER_FLAG_TSYNC; /* there is one thread */
+
+        if (f->notify)
+                return flags | SECCOMP_FILTER_FLAG_NEW_LISTENER;
+        return flags & ~(unsigned)SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV; /* only about listeners: EINVAL without */
+}
+
 int seccomp_install(const struct seccomp_filter *f)
 {
         struct sock_fprog prog = {f->n, f->insns};
-        unsigned flags = f->flags;
+        unsigned flags = seccomp_install_flags(f);
         long r;
 
-        if (f->notify) {
-                flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
-                flags &= ~(unsigned)SECCOMP_FILTER_FLAG_TSYNC; /* both would need TSYNC_ESRCH; there is one thread */
-        } else {
-                flags &= ~(unsigned)SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV; /* only about listeners: EINVAL without */
-        }
         r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog);
         return r < 0 ? -errno : (int)r;
 }

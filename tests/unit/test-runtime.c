@@ -860,11 +860,19 @@ static void runtime_create_runs_hooks(void **state)
         assert_int_equal(res.code, ERR_TIMEOUT);
         run(&(struct want){.sh = "sleep 9", .all = ",\"hooks\":{\"poststart\":[{\"path\":\"/bin/false\"}]}"});
         assert_non_null(strstr(res.text, "poststart hook #0: exit status 1"));
-        run(&(struct want){.sh = "echo program",
+        /* What it says is told when it fails, and is not the container's output. */
+        run(&(struct want){.sh = "cat /tmp/state; echo program",
                            .all = ",\"hooks\":{\"startContainer\":[{\"path\":\"/bin/"
-                                  "sh\",\"args\":[\"sh\",\"-c\",\"cat; echo .\"]}]}"});
+                                  "sh\",\"args\":[\"sh\",\"-c\",\"cat >/tmp/state; echo quiet\"]}]}"});
         has("\"status\":\"created\",\"pid\":");
-        has("}.\nprogram\n");
+        has("}program\n");
+        has_not("quiet");
+        run(&(struct want){.sh = "true",
+                           .all = ",\"hooks\":{\"startContainer\":[{\"path\":\"/bin/"
+                                  "sh\",\"args\":[\"sh\",\"-c\",\"echo out; echo err >&2; exit 4\"]}]}"});
+        assert_non_null(strstr(res.text, "startContainer hook #0: exit status 4, stdout: out\n, stderr: err\n"));
+        run(&(struct want){.sh = "true", .all = ",\"hooks\":{\"startContainer\":[{\"path\":\"/missing\"}]}"});
+        assert_non_null(strstr(res.text, "startContainer hook #0: fork/exec /missing: no such file or directory"));
 }
 
 static int all_begin(void **state)

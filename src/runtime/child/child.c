@@ -42,9 +42,21 @@ int child_fail(struct child *c, enum plan_step step, int errnum, const char *det
 int child_send(struct child *c, enum plan_report_kind kind, int fd)
 {
         struct plan_report r = {.kind = kind};
-        ssize_t n = fdpass_send(c->p->socket, &r, sizeof(r), fd);
+        ssize_t n = fd < 0 ? child_say(c, &r) : fdpass_send(c->p->socket, &r, sizeof(r), fd);
 
         return n < 0 ? child_fail(c, PLAN_STEP_SYNC, (int)n, NULL) : 0;
+}
+
+/* With write, which any filter that is installed by now has to permit. (SIGPIPE, if nobody listens any more, ends what
+ * nobody waits for.) */
+int child_say(struct child *c, const struct plan_report *r)
+{
+        ssize_t n;
+
+        do
+                n = write(c->p->socket, r, sizeof(*r));
+        while (n < 0 && errno == EINTR);
+        return n < 0 ? -errno : 0;
 }
 
 int child_wait_go(struct child *c)
@@ -72,7 +84,7 @@ int child_wait_go(struct child *c)
 _noreturn_ void child_end(struct child *c)
 {
         if (c->report.kind == PLAN_REPORT_FAILED)
-                (void)fdpass_send(c->p->socket, &c->report, sizeof(c->report), -1);
+                (void)child_say(c, &c->report);
         _exit(EXIT_SETUP_FAILED);
 }
 
@@ -194,6 +206,8 @@ static int file_systems(struct child *c)
                 return -1;
         if (p->hooks_runtime && (child_send(c, PLAN_REPORT_WANT_HOOKS, -1) < 0 || child_wait_go(c) < 0))
                 return -1;
+        if (p->n_hooks_container && child_hooks_state(c, "creating") < 0)
+                return -1;
         if (child_hooks(c, p->hooks_container, p->n_hooks_container, "createContainer") < 0)
                 return -1;
         if (child_mounts_readonly(c) < 0 || child_masks(c) < 0 || child_sysctls(c) < 0)
@@ -214,9 +228,9 @@ static int become_program(struct child *c, char path[4096])
 {
         if (join_keyring(c) < 0 || child_control_terminal(c) < 0 || child_process_early(c) < 0 || child_home(c) < 0)
                 return -1;
-        if (child_close_inherited(c) < 0 || child_become_user(c) < 0)
+        if (child_close_inherited(c) < 0 || (c->p->n_hooks_start && child_hooks_state(c, "created") < 0))
                 return -1;
-        return child_lookup(c, path);
+        return child_become_user(c) < 0 ? -1 : child_lookup(c, path);
 }
 
 static int create(struct child *c)
@@ -245,7 +259,7 @@ static int create(struct child *c)
 
 _noreturn_ void child_create(const struct plan *p)
 {
-        struct child c = {.p = p, .root = -1, .dev = -1, .null = -1, .master = -1, .slave = -1};
+        struct child c = {.p = p, .root = -1, .dev = -1, .null = -1, .master = -1, .slave = -1, .hook_state = -1};
 
         /* Else we would never see that our parent has died: its end would still be open, here. */
         (void)close(p->parent_socket);
@@ -296,7 +310,7 @@ static int exec_session(struct child *c)
 
 _noreturn_ void child_exec(const struct plan *p)
 {
-        struct child c = {.p = p, .root = -1, .dev = -1, .null = -1, .master = -1, .slave = -1};
+        struct child c = {.p = p, .root = -1, .dev = -1, .null = -1, .master = -1, .slave = -1, .hook_state = -1};
 
         (void)close(p->parent_socket);
         (void)exec_session(&c);

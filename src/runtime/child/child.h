@@ -19,8 +19,10 @@ struct child {
         int null;   /* O_PATH on a null device of ours, for masks; -1 until needed */
         int master; /* of the terminal, until it is sent */
         int slave;
-        pid_t pid;     /* as the runtime sees us */
-        bool labelled; /* the LSM label for the program is set already */
+        int gate;       /* the FIFO in which `start` waits for our answer */
+        int hook_state; /* what hooks get on their standard input; -1 until needed */
+        pid_t pid;      /* as the runtime sees us */
+        bool labelled;  /* the LSM label for the program is set already */
         struct plan_report report;
 };
 
@@ -31,6 +33,7 @@ _noreturn_ void child_exec(const struct plan *p);
 int child_fail(struct child *c, enum plan_step step, int errnum, const char *detail);
 int child_fail_at(struct child *c, enum plan_step step, int errnum, size_t index, const char *detail);
 int child_send(struct child *c, enum plan_report_kind kind, int fd);
+int child_say(struct child *c, const struct plan_report *r); /* 0 or -errno */
 int child_wait_go(struct child *c);
 _noreturn_ void child_end(struct child *c);
 
@@ -85,6 +88,7 @@ int child_process_early(struct child *c);
 int child_labels(struct child *c);
 void child_new_session(void);
 int child_become_user(struct child *c);
+int child_seccomp(struct child *c);
 /* child_start.c */
 int child_home(struct child *c);
 /* The program gets 0, 1, 2 and what it was meant to. Before the filter, which need not permit this. */
@@ -93,4 +97,6 @@ int child_lookup(struct child *c, char path[4096]);
 _noreturn_ void child_execve(struct child *c, const char *path);
 
 /* child_hook.c */
+/* Write the state document, before a filter could object. */
+int child_hooks_state(struct child *c, const char *status);
 int child_hooks(struct child *c, const struct plan_hook *hooks, size_t n, const char *kind);

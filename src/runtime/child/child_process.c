@@ -231,18 +231,35 @@ static int set_ids(struct child *c)
         return 0;
 }
 
-static int install_seccomp(struct child *c)
+/* The filter decides about every call from here on. So the parent is told with write, takes the listener itself
+ * (pidfd_getfd), and answers to read: what runc needs too, and so what profiles with SCMP_ACT_NOTIFY permit. */
+static int give_listener(struct child *c, int fd)
 {
+        struct plan_report r = {.kind = PLAN_REPORT_SECCOMP, .index = (uint32_t)fd};
+        struct plan_go go;
+        ssize_t n;
+
+        n = child_say(c, &r);
+        if (n < 0)
+                return child_fail(c, PLAN_STEP_SECCOMP, (int)n, "write");
+        do
+                n = read(c->p->socket, &go, sizeof(go));
+        while (n < 0 && errno == EINTR);
+        if (n != (ssize_t)sizeof(go))
+                return child_fail(c, PLAN_STEP_SECCOMP, n < 0 ? errno : EPIPE, "read");
+        (void)close(fd);
+        return 0;
+}
+
+int child_seccomp(struct child *c)
+{
+        struct trace_span span = trace_begin(TRACE_CHILD_SECCOMP);
         int r = seccomp_install(&c->p->seccomp);
 
         if (r < 0)
                 return child_fail(c, PLAN_STEP_SECCOMP, r, NULL);
-        if (c->p->seccomp.notify) {
-                if (child_send(c, PLAN_REPORT_SECCOMP, r) < 0)
-                        return -1;
-                (void)file_close(r);
-        }
-        return 0;
+        trace_end(&span, 0, NULL);
+        return c->p->seccomp.notify ? give_listener(c, r) : 0;
 }
 
 int child_become_user(struct child *c)
@@ -274,10 +291,8 @@ int child_become_user(struct child *c)
                 if (r < 0)
                         return child_fail(c, PLAN_STEP_CAPS, r, "raising for seccomp");
                 trace_end(&span, 0, NULL);
-                span = trace_begin(TRACE_CHILD_SECCOMP);
-                if (install_seccomp(c) < 0)
+                if (child_seccomp(c) < 0)
                         return -1;
-                trace_end(&span, 0, NULL);
                 span = trace_begin(TRACE_CHILD_CREDS);
         }
         r = caps_set(caps->effective, caps->permitted, caps->inheritable);

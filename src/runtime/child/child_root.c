@@ -22,6 +22,21 @@ static int attach_here(struct child *c)
         return r < 0 ? child_fail(c, PLAN_STEP_ROOT, r, NULL) : 0;
 }
 
+/* Hooks that work in our mount namespace look for the root file system where it is for the host (libnvidia-container,
+ * for one). Else the place does not matter: the old root is the one directory that exists everywhere, and it goes away.
+ * The same where we may not go: a mapped root is nobody on the way there. */
+static int attach_to_place(struct child *c)
+{
+        const struct plan *p = c->p;
+        _cleanup_close_ int place = -1;
+
+        if ((p->hooks_runtime || p->n_hooks_container) && p->root_path && !p->no_pivot)
+                place = open(p->root_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (place >= 0)
+                return mountfd_attach(c->root, place);
+        return move_mount(c->root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
 int child_root_attach(struct child *c)
 {
         struct trace_span span = trace_begin(TRACE_CHILD_PROPAGATION);
@@ -39,10 +54,9 @@ int child_root_attach(struct child *c)
         span = trace_begin(TRACE_CHILD_ROOT);
         if (c->root < 0)
                 c->root = c->p->rootfs_fd;
-        /* The place does not matter: the old root is the one directory that exists everywhere, and it goes away. */
-        r = move_mount(c->root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+        r = attach_to_place(c);
         if (r < 0)
-                return child_fail(c, PLAN_STEP_ROOT, errno, NULL);
+                return child_fail(c, PLAN_STEP_ROOT, r, NULL);
         trace_end(&span, 0, NULL);
         return 0;
 }

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <linux/close_range.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -195,24 +196,59 @@ int child_lookup(struct child *c, char path[PATH_MAX])
         return 0;
 }
 
+_noreturn_ static void end_by_signal(int number)
+{
+        (void)syscall(SYS_exit_group, 128 + number);
+        __builtin_unreachable();
+}
+
+/* The first process of a PID namespace gets no signal that it has no handler for (pid_namespaces(7)). Until the program
+ * is here to decide, it ends by the usual ones; execve takes the handlers away. */
+static void die_when_told(void)
+{
+        static const int numbers[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+        struct {
+                void (*handler)(int);
+                unsigned long flags;
+                void (*restorer)(void);
+                uint64_t mask;
+        } action = {.handler = end_by_signal};
+
+#ifdef SA_RESTORER
+        action.flags = SA_RESTORER; /* x86 wants one, though nothing returns */
+#endif
+        for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+                (void)syscall(SYS_rt_sigaction, numbers[i], &action, NULL, sizeof(action.mask));
+}
+
 /* Block until somebody reads the FIFO: `start`. Opening for writing does that. */
 static int wait_for_start(struct child *c)
 {
         CHILD_TEXT(name, 40);
-        _cleanup_close_ int fd = -1;
 
         if (child_send(c, PLAN_REPORT_STAGED, -1) < 0)
                 return -1;
         child_text_add(&name, "self/fd/");
         child_text_number(&name, c->p->start_fd);
         do
-                fd = openat(c->p->proc_fd, name.buf, O_WRONLY | O_CLOEXEC);
-        while (fd < 0 && errno == EINTR);
-        if (fd < 0)
-                return child_fail(c, PLAN_STEP_START, errno, "opening the FIFO");
-        if (write(fd, "0", 1) != 1)
-                return child_fail(c, PLAN_STEP_START, errno, "writing to the FIFO");
-        return 0;
+                c->gate = openat(c->p->proc_fd, name.buf, O_WRONLY | O_CLOEXEC);
+        while (c->gate < 0 && errno == EINTR);
+        return c->gate < 0 ? child_fail(c, PLAN_STEP_START, errno, "opening the FIFO") : 0;
+}
+
+/* What `start` reads: that it goes on, or why not. */
+static void answer_start(struct child *c, bool ok)
+{
+        CHILD_TEXT(text, sizeof(c->report.detail) + 32);
+
+        if (ok) {
+                child_text_add(&text, "0");
+        } else {
+                child_text_add(&text, "error running ");
+                child_text_add(&text, c->report.detail);
+        }
+        (void)!write(c->gate, text.buf, text.len);
+        (void)close(c->gate);
 }
 
 /* What goes wrong in execve itself (wrong format, missing interpreter) happens in the container's name: its standard
@@ -242,28 +278,41 @@ static void say_exec_failed(const char *path, int errnum)
         }
 }
 
+/* With no_new_privs the filter can come last: what it need not permit is least then. But hooks run under it too, a
+ * listener is for whoever still waits for us, and after `start` nobody would hear of a failure. */
+static bool filter_is_last(const struct plan *p)
+{
+        return p->start_fd < 0 && !p->n_hooks_start && !p->seccomp.notify;
+}
+
 _noreturn_ void child_execve(struct child *c, const char *path)
 {
         const struct plan *p = c->p;
+        bool filter = p->seccomp_set && p->process.no_new_privs, last = filter_is_last(p);
         struct trace_span span;
 
+        if (p->start_fd >= 0)
+                die_when_told();
+        if (filter && !last && child_seccomp(c) < 0)
+                child_end(c);
         if (p->start_fd >= 0 && wait_for_start(c) < 0)
                 child_end(c);
-        if (child_hooks(c, p->hooks_start, p->n_hooks_start, "startContainer") < 0)
+        if (child_hooks(c, p->hooks_start, p->n_hooks_start, "startContainer") < 0) {
+                if (p->start_fd >= 0) {
+                        answer_start(c, false);
+                        _exit(EXIT_EXEC_FAILED);
+                }
                 child_end(c);
+        }
+        if (p->start_fd >= 0)
+                answer_start(c, true);
         span = trace_begin(TRACE_CHILD_EXEC);
         trace_end(&span, 0, path);
         /* A parent that has died is the end of what it was making. After `start` nobody listens any more. */
         if (p->start_fd < 0 && child_send(c, PLAN_REPORT_READY, -1) < 0)
                 child_end(c);
-        if (p->seccomp_set && p->process.no_new_privs) {
-                span = trace_begin(TRACE_CHILD_SECCOMP);
-                if (seccomp_install(&p->seccomp) < 0) {
-                        (void)child_fail(c, PLAN_STEP_SECCOMP, errno, NULL);
-                        child_end(c);
-                }
-                trace_end(&span, 0, NULL);
-        }
+        if (filter && last && child_seccomp(c) < 0)
+                child_end(c);
         (void)execve(path, p->process.argv, p->process.envp);
         say_exec_failed(path, errno);
         _exit(EXIT_EXEC_FAILED);
