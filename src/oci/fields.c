@@ -297,7 +297,7 @@ err *fields_name(const struct fields_at *at, json *v, const struct fields_name *
                         *ret = names->n;
                         return NULL;
                 }
-        return fields_bad(at, "unknown %s \"%.200s\"", what, text);
+        return fields_bad(at, "invalid %s \"%.200s\"", what, text);
 }
 
 err *fields_name_set(const struct fields_at *at, json *v, const struct fields_name *names, const char *what,

@@ -73,7 +73,7 @@ struct fields_name {
         const char *name;
         int64_t n;
 };
-/* Number of the string @v. ERR_INVALID "unknown @what \"...\"". */
+/* Number of the string @v. ERR_INVALID "invalid @what \"...\"". */
 MUST_USE err *fields_name(const struct fields_at *at, json *v, const struct fields_name *names, const char *what,
                           int64_t *ret);
 /* The same for an array of names, or-ed together. */

@@ -870,7 +870,7 @@ static void runtime_create_runs_hooks(void **state)
         run(&(struct want){.sh = "true",
                            .all = ",\"hooks\":{\"startContainer\":[{\"path\":\"/bin/"
                                   "sh\",\"args\":[\"sh\",\"-c\",\"echo out; echo err >&2; exit 4\"]}]}"});
-        assert_non_null(strstr(res.text, "startContainer hook #0: exit status 4, stdout: out\n, stderr: err\n"));
+        assert_non_null(strstr(res.text, "startContainer hook #0: exit status 4, stdout: out, stderr: err"));
         run(&(struct want){.sh = "true", .all = ",\"hooks\":{\"startContainer\":[{\"path\":\"/missing\"}]}"});
         assert_non_null(strstr(res.text, "startContainer hook #0: fork/exec /missing: no such file or directory"));
 }

@@ -274,10 +274,11 @@ static void oci_spec_from_json_names_what_is_wrong(void **state)
                "process.user.uid: must be between 0 and 4294967295");
         refuse("{\"linux\":{\"seccomp\":{}}}", "linux.seccomp: has no defaultAction");
         refuse("{\"linux\":{\"seccomp\":{\"defaultAction\":\"SCMP_ACT_BOGUS\"}}}",
-               "linux.seccomp.defaultAction: unknown seccomp action \"SCMP_ACT_BOGUS\"");
+               "linux.seccomp.defaultAction: invalid seccomp action \"SCMP_ACT_BOGUS\"");
         refuse("{\"linux\":{\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"a\"]}]}}}",
                "linux.seccomp.syscalls[0]: has no action");
-        refuse("{\"linux\":{\"memoryPolicy\":{\"nodes\":\"0\"}}}", "linux.memoryPolicy: has no mode");
+        refuse("{\"linux\":{\"memoryPolicy\":{\"nodes\":\"0\"}}}",
+               "linux.memoryPolicy: invalid memory policy mode \"\"");
 }
 
 /* ---- checking ---- */

@@ -140,10 +140,12 @@ bool child_hook_run(const struct plan_hook *h, const struct child_hook_place *pl
         }
         for (int i = 0; i < 2; i++)
                 (void)file_close(theirs[i]);
-        if (pid > 0)
-                conclude(pid, pidfd, listen_to(pidfd, ours, h->timeout_ms, ret, used), ret, used[1]);
-        else
+        if (pid > 0) {
+                r = listen_to(pidfd, ours, h->timeout_ms, ret, used);
+                conclude(pid, pidfd, r, ret, used[1]);
+        } else {
                 ret->errnum = -r;
+        }
         for (int i = 0; i < 2; i++)
                 (void)file_close(ours[i]);
         (void)file_close(pidfd);
@@ -219,10 +221,12 @@ void child_hook_describe(const struct plan_hook *h, const struct child_hook_resu
                 child_text_number(&t, number ? number : r->status >> 8);
         if (r->status & 0x80)
                 child_text_add(&t, " (core dumped)");
-        child_text_add(&t, ", stdout: ");
-        child_text_add(&t, r->out[0]);
-        child_text_add(&t, ", stderr: ");
-        child_text_add(&t, r->out[1]);
+        for (int i = 0; i < 2; i++) {
+                child_text_add(&t, i ? ", stderr: " : ", stdout: ");
+                child_text_add(&t, r->out[i]);
+                if (t.len && buf[t.len - 1] == '\n')
+                        buf[--t.len] = '\0';
+        }
 }
 
 /* ---- inside ---- */
