@@ -13,6 +13,7 @@
 #define STOP_TIMEOUT 10 /* docker's default, seconds */
 #define LOST_TRIES 20
 #define REMOVE_TRIES 20
+#define MONITOR_MS 500      /* that the monitor, whose SIGKILL it is, may be late before we send ours */
 #define KILL_PATIENCE 10000 /* ms that SIGKILL may take before we say that the process is stuck */
 
 static err *send_signal(int fd, int signal, unsigned flags)
@@ -66,6 +67,11 @@ static err *end_once(struct container *c, int signal, int timeout_s)
         if (timeout_ms != 0) {
                 struct proto_signal s = {.signal = signal ? signal : stop_signal(c), .flags = PROTO_SIGNAL_STOPPING};
 
+                /* The monitor ends the grace: we may be interrupted. */
+                if (timeout_ms > 0 && timeout_s <= PROTO_SIGNAL_KILL_MAX) {
+                        s.flags |= (1 + (unsigned)timeout_s) << PROTO_SIGNAL_KILL_SHIFT;
+                        timeout_ms += MONITOR_MS;
+                }
                 TRY(proto_send(fd, PROTO_SIGNAL, &s, sizeof(s), NULL, 0));
                 e = proto_wait_exit_for(fd, timeout_ms, &exit);
         } else {

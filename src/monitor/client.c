@@ -215,9 +215,15 @@ static void on_wait(struct monitor *m, struct client *c)
         client_flush(m, c);
 }
 
-static err *kill_init(struct monitor *m, int signal, bool stopping)
+err *client_signal_init(struct monitor *m, int signal, bool stopping)
 {
-        int r = process_signal(m->init.fd, signal);
+        int r;
+
+        if (m->phase == PHASE_STARTING) {
+                start_signal(m, signal);
+                return NULL;
+        }
+        r = process_signal(m->init.fd, signal);
 
         if (r == -ESRCH)
                 return not_running(m);
@@ -247,14 +253,14 @@ static void on_signal(struct monitor *m, struct client *c, const struct proto_si
         }
         if (s->flags & PROTO_SIGNAL_STOPPING)
                 exit_stopping(m);
-        if (m->phase == PHASE_STARTING)
-                start_signal(m, s->signal);
-        else if (m->phase != PHASE_RUNNING)
+        if (s->flags >> PROTO_SIGNAL_KILL_SHIFT)
+                exit_kill_after(m, (s->flags >> PROTO_SIGNAL_KILL_SHIFT) - 1);
+        if (m->phase != PHASE_RUNNING && m->phase != PHASE_STARTING)
                 e = delayed && m->stopping ? NULL : not_running(m); /* it was to start again: now it is not */
-        else if (s->flags & PROTO_SIGNAL_ALL)
+        else if (m->phase == PHASE_RUNNING && s->flags & PROTO_SIGNAL_ALL)
                 e = runtime_cgroup_kill(m->status.cgroup, s->signal);
         else
-                e = kill_init(m, s->signal, s->flags & PROTO_SIGNAL_STOPPING);
+                e = client_signal_init(m, s->signal, s->flags & PROTO_SIGNAL_STOPPING);
         if (e)
                 client_error(m, c, e);
         else

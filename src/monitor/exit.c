@@ -186,6 +186,7 @@ void exit_container(struct monitor *m, int code, bool known)
         io_finish(m);
         restart = should_restart(m, code);
         m->phase = restart ? PHASE_DELAY : PHASE_ENDED;
+        m->kill_at_ns = 0;
         m->status.state = restart ? STATUS_RESTARTING : STATUS_EXITED;
         m->status.pid = 0;
         m->status.pid_start = 0;
@@ -217,6 +218,16 @@ void exit_stopping(struct monitor *m)
         exit_publish(m);
         client_exit_all(m);
         begin_cleanup(m);
+}
+
+void exit_kill_after(struct monitor *m, unsigned seconds)
+{
+        int64_t at = loop_now_ns() + seconds * SECOND;
+
+        if (m->phase != PHASE_RUNNING && m->phase != PHASE_STARTING)
+                return;
+        if (!m->kill_at_ns || at < m->kill_at_ns)
+                m->kill_at_ns = at;
 }
 
 void exit_failed(struct monitor *m)
@@ -307,6 +318,8 @@ int64_t exit_deadline(const struct monitor *m)
 {
         if (m->phase == PHASE_DELAY)
                 return m->restart_at_ns;
+        if ((m->phase == PHASE_RUNNING || m->phase == PHASE_STARTING) && m->kill_at_ns)
+                return m->kill_at_ns;
         if ((m->phase == PHASE_ENDED || m->phase == PHASE_FAILED) && !m->handed_over && !m->cleanup_pid)
                 return m->cleanup_at_ns;
         return -1;
@@ -318,10 +331,14 @@ void exit_timers(struct monitor *m)
 
         if (at < 0 || loop_now_ns() < at)
                 return;
-        if (m->phase == PHASE_DELAY)
+        if (m->phase == PHASE_DELAY) {
                 start_begin(m, NULL);
-        else
+        } else if (m->phase == PHASE_RUNNING || m->phase == PHASE_STARTING) {
+                m->kill_at_ns = 0;
+                err_free(client_signal_init(m, SIGKILL, true)); /* an error: it has just ended */
+        } else {
                 clean_up(m);
+        }
 }
 
 bool exit_finished(const struct monitor *m)

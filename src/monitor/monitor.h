@@ -115,6 +115,7 @@ struct monitor {
         bool stopping;
         int pending_signal; /* came while the container was being started; 0 = none */
         int64_t restart_at_ns, restart_delay_ns;
+        int64_t kill_at_ns; /* end of the grace that a stop has given; 0 = none */
 
         /* the end */
         bool handed_over;        /* cleanup is done */
@@ -166,6 +167,8 @@ void client_exit_all(struct monitor *m);
 /* Send what is due; drops the client when its connection is gone. */
 void client_flush(struct monitor *m, struct client *c);
 bool client_owes(const struct client *c); /* something still has to be sent */
+/* Signal init, or what is being started. @stopping: thaw it as well. */
+MUST_USE err *client_signal_init(struct monitor *m, int signal, bool stopping);
 
 /* ---- io.c ---- */
 /* Make and open what a start needs; *@stdio are the container's ends (closed by io_close_ends). */
@@ -210,6 +213,8 @@ void exit_reap(struct monitor *m); /* after SIGCHLD */
 void exit_container(struct monitor *m, int code, bool known);
 /* A person wants the end: no restart, not even one that is due. */
 void exit_stopping(struct monitor *m);
+/* SIGKILL in @seconds, if it has not ended by then. */
+void exit_kill_after(struct monitor *m, unsigned seconds);
 /* Timers: when is the next (-1 = never), and do what is due. */
 int64_t exit_deadline(const struct monitor *m);
 void exit_timers(struct monitor *m);

@@ -111,6 +111,11 @@ enum {
         PROTO_SIGNAL_STOPPING = 1, /* a person asked for the end: the restart policy must not start it again */
         PROTO_SIGNAL_ALL = 2,      /* every process of the container */
 };
+/* Bits 8 and up of a signal's flags: 1 + the seconds after which the monitor sends SIGKILL if the container still runs,
+ * so that a grace ends even when whoever gave it has gone. 0: none. The earliest counts. Older monitors do not know it:
+ * whoever waits kills, too, a moment later. */
+#define PROTO_SIGNAL_KILL_SHIFT 8
+#define PROTO_SIGNAL_KILL_MAX ((1 << 24) - 2) /* seconds */
 
 struct proto_resize {
         uint16_t rows, cols;

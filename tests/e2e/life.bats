@@ -97,6 +97,22 @@ sleeper() { hod run -d --name "$1" "${@:2}" busybox sleep 1000 >/dev/null; }
         is "$status $output" $'1 a1\na2'
 }
 
+@test "stop: the grace ends also when hod stop is interrupted" {
+        hod run -d --name stubborn busybox sh -c 'trap "" TERM; touch /up; while :; do sleep 0.05; done' >/dev/null
+        eventually 5 hod exec stubborn test -e /up
+        run timeout -s INT 0.4 "$HOD_BIN/hod" stop -t 2 stubborn
+        is "$(field stubborn '{{.State.Status}}')" running
+        is "$(timeout 10 "$HOD_BIN/hod" wait stubborn)" 137
+        is "$(field stubborn '{{.State.Status}}')" exited
+        # Also one that is restarted by policy otherwise, and paused meanwhile.
+        hod run -d --name policy --restart always busybox sh -c 'trap "" TERM; touch /up; while :; do sleep 0.05; done' >/dev/null
+        eventually 5 hod exec policy test -e /up
+        run timeout -s KILL 0.4 "$HOD_BIN/hod" stop -t 1 policy
+        hod pause policy
+        is "$(timeout 10 "$HOD_BIN/hod" wait policy)" 137
+        is "$(field policy '{{.State.Status}}')" exited
+}
+
 # bats test_tags=vm
 @test "restart: a running and a stopped one; same id, new process" {
         sleeper r1
