@@ -35,6 +35,7 @@ static err *relay(struct container *c, const struct attach_options *o, int fd, i
                 .errors = -1,
                 .tty = has_tty(c),
                 .stdin_wanted = o->streams & PROTO_STREAM_IN,
+                .input_only = o->streams == PROTO_STREAM_IN,
                 .sig_proxy = o->sig_proxy,
                 .trace = o->trace > 0 ? o->trace : -1,
         };
@@ -45,7 +46,7 @@ static err *relay(struct container *c, const struct attach_options *o, int fd, i
         TRY(stream_relay(&s, &end, &exit));
         switch (end) {
         case STREAM_EXITED:
-                *ret_status = exit.code;
+                *ret_status = s.input_only ? 0 : exit.code; /* as docker: then nobody waits for the end */
                 if (!o->clean_up)
                         return NULL;
                 TRY(cleanup_container(c));

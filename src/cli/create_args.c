@@ -44,6 +44,14 @@ static err *collect_labels(const struct create_args *a, json *labels)
         return NULL;
 }
 
+bool create_args_attaches(const struct create_args *a, const char *stream)
+{
+        for (char **s = a->attach; s && *s; s++)
+                if (strcasecmp(*s, stream) == 0)
+                        return true;
+        return false;
+}
+
 static err *body_config(json *body, const struct invocation *inv, const struct create_args *a)
 {
         _cleanup_strv_ char **env = NULL;
@@ -52,9 +60,9 @@ static err *body_config(json *body, const struct invocation *inv, const struct c
         json_set_str(body, "Hostname", a->hostname ? a->hostname : "");
         json_set_str(body, "Domainname", a->domainname ? a->domainname : "");
         json_set_str(body, "User", a->user ? a->user : "");
-        json_set_bool(body, "AttachStdin", strv_contains(a->attach, "stdin") || (all && a->interactive));
-        json_set_bool(body, "AttachStdout", all || strv_contains(a->attach, "stdout"));
-        json_set_bool(body, "AttachStderr", all || strv_contains(a->attach, "stderr"));
+        json_set_bool(body, "AttachStdin", create_args_attaches(a, "stdin") || (all && a->interactive));
+        json_set_bool(body, "AttachStdout", all || create_args_attaches(a, "stdout"));
+        json_set_bool(body, "AttachStderr", all || create_args_attaches(a, "stderr"));
         json_set_bool(body, "Tty", a->tty);
         json_set_bool(body, "OpenStdin", a->interactive);
         TRY(ui_env(a->env_files, a->env, &env));

@@ -146,6 +146,9 @@ struct create_args {
                 OPT_STR('w', "workdir", struct create_args, workdir, "string",                                         \
                         "Working directory inside the container")
 
+/* Does -a name @stream ("stdin")? In capitals or not, as docker takes it. */
+bool create_args_attaches(const struct create_args *a, const char *stream);
+
 /* docker's create body from @inv: its args begin with a create_args, operands are IMAGE [COMMAND] [ARG...]. Reads the
  * files that flags name. Errors: ERR_INVALID in docker's words, ERR_SYS. */
 MUST_USE err *create_args_body(const struct invocation *inv, json **ret);

@@ -63,15 +63,13 @@ static err *make(struct engine *e, const struct create_args *a, bool start_follo
 
 static unsigned wanted_streams(const struct run_args *a)
 {
-        char **attach = a->create.attach;
-
         if (a->detach)
                 return 0;
-        if (!attach)
+        if (!a->create.attach)
                 return PROTO_STREAM_OUT | PROTO_STREAM_ERR | (a->create.interactive ? PROTO_STREAM_IN : 0);
-        return (strv_contains(attach, "stdin") ? PROTO_STREAM_IN : 0) |
-               (strv_contains(attach, "stdout") ? PROTO_STREAM_OUT : 0) |
-               (strv_contains(attach, "stderr") ? PROTO_STREAM_ERR : 0);
+        return (create_args_attaches(&a->create, "stdin") ? PROTO_STREAM_IN : 0) |
+               (create_args_attaches(&a->create, "stdout") ? PROTO_STREAM_OUT : 0) |
+               (create_args_attaches(&a->create, "stderr") ? PROTO_STREAM_ERR : 0);
 }
 
 static err *check_attach(const struct run_args *a)
@@ -111,13 +109,13 @@ static err *run_run(struct invocation *inv)
         if (a->explain)
                 TRY(explain_start(&trace));
         TRY(create_args_body(inv, &body));
-        json_set_bool(body, "StdinOnce", a->create.interactive && !a->detach);
+        json_set_bool(body, "StdinOnce", a->create.interactive && attach.streams & PROTO_STREAM_IN);
         if (a->detach)
                 forget_attach(body);
         TRY(ui_engine(inv, &e));
         TRY(make(e, &a->create, true, body, &c));
         attach.trace = trace;
-        if (a->detach)
+        if (!(attach.streams & (PROTO_STREAM_OUT | PROTO_STREAM_ERR))) /* -d, or -a stdin alone */
                 (void)printf("%s\n", c->id);
         (void)fflush(stdout);
         error = a->detach ? start_container(c, &detached, NULL) : attach_start(c, &attach, &inv->status);
@@ -158,7 +156,7 @@ static err *create_run(struct invocation *inv)
         _cleanup_json_ json *body = NULL;
 
         TRY(create_args_body(inv, &body));
-        json_set_bool(body, "StdinOnce", a->interactive);
+        json_set_bool(body, "StdinOnce", a->interactive && json_get_bool(body, "AttachStdin", false));
         TRY(ui_engine(inv, &e));
         TRY(make(e, a, false, body, &c));
         (void)printf("%s\n", c->id);

@@ -112,8 +112,10 @@ static err *on_signal(struct relay *r)
 
 static err *close_input(struct relay *r)
 {
-        if (r->s->packets)
+        if (r->s->packets) {
+                r->detached = r->s->input_only; /* everything has been taken */
                 return proto_send(r->s->monitor, PROTO_STDIN_EOF, NULL, 0, NULL, 0);
+        }
         if (!r->s->tty)
                 r->s->in = file_close(r->s->in);
         return NULL;

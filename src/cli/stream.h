@@ -19,6 +19,7 @@ struct stream {
         int in, out, errors; /* our ends of the session's pipes, -1 = none; with a terminal in == out */
         bool tty;            /* the other side is a terminal */
         bool stdin_wanted;   /* forward our stdin */
+        bool input_only;     /* detach at the end of our stdin */
         bool sig_proxy;      /* forward signals that would end us */
         struct detach_keys keys;
         int trace; /* reading end of the trace pipe, or -1: printed as it comes */

@@ -45,6 +45,20 @@ teardown() { e2e_clean; }
         refused 1 'attach|-a and -d' hod run -d -a stdout busybox true
 }
 
+@test "-a in capitals; -a stdin alone gives the id and leaves when the input has ended" {
+        is "$(hod run --rm -a STDOUT busybox sh -c 'echo o; echo e >&2' 2>&1)" o
+        id=$(echo data | hod run --name onlyin -i -a stdin busybox sh -c 'cat; sleep 1; exit 3')
+        is "$(field onlyin '{{.Id}} {{.State.Running}}')" "$id true"
+        is "$(hod wait onlyin)" 3
+        is "$(hod logs onlyin)" data
+        seq 300000 >"$T/numbers"
+        like "$(hod run --rm -i -v "$T/work:/w" -a stdin busybox sh -c 'sleep 0.3; cat >/w/in' <"$T/numbers")" '^[0-9a-f]{64}$'
+        eventually 5 cmp -s "$T/work/in" "$T/numbers"
+        eventually 5 [ -z "$(hod ps -q)" ]
+        # Without -a stdin nobody feeds it: it stays open for an attach.
+        is "$(hod run --rm -i -a stdout busybox sh -c 'timeout 0.3 cat || echo open' </dev/null)" open
+}
+
 # bats test_tags=vm
 @test "-t: tty, size, CR LF" {
         out=$(pty -z 40x150 -- "$HOD_BIN/hod" run --rm -t busybox sh -c 'tty; stty size; exit 3') && status=0 || status=$?
