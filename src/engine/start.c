@@ -24,6 +24,8 @@
 /* Namespaces of other containers, found at every start because their processes change. */
 struct joins {
         char *net, *ipc, *pid, *shm;
+        char **donors; /* "pid start-time": the monitor sees that they are still the same when it has opened the paths
+                        */
 };
 
 static void joins_done(struct joins *j)
@@ -32,10 +34,11 @@ static void joins_done(struct joins *j)
         free(j->ipc);
         free(j->pid);
         free(j->shm);
+        strv_free(j->donors);
 }
 
 static err *join_one(struct container *c, const char *mode, const char *what, const char *ns, char **ret,
-                     pid_t *ret_pid)
+                     struct joins *j)
 {
         const char *ref = str_after(mode ? mode : "", "container:");
         _cleanup_container_ struct container *other = NULL;
@@ -60,24 +63,21 @@ static err *join_one(struct container *c, const char *mode, const char *what, co
         if (strcmp(ns, "pid") == 0)
                 TRY(status_share_pid(other->state_fd));
         *ret = str_format("/proc/%d/ns/%s", other->status.pid, ns);
-        if (ret_pid)
-                *ret_pid = other->status.pid;
-        return *ret ? NULL : err_nomem();
+        if (strcmp(ns, "ipc") == 0)
+                j->shm = str_format("/proc/%d/root/dev/shm", other->status.pid);
+        if (!*ret || (strcmp(ns, "ipc") == 0 && !j->shm))
+                return err_nomem();
+        return strv_push(&j->donors,
+                         str_format("%d %llu", other->status.pid, (unsigned long long)other->status.pid_start));
 }
 
 static err *find_joins(struct container *c, struct joins *j)
 {
         const json *host = container_host_config(c);
-        pid_t donor = 0;
 
-        TRY(join_one(c, json_get_str(host, "NetworkMode"), "network", "net", &j->net, NULL));
-        TRY(join_one(c, json_get_str(host, "PidMode"), "PID", "pid", &j->pid, NULL));
-        TRY(join_one(c, json_get_str(host, "IpcMode"), "IPC", "ipc", &j->ipc, &donor));
-        if (j->ipc) {
-                j->shm = str_format("/proc/%d/root/dev/shm", donor);
-                if (!j->shm)
-                        return err_nomem();
-        }
+        TRY(join_one(c, json_get_str(host, "NetworkMode"), "network", "net", &j->net, j));
+        TRY(join_one(c, json_get_str(host, "PidMode"), "PID", "pid", &j->pid, j));
+        TRY(join_one(c, json_get_str(host, "IpcMode"), "IPC", "ipc", &j->ipc, j));
         return NULL;
 }
 
@@ -107,6 +107,7 @@ static err *write_spec(struct container *c, int state_fd, struct monitor_conf *c
                 .seccomp_name = seccomp_name,
         };
         TRY(specgen(c->record, &start, &spec));
+        conf->donors = TAKE_PTR(joins.donors);
         conf->seccomp_name = str_dup(seccomp_name);
         if (!conf->seccomp_name)
                 return err_nomem();

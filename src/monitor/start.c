@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/parse.h"
 #include "base/str.h"
 #include "base/trace.h"
 #include "monitor/builder.h"
@@ -85,6 +86,26 @@ static err *open_rootfs(const struct monitor_conf *c, int *ret)
         return err_new(ERR_UNSUPPORTED, "unknown root file system driver \"%s\"", c->rootfs_driver);
 }
 
+/* config.json names namespaces by the number of a process. They are open now: was it still the same process? (It may
+ * have ended long ago when the restart policy starts us again.) */
+static err *check_donors(void *arg)
+{
+        const struct monitor *m = arg;
+
+        for (char *const *d = m->conf.donors; d && *d; d++) {
+                const char *space = strchrnul(*d, ' ');
+                _cleanup_free_ char *number = strndup(*d, (size_t)(space - *d));
+                uint64_t pid, start;
+
+                if (!number)
+                        return err_nomem();
+                if (!parse_u64(number, &pid) || !*space || !parse_u64(space + 1, &start) || !start ||
+                    status_pid_start((pid_t)pid) != start)
+                        return err_new(ERR_CONFLICT, "cannot join namespace of a non running container");
+        }
+        return NULL;
+}
+
 static err *build(struct monitor *m, int socket, const int stdio[3], struct runtime_process *ret, int *ret_rootfs,
                   bool *said_cgroup)
 {
@@ -97,6 +118,8 @@ static err *build(struct monitor *m, int socket, const int stdio[3], struct runt
                 .seccomp_cache = str_empty(m->conf.seccomp_cache) ? NULL : m->conf.seccomp_cache,
                 .seccomp_name = str_empty(m->conf.seccomp_name) ? NULL : m->conf.seccomp_name,
                 .start_fd = -1,
+                .opened = check_donors,
+                .opened_arg = m,
         };
         struct oci_spec *spec;
 

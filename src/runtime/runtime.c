@@ -384,6 +384,8 @@ err *runtime_create(const struct runtime_request *r, struct runtime_process *ret
         _cleanup_(session_undo) struct session s = session_new(r);
 
         TRY(prepare(&s));
+        if (r->opened)
+                TRY(r->opened(r->opened_arg));
         TRY(start_child(&s, r->as_sibling));
         TRY(converse(&s));
         if (r->start_fd < 0)

@@ -30,6 +30,10 @@ struct runtime_request {
         const char *seccomp_name;  /* use (or make, if the spec has a profile) this one of them; NULL = by the spec */
         int start_fd;              /* descriptor of a FIFO that the child opens for writing and blocks on until
                                       somebody reads (create/start split); -1 = start at once */
+        /* Called when everything that the spec names by path is open, before there is a process: the caller's last
+         * word. May be NULL. */
+        err *(*opened)(void *arg);
+        void *opened_arg;
 };
 
 /* What now runs. Descriptors are the caller's. */

@@ -37,7 +37,7 @@ struct options {
         const char *script; /* for sh -c */
         const char *args;   /* instead: JSON */
         bool tty, stdin_, once;
-        const char *user, *restart;
+        const char *user, *restart, *donor;
         unsigned restart_max, streams, flags;
 };
 
@@ -63,7 +63,7 @@ static void write_config(const struct box *b, const struct options *o)
 static void write_conf(const struct box *b, const struct options *o)
 {
         _cleanup_free_ char *rootfs = str_format("%s/rootfs", base_path);
-        char *lower[] = {rootfs, NULL};
+        char *lower[] = {rootfs, NULL}, *donors[] = {(char *)(uintptr_t)o->donor, NULL};
         struct monitor_conf c = {
                 .version = STATUS_VERSION,
                 .id = (char[]){"0123456789ab"},
@@ -79,6 +79,7 @@ static void write_conf(const struct box *b, const struct options *o)
                 .restart_policy = (char *)(uintptr_t)(o->restart ? o->restart : "no"),
                 .restart_max = o->restart_max,
                 .monitor_cgroup = monitor_cgroup,
+                .donors = o->donor ? donors : NULL,
         };
 
         check_ok(monitor_conf_write(b->dirfd, &c));
@@ -255,6 +256,23 @@ static void monitor_reports_a_failed_start_and_ends(void **state)
         assert_int_equal(file_remove_tree(AT_FDCWD, b.dir), 0);
         b.fd = file_close(b.fd);
         assert_true(monitor_ended(&b));
+        box_end(&b);
+}
+
+static void monitor_joins_nobody_who_has_the_number_of_a_donor(void **state)
+{
+        struct box b;
+        char donor[64];
+
+        (void)snprintf(donor, sizeof(donor), "%d %llu", getpid(), (unsigned long long)status_pid_start(getpid()) + 1);
+        check_err(box_start(&b, &(struct options){.script = "true", .donor = donor}),
+                  "cannot join namespace of a non running container");
+        assert_int_equal(file_remove_tree(AT_FDCWD, b.dir), 0);
+        b.fd = file_close(b.fd);
+        assert_true(monitor_ended(&b));
+        box_end(&b);
+        (void)snprintf(donor, sizeof(donor), "%d %llu", getpid(), (unsigned long long)status_pid_start(getpid()));
+        check_ok(box_start(&b, &(struct options){.script = "true", .donor = donor}));
         box_end(&b);
 }
 
@@ -507,6 +525,7 @@ int main(int argc, char **argv)
                 cmocka_unit_test(monitor_reports_output_and_exit),
                 cmocka_unit_test(monitor_loses_no_output_to_a_slow_client),
                 cmocka_unit_test(monitor_reports_a_failed_start_and_ends),
+                cmocka_unit_test(monitor_joins_nobody_who_has_the_number_of_a_donor),
                 cmocka_unit_test(monitor_ends_when_nobody_starts_anything),
                 cmocka_unit_test(monitor_passes_stdin_and_its_end),
                 cmocka_unit_test(monitor_gives_a_terminal_its_size),
