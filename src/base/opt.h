@@ -185,6 +185,7 @@ struct command {
         bool hidden;
         bool libraries;                  /* wants shared libraries: see cli/main.c */
         bool stop_at_operand;            /* the first operand ends the options: run IMAGE CMD -x */
+        bool one_dash;                   /* the root: -name is --name wherever there is such a flag, as in Go */
         bool run_like;                   /* an engine's failure is status 125 and gets "Run 'hod x --help' ..." */
         enum opt_complete complete;      /* of the first operand */
         enum opt_complete complete_rest; /* of the following ones; COMPLETE_NONE = none */
@@ -214,6 +215,16 @@ void opt_values_done(struct opt_values *v);
 MUST_USE err *opt_values_set(struct opt_values *v, const struct opt *o, const char *text, enum opt_source source,
                              const char *label);
 
+/* What was wrong with a command line, for a program that has words of its own for it. */
+enum opt_problem {
+        OPT_PROBLEM_NONE,
+        OPT_PROBLEM_COMMAND, /* unknown */
+        OPT_PROBLEM_FLAG,    /* unknown */
+        OPT_PROBLEM_NO_VALUE,
+        OPT_PROBLEM_VALUE,
+        OPT_PROBLEM_OPERANDS, /* how many */
+};
+
 /* A parsed command line. */
 struct invocation {
         const struct command *root;
@@ -231,6 +242,8 @@ struct invocation {
         struct str hint;          /* what follows the error's message on stderr: nearest name, usage */
         void *context;            /* the program's; NULL after parsing */
         struct str notes;         /* lines for stderr: what is deprecated */
+        enum opt_problem problem;
+        const char *problem_word; /* the argument it is about, as typed; NULL with OPT_PROBLEM_OPERANDS */
 };
 
 /* Parse @argv (argv[0] is skipped; "hod" = root->name begins the usage). On failure @ret is valid too: print the error,

@@ -9,7 +9,8 @@ struct reader {
         char *const *next;        /* what is still to be read */
         const struct command *at; /* whose options are read */
         struct opt_values *values;
-        bool stop; /* --help was seen */
+        const char *word; /* the argument that is being read */
+        bool stop;        /* --help was seen */
 };
 
 /* ---- messages ---- */
@@ -135,6 +136,7 @@ static err *check_operands(struct invocation *inv)
 
         if (n >= min && n <= max)
                 return NULL;
+        inv->problem = OPT_PROBLEM_OPERANDS;
         if (max == 0)
                 return operand_error(inv, "accepts no arguments");
         if (min == max)
@@ -150,6 +152,8 @@ static err *unknown_command(struct invocation *inv, const char *name)
 {
         char parent[sizeof(inv->name)];
 
+        inv->problem = OPT_PROBLEM_COMMAND;
+        inv->problem_word = name;
         (void)snprintf(parent, sizeof(parent), "%s", inv->name);
         suggest_command(inv, inv->command, name);
         if (inv->depth)
@@ -159,6 +163,13 @@ static err *unknown_command(struct invocation *inv, const char *name)
 }
 
 /* ---- options ---- */
+
+/* Remember what is wrong with *@r->word; for the error to follow. */
+static void note_problem(struct reader *r, enum opt_problem problem)
+{
+        r->inv->problem = problem;
+        r->inv->problem_word = r->word;
+}
 
 static err *set_value(struct reader *r, const struct opt *o, const char *text)
 {
@@ -178,6 +189,8 @@ static err *set_value(struct reader *r, const struct opt *o, const char *text)
                 return NULL;
         }
         e = opt_values_set(r->values, o, text, OPT_COMMAND_LINE, NULL);
+        if (e)
+                note_problem(r, OPT_PROBLEM_VALUE);
         if (e && err_code(e) == ERR_USAGE)
                 hint_usage(r->inv, "Run");
         if (!e && o->deprecated)
@@ -192,8 +205,21 @@ static bool takes_value(const struct opt *o)
 
 static const struct opt usage_opt = OPT_USAGE("Print usage");
 
+static err *no_value(struct reader *r, const char *fmt, ...) PRINTF(2, 3);
+static err *no_value(struct reader *r, const char *fmt, ...)
+{
+        va_list ap;
+        err *e;
+
+        note_problem(r, OPT_PROBLEM_NO_VALUE);
+        va_start(ap, fmt);
+        e = usage_error(r->inv, fmt, ap);
+        va_end(ap);
+        return e;
+}
+
 /* --name, --name=value, --name value; @text is behind the dashes. */
-static err *read_long(struct reader *r, const char *text, const char *word)
+static err *read_long(struct reader *r, const char *text)
 {
         const char *eq = strchrnul(text, '=');
         _cleanup_free_ char *name = strndup(text, (size_t)(eq - text));
@@ -202,12 +228,13 @@ static err *read_long(struct reader *r, const char *text, const char *word)
         if (!name)
                 return err_nomem();
         if (!*name || *name == '-')
-                return opt_usage_error(r->inv, "bad flag syntax: %s", word);
+                return opt_usage_error(r->inv, "bad flag syntax: %s", r->word);
         o = opt_find(r->at->opts, name);
         if (!o && strcmp(name, "help") == 0)
                 o = &usage_opt;
         if (!o) {
                 suggest_opt(r->inv, r->at->opts, name);
+                note_problem(r, OPT_PROBLEM_FLAG);
                 return opt_usage_error(r->inv, "unknown flag: --%s", name);
         }
         if (*eq)
@@ -215,7 +242,7 @@ static err *read_long(struct reader *r, const char *text, const char *word)
         if (!takes_value(o))
                 return set_value(r, o, "true");
         if (!*r->next)
-                return opt_usage_error(r->inv, "flag needs an argument: --%s", name);
+                return no_value(r, "flag needs an argument: --%s", name);
         return set_value(r, o, *r->next++);
 }
 
@@ -237,8 +264,10 @@ static err *read_letter(struct reader *r, const char **p)
 
         if (!o && *cluster == 'h')
                 o = &usage_opt;
-        if (!o)
+        if (!o) {
+                note_problem(r, OPT_PROBLEM_FLAG);
                 return opt_usage_error(r->inv, "unknown shorthand flag: '%c' in -%s", *cluster, cluster);
+        }
         *p = cluster + strlen(cluster);
         if (cluster[1] == '=')
                 return set_value(r, o, cluster + 2);
@@ -249,8 +278,17 @@ static err *read_letter(struct reader *r, const char **p)
         if (cluster[1])
                 return set_value(r, o, cluster + 1);
         if (!*r->next)
-                return opt_usage_error(r->inv, "flag needs an argument: '%c' in -%s", *cluster, cluster);
+                return no_value(r, "flag needs an argument: '%c' in -%s", *cluster, cluster);
         return set_value(r, o, *r->next++);
+}
+
+/* Is @text, behind one dash, the name of a flag that has two? */
+static bool is_long(const struct reader *r, const char *text, size_t size)
+{
+        for (const struct opt *o = r->at->opts; o && o->kind != OPT_KIND_END; o++)
+                if (strlen(o->name) == size && memcmp(o->name, text, size) == 0)
+                        return true;
+        return size == 4 && memcmp(text, "help", size) == 0;
 }
 
 /* -abc, -uroot, -u=root, -u root, and the old long spellings; @text is behind the dash. */
@@ -260,12 +298,14 @@ static err *read_short(struct reader *r, const char *text)
         const struct opt *o = find_old(r->at->opts, text, size);
         const char *p = text;
 
+        if (r->inv->root->one_dash && size > 1 && is_long(r, text, size))
+                return read_long(r, text);
         if (o && text[size])
                 return set_value(r, o, text + size + 1);
         if (o && !takes_value(o))
                 return set_value(r, o, "true");
         if (o && !*r->next)
-                return opt_usage_error(r->inv, "flag needs an argument: -%s", text);
+                return no_value(r, "flag needs an argument: -%s", text);
         if (o)
                 return set_value(r, o, *r->next++);
         while (*p && !r->stop) {
@@ -307,6 +347,7 @@ static err *read_level(struct reader *r, const char **ret_name)
         while (*r->next && !r->stop) {
                 char *word = *r->next++;
 
+                r->word = word;
                 if (only_operands || word[0] != '-' || !word[1]) {
                         if (r->at->subcommands) {
                                 *ret_name = word;
@@ -319,7 +360,7 @@ static err *read_level(struct reader *r, const char **ret_name)
                 if (strcmp(word, "--") == 0)
                         only_operands = true;
                 else if (word[1] == '-')
-                        TRY(read_long(r, word + 2, word));
+                        TRY(read_long(r, word + 2));
                 else
                         TRY(read_short(r, word + 1));
         }

@@ -267,7 +267,7 @@ static err *exec_run(struct invocation *inv)
 
 const struct command cmd_exec = {
         .name = "exec",
-        .operands = "CONTAINER [COMMAND] [ARG...]",
+        .operands = "<container-id> <command> [command options]  || -p process.json <container-id>",
         .min_operands = 1,
         .max_operands = OPERANDS_ANY,
         .summary = "Execute new process inside the container",

@@ -11,13 +11,15 @@
 #include "runtime/runtime.h"
 
 struct global_args {
-        const char *root, *log, *log_format, *rootless;
+        const char *root, *log, *log_format, *log_level, *rootless, *cgroup_manager;
         bool debug, systemd_cgroup, version;
 };
 
 extern const struct command cmd_create, cmd_run, cmd_start, cmd_exec, cmd_kill, cmd_delete, cmd_pause, cmd_resume,
         cmd_state, cmd_list, cmd_ps, cmd_spec, cmd_features, cmd_update;
 
+/* The name this program is called by: "runc" or "crun" where it stands in for them, else "hodrun". */
+const char *hodrun_name(void);
 /* ROOT of this call. */
 const char *hodrun_root(const struct invocation *inv);
 /* Directory of compiled filters below ROOT: its name is no container's, "@" is not allowed in ids. Owned by the caller.

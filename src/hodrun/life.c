@@ -106,7 +106,7 @@ static err *resume_run(struct invocation *inv)
 
 const struct command cmd_kill = {
         .name = "kill",
-        .operands = "CONTAINER [SIGNAL]",
+        .operands = "<container-id> [signal]",
         .min_operands = 1,
         .max_operands = 2,
         .summary = "Send the specified signal (default: SIGTERM) to the container's init process",
@@ -116,7 +116,7 @@ const struct command cmd_kill = {
 };
 const struct command cmd_delete = {
         .name = "delete",
-        .operands = "CONTAINER",
+        .operands = "<container-id>",
         .min_operands = 1,
         .max_operands = 1,
         .summary = "Delete any resources held by the container",
@@ -126,7 +126,7 @@ const struct command cmd_delete = {
 };
 const struct command cmd_pause = {
         .name = "pause",
-        .operands = "CONTAINER",
+        .operands = "<container-id>",
         .min_operands = 1,
         .max_operands = 1,
         .summary = "Suspend all processes inside the container",
@@ -134,7 +134,7 @@ const struct command cmd_pause = {
 };
 const struct command cmd_resume = {
         .name = "resume",
-        .operands = "CONTAINER",
+        .operands = "<container-id>",
         .min_operands = 1,
         .max_operands = 1,
         .summary = "Resume all processes that have been previously paused",

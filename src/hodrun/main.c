@@ -1,20 +1,19 @@
 /* main.c - the program hodrun: the table of its commands, and how failures are told (in runc's form, which containerd
  * and docker read). */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/file.h"
-#include "base/log.h"
 #include "base/trace.h"
-#include "codec/json.h"
 #include "hodrun/hodrun.h"
+#include "hodrun/log.h"
+#include "hodrun/usage.h"
 #include "oci/spec.h"
 #include "sys/exe.h"
 #include "sys/process.h"
@@ -22,35 +21,36 @@
 #define EXIT_EXEC 255
 
 static const struct opt global_opts[] = {
-        OPT_STR(0, "root", struct global_args, root, "string", "root directory for storage of container state",
-                .def = "/run/hodrun"),
-        OPT_STR(0, "log", struct global_args, log, "string",
-                "set the log file to write hodrun logs to (default is stderr)"),
-        OPT_STR(0, "log-format", struct global_args, log_format, "string", "set the log format (text or json)",
-                .def = "text"),
         OPT_FLAG(0, "debug", struct global_args, debug, "enable debug logging"),
-        OPT_FLAG(0, "systemd-cgroup", struct global_args, systemd_cgroup, "enable systemd cgroup support"),
+        OPT_STR(0, "log", struct global_args, log, "string",
+                "set the log file to write hodrun logs to (default is '/dev/stderr')"),
+        OPT_STR(0, "log-format", struct global_args, log_format, "string",
+                "set the log format ('text' (default), or 'json')", .def = "text"),
+        OPT_STR(0, "log-level", struct global_args, log_level, "string",
+                "what to log: 'error', 'warning' or 'debug' (--debug)"),
+        OPT_STR(0, "root", struct global_args, root, "string",
+                "root directory for storage of container state (this should be located in tmpfs)",
+                .def = "/run/hodrun"),
+        OPT_FLAG(0, "systemd-cgroup", struct global_args, systemd_cgroup,
+                 "enable systemd cgroup support, expects cgroupsPath to be of form \"slice:prefix:name\""),
+        OPT_STR(0, "cgroup-manager", struct global_args, cgroup_manager, "string",
+                "'cgroupfs' or 'systemd' (--systemd-cgroup)"),
         OPT_STR(0, "rootless", struct global_args, rootless, "string",
-                "ignore cgroup permission errors (true, false or auto)", .def = "auto"),
+                "ignore cgroup permission errors ('true', 'false', or 'auto')", .def = "auto"),
         OPT_FLAG('v', "version", struct global_args, version, "print the version"),
         OPT_END};
 
+static const struct command cmd_help;
+
 static const struct subcommand commands[] = {
-        {&cmd_create, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_delete, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_exec, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_features, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_kill, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_list, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_pause, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_ps, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_resume, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_run, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_spec, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_start, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_state, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_update, NULL, NULL, SECTION_COMMANDS},
-        {0},
+        {&cmd_create, NULL, NULL, SECTION_COMMANDS}, {&cmd_delete, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_exec, NULL, NULL, SECTION_COMMANDS},   {&cmd_features, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_kill, NULL, NULL, SECTION_COMMANDS},   {&cmd_list, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_pause, NULL, NULL, SECTION_COMMANDS},  {&cmd_ps, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_resume, NULL, NULL, SECTION_COMMANDS}, {&cmd_run, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_spec, NULL, NULL, SECTION_COMMANDS},   {&cmd_start, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_state, NULL, NULL, SECTION_COMMANDS},  {&cmd_update, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_help, NULL, "h", SECTION_COMMANDS},    {0},
 };
 
 static const struct command cmd_hodrun = {
@@ -59,81 +59,70 @@ static const struct command cmd_hodrun = {
         .opts = global_opts,
         .args_size = sizeof(struct global_args),
         .subcommands = commands,
+        .one_dash = true,
 };
 
-/* ---- log ---- */
-
-static struct {
-        int fd; /* 2, or the file of --log */
-        bool is_json;
-} logging = {2, false};
-
-static void log_line(const char *level, const char *text)
+static err *help_run(struct invocation *inv)
 {
-        _cleanup_str_ struct str s = {0};
-        char when[CLOCK_TEXT_MAX];
-        _cleanup_json_ json *j = json_new_object();
-        _cleanup_free_ char *quoted = NULL;
+        const struct subcommand *s = NULL;
+        _cleanup_str_ struct str help = {0};
 
-        clock_format(clock_now_ns(), when);
-        if (logging.is_json) {
-                json_set_str(j, "level", level);
-                json_set_str(j, "msg", text);
-                json_set_str(j, "time", when);
-                err_free(json_print(j, JSON_COMPACT, &quoted));
-                str_printf(&s, "%s\n", quoted ? quoted : "{}");
-        } else {
-                json *message = json_new_str(text);
-
-                err_free(json_print(message, JSON_COMPACT, &quoted)); /* quoting as in Go, near enough */
-                json_free(message);
-                str_printf(&s, "time=\"%s\" level=%s msg=%s\n", when, level, quoted ? quoted : "\"\"");
+        if (inv->n_operands) {
+                s = opt_find_subcommand(&cmd_hodrun, inv->operands[0]);
+                if (!s) {
+                        inv->problem = OPT_PROBLEM_COMMAND;
+                        inv->problem_word = inv->operands[0];
+                        return err_new(ERR_INVALID, "unknown command: %s", inv->operands[0]);
+                }
         }
-        (void)file_write_all(logging.fd, str_text(&s), s.len);
-}
-
-void hodrun_warn(const char *fmt, ...)
-{
-        char text[1024];
-        va_list ap;
-
-        va_start(ap, fmt);
-        (void)vsnprintf(text, sizeof(text), fmt, ap);
-        va_end(ap);
-        log_line("warning", text);
-}
-
-static err *log_open(const struct global_args *g)
-{
-        if (!str_eq(g->log_format, "text") && !str_eq(g->log_format, "json"))
-                return err_new(ERR_USAGE, "invalid log-format: %s", g->log_format);
-        logging.is_json = str_eq(g->log_format, "json");
-        log_setup_writer(g->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, log_line);
-        if (str_empty(g->log))
-                return NULL;
-        int fd = open(g->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-        if (fd < 0)
-                return err_sys(errno, "open %s", g->log);
-        logging.fd = fd;
+        usage_help(&cmd_hodrun, s ? s->command : &cmd_hodrun, &help);
+        (void)fputs(str_text(&help), stdout);
         return NULL;
 }
 
-/* "create" and "run" say which one failed, as runc does. */
-static void tell(const struct invocation *inv, err *e)
-{
-        const char *name = inv->command && inv->command != &cmd_hodrun ? inv->command->name : "";
-        bool usage = err_code(e) == ERR_USAGE;
-        char text[4096], full[4200];
-        const char *prefix = usage                    ? ""
-                             : str_eq(name, "create") ? "hodrun create failed: "
-                             : str_eq(name, "run")    ? "hodrun run failed: "
-                             : str_eq(name, "exec")   ? "exec failed: "
-                                                      : "";
+static const struct command cmd_help = {
+        .name = "help",
+        .operands = "[command]",
+        .max_operands = 1,
+        .summary = "Show the list of commands, or help for one command",
+        .run = help_run,
+};
 
-        (void)snprintf(full, sizeof(full), "%s%s", prefix, err_text(e, text, sizeof(text)));
-        log_line("error", full);
-        if (logging.fd != 2)
-                (void)fprintf(stderr, "%s\n", full);
+/* ---- failures ---- */
+
+/* Errors of the system as Go words them: "no such file or directory". */
+static void lower_reason(const err *e, char *text)
+{
+        const char *reason = strerror(err_errno(e));
+        size_t n = strlen(text), m = strlen(reason);
+
+        if (err_errno(e) && n >= m && m > 1 && strcmp(text + n - m, reason) == 0 && !isupper((unsigned char)reason[1]))
+                text[n - m] = (char)tolower((unsigned char)text[n - m]);
+}
+
+/* "create" and "run" say which one failed, as runc does. */
+static int tell(const struct invocation *inv, err *e)
+{
+        const struct command *c = inv->command;
+        bool said = c == &cmd_create || c == &cmd_run;
+        _cleanup_str_ struct str full = {0};
+        char text[4096];
+        int status = 1;
+
+        if (inv->problem != OPT_PROBLEM_NONE || err_code(e) == ERR_USAGE) {
+                status = usage_explain(inv, e, &full);
+        } else {
+                lower_reason(e, (char *)(uintptr_t)err_text(e, text, sizeof(text)));
+                if (said)
+                        str_printf(&full, "%s %s failed: ", hodrun_name(), c->name);
+                else if (c == &cmd_exec)
+                        str_add(&full, "exec failed: ");
+                str_add(&full, text);
+                status = c == &cmd_exec ? EXIT_EXEC : 1;
+        }
+        hodrun_log_fatal(str_text(&full));
+        err_free(e);
+        return status;
 }
 
 /* ---- helpers of the commands ---- */
@@ -174,7 +163,8 @@ static void print_version(void)
 {
         const struct scmp_version *v = seccomp_version();
 
-        (void)printf("hodrun version %s\nspec: %s\n", HOD_VERSION, OCI_SPEC_VERSION);
+        (void)printf("%s version %s\ncommit: hod %s\nspec: %s\n", hodrun_name(), HOD_VERSION, HOD_VERSION,
+                     OCI_SPEC_VERSION);
         if (v)
                 (void)printf("libseccomp: %u.%u.%u\n", v->major, v->minor, v->micro);
 }
@@ -185,6 +175,22 @@ static err *protect(char **argv)
 
         /* Who is not root has no program of root's to lose. */
         return r < 0 && geteuid() == 0 ? err_sys(r, "protecting this program from the container") : NULL;
+}
+
+/* The flags of crun become those of runc. */
+static err *global_check(struct invocation *inv)
+{
+        struct global_args *g = inv->global.args;
+        const struct log_request l = {g->log, g->log_format, g->log_level, g->debug};
+
+        TRY(hodrun_log_open(&l));
+        if (str_eq(g->cgroup_manager, "systemd"))
+                g->systemd_cgroup = true;
+        else if (!str_empty(g->cgroup_manager) && !str_eq(g->cgroup_manager, "cgroupfs"))
+                return err_new(ERR_INVALID, "invalid cgroup manager: %s (cgroupfs or systemd)", g->cgroup_manager);
+        if (g->systemd_cgroup)
+                return err_new(ERR_UNSUPPORTED, "the systemd cgroup driver is not supported yet");
+        return NULL;
 }
 
 static err *run(struct invocation *inv, char *argv[])
@@ -199,7 +205,7 @@ static err *run(struct invocation *inv, char *argv[])
                 return NULL;
         }
         if (inv->help || !inv->command->run) {
-                opt_help(inv, 0, &help);
+                usage_help(&cmd_hodrun, inv->command, &help);
                 (void)fputs(str_text(&help), stdout);
                 return NULL;
         }
@@ -207,9 +213,7 @@ static err *run(struct invocation *inv, char *argv[])
                 TRY(protect(argv));
         if (trace && parse_i64(trace, &fd) && fd > 2 && fd < 65536 && fcntl((int)fd, F_SETFD, FD_CLOEXEC) == 0)
                 trace_fd = (int)fd;
-        TRY(log_open(g));
-        if (g->systemd_cgroup)
-                return err_new(ERR_UNSUPPORTED, "the systemd cgroup driver is not supported yet");
+        TRY(global_check(inv));
         return inv->command->run(inv);
 }
 
@@ -234,15 +238,13 @@ int main(int argc, char **argv)
         open_standard_fds();
         (void)umask(022);
         process_expect_children();
+        hodrun_set_name(argv[0]);
         e = opt_parse(&cmd_hodrun, argv, &inv);
+        if (inv.problem == OPT_PROBLEM_COMMAND && ((const struct global_args *)inv.global.args)->version)
+                e = err_free(e); /* "--version whatever" */
         if (!e)
                 e = run(&inv, argv);
-        status = inv.status;
-        if (e) {
-                tell(&inv, e);
-                status = inv.command == &cmd_exec && err_code(e) != ERR_USAGE ? EXIT_EXEC : 1;
-                err_free(e);
-        }
+        status = e ? tell(&inv, e) : inv.status;
         if (fflush(stdout) != 0 && status == 0)
                 status = 1;
         opt_done(&inv);

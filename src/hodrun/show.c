@@ -302,7 +302,7 @@ static const struct opt spec_opts[] = {
 
 const struct command cmd_state = {
         .name = "state",
-        .operands = "CONTAINER",
+        .operands = "<container-id>",
         .min_operands = 1,
         .max_operands = 1,
         .summary = "Output the state of a container",
@@ -317,7 +317,7 @@ const struct command cmd_list = {
 };
 const struct command cmd_ps = {
         .name = "ps",
-        .operands = "CONTAINER [PS OPTIONS]",
+        .operands = "<container-id> [ps options]",
         .min_operands = 1,
         .max_operands = OPERANDS_ANY,
         .summary = "Display the processes running inside a container",

@@ -306,7 +306,7 @@ static const struct opt run_opts[] = {
 
 const struct command cmd_create = {
         .name = "create",
-        .operands = "CONTAINER",
+        .operands = "<container-id>",
         .min_operands = 1,
         .max_operands = 1,
         .summary = "Create a container",
@@ -316,7 +316,7 @@ const struct command cmd_create = {
 };
 const struct command cmd_run = {
         .name = "run",
-        .operands = "CONTAINER",
+        .operands = "<container-id>",
         .min_operands = 1,
         .max_operands = 1,
         .summary = "Create and run a container",
@@ -326,7 +326,7 @@ const struct command cmd_run = {
 };
 const struct command cmd_start = {
         .name = "start",
-        .operands = "CONTAINER",
+        .operands = "<container-id>",
         .min_operands = 1,
         .max_operands = 1,
         .summary = "Execute the user defined process in a created container",

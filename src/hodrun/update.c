@@ -246,7 +246,7 @@ static err *update_run(struct invocation *inv)
 
 const struct command cmd_update = {
         .name = "update",
-        .operands = "CONTAINER",
+        .operands = "<container-id>",
         .min_operands = 1,
         .max_operands = 1,
         .summary = "Update container resource constraints",

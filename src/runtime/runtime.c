@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "base/trace.h"
 #include "runtime/cgroup_ops.h"
@@ -194,6 +195,9 @@ static err *start_child(struct session *s, bool as_sibling)
         }
         if (s->pid < 0)
                 return err_sys(-s->pid, "creating the process");
+        /* These three lines have runc's words: its callers look for them. */
+        log_debug("nsexec container setup: process %d, clone flags %#llx", (int)s->pid,
+                  (unsigned long long)p->clone_flags);
         trace_end(&span, 0, NULL);
         return NULL;
 }
@@ -298,6 +302,7 @@ static err *answer(struct session *s, const struct plan_report *r, int *fd, bool
                 return change_process(s, r, fd);
         case PLAN_REPORT_STAGED:
         case PLAN_REPORT_READY:
+                log_debug("child process in init(): %d is ready", (int)s->pid);
                 *ready = true;
                 return NULL;
         default:
@@ -316,8 +321,11 @@ static err *converse(struct session *s)
                 ssize_t n = fdpass_receive(s->socket, &r, sizeof(r), &fd);
 
                 /* Descriptors in flight to a process that has died give ECONNRESET instead of an end. */
-                if (n == 0 || n == -ECONNRESET)
+                if (n == 0 || n == -ECONNRESET) {
+                        log_debug(s->plan.exec ? "setns_init: about to exec"
+                                               : "init: closing the pipe to signal completion");
                         return ready ? NULL : died(s);
+                }
                 if (n < 0)
                         return err_sys((int)-n, "listening to the new process");
                 if (n != (ssize_t)sizeof(r))
