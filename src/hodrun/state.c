@@ -51,6 +51,7 @@ void state_close(struct state *s)
         free(s->bundle);
         free(s->rootfs);
         free(s->cgroup);
+        strv_free(s->stdio);
         (void)file_close(s->root_fd);
         (void)file_close(s->dirfd);
         (void)file_close(s->lock_fd);
@@ -154,6 +155,8 @@ static err *read_file(struct state *s)
         s->pid = (pid_t)json_get_int(j, "pid", 0);
         s->pid_start = json_get_uint(j, "pidStart", 0);
         s->owner = (uid_t)json_get_int(j, "owner", 0);
+        if (json_has(j, "stdio"))
+                TRY(json_get_strv(j, "stdio", &s->stdio));
         return clock_parse(json_get_str_or(j, "created", "0001-01-01T00:00:00Z"), &s->created_ns);
 }
 
@@ -200,6 +203,8 @@ err *state_save(const struct state *s)
         json_set_str(j, "cgroup", s->cgroup);
         json_set_str(j, "created", created);
         json_set_int(j, "owner", s->owner);
+        if (s->stdio)
+                json_set_strv(j, "stdio", s->stdio);
         TRY(json_print(j, JSON_COMPACT, &text));
         r = file_replace(s->dirfd, STATE_FILE, text, strlen(text), 0600, FILE_VOLATILE);
         return r < 0 ? err_sys(-r, "writing the state of container %s", s->id) : NULL;
@@ -239,6 +244,31 @@ err *state_set_process(struct state *s, pid_t pid)
         s->pid_start = 0;
         (void)process_stat(pid, &letter, &s->pid_start); /* it may have ended already */
         return state_save(s);
+}
+
+err *state_know_stdio(struct state *s, bool terminal)
+{
+        _cleanup_strv_ char **list = NULL;
+        bool any = false;
+
+        for (int i = 0; i < 3 && !terminal; i++) {
+                char link[32], text[64] = "";
+                struct stat st;
+                ssize_t n = -1;
+
+                if (fstat(i, &st) == 0 && S_ISFIFO(st.st_mode)) {
+                        (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", i);
+                        n = readlink(link, text, sizeof(text) - 1);
+                }
+                text[n > 0 ? n : 0] = '\0';
+                if (!str_starts(text, "pipe:"))
+                        text[0] = '\0'; /* a FIFO with a name */
+                any |= *text;
+                TRY(strv_add(&list, text));
+        }
+        strv_free(s->stdio);
+        s->stdio = any ? TAKE_PTR(list) : NULL;
+        return NULL;
 }
 
 static bool alive(const struct state *s)

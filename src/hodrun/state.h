@@ -24,6 +24,7 @@ struct state {
         uint64_t pid_start; /* clock ticks, proc(5) stat field 22 */
         int64_t created_ns;
         uid_t owner;
+        char **stdio; /* of init: "pipe:[123]" or "", three or none; for `restore` */
 
         int root_fd, dirfd; /* ROOT, ROOT/<id> */
         int lock_fd;
@@ -47,6 +48,8 @@ enum state_status state_status(const struct state *s);
 int state_pidfd(const struct state *s);
 /* Remember the process that runs now (start time too). */
 MUST_USE err *state_set_process(struct state *s, pid_t pid);
+/* Remember which pipes our 0, 1 and 2 are; none with a terminal. */
+MUST_USE err *state_know_stdio(struct state *s, bool terminal);
 /* Remove ROOT/<id>. */
 MUST_USE err *state_remove(struct state *s);
 void state_close(struct state *s);

@@ -272,6 +272,8 @@ MUST_USE err *plan_send_trees(struct plan *p, pid_t pid, int pidfd, int socket);
 MUST_USE err *plan_idmap_for_child(struct plan *p, unsigned index, int tree);
 MUST_USE err *plan_add_mounts(struct plan *p, const struct runtime_request *r, const char *cgroup);
 MUST_USE err *plan_open_root(struct plan *p, const struct runtime_request *r);
+/* Directory name of a v1 hierarchy, as everybody mounts it: "cpu,cpuacct", "systemd". In the plan's memory. */
+char *plan_hierarchy_name(struct plan *p, const struct cgroup_hierarchy *h);
 /* Take back what a container without a mount namespace has mounted in ours; its processes are gone. */
 void plan_undo_root(const struct plan *p);
 /* rootfs_fd becomes a clone of what @path names, with its propagation. */

@@ -235,8 +235,7 @@ static err *add_remount(struct plan *p, const struct oci_mount *m)
         return arena_check(&p->arena);
 }
 
-/* Directory name of a v1 hierarchy, as everybody mounts it: "cpu,cpuacct", "systemd". */
-static char *hierarchy_name(struct plan *p, const struct cgroup_hierarchy *h)
+char *plan_hierarchy_name(struct plan *p, const struct cgroup_hierarchy *h)
 {
         _cleanup_str_ struct str name = {0};
 
@@ -285,7 +284,7 @@ static err *add_cgroup_v1(struct plan *p, const struct cgroup_layout *l, const c
 
                 if (l->h[i].v2)
                         continue;
-                name = hierarchy_name(p, &l->h[i]);
+                name = plan_hierarchy_name(p, &l->h[i]);
                 TRY(arena_check(&p->arena));
                 TRY(add_cgroup_tree(p, &l->h[i], path, arena_printf(&p->arena, "%s/%s", m->destination, name), m));
                 for (char *part = strchr(name, ',') ? name : NULL, *end; part; part = *end ? end + 1 : NULL) {

@@ -1,0 +1,78 @@
+/* bundle.c - see bundle.h. */
+#include "hodrun/bundle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/trace.h"
+#include "hodrun/hodrun.h"
+#include "sys/cgroup.h"
+
+void bundle_done(struct bundle *b)
+{
+        (void)file_close(b->fd);
+        free(b->path);
+        oci_spec_free(b->spec);
+}
+
+err *bundle_open(const char *path, struct bundle *b)
+{
+        char link[40], text[4096];
+        struct trace_span span = trace_begin(TRACE_SPEC_READ);
+        ssize_t n;
+
+        if (str_empty(path))
+                path = ".";
+        b->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (b->fd < 0)
+                return err_sys(errno, "chdir %s", path);
+        (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", b->fd);
+        n = readlink(link, text, sizeof(text) - 1);
+        if (n < 0)
+                return err_sys(errno, "readlink %s", link);
+        text[n] = '\0';
+        b->path = str_dup(text);
+        if (!b->path)
+                return err_nomem();
+        if (!file_exists(b->fd, "config.json"))
+                return err_new(ERR_NOT_FOUND, "JSON specification file config.json not found");
+        TRY(oci_spec_read(b->fd, "config.json", &b->spec));
+        TRY(oci_spec_check(b->spec));
+        trace_end(&span, 0, b->path);
+        return NULL;
+}
+
+err *bundle_check_terminal(const struct oci_spec *s, const char *console_socket, bool detached)
+{
+        bool socket = !str_empty(console_socket);
+
+        if (s->process->terminal && detached && !socket)
+                return err_new(ERR_INVALID, "cannot allocate tty if hodrun will detach without setting console socket");
+        if ((!s->process->terminal || !detached) && socket)
+                return err_new(ERR_INVALID, "cannot use console socket if hodrun will not detach or allocate tty");
+        return NULL;
+}
+
+err *bundle_remember(const struct bundle *b, struct state *s)
+{
+        const char *root = b->spec->root_path, *cgroup = b->spec->linux_.cgroups_path;
+        _cleanup_free_ char *by_id = str_format("/%s", s->id), *text = NULL;
+        size_t size;
+        int r;
+
+        s->bundle = str_dup(b->path);
+        s->rootfs = *root == '/' ? str_dup(root) : str_format("%s/%s", b->path, root);
+        if (!s->bundle || !s->rootfs || !by_id)
+                return err_nomem();
+        TRY(state_know_stdio(s, b->spec->process->terminal));
+        TRY(cgroup_path_clean(cgroup ? cgroup : by_id, &s->cgroup));
+        r = file_read(b->fd, "config.json", JSON_MAX_SIZE, &text, &size);
+        if (r == 0)
+                r = file_replace(s->dirfd, "config.json", text, size, 0600, FILE_VOLATILE);
+        if (r < 0)
+                return err_sys(-r, "keeping config.json");
+        return state_save(s);
+}

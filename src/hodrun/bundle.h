@@ -1,0 +1,22 @@
+/* bundle.h - the directory with config.json that create, run and restore begin with. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "hodrun/state.h"
+
+struct bundle {
+        int fd;
+        char *path; /* absolute */
+        struct oci_spec *spec;
+};
+
+/* Open @path (NULL or "": the current directory) and read and check its config.json. */
+MUST_USE err *bundle_open(const char *path, struct bundle *ret);
+void bundle_done(struct bundle *b);
+#define _cleanup_bundle_ __attribute__((cleanup(bundle_done)))
+
+/* A terminal of a detached container goes to a socket; nothing else does. ERR_INVALID. */
+MUST_USE err *bundle_check_terminal(const struct oci_spec *s, const char *console_socket, bool detached);
+/* Save the state as it is before anything else is made: enough to clean up after a crash. */
+MUST_USE err *bundle_remember(const struct bundle *b, struct state *s);

@@ -1,0 +1,147 @@
+/* checkpoint_check.c - see checkpoint_check.h. */
+#include "runtime/checkpoint_check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "sys/cgroup.h"
+
+#define STATUS_MAX 65536
+#define DEPTH_MAX 64
+
+struct facts {
+        pid_t parent;
+        uint64_t caps; /* in any set but the inheritable one, which gives nothing */
+        unsigned seccomp, no_new_privs;
+};
+
+/* The number after "NAME:\t" in /proc/PID/status. */
+static bool number(const char *text, const char *name, int base, uint64_t *ret)
+{
+        const char *at = strstr(text, name);
+
+        if (!at || (at != text && at[-1] != '\n'))
+                return false;
+        *ret = strtoull(at + strlen(name), NULL, base);
+        return true;
+}
+
+static err *look_at(pid_t pid, struct facts *ret)
+{
+        static const char *const sets[] = {"\nCapPrm:\t", "\nCapEff:\t", "\nCapBnd:\t", "\nCapAmb:\t"};
+        _cleanup_free_ char *text = NULL;
+        uint64_t n, parent = 0, seccomp = 0, nnp = 0;
+        char path[40];
+        int r;
+
+        (void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+        r = file_read(AT_FDCWD, path, STATUS_MAX, &text, NULL);
+        if (r < 0)
+                return err_sys(-r, "reading %s", path);
+        *ret = (struct facts){0};
+        for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
+                const char *at = strstr(text, sets[i]);
+
+                if (!at || !number(at + 1, sets[i] + 1, 16, &n))
+                        return err_new(ERR_INTERNAL, "%s has no%.*s", path, 7, sets[i]);
+                ret->caps |= n;
+        }
+        for (char *line = text; line && *line; line = strchr(line, '\n'), line += line != NULL) {
+                (void)number(line, "PPid:\t", 10, &parent);
+                (void)number(line, "Seccomp:\t", 10, &seccomp);
+                (void)number(line, "NoNewPrivs:\t", 10, &nnp);
+        }
+        ret->parent = (pid_t)parent;
+        ret->seccomp = (unsigned)seccomp;
+        ret->no_new_privs = (unsigned)nnp;
+        return NULL;
+}
+
+static bool descends(pid_t pid, pid_t from)
+{
+        for (unsigned i = 0; i < DEPTH_MAX && pid > 1; i++) {
+                struct facts f;
+                err *e;
+
+                if (pid == from)
+                        return true;
+                e = look_at(pid, &f);
+                if (e) {
+                        err_free(e);
+                        return false;
+                }
+                pid = f.parent;
+        }
+        return false;
+}
+
+static bool same_namespace(pid_t pid, const char *name)
+{
+        struct stat ours, theirs;
+        char path[64];
+
+        (void)snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
+        if (stat(path, &ours) < 0)
+                return false;
+        (void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, name);
+        return stat(path, &theirs) == 0 && ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev;
+}
+
+static err *check_namespaces(const struct checkpoint_container *c, pid_t pid)
+{
+        for (unsigned i = 0; i < OCI_NS_MAX_; i++) {
+                const char *name = oci_ns_proc_name((enum oci_ns)i);
+
+                /* criu may leave these two as they are, and neither is an enclosure. */
+                if (i == OCI_NS_TIME || i == OCI_NS_CGROUP || !c->spec->linux_.ns[i].present)
+                        continue;
+                if (same_namespace(pid, name) && !c->spec->linux_.ns[i].path)
+                        return err_new(ERR_DENIED,
+                                       "the checkpoint restores a process into the %s namespace of the host",
+                                       oci_ns_name((enum oci_ns)i));
+        }
+        return NULL;
+}
+
+static err *check_process(const struct checkpoint_container *c, pid_t pid)
+{
+        const struct oci_process *p = c->spec->process;
+        struct facts f;
+
+        TRY(look_at(pid, &f));
+        if (p && p->caps.set && f.caps & ~p->caps.bounding)
+                return err_new(ERR_DENIED,
+                               "the checkpoint restores a process with capabilities that config.json does not give "
+                               "(0x%" PRIx64 ")",
+                               f.caps & ~p->caps.bounding);
+        if (c->spec->linux_.seccomp && f.seccomp != 2)
+                return err_new(ERR_DENIED, "the checkpoint restores a process without the seccomp filter that "
+                                           "config.json demands");
+        if (p && p->no_new_privileges && !f.no_new_privs)
+                return err_new(ERR_DENIED, "the checkpoint restores a process without no_new_privs, which config.json "
+                                           "demands");
+        return check_namespaces(c, pid);
+}
+
+err *checkpoint_check(const struct checkpoint_container *c, pid_t criu)
+{
+        const struct cgroup_layout *l;
+        _cleanup_free_ pid_t *pids = NULL;
+        size_t n;
+
+        TRY(cgroup_layout_get(&l));
+        if (l->mode == CGROUP_MODE_NONE)
+                return c->pid ? check_process(c, c->pid) : NULL;
+        TRY(cgroup_pids(l, c->cgroup, true, &pids, &n));
+        for (size_t i = 0; i < n; i++)
+                if (!descends(pids[i], criu))
+                        TRY(check_process(c, pids[i]));
+        return NULL;
+}
