@@ -22,14 +22,21 @@ struct facts {
         unsigned seccomp, no_new_privs;
 };
 
-/* The number after "NAME:\t" in /proc/PID/status. */
-static bool number(const char *text, const char *name, int base, uint64_t *ret)
+/* The number after "\nNAME:\t" in /proc/PID/status. */
+static bool number(const char *text, const char *name, unsigned base, uint64_t *ret)
 {
         const char *at = strstr(text, name);
 
-        if (!at || (at != text && at[-1] != '\n'))
+        if (!at)
                 return false;
-        *ret = strtoull(at + strlen(name), NULL, base);
+        *ret = 0;
+        for (at += strlen(name); *at && *at != '\n'; at++) {
+                unsigned digit = *at >= 'a' ? (unsigned)(*at - 'a') + 10 : (unsigned)(*at - '0');
+
+                if (digit >= base)
+                        return false;
+                *ret = *ret * base + digit;
+        }
         return true;
 }
 
@@ -47,17 +54,13 @@ static err *look_at(pid_t pid, struct facts *ret)
                 return err_sys(-r, "reading %s", path);
         *ret = (struct facts){0};
         for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
-                const char *at = strstr(text, sets[i]);
-
-                if (!at || !number(at + 1, sets[i] + 1, 16, &n))
-                        return err_new(ERR_INTERNAL, "%s has no%.*s", path, 7, sets[i]);
+                if (!number(text, sets[i], 16, &n))
+                        return err_new(ERR_INTERNAL, "%s does not say %s", path, sets[i] + 1);
                 ret->caps |= n;
         }
-        for (char *line = text; line && *line; line = strchr(line, '\n'), line += line != NULL) {
-                (void)number(line, "PPid:\t", 10, &parent);
-                (void)number(line, "Seccomp:\t", 10, &seccomp);
-                (void)number(line, "NoNewPrivs:\t", 10, &nnp);
-        }
+        if (!number(text, "\nPPid:\t", 10, &parent) || !number(text, "\nNoNewPrivs:\t", 10, &nnp))
+                return err_new(ERR_INTERNAL, "%s does not say who the process is", path);
+        (void)number(text, "\nSeccomp:\t", 10, &seccomp); /* a kernel without it has no filters */
         ret->parent = (pid_t)parent;
         ret->seccomp = (unsigned)seccomp;
         ret->no_new_privs = (unsigned)nnp;
