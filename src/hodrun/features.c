@@ -13,6 +13,17 @@ static void add_all(json *object, const char *key, const char *const *names, siz
                 json_add_str(json_sub_array(object, key), names[i]);
 }
 
+static void add_memory_policy(json *m)
+{
+        static const char *const modes[] = {
+                "MPOL_BIND",      "MPOL_DEFAULT",        "MPOL_INTERLEAVE",         "MPOL_LOCAL",
+                "MPOL_PREFERRED", "MPOL_PREFERRED_MANY", "MPOL_WEIGHTED_INTERLEAVE"};
+        static const char *const flags[] = {"MPOL_F_NUMA_BALANCING", "MPOL_F_RELATIVE_NODES", "MPOL_F_STATIC_NODES"};
+
+        add_all(m, "modes", modes, ARRAY_SIZE(modes));
+        add_all(m, "flags", flags, ARRAY_SIZE(flags));
+}
+
 static void add_linux(json *l)
 {
         static const char *const namespaces[] = {"cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"};
@@ -54,7 +65,9 @@ static void add_linux(json *l)
         json_set_bool(json_sub_object(l, "apparmor"), "enabled", true);
         json_set_bool(json_sub_object(l, "selinux"), "enabled", true);
         json_set_bool(json_sub_object(l, "intelRdt"), "enabled", false);
+        add_memory_policy(json_sub_object(l, "memoryPolicy"));
         json_set_bool(json_sub_object(json_sub_object(l, "mountExtensions"), "idmap"), "enabled", true);
+        json_set_bool(json_sub_object(l, "netDevices"), "enabled", true);
 }
 
 static err *features_run(struct invocation *inv)

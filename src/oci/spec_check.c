@@ -160,6 +160,17 @@ static err *check_user_namespace(const struct oci_spec *s)
 
 /* ---- namespaces ---- */
 
+/* As the kernel's dev_valid_name(). @pattern: also "eth%d", for which it finds a number. */
+static bool net_device_name_valid(const char *name, bool pattern)
+{
+        const char *percent = strchr(name, '%');
+        size_t n = strlen(name);
+
+        if (n == 0 || n > 15 || str_eq(name, ".") || str_eq(name, "..") || strpbrk(name, "/: \t\n\v\f\r"))
+                return false;
+        return !percent || (pattern && percent[1] == 'd' && !strchr(percent + 1, '%'));
+}
+
 static err *check_namespaces(const struct oci_spec *s)
 {
         const struct oci_linux *l = &s->linux_;
@@ -180,7 +191,15 @@ static err *check_namespaces(const struct oci_spec *s)
         if ((l->monotonic.set || l->boottime.set) && l->ns[OCI_NS_TIME].path)
                 BAD("time namespace offsets cannot be set in a time namespace that is joined");
         if (l->n_net_devices && !has_ns(s, OCI_NS_NETWORK))
-                BAD("unable to move network devices without a network namespace");
+                BAD("unable to move network devices without a NET namespace");
+        for (size_t i = 0; i < l->n_net_devices; i++) {
+                const struct oci_net_device *d = &l->net_devices[i];
+
+                if (!net_device_name_valid(d->host_name, false))
+                        BAD("invalid network device name \"%.100s\"", d->host_name);
+                if (d->name && !net_device_name_valid(d->name, true))
+                        BAD("invalid network device name \"%.100s\"", d->name);
+        }
         return NULL;
 }
 

@@ -274,7 +274,8 @@ static err *set_container(struct plan *p, const struct runtime_request *r)
         TRY(set_hooks(p, &s->hooks[OCI_HOOK_CREATE_CONTAINER], NULL, &p->hooks_container, &p->n_hooks_container));
         /* Nobody says so, but runc's hooks have always found the container's environment there. */
         TRY(set_hooks(p, &s->hooks[OCI_HOOK_START_CONTAINER], p->process.envp, &p->hooks_start, &p->n_hooks_start));
-        p->hooks_runtime = s->hooks[OCI_HOOK_PRESTART].n || s->hooks[OCI_HOOK_CREATE_RUNTIME].n;
+        p->hooks_runtime =
+                s->hooks[OCI_HOOK_PRESTART].n || s->hooks[OCI_HOOK_CREATE_RUNTIME].n || s->linux_.n_net_devices;
         return arena_check(&p->arena);
 }
 
@@ -301,8 +302,6 @@ static err *refuse_unsupported(const struct plan *p, const struct oci_spec *s)
 
         if (l->intel_rdt)
                 return err_new(ERR_UNSUPPORTED, "linux.intelRdt is not supported yet");
-        if (l->n_net_devices)
-                return err_new(ERR_UNSUPPORTED, "linux.netDevices is not supported yet");
         return NULL;
 }
 

@@ -220,7 +220,7 @@ struct plan {
         size_t n_sysctls;
         struct plan_hook *hooks_container, *hooks_start; /* createContainer, startContainer */
         size_t n_hooks_container, n_hooks_start;
-        bool hooks_runtime; /* prestart or createRuntime: the parent runs them when asked */
+        bool hooks_runtime; /* prestart, createRuntime, network devices: the parent does it when asked */
         const char *hook_state_before, *hook_state_after; /* JSON around the pid */
 
         /* process */

@@ -22,6 +22,7 @@
 #include "runtime/seccomp_ops.h"
 #include "runtime/userns.h"
 #include "sys/fdpass.h"
+#include "sys/netdev.h"
 #include "sys/ns.h"
 #include "sys/process.h"
 
@@ -212,10 +213,29 @@ static err *send_go(struct session *s)
         return n < 0 ? err_sys((int)-n, "speaking with the new process") : NULL;
 }
 
+/* Devices of the host that become the container's: before the hooks, which may look for them, and the sysctls. */
+static err *move_net_devices(const struct session *s)
+{
+        const struct oci_linux *l = &s->request->spec->linux_;
+        _cleanup_close_ int ns = -1;
+        char path[40];
+
+        if (!l->n_net_devices)
+                return NULL;
+        (void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)s->pid);
+        TRY(ns_open(path, CLONE_NEWNET, &ns));
+        if (process_signal(s->pidfd, 0) < 0) /* then it was its */
+                return err_new(ERR_NOT_RUNNING, "the new process has ended");
+        for (size_t i = 0; i < l->n_net_devices; i++)
+                TRY(netdev_move(l->net_devices[i].host_name, l->net_devices[i].name, ns));
+        return NULL;
+}
+
 static err *run_hooks(struct session *s)
 {
         const struct runtime_request *r = s->request;
 
+        TRY(move_net_devices(s));
         TRY(hooks_run(r->spec, OCI_HOOK_PRESTART, r->id, s->bundle, "creating", s->pid));
         TRY(hooks_run(r->spec, OCI_HOOK_CREATE_RUNTIME, r->id, s->bundle, "creating", s->pid));
         return send_go(s);

@@ -143,3 +143,56 @@ notify() {
         args 'mkdir /x'
         contains "$(go || true)" "No medium found"
 }
+
+# --- network devices ---------------------------------------------------------------------------------------------------
+
+# Everything in a network namespace of the test's own: `net COMMAND...` runs there.
+net() { nsenter --net="$T/netns" "$@"; }
+net_begin() {
+        touch "$T/netns"
+        unshare --net="$T/netns" true
+        net ip link add hd0 type veth peer name hd1
+        net ip link set hd0 mtu 1432 address 02:11:22:33:44:55
+        net ip addr add 192.0.2.7/24 dev hd0
+        net ip addr add 192.0.2.8/24 dev hd0 valid_lft 1000 preferred_lft 1000
+        net ip addr add 169.254.9.9/16 scope link dev hd0
+        net ip addr add 2001:db8::7/64 dev hd0 nodad
+}
+net_end() {
+        umount "$T/netns"
+        rm "$T/netns"
+}
+
+@test "a network device of the host becomes the container's, with its attributes and permanent global addresses" {
+        net_begin
+        edit '.linux.netDevices = {"hd0": {}}'
+        args 'ip -o link show hd0; ip -o addr show hd0'
+        run net "$HOD_BIN/hodrun" --root "$T/run" run c
+        like "$output" 'UP.* mtu 1432 .*02:11:22:33:44:55'
+        contains "$output" "192.0.2.7/24"
+        contains "$output" "2001:db8::7/64"
+        unlike "$output" '192\.0\.2\.8|169\.254'
+        is "$status" 0
+        ! net ip link show hd0 2>/dev/null || fail "it is still there"
+        net_end
+}
+
+@test "a network device is renamed on its way, by a pattern too; its parameters are there for sysctl" {
+        net_begin
+        edit '.linux.netDevices = {"hd0": {name: "eth0"}, "hd1": {name: "data%d"}}
+                | .linux.sysctl = {"net.ipv4.conf.eth0.forwarding": "1"}'
+        args 'ls /sys/class/net; cat /proc/sys/net/ipv4/conf/eth0/forwarding'
+        is "$(net "$HOD_BIN/hodrun" --root "$T/run" run c)" $'data0\neth0\nlo\n1'
+        net_end
+}
+
+@test "network devices that cannot be moved: one clear line" {
+        edit '.linux.netDevices = {"hod-nosuch": {}}'
+        wrong 'link not found for interface hod-nosuch'
+        edit '.linux.netDevices = {"a/b": {}}'
+        wrong 'invalid network device name .*a/b'
+        edit '.linux.netDevices = {"lo": {name: "eth%s"}}'
+        wrong 'invalid network device name .*eth%s'
+        edit '.linux.netDevices = {"lo": {}} | del(.linux.namespaces[] | select(.type == "network"))'
+        wrong 'unable to move network devices without a NET namespace'
+}
