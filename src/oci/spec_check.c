@@ -171,6 +171,23 @@ static bool net_device_name_valid(const char *name, bool pattern)
         return !percent || (pattern && percent[1] == 'd' && !strchr(percent + 1, '%'));
 }
 
+static err *check_net_devices(const struct oci_spec *s)
+{
+        const struct oci_linux *l = &s->linux_;
+
+        if (l->n_net_devices && !has_ns(s, OCI_NS_NETWORK))
+                BAD("unable to move network devices without a NET namespace");
+        for (size_t i = 0; i < l->n_net_devices; i++) {
+                const struct oci_net_device *d = &l->net_devices[i];
+
+                if (!net_device_name_valid(d->host_name, false))
+                        BAD("invalid network device name \"%.100s\"", d->host_name);
+                if (d->name && !net_device_name_valid(d->name, true))
+                        BAD("invalid network device name \"%.100s\"", d->name);
+        }
+        return NULL;
+}
+
 static err *check_namespaces(const struct oci_spec *s)
 {
         const struct oci_linux *l = &s->linux_;
@@ -190,17 +207,7 @@ static err *check_namespaces(const struct oci_spec *s)
                 BAD("time namespace offsets specified, but time namespace isn't enabled in the config");
         if ((l->monotonic.set || l->boottime.set) && l->ns[OCI_NS_TIME].path)
                 BAD("time namespace offsets cannot be set in a time namespace that is joined");
-        if (l->n_net_devices && !has_ns(s, OCI_NS_NETWORK))
-                BAD("unable to move network devices without a NET namespace");
-        for (size_t i = 0; i < l->n_net_devices; i++) {
-                const struct oci_net_device *d = &l->net_devices[i];
-
-                if (!net_device_name_valid(d->host_name, false))
-                        BAD("invalid network device name \"%.100s\"", d->host_name);
-                if (d->name && !net_device_name_valid(d->name, true))
-                        BAD("invalid network device name \"%.100s\"", d->name);
-        }
-        return NULL;
+        return check_net_devices(s);
 }
 
 /* ---- sysctls ---- */
