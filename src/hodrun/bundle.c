@@ -56,7 +56,7 @@ err *bundle_check_terminal(const struct oci_spec *s, const char *console_socket,
         return NULL;
 }
 
-err *bundle_remember(const struct bundle *b, struct state *s)
+err *bundle_remember(const struct bundle *b, bool systemd, struct state *s)
 {
         const char *root = b->spec->root_path, *cgroup = b->spec->linux_.cgroups_path;
         _cleanup_free_ char *by_id = str_format("/%s", s->id), *text = NULL;
@@ -68,7 +68,12 @@ err *bundle_remember(const struct bundle *b, struct state *s)
         if (!s->bundle || !s->rootfs || !by_id)
                 return err_nomem();
         TRY(state_know_stdio(s, b->spec->process->terminal));
-        TRY(cgroup_path_clean(cgroup ? cgroup : by_id, &s->cgroup));
+        if (systemd) {
+                TRY(state_where(&s->unit, state_is_rootless()));
+                TRY(runtime_unit_resolve(b->spec, s->id, &s->unit, &s->cgroup));
+        } else {
+                TRY(cgroup_path_clean(cgroup ? cgroup : by_id, &s->cgroup));
+        }
         r = file_read(b->fd, "config.json", JSON_MAX_SIZE, &text, &size);
         if (r == 0)
                 r = file_replace(s->dirfd, "config.json", text, size, 0600, FILE_VOLATILE);

@@ -351,7 +351,7 @@ static err *bring_back(struct invocation *inv, struct checkpoint_options *o, str
         TRY(bundle_open(a->bundle, &b));
         TRY(bundle_check_terminal(b.spec, a->console_socket, a->detach));
         TRY(state_create(hodrun_root(inv), inv->operands[0], &s));
-        e = bundle_remember(&b, s);
+        e = bundle_remember(&b, hodrun_systemd(inv), s);
         if (!e)
                 e = restore_process(a, s, &b, o, &p);
         if (e) {

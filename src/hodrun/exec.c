@@ -204,6 +204,8 @@ static err *start(struct invocation *inv, struct state *state, const struct sess
                                  .spec = state->spec,
                                  .process = &s->process,
                                  .cgroup = state->cgroup,
+                                 .unit = state->unit.name ? &state->unit : NULL,
+                                 .unit_sub = a->cgroup,
                                  .stdio = {0, 1, 2},
                                  .fix_stdio_owner = true,
                                  .keyring = keyring,

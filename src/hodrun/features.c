@@ -50,8 +50,8 @@ static void add_linux(json *l)
         cgroup = json_sub_object(l, "cgroup");
         json_set_bool(cgroup, "v1", true);
         json_set_bool(cgroup, "v2", true);
-        json_set_bool(cgroup, "systemd", false);
-        json_set_bool(cgroup, "systemdUser", false);
+        json_set_bool(cgroup, "systemd", true);
+        json_set_bool(cgroup, "systemdUser", true);
         json_set_bool(cgroup, "rdma", true);
         seccomp = json_sub_object(l, "seccomp");
         json_set_bool(seccomp, "enabled", true);

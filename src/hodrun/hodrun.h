@@ -22,6 +22,8 @@ extern const struct command cmd_create, cmd_run, cmd_start, cmd_exec, cmd_kill, 
 const char *hodrun_name(void);
 /* ROOT of this call. */
 const char *hodrun_root(const struct invocation *inv);
+/* Is the cgroup driver systemd? */
+bool hodrun_systemd(const struct invocation *inv);
 /* Directory of compiled filters below ROOT: its name is no container's, "@" is not allowed in ids. Owned by the caller.
  */
 MUST_USE err *hodrun_seccomp_cache(const struct invocation *inv, char **ret);

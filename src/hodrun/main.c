@@ -133,6 +133,11 @@ const char *hodrun_root(const struct invocation *inv)
         return ((const struct global_args *)inv->global.args)->root;
 }
 
+bool hodrun_systemd(const struct invocation *inv)
+{
+        return ((const struct global_args *)inv->global.args)->systemd_cgroup;
+}
+
 err *hodrun_seccomp_cache(const struct invocation *inv, char **ret)
 {
         *ret = str_format("%s/@seccomp", hodrun_root(inv));
@@ -189,8 +194,6 @@ static err *global_check(struct invocation *inv)
                 g->systemd_cgroup = true;
         else if (!str_empty(g->cgroup_manager) && !str_eq(g->cgroup_manager, "cgroupfs"))
                 return err_new(ERR_INVALID, "invalid cgroup manager: %s (cgroupfs or systemd)", g->cgroup_manager);
-        if (g->systemd_cgroup)
-                return err_new(ERR_UNSUPPORTED, "the systemd cgroup driver is not supported yet");
         return NULL;
 }
 

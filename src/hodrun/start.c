@@ -70,7 +70,8 @@ static err *start_process(struct invocation *inv, struct state *s, const struct 
                                     .preserve_fds = (int)a->preserve_fds,
                                     .no_pivot = a->no_pivot,
                                     .no_new_keyring = a->no_new_keyring,
-                                    .cgroup_path = s->cgroup};
+                                    .cgroup_path = s->cgroup,
+                                    .unit = s->unit.name ? &s->unit : NULL};
 
         TRY(hodrun_seccomp_cache(inv, &cache));
         r.seccomp_cache = cache;
@@ -104,7 +105,7 @@ static err *launch(struct invocation *inv, bool split, struct state **ret_state,
         TRY(bundle_open(str_empty(a->bundle) ? "." : a->bundle, &b));
         TRY(bundle_check_terminal(b.spec, a->console_socket, split || a->detach));
         TRY(state_create(hodrun_root(inv), inv->operands[0], &s));
-        e = bundle_remember(&b, s);
+        e = bundle_remember(&b, hodrun_systemd(inv), s);
         if (!e)
                 e = start_process(inv, s, &b, split, &p);
         if (e) {

@@ -15,6 +15,7 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "codec/json.h"
+#include "hodrun/hodrun.h"
 #include "runtime/hooks.h"
 #include "runtime/runtime.h"
 #include "sys/cgroup.h"
@@ -52,6 +53,7 @@ void state_close(struct state *s)
         free(s->rootfs);
         free(s->cgroup);
         strv_free(s->stdio);
+        runtime_unit_done(&s->unit);
         (void)file_close(s->root_fd);
         (void)file_close(s->dirfd);
         (void)file_close(s->lock_fd);
@@ -133,7 +135,47 @@ err *state_create(const char *root, const char *id, struct state **ret)
         return NULL;
 }
 
+/* ---- systemd's unit ---- */
+
+bool state_is_rootless(void)
+{
+        _cleanup_free_ char *map = NULL;
+        const char *p;
+
+        if (geteuid() != 0)
+                return true;
+        /* The first user namespace maps everything to itself. */
+        if (file_read(AT_FDCWD, "/proc/self/uid_map", 65536, &map, NULL) < 0)
+                return false;
+        for (p = map; *p == ' ';)
+                p++;
+        return !str_starts(p, "0 ") || !strstr(p, " 0 4294967295");
+}
+
+err *state_where(struct runtime_unit *u, bool user)
+{
+        const char *dir = getenv("XDG_RUNTIME_DIR"), *bus = getenv("DBUS_SESSION_BUS_ADDRESS");
+
+        u->user = user;
+        if (!user)
+                return NULL;
+        u->runtime_dir = str_dup(dir);
+        u->bus_address = str_dup(bus);
+        return (dir && !u->runtime_dir) || (bus && !u->bus_address) ? err_nomem() : NULL;
+}
+
 /* ---- the file ---- */
+
+static err *read_unit(struct state *s, const json *j)
+{
+        if (!j)
+                return NULL;
+        s->unit.name = str_dup(json_get_str_or(j, "unit", ""));
+        s->unit.slice = str_dup(json_get_str_or(j, "slice", ""));
+        if (!s->unit.name || !s->unit.slice)
+                return err_nomem();
+        return state_where(&s->unit, json_get_bool(j, "user", false));
+}
 
 static err *read_file(struct state *s)
 {
@@ -157,6 +199,7 @@ static err *read_file(struct state *s)
         s->owner = (uid_t)json_get_int(j, "owner", 0);
         if (json_has(j, "stdio"))
                 TRY(json_get_strv(j, "stdio", &s->stdio));
+        TRY(read_unit(s, json_get(j, "systemd")));
         return clock_parse(json_get_str_or(j, "created", "0001-01-01T00:00:00Z"), &s->created_ns);
 }
 
@@ -205,6 +248,13 @@ err *state_save(const struct state *s)
         json_set_int(j, "owner", s->owner);
         if (s->stdio)
                 json_set_strv(j, "stdio", s->stdio);
+        if (s->unit.name) {
+                json *unit = json_sub_object(j, "systemd");
+
+                json_set_str(unit, "unit", s->unit.name);
+                json_set_str(unit, "slice", s->unit.slice);
+                json_set_bool(unit, "user", s->unit.user);
+        }
         TRY(json_print(j, JSON_COMPACT, &text));
         r = file_replace(s->dirfd, STATE_FILE, text, strlen(text), 0600, FILE_VOLATILE);
         return r < 0 ? err_sys(-r, "writing the state of container %s", s->id) : NULL;
@@ -319,6 +369,22 @@ err *state_remove(struct state *s)
         return r < 0 ? err_sys(-r, "removing the state of container %s", s->id) : NULL;
 }
 
+/* systemd ends a scope that is empty by itself, in time; one that has failed stays. If it cannot be reached the cgroup
+ * is removed all the same. */
+static void stop_unit(const struct state *s)
+{
+        char why[512];
+        err *e;
+
+        if (!s->unit.name)
+                return;
+        err_free(runtime_cgroup_kill(s->cgroup, SIGKILL));
+        e = runtime_unit_stop(&s->unit);
+        if (e)
+                hodrun_warn("%s", err_text(e, why, sizeof(why)));
+        err_free(e);
+}
+
 err *state_destroy(struct state *s)
 {
         _cleanup_close_ int pidfd = state_pidfd(s);
@@ -332,6 +398,7 @@ err *state_destroy(struct state *s)
                 (void)process_wait(pidfd, KILL_WAIT_MS);
                 (void)process_reap(pidfd, &status);
         }
+        stop_unit(s);
         if (!str_empty(s->cgroup))
                 TRY(runtime_cgroup_remove(s->cgroup, KILL_WAIT_MS));
         /* The specification: a failing poststop hook is logged, and the container goes all the same. */

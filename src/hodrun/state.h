@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "oci/spec.h"
+#include "runtime/runtime.h"
 
 enum state_status { STATE_CREATING, STATE_CREATED, STATE_RUNNING, STATE_PAUSED, STATE_STOPPED };
 const char *state_status_name(enum state_status s);
@@ -25,6 +26,7 @@ struct state {
         int64_t created_ns;
         uid_t owner;
         char **stdio; /* of init: "pipe:[123]" or "", three or none; for `restore` */
+        struct runtime_unit unit; /* of systemd's that the cgroup belongs to; no name: cgroupfs */
 
         int root_fd, dirfd; /* ROOT, ROOT/<id> */
         int lock_fd;
@@ -40,6 +42,10 @@ MUST_USE err *state_open(const char *root, const char *id, bool lock, struct sta
 /* For `run`, which waits for the end without the lock. ERR_NOT_FOUND if somebody removed the container. */
 void state_unlock(struct state *s);
 MUST_USE err *state_lock(struct state *s);
+/* Not root, or root of a user namespace only: then systemd is our user's manager, not the system's. */
+bool state_is_rootless(void);
+/* Where the manager of @u is found, from the environment. */
+MUST_USE err *state_where(struct runtime_unit *u, bool user);
 /* Load the copy of config.json into s->spec (once). */
 MUST_USE err *state_load_spec(struct state *s);
 MUST_USE err *state_save(const struct state *s);

@@ -192,7 +192,9 @@ static void set_back(const struct cgroup_layout *l, const struct state *s)
         err *e;
 
         old.n_devices = 0;
-        e = cgroup_ops_apply(l, s->cgroup, &old);
+        e = s->unit.name ? runtime_unit_update(&s->unit, &old) : NULL;
+        if (!e)
+                e = cgroup_ops_apply(l, s->cgroup, &old);
         if (e)
                 hodrun_warn("Setting back cgroup configs failed due to error: %s, your state.json and actual configs "
                             "might be inconsistent.",
@@ -212,7 +214,9 @@ static err *change_container(struct state *s, struct change *c)
         TRY(cgroup_layout_get(&l));
         if (str_empty(s->cgroup) || !cgroup_exists(l, s->cgroup))
                 return err_new(ERR_NOT_FOUND, "container %s has no cgroup", s->id);
-        e = cgroup_ops_apply(l, s->cgroup, &c->r);
+        e = s->unit.name ? runtime_unit_update(&s->unit, &c->r) : NULL;
+        if (!e)
+                e = cgroup_ops_apply(l, s->cgroup, &c->r);
         if (e) {
                 set_back(l, s);
                 return e;

@@ -167,17 +167,36 @@ static err *convert_lists(const struct oci_resources *o, struct converted *c)
         return NULL;
 }
 
+static err *convert(const struct cgroup_layout *l, const struct oci_resources *o, bool is_new, struct converted *c)
+{
+        convert_numbers(o, &c->r);
+        /* Without any cgroup (a container in a container) there is nothing that could refuse devices. */
+        TRY(convert_devices(o, (is_new || o->n_devices) && l->mode != CGROUP_MODE_NONE, c));
+        c->r.devices_in_use = !is_new;
+        TRY(convert_block_io(o, c));
+        return convert_lists(o, c);
+}
+
 static err *apply(const struct cgroup_layout *l, const char *path, const struct oci_resources *o, bool is_new)
 {
         _cleanup_(converted_done) struct converted c = {.devices = NULL};
 
-        convert_numbers(o, &c.r);
-        /* Without any cgroup (a container in a container) there is nothing that could refuse devices. */
-        TRY(convert_devices(o, (is_new || o->n_devices) && l->mode != CGROUP_MODE_NONE, &c));
-        c.r.devices_in_use = !is_new;
-        TRY(convert_block_io(o, &c));
-        TRY(convert_lists(o, &c));
+        TRY(convert(l, o, is_new, &c));
         return cgroup_apply(l, path, &c.r);
+}
+
+err *cgroup_ops_apply_new(const struct cgroup_layout *l, const char *path, const struct oci_resources *r)
+{
+        return apply(l, path, r, true);
+}
+
+err *cgroup_ops_properties(const struct cgroup_layout *l, const struct oci_resources *r, bool is_new, int version,
+                           struct systemd_props *p)
+{
+        _cleanup_(converted_done) struct converted c = {.devices = NULL};
+
+        TRY(convert(l, r, is_new, &c));
+        return systemd_resources(&c.r, l->mode == CGROUP_MODE_V2, version, p);
 }
 
 err *cgroup_ops_apply(const struct cgroup_layout *l, const char *path, const struct oci_resources *r)

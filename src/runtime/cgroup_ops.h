@@ -5,8 +5,15 @@
 #include "base/err.h"
 #include "oci/spec.h"
 #include "sys/cgroup.h"
+#include "sys/systemd.h"
 
 /* Make the cgroup @path and set the limits of @r. On failure nothing is left. Errors as cgroup_create, cgroup_apply. */
 MUST_USE err *cgroup_ops_create(const struct cgroup_layout *l, const char *path, const struct oci_resources *r);
+/* Set the limits of @r on a cgroup that has just been made: devices of every container are permitted, too. */
+MUST_USE err *cgroup_ops_apply_new(const struct cgroup_layout *l, const char *path, const struct oci_resources *r);
+/* The same limits in systemd's words, for @version of it. @is_new: as cgroup_ops_apply_new(), else cgroup_ops_apply().
+ */
+MUST_USE err *cgroup_ops_properties(const struct cgroup_layout *l, const struct oci_resources *r, bool is_new,
+                                    int version, struct systemd_props *p);
 /* Set the limits of @r on an existing cgroup. */
 MUST_USE err *cgroup_ops_apply(const struct cgroup_layout *l, const char *path, const struct oci_resources *r);

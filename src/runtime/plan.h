@@ -70,6 +70,7 @@ enum plan_step {
 
 enum plan_report_kind {
         PLAN_REPORT_FAILED = 1,
+        PLAN_REPORT_WANT_CGROUP, /* somebody else has to bring it into its cgroup; waits */
         PLAN_REPORT_WANT_MAP,   /* in its user namespace: waits for the maps of a new one, and for trees */
         PLAN_REPORT_WANT_IDMAP, /* with a tree's descriptor and its mount's index: may not map its ids itself; waits */
         PLAN_REPORT_WANT_HOOKS, /* namespaces and mounts are there: runtime hooks may run; waits */
@@ -195,6 +196,7 @@ struct plan {
         int pid_ns_fd; /* to be entered by the parent: it decides about children only; -1 = no */
         bool new_time;
         int join_all_pidfd, join_all_flags; /* exec: everything of one process at once; -1 = no */
+        bool wait_cgroup;                   /* it does not enter its cgroup itself: systemd's scope */
         int cgroup_fds[CGROUP_HIERARCHIES_MAX];
         size_t n_cgroup_fds;
 

@@ -20,6 +20,7 @@
 #include "runtime/plan.h"
 #include "runtime/report.h"
 #include "runtime/seccomp_ops.h"
+#include "runtime/systemd_ops.h"
 #include "runtime/userns.h"
 #include "sys/fdpass.h"
 #include "sys/netdev.h"
@@ -35,8 +36,10 @@ struct session {
         const struct runtime_request *request; /* NULL: exec */
         const struct runtime_exec *exec;       /* NULL: create */
         const struct cgroup_layout *layout;
+        const struct runtime_unit *unit; /* NULL: the cgroup is our own affair */
         char *cgroup, *bundle, *state_before, *state_after;
-        bool cgroup_made, done;
+        const char *unit_sub;
+        bool cgroup_made, unit_made, done;
         int socket, pidfd, terminal_fd, clone_fd;
         pid_t pid;
 };
@@ -52,6 +55,10 @@ static void session_undo(struct session *s)
         }
         if (!s->done)
                 plan_undo_root(&s->plan);
+        if (!s->done && s->unit_made) {
+                err_free(cgroup_kill(s->layout, s->cgroup, SIGKILL));
+                err_free(runtime_unit_stop(s->unit));
+        }
         if (!s->done && s->cgroup_made) {
                 err_free(cgroup_kill(s->layout, s->cgroup, SIGKILL)); /* what hooks may have left there */
                 err_free(cgroup_remove(s->layout, s->cgroup, CGROUP_WAIT_MS));
@@ -116,9 +123,17 @@ static err *make_cgroup(struct session *s)
         }
         TRY(cgroup_path_clean(path, &s->cgroup));
         span = trace_begin(TRACE_CGROUP_CREATE);
-        TRY(cgroup_ops_create(s->layout, s->cgroup, &l->resources));
-        s->cgroup_made = true;
-        TRY(open_cgroup(s));
+        if (s->request->unit) {
+                /* Mounts want its directories now; it becomes systemd's when there is a process to put into it. */
+                s->unit = s->request->unit;
+                s->plan.wait_cgroup = true;
+                TRY(cgroup_create(s->layout, s->cgroup));
+                s->cgroup_made = true;
+        } else {
+                TRY(cgroup_ops_create(s->layout, s->cgroup, &l->resources));
+                s->cgroup_made = true;
+                TRY(open_cgroup(s));
+        }
         trace_end(&span, 0, s->cgroup);
         return NULL;
 }
@@ -273,6 +288,20 @@ static err *send_listener(struct session *s, unsigned number)
         return send_go(s);
 }
 
+static err *enter_cgroup(struct session *s)
+{
+        struct trace_span span = trace_begin(TRACE_CGROUP_CREATE);
+
+        if (!s->unit)
+                return err_new(ERR_INTERNAL, "the new process asks for a cgroup");
+        if (s->request)
+                TRY(systemd_ops_enter(s->unit, s->layout, s->cgroup, s->request->spec, s->pid, &s->unit_made));
+        else
+                TRY(systemd_ops_attach(s->unit, s->unit_sub, s->pid));
+        trace_end(&span, 0, s->unit->name);
+        return send_go(s);
+}
+
 /* The child has gone without a word: somebody killed it. */
 static err *died(const struct session *s)
 {
@@ -305,6 +334,8 @@ static err *answer(struct session *s, const struct plan_report *r, int *fd, bool
         switch (r->kind) {
         case PLAN_REPORT_FAILED:
                 return report_to_err(&s->plan, r);
+        case PLAN_REPORT_WANT_CGROUP:
+                return enter_cgroup(s);
         case PLAN_REPORT_WANT_MAP:
                 return write_maps(s);
         case PLAN_REPORT_WANT_IDMAP:
@@ -452,6 +483,17 @@ static err *start_session(struct session *s, const struct runtime_exec *x)
         err *e = start_child(s, x->as_sibling);
         int fd;
 
+        /* A user's own cgroups can be out of his reach: where he has logged in is not below what was delegated to him.
+         */
+        if ((err_errno(e) == EACCES || err_errno(e) == EPERM) && s->clone_fd >= 0 && x->unit) {
+                err_free(e);
+                s->unit = x->unit;
+                s->unit_sub = x->unit_sub;
+                s->plan.wait_cgroup = true;
+                s->clone_fd = file_close(s->clone_fd);
+                s->socket = file_close(s->socket);
+                return start_child(s, x->as_sibling);
+        }
         if (err_errno(e) != EBUSY || s->clone_fd < 0)
                 return e;
         path = cgroup_of_init(s, x);

@@ -15,6 +15,13 @@
 #include "base/err.h"
 #include "oci/spec.h"
 
+/* The systemd cgroup driver: the container's cgroup is a scope of systemd's, made and ended by it. */
+struct runtime_unit {
+        char *name, *slice;              /* "hodrun-<id>.scope", "system.slice" */
+        bool user;                       /* of our user's manager, not the system's */
+        char *runtime_dir, *bus_address; /* user: $XDG_RUNTIME_DIR, $DBUS_SESSION_BUS_ADDRESS; or NULL */
+};
+
 struct runtime_request {
         const char *id;
         const struct oci_spec *spec; /* checked with oci_spec_check() */
@@ -25,7 +32,9 @@ struct runtime_request {
         int preserve_fds;            /* number of descriptors from 3 on to hand through */
         bool as_sibling;             /* CLONE_PARENT */
         bool no_pivot, no_new_keyring;
-        const char *cgroup_path;   /* below each hierarchy, e.g. "/hod/<id>"; NULL = spec's cgroupsPath or /<id> */
+        const char *cgroup_path; /* below each hierarchy, e.g. "/hod/<id>"; NULL = spec's cgroupsPath or /<id> */
+        const struct runtime_unit
+                *unit;             /* systemd makes cgroup_path (both from runtime_unit_resolve()); NULL = we do */
         const char *seccomp_cache; /* directory of compiled filters, NULL = do not cache */
         const char *seccomp_name;  /* use (or make, if the spec has a profile) this one of them; NULL = by the spec */
         int start_fd;              /* descriptor of a FIFO that the child opens for writing and blocks on until
@@ -57,6 +66,8 @@ struct runtime_exec {
         const struct oci_spec *spec;       /* of the container: seccomp, LSM, defaults, namespaces */
         const struct oci_process *process; /* args, env, cwd, user, caps, rlimits, terminal of the session */
         const char *cgroup;
+        const struct runtime_unit *unit; /* whose cgroup (or unit_sub below) that is, if systemd has to help; or NULL */
+        const char *unit_sub;
         int stdio[3];
         bool fix_stdio_owner;
         int preserve_fds;
@@ -87,3 +98,14 @@ MUST_USE err *runtime_cgroup_remove(const char *cgroup, int timeout_ms);
 uint64_t runtime_cgroup_oom_kills(const char *cgroup);
 /* Send @signal to every process inside. */
 MUST_USE err *runtime_cgroup_kill(const char *cgroup, int signal);
+
+/* Names of the unit of @id from the spec's cgroupsPath ("slice:prefix:name", or none) into @u, whose other members are
+ * set, and the cgroup that it will have. ERR_INVALID, ERR_UNSUPPORTED; ERR_NOT_FOUND (a user's manager that is not
+ * there). */
+MUST_USE err *runtime_unit_resolve(const struct oci_spec *spec, const char *id, struct runtime_unit *u,
+                                   char **ret_cgroup);
+void runtime_unit_done(struct runtime_unit *u);
+/* Tell systemd of changed limits: before they are set on the cgroup itself, which systemd may set again at any time. */
+MUST_USE err *runtime_unit_update(const struct runtime_unit *u, const struct oci_resources *r);
+/* Stop the unit, whose processes are dead already, and have it forgotten. A missing one is success. */
+MUST_USE err *runtime_unit_stop(const struct runtime_unit *u);

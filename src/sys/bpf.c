@@ -10,6 +10,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#define PROGRAM_NAME "hod_devices"
+
 static int bpf(int cmd, union bpf_attr *attr)
 {
         return (int)syscall(SYS_bpf, cmd, attr, sizeof(*attr));
@@ -262,7 +264,7 @@ static int program_load(const struct bpf_insn *insn, size_t n)
         attr.insns = (uintptr_t)insn;
         attr.insn_cnt = (uint32_t)n;
         attr.license = (uintptr_t) "Apache-2.0";
-        memcpy(attr.prog_name, "hod_devices", sizeof("hod_devices"));
+        memcpy(attr.prog_name, PROGRAM_NAME, sizeof(PROGRAM_NAME));
         fd = bpf(BPF_PROG_LOAD, &attr);
         if (fd < 0 && (errno == EINVAL || errno == E2BIG)) { /* before names existed (4.15) */
                 memset(attr.prog_name, 0, sizeof(attr.prog_name));
@@ -271,12 +273,25 @@ static int program_load(const struct bpf_insn *insn, size_t n)
         return fd < 0 ? -errno : fd;
 }
 
-/* Descriptor of the one device program attached to exactly this cgroup; -ENOENT for none, -E2BIG for several. */
+/* Is the program ours? One from a kernel without names is, too. */
+static bool program_is_ours(int fd)
+{
+        struct bpf_prog_info info = {0};
+        union bpf_attr attr;
+
+        memset(&attr, 0, sizeof(attr));
+        attr.info.bpf_fd = (uint32_t)fd;
+        attr.info.info_len = sizeof(info);
+        attr.info.info = (uintptr_t)&info;
+        return bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) < 0 || !*info.name || strcmp(info.name, PROGRAM_NAME) == 0;
+}
+
+/* Descriptor of our device program that is attached to exactly this cgroup, or -ENOENT. systemd's may be there, too,
+ * and stays: both have to permit. */
 static int program_attached(int cgroup_fd)
 {
         union bpf_attr attr;
-        uint32_t ids[8] = {0};
-        int fd;
+        uint32_t ids[16] = {0}, n;
 
         memset(&attr, 0, sizeof(attr));
         attr.query.target_fd = (uint32_t)cgroup_fd;
@@ -285,12 +300,18 @@ static int program_attached(int cgroup_fd)
         attr.query.prog_cnt = ARRAY_SIZE(ids);
         if (bpf(BPF_PROG_QUERY, &attr) < 0)
                 return errno == ENOSPC ? -E2BIG : -errno;
-        if (attr.query.prog_cnt != 1)
-                return attr.query.prog_cnt ? -E2BIG : -ENOENT;
-        memset(&attr, 0, sizeof(attr));
-        attr.prog_id = ids[0];
-        fd = bpf(BPF_PROG_GET_FD_BY_ID, &attr);
-        return fd < 0 ? -errno : fd;
+        n = attr.query.prog_cnt;
+        for (uint32_t i = 0; i < n && i < ARRAY_SIZE(ids); i++) {
+                int fd;
+
+                memset(&attr, 0, sizeof(attr));
+                attr.prog_id = ids[i];
+                fd = bpf(BPF_PROG_GET_FD_BY_ID, &attr);
+                if (fd >= 0 && program_is_ours(fd))
+                        return fd;
+                (void)file_close(fd);
+        }
+        return -ENOENT;
 }
 
 static int program_attach(int cgroup_fd, int program, int replace)

@@ -359,6 +359,23 @@ err *cgroup_create(const struct cgroup_layout *l, const char *path)
         return e;
 }
 
+err *cgroup_adopt(const struct cgroup_layout *l, const char *path)
+{
+        CGROUP_CHECK_PATH(path, false);
+        for (size_t i = 0; i < l->n; i++) {
+                const struct cgroup_hierarchy *h = &l->h[i];
+                int r;
+
+                if (h->v2 && l->mode != CGROUP_MODE_V2 && !l->join_unified)
+                        continue;
+                r = cgroup_mkdir(h, path, NULL);
+                if (r < 0)
+                        return err_sys(-r, "cgroup: making %s", path);
+                TRY(h->v2 ? cgroup_v2_create(h, path) : cgroup_v1_create(h, path));
+        }
+        return NULL;
+}
+
 err *cgroup_need(const struct cgroup_layout *l, enum cgroup_controller c, const struct cgroup_hierarchy **ret)
 {
         const struct cgroup_hierarchy *h = cgroup_find(l, c);

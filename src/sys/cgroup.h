@@ -150,6 +150,9 @@ struct cgroup_resources {
  * frozen), ERR_DENIED, ERR_SYS. */
 MUST_USE err *cgroup_create(const struct cgroup_layout *l, const char *path);
 
+/* The same for one that somebody else (systemd) has made, perhaps only in some hierarchies: it may have processes. */
+MUST_USE err *cgroup_adopt(const struct cgroup_layout *l, const char *path);
+
 /* Set limits, in the order in which the kernel accepts them. Also for `update` of a living cgroup.
  * Errors: ERR_UNSUPPORTED "cgroup: controller memory is not available" if a wanted limit has no controller, ERR_INVALID
  * for a value the kernel refuses (with file and value), ERR_SYS. */
@@ -205,3 +208,8 @@ MUST_USE err *cgroup_stats_read(const struct cgroup_layout *l, const char *path,
 
 /* Docker's cpu shares (2..262144) to a v2 weight (1..10000); 1024 gives 100 (runc 1.4's formula). 0 stays 0. */
 uint64_t cgroup_shares_to_weight(uint64_t shares);
+/* v1's block I/O weight (10..1000) as io.weight (1..10000). */
+uint64_t cgroup_io_weight(uint64_t weight);
+/* The specification's swap is memory plus swap, v2 counts swap alone: the value, -1 for unlimited. *@ret_set false:
+ * leave it as it is. ERR_INVALID. */
+MUST_USE err *cgroup_swap_v2(const struct cgroup_resources *r, int64_t *ret, bool *ret_set);

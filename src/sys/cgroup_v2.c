@@ -115,8 +115,7 @@ static err *set_max(const struct cgroup_hierarchy *h, const char *path, const ch
         return n < 0 ? cgroup_set(h, path, file, "max") : cgroup_set_i64(h, path, file, n);
 }
 
-/* The specification's swap is memory plus swap; v2 counts swap alone. 0 in *@ret_set: leave it. */
-static err *swap_value(const struct cgroup_resources *r, int64_t *ret, bool *ret_set)
+err *cgroup_swap_v2(const struct cgroup_resources *r, int64_t *ret, bool *ret_set)
 {
         int64_t limit = r->memory_limit.n, swap = r->memory_swap.n;
 
@@ -168,7 +167,7 @@ static err *memory_apply(const struct cgroup_layout *l, const struct cgroup_hier
                 return NULL; /* swappiness and the OOM killer's switch do not exist here */
         TRY(need(l, path, CGROUP_MEMORY));
         TRY(memory_check_usage(h, path, r));
-        TRY(swap_value(r, &swap, &swap_set));
+        TRY(cgroup_swap_v2(r, &swap, &swap_set));
         if (swap_set) {
                 char text[24];
                 int ret;
@@ -250,7 +249,7 @@ static err *cpuset_apply(const struct cgroup_layout *l, const struct cgroup_hier
 /* ---- block devices ---- */
 
 /* BFQ takes v1's 1..1000 as it is; io.weight (iocost) 1..10000. */
-static uint64_t io_weight(uint64_t weight)
+uint64_t cgroup_io_weight(uint64_t weight)
 {
         return weight <= 10 ? 1 : 1 + (weight - 10) * 9999 / 990;
 }
@@ -265,7 +264,8 @@ static err *weights_apply(const struct cgroup_hierarchy *h, const char *path, co
                 (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)r->blkio_weight.n);
                 ret = cgroup_put(h, path, "io.bfq.weight", text);
                 if (ret == -ENOENT) {
-                        (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)io_weight(r->blkio_weight.n));
+                        (void)snprintf(text, sizeof(text), "%llu",
+                                       (unsigned long long)cgroup_io_weight(r->blkio_weight.n));
                         ret = cgroup_put(h, path, "io.weight", text);
                 }
                 if (ret == -ENOENT)

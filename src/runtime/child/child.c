@@ -127,8 +127,11 @@ void child_new_session(void)
 static int join_cgroup(struct child *c)
 {
         struct trace_span span = trace_begin(TRACE_CGROUP_JOIN);
-        int r = cgroup_join_self(c->p->cgroup_fds, c->p->n_cgroup_fds);
+        int r;
 
+        if (c->p->wait_cgroup && (child_send(c, PLAN_REPORT_WANT_CGROUP, -1) < 0 || child_wait_go(c) < 0))
+                return -1;
+        r = cgroup_join_self(c->p->cgroup_fds, c->p->n_cgroup_fds);
         if (r < 0)
                 return child_fail(c, PLAN_STEP_CGROUP, r, NULL);
         /* Only now: the root of the namespace is where its first member is. */
@@ -274,6 +277,8 @@ static int enter(struct child *c)
         int r;
 
         if (seal(c) < 0 || child_oom_score(c) < 0)
+                return -1;
+        if (p->wait_cgroup && (child_send(c, PLAN_REPORT_WANT_CGROUP, -1) < 0 || child_wait_go(c) < 0))
                 return -1;
         r = p->stages ? 0 : cgroup_join_self(p->cgroup_fds, p->n_cgroup_fds);
         if (r < 0)
