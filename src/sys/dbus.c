@@ -140,30 +140,27 @@ static bool is_ok(const char *line)
         return str_eq(line, "OK") || str_starts(line, "OK ");
 }
 
-/* First with our uid as we know it; who is in a user namespace has another one outside and leaves it to the kernel. */
-static err *authenticate(struct dbus *d, int64_t deadline)
+/* BEGIN is sent before the answer is known: systemd must not find the first message in one read with it, it would not
+ * look at that before something else comes. @by_uid: as the uid that we know; who is in a user namespace has another
+ * one outside, and leaves it to the kernel. @ret_ok: accepted. */
+static err *authenticate(struct dbus *d, bool by_uid, int64_t deadline, bool *ret_ok)
 {
         char line[LINE_MAX_], text[LINE_MAX_], id[16];
         int n = 1, digits = snprintf(id, sizeof(id), "%u", (unsigned)geteuid());
 
         text[0] = '\0'; /* the first byte of a connection is this */
-        n += snprintf(text + n, sizeof(text) - (size_t)n, "AUTH EXTERNAL ");
-        for (int i = 0; i < digits; i++)
+        n += snprintf(text + n, sizeof(text) - (size_t)n, by_uid ? "AUTH EXTERNAL " : "AUTH EXTERNAL\r\nDATA");
+        for (int i = 0; by_uid && i < digits; i++)
                 n += snprintf(text + n, sizeof(text) - (size_t)n, "%02x", (unsigned)id[i]);
-        n += snprintf(text + n, sizeof(text) - (size_t)n, "\r\n");
+        n += snprintf(text + n, sizeof(text) - (size_t)n, "\r\nBEGIN\r\n");
         TRY(put(d, text, (size_t)n));
         TRY(get_line(d, deadline, line));
-        if (str_starts(line, "REJECTED")) {
-                TRY(put(d, "AUTH EXTERNAL\r\n", 15));
+        if (!by_uid && str_starts(line, "DATA"))
                 TRY(get_line(d, deadline, line));
-                if (str_starts(line, "DATA")) {
-                        TRY(put(d, "DATA\r\n", 6));
-                        TRY(get_line(d, deadline, line));
-                }
-        }
-        if (!is_ok(line))
-                return err_new(ERR_DENIED, "D-Bus: authentication: the other side says \"%.100s\"", line);
-        return put(d, "BEGIN\r\n", 7);
+        *ret_ok = is_ok(line);
+        if (*ret_ok || str_starts(line, "REJECTED"))
+                return NULL;
+        return err_new(ERR_DENIED, "D-Bus: authentication: the other side says \"%.100s\"", line);
 }
 
 /* ---- messages ---- */
@@ -241,19 +238,33 @@ static err *connect_to(struct dbus *d, const char *path)
         return r < 0 ? err_sys(errno, "connecting to %s", path) : NULL;
 }
 
-err *dbus_open(const char *path, bool is_bus, int64_t deadline, struct dbus **ret)
+static err *open_once(const char *path, bool by_uid, int64_t deadline, struct dbus **ret)
 {
         _cleanup_dbus_ struct dbus *d = MEM_NEW0(struct dbus, 1);
-        struct dbus_message answer;
-        struct dbus_call hello = {
-                .destination = BUS_NAME, .path = BUS_PATH, .interface = BUS_NAME, .member = "Hello", .signature = ""};
+        bool ok = false;
 
         if (!d)
                 return err_nomem();
         d->fd = -1;
-        d->is_bus = is_bus;
         TRY(connect_to(d, path));
-        TRY_WRAP(authenticate(d, deadline), "%s", path);
+        TRY_WRAP(authenticate(d, by_uid, deadline, &ok), "%s", path);
+        *ret = ok ? TAKE_PTR(d) : NULL;
+        return NULL;
+}
+
+err *dbus_open(const char *path, bool is_bus, int64_t deadline, struct dbus **ret)
+{
+        _cleanup_dbus_ struct dbus *d = NULL;
+        struct dbus_message answer;
+        struct dbus_call hello = {
+                .destination = BUS_NAME, .path = BUS_PATH, .interface = BUS_NAME, .member = "Hello", .signature = ""};
+
+        TRY(open_once(path, true, deadline, &d));
+        if (!d)
+                TRY(open_once(path, false, deadline, &d));
+        if (!d)
+                return err_new(ERR_DENIED, "%s: D-Bus: authentication is rejected", path);
+        d->is_bus = is_bus;
         if (is_bus) {
                 TRY_WRAP(dbus_call(d, &hello, deadline, &answer), "%s", path);
                 if (answer.type == DBUS_ERROR)

@@ -63,7 +63,7 @@ MUST_USE err *systemd_resources(const struct cgroup_resources *r, bool v2, int v
 
 /* One property from text, as annotations "org.systemd.property.NAME" have it: typed as in GVariant's text form
  * ("uint64 5", "true", "'text'", "['a', 'b']"). Only properties that neither run nor stop anything else and lift no
- * limit are taken (docs/decisions/0018-systemd-driver.md). A name in "Sec" takes seconds and becomes "USec".
+ * limit are taken (docs/decisions/0019-systemd-driver.md). A name in "Sec" takes seconds and becomes "USec".
  * ERR_DENIED for another name, ERR_INVALID for a value that is not of the property's type. */
 MUST_USE err *systemd_property_parse(const char *name, const char *text, struct systemd_props *p);
 

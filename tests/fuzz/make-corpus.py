@@ -245,7 +245,77 @@ def protobufs():
     save("protobuf", "empty", b"")
 
 
+# ---- D-Bus ----
+
+def dbus(big=False):
+    order = ">" if big else "<"
+
+    def align(b, n):
+        return b + b"\0" * (-len(b) % n)
+
+    def string(b, text):
+        return align(b, 4) + struct.pack(order + "I", len(text)) + text + b"\0"
+
+    def message(type, fields, body=b"", serial=1, flags=0, version=1):
+        f = b""
+        for code, kind, value in fields:
+            f = align(f, 8) + bytes([code, 1]) + kind + b"\0"
+            if kind in b"so":
+                f = string(f, value)
+            elif kind == b"u":
+                f = align(f, 4) + struct.pack(order + "I", value)
+            elif kind == b"g":
+                f += bytes([len(value)]) + value + b"\0"
+            else:
+                f += value
+        head = (b"B" if big else b"l") + bytes([type, flags, version]) + struct.pack(order + "III", len(body), serial, len(f))
+        return align(head + f, 8) + body
+
+    manager = [(1, b"o", b"/org/freedesktop/systemd1"), (2, b"s", b"org.freedesktop.systemd1.Manager")]
+    removed = struct.pack(order + "I", 7)
+    for text in (b"/org/freedesktop/systemd1/job/7", b"hodrun-x.scope", b"done"):
+        removed = string(removed, text)
+    name = "big-" if big else ""
+    save("dbus", name + "job-removed", message(4, manager + [(3, b"s", b"JobRemoved"), (8, b"g", b"uoss")], removed))
+    save("dbus", name + "return", message(2, [(5, b"u", 1), (8, b"g", b"v")], string(b"\1s\0", b"252")))
+    save("dbus", name + "error", message(3, [(5, b"u", 1), (4, b"s", b"org.example.No"), (8, b"g", b"s")], string(b"", b"No.")))
+    save("dbus", name + "empty", message(2, [(5, b"u", 1)]))
+    save("dbus", name + "unknown-field", message(2, [(5, b"u", 1), (200, b"v", b"\1y\0x")]))
+    props = string(b"", b"x") + b""
+    array = string(b"", b"Name") + b"\1t\0"
+    array = align(array, 8) + struct.pack(order + "Q", 5)
+    props = align(props, 4) + struct.pack(order + "I", len(array))
+    props = align(props, 8) + array
+    save("dbus", name + "properties", message(1, manager + [(3, b"s", b"Do"), (8, b"g", b"sa(sv)")], props))
+    if big:
+        return
+    deep = b""
+    for _ in range(70):
+        deep = b"\1v\0" + deep
+    save("dbus", "deep-variants", message(2, [(5, b"u", 1), (8, b"g", b"v")], deep + b"\1y\0\0"))
+    save("dbus", "deep-arrays", message(2, [(5, b"u", 1), (8, b"g", b"a" * 200 + b"y")], b"\0" * 8))
+    save("dbus", "long-array", message(2, [(5, b"u", 1), (8, b"g", b"ay")], b"\xff\xff\xff\x7f"))
+    save("dbus", "array-of-nothing", message(2, [(5, b"u", 1), (8, b"g", b"a()")], b"\4\0\0\0\0\0\0\0\0\0\0\0"))
+    save("dbus", "nul-in-string", message(2, [(5, b"u", 1), (8, b"g", b"s")], b"\3\0\0\0a\0b\0"))
+    save("dbus", "no-serial", message(2, [(5, b"u", 1)], serial=0))
+    save("dbus", "no-reply-serial", message(2, []))
+    save("dbus", "version-2", message(2, [(5, b"u", 1)], version=2))
+    save("dbus", "huge", b"l\2\0\1\xff\xff\xff\xff\1\0\0\0\xff\xff\xff\xff")
+
+
+def properties():
+    for i, text in enumerate((
+            "TimeoutStopUSec=uint64 5", "RuntimeMaxSec=1.5", "CollectMode='inactive-or-failed'", "After=['a.service', 'b']",
+            "Before=@as []", "DefaultDependencies=true", "KillSignal=int32 2", "Description=\"a\\\"b\"", "TasksMax=@t 7",
+            "ExecStart='/bin/sh'", "Sec=1", "USec=1", "TimeoutStopSec=18446744073709551615", "After=['a.service'",
+            "RuntimeMaxSec=0.9999999999999", "Description='a\nExecStart=x'", "After=[,]")):
+        save("property", "%02d" % i, text)
+
+
 if __name__ == "__main__":
+    dbus()
+    dbus(True)
+    properties()
     protobufs()
     tars()
     jsons()
