@@ -18,5 +18,6 @@ void bundle_done(struct bundle *b);
 
 /* A terminal of a detached container goes to a socket; nothing else does. ERR_INVALID. */
 MUST_USE err *bundle_check_terminal(const struct oci_spec *s, const char *console_socket, bool detached);
-/* Save the state as it is before anything else is made: enough to clean up after a crash. @systemd: the cgroup driver. */
+/* Save the state as it is before anything else is made: enough to clean up after a crash. @systemd: the cgroup driver.
+ */
 MUST_USE err *bundle_remember(const struct bundle *b, bool systemd, struct state *s);

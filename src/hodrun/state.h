@@ -25,7 +25,7 @@ struct state {
         uint64_t pid_start; /* clock ticks, proc(5) stat field 22 */
         int64_t created_ns;
         uid_t owner;
-        char **stdio; /* of init: "pipe:[123]" or "", three or none; for `restore` */
+        char **stdio;             /* of init: "pipe:[123]" or "", three or none; for `restore` */
         struct runtime_unit unit; /* of systemd's that the cgroup belongs to; no name: cgroupfs */
 
         int root_fd, dirfd; /* ROOT, ROOT/<id> */

@@ -71,15 +71,15 @@ enum plan_step {
 enum plan_report_kind {
         PLAN_REPORT_FAILED = 1,
         PLAN_REPORT_WANT_CGROUP, /* somebody else has to bring it into its cgroup; waits */
-        PLAN_REPORT_WANT_MAP,   /* in its user namespace: waits for the maps of a new one, and for trees */
-        PLAN_REPORT_WANT_IDMAP, /* with a tree's descriptor and its mount's index: may not map its ids itself; waits */
-        PLAN_REPORT_WANT_HOOKS, /* namespaces and mounts are there: runtime hooks may run; waits */
-        PLAN_REPORT_TERMINAL,   /* with the master's descriptor */
-        PLAN_REPORT_SECCOMP,    /* index: number of the listener among the child's descriptors; waits */
-        PLAN_REPORT_PID,        /* exec in stages, split create: index and descriptor are the pid and pidfd of the
-                                   process that counts */
-        PLAN_REPORT_STAGED,     /* waits in the FIFO for `start` */
-        PLAN_REPORT_READY,      /* nothing can fail now but the seccomp call and execve */
+        PLAN_REPORT_WANT_MAP,    /* in its user namespace: waits for the maps of a new one, and for trees */
+        PLAN_REPORT_WANT_IDMAP,  /* with a tree's descriptor and its mount's index: may not map its ids itself; waits */
+        PLAN_REPORT_WANT_HOOKS,  /* namespaces and mounts are there: runtime hooks may run; waits */
+        PLAN_REPORT_TERMINAL,    /* with the master's descriptor */
+        PLAN_REPORT_SECCOMP,     /* index: number of the listener among the child's descriptors; waits */
+        PLAN_REPORT_PID,         /* exec in stages, split create: index and descriptor are the pid and pidfd of the
+                                    process that counts */
+        PLAN_REPORT_STAGED,      /* waits in the FIFO for `start` */
+        PLAN_REPORT_READY,       /* nothing can fail now but the seccomp call and execve */
 };
 struct plan_report {
         uint32_t kind;
