@@ -208,6 +208,7 @@ static err *start(struct invocation *inv, struct state *state, const struct sess
                                  .unit_sub = a->cgroup,
                                  .stdio = {0, 1, 2},
                                  .fix_stdio_owner = true,
+                                 .relayed = str_empty(a->console_socket),
                                  .keyring = keyring,
                                  .shared_pid = true, /* who knows */
                                  .preserve_fds = (int)a->preserve_fds};

@@ -54,16 +54,12 @@ static void relay_begin(struct relay *r)
                 return;
         r->in_open = true;
         (void)file_set_nonblock(r->master, true);
-        if (tcgetattr(r->master, &raw) == 0) { /* the container's terminal makes none, as runc has it */
-                raw.c_oflag &= ~(tcflag_t)ONLCR;
-                (void)tcsetattr(r->master, TCSANOW, &raw);
-        }
         relay_resize(r);
         if (tcgetattr(0, &r->before) < 0)
                 return;
         raw = r->before;
         cfmakeraw(&raw);
-        raw.c_oflag |= OPOST; /* ours makes the line ends */
+        raw.c_oflag |= OPOST; /* ours makes the line ends, the container's does not */
         r->is_raw = tcsetattr(0, TCSANOW, &raw) == 0;
 }
 

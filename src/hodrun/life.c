@@ -1,5 +1,6 @@
 /* life.c - kill, delete, pause, resume. */
 #include <errno.h>
+#include <regex.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -7,69 +8,124 @@
 
 #include "base/file.h"
 #include "hodrun/hodrun.h"
+#include "sys/cgroup.h"
 #include "sys/process.h"
+
+/* ---- several at a time: crun's --regex ---- */
+
+/* Call @each for every container whose id matches; all are tried, the first error is the answer. */
+static err *for_matching(struct invocation *inv, const char *pattern, err *(*each)(struct invocation *, const char *id))
+{
+        _cleanup_strv_ char **ids = NULL;
+        err *first = NULL;
+        char why[200];
+        regex_t re;
+        int r;
+
+        TRY(state_list(hodrun_root(inv), &ids));
+        r = regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB);
+        if (r != 0) {
+                (void)regerror(r, &re, why, sizeof(why));
+                return err_new(ERR_INVALID, "invalid regular expression \"%s\": %s", pattern, why);
+        }
+        for (char **id = ids; id && *id; id++) {
+                err *e = regexec(&re, *id, 0, NULL, 0) == 0 ? each(inv, *id) : NULL;
+
+                if (first)
+                        err_free(e);
+                else
+                        first = err_wrap(e, "%s", *id);
+        }
+        regfree(&re);
+        return first;
+}
 
 /* ---- kill ---- */
 
 struct kill_args {
-        bool all;
+        bool all, regex;
 };
 
 static const struct opt kill_opts[] = {
         OPT_FLAG('a', "all", struct kill_args, all, "send the specified signal to all processes inside the container"),
+        OPT_FLAG('r', "regex", struct kill_args, regex,
+                 "the id is an extended regular expression: send the signal to all containers that match"),
         OPT_END};
 
-static err *kill_all(const struct state *s, int signal)
+static bool has_processes(const char *cgroup)
 {
-        return str_empty(s->cgroup) ? NULL : runtime_cgroup_kill(s->cgroup, signal);
+        const struct cgroup_layout *l;
+        _cleanup_free_ pid_t *pids = NULL;
+        size_t n = 0;
+        err *e = cgroup_layout_get(&l);
+
+        if (!e)
+                e = cgroup_pids(l, cgroup, true, &pids, &n);
+        err_free(e); /* whatever is wrong with it: none that we can reach */
+        return n > 0;
 }
 
-static err *kill_run(struct invocation *inv)
+/* With a PID namespace of its own the end of init ends everything; without, the rest would stay. */
+static err *kill_one_and_rest(const struct state *s, int signal, int pidfd)
+{
+        const struct oci_namespace *pid_ns = &s->spec->linux_.ns[OCI_NS_PID];
+        int r;
+
+        if (signal == SIGKILL && (!pid_ns->present || pid_ns->path) && !str_empty(s->cgroup) &&
+            (pidfd >= 0 || has_processes(s->cgroup)))
+                return runtime_cgroup_kill(s->cgroup, signal);
+        r = pidfd < 0 ? -ESRCH : process_signal(pidfd, signal);
+        if (r == -ESRCH)
+                return err_new(ERR_NOT_RUNNING, "container not running");
+        return r < 0 ? err_sys(-r, "unable to signal init") : NULL;
+}
+
+static err *kill_container(struct invocation *inv, const char *id)
 {
         const struct kill_args *a = inv->args;
         const char *name = inv->n_operands > 1 ? inv->operands[1] : "SIGTERM";
         _cleanup_state_ struct state *s = NULL;
         _cleanup_close_ int pidfd = -1;
-        int signal, r;
+        int signal;
 
-        TRY(state_open(hodrun_root(inv), inv->operands[0], false, &s));
+        TRY(state_open(hodrun_root(inv), id, false, &s));
         if (str_eq(name, "0"))
                 signal = 0;
         else if (parse_signal(name, &signal) < 0)
                 return err_new(ERR_INVALID, "unknown signal \"%s\"", name);
         if (a->all)
-                return kill_all(s, signal);
+                return str_empty(s->cgroup) ? NULL : runtime_cgroup_kill(s->cgroup, signal);
         pidfd = state_pidfd(s);
-        if (pidfd < 0)
-                return err_new(ERR_NOT_RUNNING, "container not running");
         TRY(state_load_spec(s));
-        /* With a PID namespace of its own the end of init ends everything; without, the rest would stay. */
-        if (signal == SIGKILL && !s->spec->linux_.ns[OCI_NS_PID].present)
-                return kill_all(s, signal);
-        r = process_signal(pidfd, signal);
-        if (r < 0)
-                return r == -ESRCH ? err_new(ERR_NOT_RUNNING, "container not running")
-                                   : err_sys(-r, "unable to signal init");
-        return NULL;
+        return kill_one_and_rest(s, signal, pidfd);
+}
+
+static err *kill_run(struct invocation *inv)
+{
+        const struct kill_args *a = inv->args;
+
+        return a->regex ? for_matching(inv, inv->operands[0], kill_container) : kill_container(inv, inv->operands[0]);
 }
 
 /* ---- delete ---- */
 
 struct delete_args {
-        bool force;
+        bool force, regex;
 };
 
 static const struct opt delete_opts[] = {
         OPT_FLAG('f', "force", struct delete_args, force,
                  "forcibly deletes the container if it is still running (uses SIGKILL)"),
+        OPT_FLAG('r', "regex", struct delete_args, regex,
+                 "the id is an extended regular expression: delete all containers that match"),
         OPT_END};
 
-static err *delete_run(struct invocation *inv)
+static err *delete_container(struct invocation *inv, const char *id)
 {
         const struct delete_args *a = inv->args;
         _cleanup_state_ struct state *s = NULL;
         enum state_status status;
-        err *e = state_open(hodrun_root(inv), inv->operands[0], true, &s);
+        err *e = state_open(hodrun_root(inv), id, true, &s);
 
         if (e)
                 return a->force && err_code(e) == ERR_NOT_FOUND ? err_free(e) : e;
@@ -78,6 +134,14 @@ static err *delete_run(struct invocation *inv)
                 return err_new(ERR_CONFLICT, "cannot delete container %s that is not stopped: %s", s->id,
                                state_status_name(status));
         return state_destroy(s);
+}
+
+static err *delete_run(struct invocation *inv)
+{
+        const struct delete_args *a = inv->args;
+
+        return a->regex ? for_matching(inv, inv->operands[0], delete_container)
+                        : delete_container(inv, inv->operands[0]);
 }
 
 /* ---- pause, resume ---- */

@@ -67,6 +67,7 @@ static err *start_process(struct invocation *inv, struct state *s, const struct 
                                     .rootfs_fd = -1,
                                     .stdio = {0, 1, 2},
                                     .fix_stdio_owner = true,
+                                    .relayed = str_empty(a->console_socket),
                                     .preserve_fds = (int)a->preserve_fds,
                                     .no_pivot = a->no_pivot,
                                     .no_new_keyring = a->no_new_keyring,

@@ -172,6 +172,7 @@ struct plan_process {
         const struct oci_io_priority *io_priority;
         const struct oci_bitmap *affinity;
         bool terminal;
+        bool relayed; /* its output is shown on another terminal, which makes the line ends */
         unsigned height, width;
         int stdio[3]; /* ours, above 2 */
         bool fix_stdio_owner;

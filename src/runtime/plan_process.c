@@ -49,6 +49,18 @@ static uint32_t *find_name(const struct names *n, char *const *env, const char *
                         return &n->slots[at];
 }
 
+/* An empty HOME is none, as with runc. */
+static void drop_empty_home(struct plan_process *to)
+{
+        size_t kept = 0;
+
+        for (size_t i = 0; i < to->n_env; i++)
+                if (!str_eq(to->envp[i], "HOME="))
+                        to->envp[kept++] = to->envp[i];
+        to->envp[kept] = NULL;
+        to->n_env = kept;
+}
+
 /* Later definitions win, as setenv would have it. An image decides how many there are: no quadratic search. */
 static err *set_env(struct plan *p, struct plan_process *to, char *const *env)
 {
@@ -71,7 +83,8 @@ static err *set_env(struct plan *p, struct plan_process *to, char *const *env)
                         *slot = (uint32_t)++to->n_env;
                 to->envp[*slot - 1] = env[i];
         }
-        to->want_home = !strv_env(env, "HOME");
+        drop_empty_home(to);
+        to->want_home = !strv_env(to->envp, "HOME");
         return NULL;
 }
 

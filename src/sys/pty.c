@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
+#include <termios.h>
 
 #include "base/file.h"
 
@@ -52,6 +53,16 @@ int pty_open(int pts_fd, unsigned height, unsigned width, int *ret_master, int *
         *ret_slave = TAKE_FD(slave);
         *ret_number = number;
         return 0;
+}
+
+int pty_keep_newlines(int fd)
+{
+        struct termios t;
+
+        if (ioctl(fd, TCGETS, &t) < 0)
+                return -errno;
+        t.c_oflag &= ~(tcflag_t)ONLCR;
+        return ioctl(fd, TCSETS, &t) < 0 ? -errno : 0;
 }
 
 int pty_control(int slave)

@@ -78,6 +78,8 @@ int child_split(struct child *c);
 
 /* child_stage.c */
 int child_stage_split(struct child *c);
+/* Who waits for `start`, perhaps for days and in sight of others, holds nothing of the host but what that needs. */
+int child_close_before_start(struct child *c);
 
 /* child_process.c: what create and exec have in common. */
 int child_oom_score(struct child *c);

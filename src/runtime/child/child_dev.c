@@ -106,6 +106,8 @@ static int open_terminal(struct child *c, int root, int *ret_pts, unsigned *ret_
         if (pts < 0)
                 return child_fail(c, PLAN_STEP_CONSOLE, pts, "/dev/pts");
         r = pty_open(pts, process->height, process->width, &c->master, &c->slave, ret_number);
+        if (r == 0 && process->relayed)
+                r = pty_keep_newlines(c->slave);
         if (r < 0)
                 return child_fail(c, PLAN_STEP_CONSOLE, r, "/dev/ptmx");
         if (child_send(c, PLAN_REPORT_TERMINAL, c->master) < 0)

@@ -31,20 +31,11 @@ static void keep(int *list, size_t *n, int fd)
         (*n)++;
 }
 
-/* Close everything but what the session needs; 0, 1 and 2 are its own already. */
-static int close_rest(struct child *c)
+/* Close everything from the first descriptor that is not the program's on, but the @n in @list (in order). */
+static int close_but(const struct child *c, const int *list, size_t n)
 {
-        const struct plan *p = c->p;
-        int list[KEEP_MAX];
-        unsigned from = 3u + (unsigned)p->preserve_fds;
-        size_t n = 0;
+        unsigned from = 3u + (unsigned)c->p->preserve_fds;
 
-        keep(list, &n, p->socket);
-        keep(list, &n, p->pid_ns_fd); /* or the pidfd of a process inside; closed below */
-        keep(list, &n, p->exec ? c->root : -1);
-        keep(list, &n, trace_fd);
-        for (size_t i = 0; i < p->n_cgroup_fds; i++)
-                keep(list, &n, p->cgroup_fds[i]);
         for (size_t i = 0; i < n; i++) {
                 unsigned fd = (unsigned)list[i];
 
@@ -55,6 +46,37 @@ static int close_rest(struct child *c)
                 from = fd + 1;
         }
         return syscall(SYS_close_range, from, ~0u, 0) < 0 ? -errno : 0;
+}
+
+/* Close everything but what the session needs; 0, 1 and 2 are its own already. */
+static int close_rest(struct child *c)
+{
+        const struct plan *p = c->p;
+        int list[KEEP_MAX];
+        size_t n = 0;
+
+        keep(list, &n, p->socket);
+        keep(list, &n, p->pid_ns_fd); /* or the pidfd of a process inside; closed below */
+        keep(list, &n, p->exec ? c->root : -1);
+        keep(list, &n, trace_fd);
+        for (size_t i = 0; i < p->n_cgroup_fds; i++)
+                keep(list, &n, p->cgroup_fds[i]);
+        return close_but(c, list, n);
+}
+
+int child_close_before_start(struct child *c)
+{
+        const struct plan *p = c->p;
+        int list[KEEP_MAX], r;
+        size_t n = 0;
+
+        keep(list, &n, p->socket);
+        keep(list, &n, p->start_fd);
+        keep(list, &n, p->proc_fd);
+        keep(list, &n, c->hook_state);
+        keep(list, &n, trace_fd);
+        r = close_but(c, list, n);
+        return r < 0 ? child_fail(c, PLAN_STEP_SELF, r, "closing descriptors") : 0;
 }
 
 static int report_session(struct child *c, pid_t pid, int pidfd)

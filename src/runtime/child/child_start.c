@@ -168,6 +168,8 @@ static int search(struct child *c, const char *file, char path[PATH_MAX])
 
 int child_close_inherited(struct child *c)
 {
+        if (c->p->start_fd >= 0 && !c->p->exec)
+                return child_close_before_start(c);
         if (syscall(SYS_close_range, 3 + c->p->preserve_fds, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
                 return child_fail(c, PLAN_STEP_SELF, errno, "close_range");
         return 0;
