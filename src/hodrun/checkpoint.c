@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/parse.h"
+#include "base/path.h"
 #include "hodrun/bundle.h"
 #include "hodrun/hodrun.h"
 #include "hodrun/io.h"
@@ -105,26 +106,43 @@ static void directories_done(struct directories *d)
         free(d->log_dir);
 }
 
-static err *make_dir(const char *path, int *ret)
+static err *open_dir(const char *path, bool make, int *ret)
 {
-        _cleanup_close_ int top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         _cleanup_free_ char *cwd = *path == '/' ? str_dup("") : getcwd(NULL, 0);
-        _cleanup_free_ char *full = cwd ? str_format("%s/%s", cwd, path) : NULL;
-        int r = full ? file_mkdir_p(top, full, 0700, NULL) : -errno; /* from the top: ".." may lead out of here */
+        _cleanup_free_ char *full = cwd ? str_format("%s/%s", cwd, path) : NULL, *clean = NULL;
+        int r = 0;
 
+        if (!full)
+                return err_sys(errno, "getcwd");
+        TRY(path_clean(full, &clean));
+        if (make) {
+                _cleanup_close_ int top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+                r = file_mkdir_p(top, clean, 0700, NULL);
+        }
         if (r < 0)
-                return err_sys(-r, "mkdir %s", path);
-        *ret = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        return *ret < 0 ? err_sys(errno, "open %s", path) : NULL;
+                return err_sys(-r, "mkdir %s", clean);
+        *ret = open(clean, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return *ret < 0 ? err_sys(errno, "open %s", clean) : NULL;
 }
 
-static err *open_directories(const struct criu_args *a, struct directories *d)
+/* @make: also the one for images, which restore only reads. */
+static err *open_directories(const struct criu_args *a, bool make, struct directories *d)
 {
         const char *image = str_empty(a->image_path) ? "checkpoint" : a->image_path;
+        err *e = open_dir(image, make, &d->image);
 
-        TRY(make_dir(image, &d->image));
+        if (e && !make && err_errno(e) == ENOENT) { /* runc's words */
+                _cleanup_free_ char *cwd = *image == '/' ? NULL : getcwd(NULL, 0);
+
+                err_free(e);
+                return err_new(ERR_NOT_FOUND, "open %s%s%s/descriptors.json: no such file or directory", cwd ? cwd : "",
+                               cwd ? "/" : "", image);
+        }
+        if (e)
+                return e;
         if (!str_empty(a->work_path))
-                TRY(make_dir(a->work_path, &d->work));
+                TRY(open_dir(a->work_path, true, &d->work));
         d->log_dir = str_dup(d->work >= 0 ? a->work_path : image);
         return d->log_dir ? NULL : err_nomem();
 }
@@ -251,7 +269,7 @@ static err *checkpoint_run(struct invocation *inv)
         status = state_status(s);
         if (status != STATE_RUNNING && status != STATE_PAUSED)
                 return err_new(ERR_CONFLICT, "Container cannot be checkpointed in %s state", state_status_name(status));
-        TRY(open_directories(a, &d));
+        TRY(open_directories(a, true, &d));
         TRY(check_parent(a->parent_path, d.image));
         TRY(common_options(a, &d, &o));
         TRY(state_load_spec(s));
@@ -395,7 +413,7 @@ static err *restore_run(struct invocation *inv)
         TRY(state_check_id(inv->operands[0]));
         if (a->no_pivot)
                 hodrun_warn("--no-pivot has no effect: criu changes the root itself");
-        TRY(open_directories(a, &d));
+        TRY(open_directories(a, false, &d));
         TRY(common_options(a, &d, &o));
         if (!a->detach) {
                 if (!a->no_subreaper)

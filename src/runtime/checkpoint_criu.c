@@ -227,6 +227,36 @@ static int show_root(const struct checkpoint_criu_start *how)
         return move_mount(how->root_tree, "", AT_FDCWD, how->root_place, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
+/* The same directories in this mount namespace. */
+static int reopen_dirs(struct checkpoint_criu_start *how)
+{
+        for (size_t i = 0; i < how->n_dirs; i++) {
+                int fd = open(how->dirs[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                struct stat before, now;
+
+                if (fd < 0 || fstat(fd, &now) < 0 || fstat(how->extra_fds[i], &before) < 0)
+                        return -errno;
+                if (before.st_dev != now.st_dev || before.st_ino != now.st_ino)
+                        return -ESTALE;
+                how->extra_fds[i] = fd;
+        }
+        return 0;
+}
+
+/* criu takes the maker of its socket for the one whose descriptors a request names: that is us, soon criu. */
+static int make_socket(int *control)
+{
+        int pair[2];
+        ssize_t n;
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+                return -errno;
+        n = fdpass_send(*control, "", 1, pair[0]);
+        (void)file_close(pair[0]);
+        *control = pair[1];
+        return n < 0 ? (int)n : 0;
+}
+
 static int place_fds(const struct checkpoint_criu_start *how, int socket)
 {
         int fds[EXTRA_FD + CRIU_EXTRA_FDS_MAX], n = EXTRA_FD + (int)how->n_extra_fds;
@@ -247,30 +277,48 @@ static int place_fds(const struct checkpoint_criu_start *how, int socket)
         return syscall(SYS_close_range, n, ~0u, CLOSE_RANGE_CLOEXEC) < 0 ? -errno : 0;
 }
 
-_noreturn_ static void become(const struct checkpoint_criu_start *how, const char *path, int socket)
+static int become_container(struct checkpoint_criu_start *how, int *socket)
+{
+        int r = show_root(how);
+
+        if (r == 0)
+                r = reopen_dirs(how);
+        if (r == 0)
+                r = make_socket(socket);
+        if (r == 0)
+                r = cgroup_join_self(how->cgroup_fds, how->n_cgroup_fds);
+        if (r == 0 && how->keyring)
+                r = keyring_join_session(how->keyring);
+        return r;
+}
+
+_noreturn_ static void become(struct checkpoint_criu_start how, const char *path, int socket)
 {
         static char name[] = "criu", mode[] = "swrk", number[] = "3";
         char *const argv[] = {name, mode, number, NULL}, *const envp[] = {env_path, NULL};
         sigset_t none;
-        int r = 0;
 
         (void)sigemptyset(&none);
         (void)sigprocmask(SIG_SETMASK, &none, NULL);
-        if (how->for_restore) {
-                r = show_root(how);
-                if (r == 0)
-                        r = cgroup_join_self(how->cgroup_fds, how->n_cgroup_fds);
-                if (r == 0 && how->keyring)
-                        r = keyring_join_session(how->keyring);
-        }
-        if (r == 0)
-                r = place_fds(how, socket);
-        if (r == 0)
+        if ((!how.for_restore || become_container(&how, &socket) == 0) && place_fds(&how, socket) == 0)
                 (void)execve(path, argv, envp);
         _exit(126);
 }
 
 /* ---- the conversation ---- */
+
+/* From the process that is about to become criu. */
+static err *take_socket(struct checkpoint_criu *c)
+{
+        int fd = -1;
+        char nothing;
+
+        if (fdpass_receive(c->socket, &nothing, 1, &fd) != 1 || fd < 0)
+                return err_new(ERR_SYS, "starting criu: the mount namespace could not be made");
+        (void)file_close(c->socket);
+        c->socket = fd;
+        return NULL;
+}
 
 err *checkpoint_criu_start(const struct checkpoint_criu_start *how, struct checkpoint_criu *ret)
 {
@@ -288,9 +336,10 @@ err *checkpoint_criu_start(const struct checkpoint_criu_start *how, struct check
         if (pid < 0)
                 return err_sys(-pid, "starting %s", path);
         if (pid == 0)
-                become(how, path, theirs);
+                become(*how, path, theirs);
         *ret = (struct checkpoint_criu){TAKE_FD(ours), pidfd};
-        return NULL;
+        theirs = file_close(theirs);
+        return how->for_restore ? take_socket(ret) : NULL;
 }
 
 err *checkpoint_criu_send(const struct checkpoint_criu *c, const struct str *request)

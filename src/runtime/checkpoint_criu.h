@@ -1,7 +1,8 @@
 /* checkpoint_criu.h - speaking with CRIU: the program `criu swrk 3` and its messages (images/rpc.proto of CRIU).
  *
  * One process of criu does one thing: a request goes over a SOCK_SEQPACKET socket, notifications come and are answered
- * one by one, the result ends it. The socket is criu's descriptor 3; what else it needs follows from 4 on. */
+ * one by one, the result ends it. The socket is criu's descriptor 3; what else it needs follows from 4 on. Numbers of
+ * descriptors in requests are those of the process that has made the socket: ours for a dump, criu's for a restore. */
 #pragma once
 
 #include <stdbool.h>
@@ -48,6 +49,10 @@ struct checkpoint_criu_start {
         bool for_restore;
         int root_tree; /* detached root file system, and where criu sees it in its own mount namespace */
         const char *root_place;
+        /* The first extra descriptors are directories with these names: criu mounts things below the one where it
+         * works, so they have to be opened in that mount namespace. */
+        const char *const *dirs;
+        size_t n_dirs;
         const int *cgroup_fds;
         size_t n_cgroup_fds;
         const char *keyring;

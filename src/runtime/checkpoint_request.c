@@ -144,6 +144,8 @@ static err *add_bind(struct search *s, const struct oci_mount *mount)
         if (mount->options.src_nofollow || mount->options.dest_nofollow)
                 return err_new(ERR_UNSUPPORTED, "criu cannot handle mount %s: it is on, or of, a symbolic link",
                                mount->destination);
+        if (mount->uid_map.n || mount->gid_map.n || mount->options.idmap != MOUNT_IDMAP_NONE)
+                return err_new(ERR_UNSUPPORTED, "criu cannot handle mount %s: its ids are mapped", mount->destination);
         return add(s->m, resolved(s, mount->destination, &is_dir), arena_printf(&s->m->arena, "%s", source));
 }
 

@@ -41,6 +41,8 @@ struct session {
         json *descriptors;
         struct checkpoint_inherit inherit[INHERIT_MAX];
         size_t n_inherit;
+        const char *dirs[2]; /* images, logs */
+        char *image_path, *work_path;
         struct checkpoint_criu_start start;
         struct checkpoint_criu criu;
         pid_t pid;
@@ -78,6 +80,8 @@ static void session_end(struct session *s)
         (void)file_close(s->start.root_tree);
         (void)file_close(s->tree);
         free(s->place);
+        free(s->image_path);
+        free(s->work_path);
         free(s->keyring);
         strv_free(s->places);
         json_free(s->descriptors);
@@ -290,13 +294,37 @@ static err *converse(struct session *s)
 
 /* ---- all of it ---- */
 
+/* criu's descriptors 4 and 5. */
+static err *add_directories(struct session *s)
+{
+        int from[2] = {s->o->image_fd, s->o->work_fd >= 0 ? s->o->work_fd : s->o->image_fd};
+
+        TRY(path_of(from[0], &s->image_path));
+        TRY(path_of(from[1], &s->work_path));
+        s->dirs[0] = s->image_path;
+        s->dirs[1] = s->work_path;
+        s->start.dirs = s->dirs;
+        for (size_t i = 0; i < ARRAY_SIZE(from); i++) {
+                int fd = fcntl(from[i], F_DUPFD_CLOEXEC, 3);
+
+                if (fd < 0)
+                        return err_sys(errno, "opening %s", s->dirs[i]);
+                s->start.extra_fds[s->start.n_extra_fds++] = fd;
+                s->start.n_dirs++;
+        }
+        return NULL;
+}
+
 static err *start_criu(struct session *s)
 {
+        struct checkpoint_options theirs = *s->o; /* with descriptors as criu has them */
         _cleanup_checkpoint_mounts_ struct checkpoint_mounts mounts = {.mount = NULL};
         _cleanup_str_ struct str request = {0};
 
         TRY(checkpoint_mounts_find(s->c, resolve, s, &mounts));
-        TRY(checkpoint_request_restore(s->c, s->o, &mounts, s->place, s->inherit, s->n_inherit, &request));
+        theirs.image_fd = EXTRA_FD;
+        theirs.work_fd = EXTRA_FD + 1;
+        TRY(checkpoint_request_restore(s->c, &theirs, &mounts, s->place, s->inherit, s->n_inherit, &request));
         s->keyring = str_format("_ses.%s", s->c->id);
         if (!s->keyring)
                 return err_nomem();
@@ -336,6 +364,7 @@ err *checkpoint_restore(const struct checkpoint_container *c, const struct check
         char *cgroup;
 
         TRY(read_descriptors(&s));
+        TRY(add_directories(&s));
         TRY(inherit_namespace(&s, OCI_NS_NETWORK, CHECKPOINT_NET_KEY));
         TRY(inherit_namespace(&s, OCI_NS_PID, CHECKPOINT_PID_KEY));
         TRY(checkpoint_criu_check_version(VERSION_MIN));

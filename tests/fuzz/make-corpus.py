@@ -227,22 +227,26 @@ def protobufs():
     def data(field, value):
         return varint(field << 3 | 2) + varint(len(value)) + value
 
+    def both(name, content):
+        save("protobuf", name, content)
+        save("criu", name, content)
+
     notify = number(1, 6) + number(2, 1) + data(5, data(1, b"post-restore") + number(2, 4711))
-    save("protobuf", "notify", notify)
-    save("protobuf", "notify-cut", notify[:-1])
-    save("protobuf", "failed", number(1, 1) + number(2, 0) + number(7, 95) + data(9, b"Error (criu/x.c:1): no"))
-    save("protobuf", "version", number(1, 10) + number(2, 1) + data(10, number(1, 4) + number(2, 2) + data(3, b"v4.2")))
-    save("protobuf", "negative", number(1, -1))
-    save("protobuf", "fixed", b"\x0d\1\2\3\4\x11\1\2\3\4\5\6\7\x08")
-    save("protobuf", "group", b"\x0b\x08\1\x0c")
-    save("protobuf", "field-zero", b"\0\1")
-    save("protobuf", "long-varint", b"\x08" + b"\x80" * 10 + b"\0")
-    save("protobuf", "long-bytes", b"\x12" + b"\xff" * 9 + b"\1")
+    both("notify", notify)
+    both("notify-cut", notify[:-1])
+    both("failed", number(1, 1) + number(2, 0) + number(7, 95) + data(9, b"Error (criu/x.c:1): no"))
+    both("version", number(1, 10) + number(2, 1) + data(10, number(1, 4) + number(2, 2) + data(3, b"v4.2")))
+    both("negative", number(1, -1))
+    both("fixed", b"\x0d\1\2\3\4\x11\1\2\3\4\5\6\7\x08")
+    both("group", b"\x0b\x08\1\x0c")
+    both("field-zero", b"\0\1")
+    both("long-varint", b"\x08" + b"\x80" * 10 + b"\0")
+    both("long-bytes", b"\x12" + b"\xff" * 9 + b"\1")
     deep = b""
     for _ in range(40):
         deep = data(1, deep)
-    save("protobuf", "deep", deep)
-    save("protobuf", "empty", b"")
+    both("deep", deep)
+    both("empty", b"")
 
 
 # ---- D-Bus ----
