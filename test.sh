@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Run the tests.
 #   ./test.sh                  everything; the last line is "N passed, N failed, N skipped"
-#   ./test.sh PART...          only these parts: build lint unit fuzz e2e effects asan vm
-#   ./test.sh e2e FILE...      only these files of tests/e2e (main.bats, ...)
+#   ./test.sh PART...          only these parts: build lint unit fuzz e2e effects peers asan vm
+#   ./test.sh e2e FILE...      only these files of tests/e2e (main.bats, ...); peers FILE... of tests/peers
 #   ./test.sh -v ...           show all output, not only that of failures
 # Needs root and Debian 12's packages (installed when missing). Logs stay in build/test-logs.
 set -euo pipefail
@@ -178,11 +178,12 @@ run_cppcheck() {
                 --cppcheck-build-dir=build/cppcheck --template=gcc src
 }
 
-# run_bats WHAT...: bats in TAP, failures in full, counted.
+# run_bats WHAT...: bats in TAP, failures in full, counted. $bats is how bats is run.
+bats=(bats)
 run_bats() {
         local out passed failed skipped
         out=$(mktemp)
-        bats --tap --timing "$@" >"$out" 2>&1 || true
+        "${bats[@]}" --tap --timing "$@" >"$out" 2>&1 || true
         # A failure and what follows it up to the next result.
         awk '/^(not ok|bats)/ {show = 1} /^ok/ {show = 0} show {print}' "$out"
         passed=$(grep -cE '^ok ' "$out" || true)
@@ -200,6 +201,15 @@ run_e2e() {
         local file
         for file in "${list[@]}"; do
                 stage "e2e/${file%.bats}" run_bats "tests/e2e/$file"
+        done
+}
+
+# Programs that others made, with hodrun for a runtime.
+run_peers() {
+        local list=("${files[@]}") file bats=(tests/peers/inside.sh bats)
+        ((${#list[@]})) || mapfile -t list < <(find tests/peers -name '*.bats' -printf '%f\n' | sort)
+        for file in "${list[@]}"; do
+                stage "peers/${file%.bats}" run_bats "tests/peers/$file"
         done
 }
 
@@ -241,6 +251,10 @@ part_unit() {
 part_fuzz() { stage fuzz run_fuzz; }
 part_e2e() { run_e2e; }
 part_effects() { stage effects tests/effects/run.sh; }
+part_peers() {
+        need_packages "${packages_peers[@]}"
+        run_peers
+}
 part_asan() { stage e2e-asan run_asan_e2e; }
 part_vm() {
         if [[ -x tests/vm/run.sh ]]; then
@@ -260,14 +274,14 @@ while (($#)); do
                 sed -n '2,7s/^# \{0,1\}//p' "$0"
                 exit 0
                 ;;
-        build | lint | unit | fuzz | e2e | effects | asan | vm) parts+=("$1") ;;
+        build | lint | unit | fuzz | e2e | effects | peers | asan | vm) parts+=("$1") ;;
         *.bats) files+=("$(basename "$1")") ;;
         *) die "unknown argument '$1' (see --help)" ;;
         esac
         shift
 done
 ((${#files[@]} == 0 || ${#parts[@]})) || parts=(e2e)
-((${#parts[@]})) || parts=(build lint unit fuzz e2e effects asan vm)
+((${#parts[@]})) || parts=(build lint unit fuzz e2e effects peers asan vm)
 
 need_packages "${packages_build[@]}" "${packages_image[@]}" "${packages_test[@]}"
 mkdir -p "$logs"

@@ -21,6 +21,7 @@ packages_build=(gcc libc6-dev meson ninja-build pkg-config libjson-c-dev libsecc
 packages_image=(busybox-static tar libzstd1 libssl3 libisal2)
 packages_test=(libcmocka-dev clang clang-format clang-tidy cppcheck shellcheck pmccabe bats jq python3 strace
         libarchive-dev zstd gzip xz-utils iproute2 util-linux attr libcap2-bin procps)
+packages_peers=(podman conmon containernetworking-plugins uidmap containerd docker.io runc tini iptables nftables)
 packages_vm=(qemu-system-x86 mmdebstrap e2fsprogs)
 packages_bench=(hyperfine docker.io podman)
 }
