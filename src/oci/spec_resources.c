@@ -22,6 +22,11 @@ static err *read_rule_access(struct fields_reader *r, const struct fields_at *at
 
         TRY(fields_str(at, v, &text));
         for (; *text; text++) {
+                /* "all" is no word of the specification; runc takes it and leaves it out. Nobody gets more by it here. */
+                if (*text == 'a' && !rule->allow) {
+                        rule->access |= OCI_DEVICE_READ | OCI_DEVICE_WRITE | OCI_DEVICE_MKNOD;
+                        continue;
+                }
                 if (!strchr("rwm", *text))
                         return fields_bad(at, "may only have r, w and m");
                 rule->access |= *text == 'r' ? OCI_DEVICE_READ : *text == 'w' ? OCI_DEVICE_WRITE : OCI_DEVICE_MKNOD;
