@@ -12,9 +12,9 @@
 #include "sys/process.h"
 
 struct exec_args {
-        const char *console_socket, *pidfd_socket, *cwd, *user, *process, *pid_file, *label, *apparmor, *cgroup;
+        const char *console_socket, *pidfd_socket, *cwd, *user, *process, *pid_file, *label, *apparmor;
         bool tty, detach, no_new_privs, ignore_paused;
-        char **env, **groups, **caps;
+        char **env, **groups, **caps, **cgroups;
         int64_t preserve_fds;
 };
 
@@ -42,7 +42,8 @@ static const struct opt exec_opts[] = {
                  .complete = OPT_COMPLETE_CAPABILITY),
         OPT_INT(0, "preserve-fds", struct exec_args, preserve_fds,
                 "pass N additional file descriptors to the container (stdio + N in total)", .max = 1000),
-        OPT_STR(0, "cgroup", struct exec_args, cgroup, "string", "run the process in a sub-cgroup of the container"),
+        OPT_LIST(0, "cgroup", struct exec_args, cgroups, "string",
+                 "run the process in an (existing) sub-cgroup(s). Format is [<controller>:]<cgroup>"),
         OPT_FLAG(0, "ignore-paused", struct exec_args, ignore_paused, "allow exec in a paused container"),
         OPT_END};
 
@@ -194,7 +195,7 @@ static err *check_state(const struct state *s, const struct exec_args *a)
 static err *start(struct invocation *inv, struct state *state, const struct session *s, struct runtime_process *ret)
 {
         const struct exec_args *a = inv->args;
-        _cleanup_free_ char *cache = NULL, *cgroup = NULL, *keyring = str_format("_ses.%s", state->id);
+        _cleanup_free_ char *cache = NULL, *keyring = str_format("_ses.%s", state->id);
         _cleanup_close_ int pidfd = state_pidfd(state);
         struct runtime_exec x = {.id = state->id,
                                  .bundle = state->bundle,
@@ -205,7 +206,7 @@ static err *start(struct invocation *inv, struct state *state, const struct sess
                                  .process = &s->process,
                                  .cgroup = state->cgroup,
                                  .unit = state->unit.name ? &state->unit : NULL,
-                                 .unit_sub = a->cgroup,
+                                 .sub_cgroups = a->cgroups,
                                  .stdio = {0, 1, 2},
                                  .fix_stdio_owner = true,
                                  .relayed = str_empty(a->console_socket),
@@ -219,14 +220,6 @@ static err *start(struct invocation *inv, struct state *state, const struct sess
                 return err_new(ERR_NOT_RUNNING, "cannot exec in a stopped container");
         TRY(hodrun_seccomp_cache(inv, &cache));
         x.seccomp_cache = cache;
-        if (a->cgroup) {
-                if (strchr(a->cgroup, ':'))
-                        return err_new(ERR_UNSUPPORTED, "--cgroup with a controller is not supported yet");
-                cgroup = str_format("%s/%s", state->cgroup, a->cgroup);
-                if (!cgroup)
-                        return err_nomem();
-                x.cgroup = cgroup;
-        }
         return runtime_exec(&x, ret);
 }
 

@@ -16,6 +16,7 @@
 #include "hodrun/usage.h"
 #include "oci/spec.h"
 #include "sys/exe.h"
+#include "sys/cgroup.h"
 #include "sys/process.h"
 
 #define EXIT_EXEC 255
@@ -242,6 +243,7 @@ int main(int argc, char **argv)
         open_standard_fds();
         (void)umask(022);
         process_expect_children();
+        cgroup_layout_join_unified();
         hodrun_set_name(argv[0]);
         e = opt_parse(&cmd_hodrun, argv, &inv);
         if (inv.problem == OPT_PROBLEM_COMMAND && ((const struct global_args *)inv.global.args)->version)

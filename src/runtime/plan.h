@@ -170,7 +170,8 @@ struct plan_process {
         int oom_score_adj;
         const struct oci_scheduler *scheduler; /* NULL = leave */
         const struct oci_io_priority *io_priority;
-        const struct oci_bitmap *affinity;
+        const struct oci_bitmap *affinity_initial, *affinity_final; /* exec: of the parent at the clone; once inside */
+        bool affinity_reset; /* neither: all CPUs that the cgroup has, whatever the caller may use */
         bool terminal;
         bool relayed; /* its output is shown on another terminal, which makes the line ends */
         unsigned height, width;

@@ -145,10 +145,11 @@ err *plan_set_process(struct plan *p, const struct oci_process *process, const i
         to->oom_score_adj = process->oom_score_adj;
         to->scheduler = process->scheduler.set ? &process->scheduler : NULL;
         to->io_priority = process->io_priority.set ? &process->io_priority : NULL;
-        if (process->affinity_final.bits)
-                to->affinity = &process->affinity_final;
-        else if (process->affinity_initial.bits)
-                to->affinity = &process->affinity_initial;
+        if (p->exec && process->affinity_final.bits)
+                to->affinity_final = &process->affinity_final;
+        if (p->exec && process->affinity_initial.bits)
+                to->affinity_initial = &process->affinity_initial;
+        to->affinity_reset = !to->affinity_initial && !to->affinity_final;
         to->terminal = process->terminal;
         to->height = process->console_height;
         to->width = process->console_width;

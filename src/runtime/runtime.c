@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -16,6 +17,7 @@
 #include "base/trace.h"
 #include "runtime/cgroup_ops.h"
 #include "runtime/child/child.h"
+#include "runtime/exec_cgroup.h"
 #include "runtime/hooks.h"
 #include "runtime/plan.h"
 #include "runtime/report.h"
@@ -40,6 +42,7 @@ struct session {
         char *cgroup, *bundle, *state_before, *state_after;
         const char *unit_sub;
         bool cgroup_made, unit_made, done;
+        struct exec_cgroup sub;
         int socket, pidfd, terminal_fd, clone_fd;
         pid_t pid;
 };
@@ -70,6 +73,7 @@ static void session_undo(struct session *s)
         (void)file_close(s->socket);
         (void)file_close(s->clone_fd);
         free(s->cgroup);
+        exec_cgroup_done(&s->sub);
         free(s->bundle);
         free(s->state_before);
         free(s->state_after);
@@ -97,13 +101,15 @@ void runtime_process_done(struct runtime_process *p)
 static err *open_cgroup(struct session *s)
 {
         struct plan *p = &s->plan;
+        const char *unified = s->layout->unified >= 0 ? s->sub.path[(int)s->layout->unified] : NULL;
 
         /* v2: the clone puts the child there. v1: the child writes "0" itself, which spares the kernel's global lock.
          */
-        s->clone_fd = p->split ? -ENOENT : cgroup_clone_fd(s->layout, s->cgroup);
+        s->clone_fd = p->split ? -ENOENT : cgroup_clone_fd(s->layout, unified ? unified : s->cgroup);
         if (s->clone_fd < 0 && s->clone_fd != -ENOENT)
                 return err_sys(-s->clone_fd, "opening cgroup %s", s->cgroup);
-        return cgroup_join_open(s->layout, s->cgroup, s->clone_fd < 0, p->cgroup_fds, &p->n_cgroup_fds);
+        return cgroup_join_open_each(s->layout, s->cgroup, s->sub.path, s->clone_fd < 0, p->cgroup_fds,
+                                     &p->n_cgroup_fds);
 }
 
 static err *make_cgroup(struct session *s)
@@ -186,10 +192,36 @@ static err *new_time_ns(struct detour *d, const struct oci_linux *l)
         return r < 0 ? err_sys(-r, "setting the offsets of the time namespace") : NULL;
 }
 
+/* CPUs of ours that a child shall inherit for its beginning (execCPUAffinity.initial), and what we had. */
+struct borrowed_cpus {
+        long size; /* 0 = nothing borrowed */
+        unsigned long bits[OCI_BITMAP_MAX / 8 / sizeof(unsigned long)];
+};
+
+static void return_cpus(struct borrowed_cpus *b)
+{
+        if (b->size > 0)
+                (void)syscall(SYS_sched_setaffinity, 0, (size_t)b->size, b->bits);
+        b->size = 0;
+}
+
+static err *borrow_cpus(struct borrowed_cpus *b, const struct oci_bitmap *cpus)
+{
+        unsigned long long first = cpus->bits[0];
+
+        b->size = syscall(SYS_sched_getaffinity, 0, sizeof(b->bits), b->bits);
+        if (b->size < 0 || syscall(SYS_sched_setaffinity, 0, cpus->size, cpus->bits) < 0)
+                return err_sys(errno, "error setting initial CPU affinity");
+        log_debug("nsexec (before the session enters the container): affinity: %#llx%s", first,
+                  cpus->size > sizeof(long) ? " and more" : "");
+        return NULL;
+}
+
 static err *start_child(struct session *s, bool as_sibling)
 {
         struct trace_span span = trace_begin(TRACE_CLONE);
         _cleanup_(detour_end) struct detour detour = {-1, -1};
+        _cleanup_(return_cpus) struct borrowed_cpus cpus = {.size = 0};
         _cleanup_close_ int theirs = -1;
         struct plan *p = &s->plan;
         int pair[2];
@@ -202,6 +234,8 @@ static err *start_child(struct session *s, bool as_sibling)
                 TRY(enter_pid_ns(&detour, p->pid_ns_fd));
         if (p->new_time)
                 TRY(new_time_ns(&detour, &s->request->spec->linux_));
+        if (p->process.affinity_initial)
+                TRY(borrow_cpus(&cpus, p->process.affinity_initial));
         s->pid = process_clone((p->split ? 0 : p->clone_flags) | CLONE_CLEAR_SIGHAND | (as_sibling ? CLONE_PARENT : 0),
                                s->clone_fd, &s->pidfd);
         if (s->pid == 0) {
@@ -453,42 +487,37 @@ err *runtime_create(const struct runtime_request *r, struct runtime_process *ret
         return NULL;
 }
 
-/* The cgroup (v2) in which the container's init is, if that is below the container's own; owned, or NULL. */
-static char *cgroup_of_init(const struct session *s, const struct runtime_exec *x)
+/* Go to the v2 cgroup in which the container's init is; @below: only if that is below the container's own. False: no.
+ */
+static bool follow_init(struct session *s, const struct runtime_exec *x, bool below)
 {
-        _cleanup_free_ char *text = NULL;
-        char path[32], *line, *end;
-        const char *below;
+        _cleanup_free_ char *path = exec_cgroup_of(x->pid);
+        const char *rest = path ? str_after(path, s->cgroup) : NULL;
+        int fd;
 
-        (void)snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)x->pid);
-        if (file_read(AT_FDCWD, path, 65536, &text, NULL) < 0 || process_signal(x->pidfd, 0) < 0)
-                return NULL;
-        line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
-        if (!line)
-                return NULL;
-        line = strchr(line, '/');
-        if (!line)
-                return NULL;
-        end = strchrnul(line, '\n');
-        *end = '\0';
-        below = str_after(line, s->cgroup);
-        return below && *below == '/' ? str_dup(line) : NULL;
+        if (!path || process_signal(x->pidfd, 0) < 0 || (below && (!rest || *rest != '/')))
+                return false;
+        fd = cgroup_clone_fd(s->layout, path);
+        if (fd < 0)
+                return false;
+        (void)file_close(s->clone_fd);
+        s->clone_fd = fd;
+        return true;
 }
 
 /* A cgroup that has handed controllers to its children takes no processes (cgroups(7), "no internal processes"): if the
  * container has done that to its own, the session goes where its init is. */
 static err *start_session(struct session *s, const struct runtime_exec *x)
 {
-        _cleanup_free_ char *path = NULL;
         err *e = start_child(s, x->as_sibling);
-        int fd;
 
         /* A user's own cgroups can be out of his reach: where he has logged in is not below what was delegated to him.
          */
         if ((err_errno(e) == EACCES || err_errno(e) == EPERM) && s->clone_fd >= 0 && x->unit) {
                 err_free(e);
                 s->unit = x->unit;
-                s->unit_sub = x->unit_sub;
+                if (s->sub.chosen) /* what follows the container's cgroup; v2 */
+                        s->unit_sub = str_after(s->sub.path[(int)s->layout->unified], s->cgroup);
                 s->plan.wait_cgroup = true;
                 s->clone_fd = file_close(s->clone_fd);
                 s->socket = file_close(s->socket);
@@ -496,25 +525,35 @@ static err *start_session(struct session *s, const struct runtime_exec *x)
         }
         if (err_errno(e) != EBUSY || s->clone_fd < 0)
                 return e;
-        path = cgroup_of_init(s, x);
-        fd = path ? cgroup_clone_fd(s->layout, path) : -ENOENT;
-        if (fd < 0)
-                return e;
+        if (s->sub.chosen || !follow_init(s, x, true))
+                return err_wrap(e, "error adding pid of the session to cgroups");
         err_free(e);
-        (void)file_close(s->clone_fd);
-        s->clone_fd = fd;
         s->socket = file_close(s->socket);
         return start_child(s, x->as_sibling);
+}
+
+static err *open_session_cgroup(struct session *s, const struct runtime_exec *x)
+{
+        err *e;
+
+        TRY(cgroup_path_clean(x->cgroup, &s->cgroup));
+        if (x->sub_cgroups)
+                TRY(exec_cgroup_parse(s->layout, s->cgroup, x->sub_cgroups, &s->sub));
+        e = open_cgroup(s);
+        /* Somebody has moved init elsewhere and removed the cgroup. */
+        if (err_errno(e) == ENOENT && s->layout->mode == CGROUP_MODE_V2 && !s->sub.chosen && follow_init(s, x, false))
+                return err_free(e);
+        return e ? err_wrap(e, "error adding pid of the session to cgroups") : NULL;
 }
 
 static err *exec_session(struct session *s, const struct runtime_exec *x)
 {
         TRY(plan_for_exec(&s->plan, x));
         TRY(cgroup_layout_get(&s->layout));
-        if (x->cgroup) {
-                TRY(cgroup_path_clean(x->cgroup, &s->cgroup));
-                TRY(open_cgroup(s));
-        }
+        if (!str_empty(x->cgroup))
+                TRY(open_session_cgroup(s, x));
+        else if (x->sub_cgroups)
+                return err_new(ERR_INVALID, "the container has no cgroup of its own that could have parts");
         if (x->spec->linux_.ns[OCI_NS_PID].present)
                 s->plan.pid_ns_fd = x->pidfd;
         TRY(start_session(s, x));

@@ -66,9 +66,9 @@ struct runtime_exec {
         int pidfd;                         /* of the same: what is really entered */
         const struct oci_spec *spec;       /* of the container: seccomp, LSM, defaults, namespaces */
         const struct oci_process *process; /* args, env, cwd, user, caps, rlimits, terminal of the session */
-        const char *cgroup;
-        const struct runtime_unit *unit; /* whose cgroup (or unit_sub below) that is, if systemd has to help; or NULL */
-        const char *unit_sub;
+        const char *cgroup;                /* of the container; NULL or "": none */
+        const struct runtime_unit *unit;   /* whose cgroup that is, if systemd has to help; or NULL */
+        char *const *sub_cgroups; /* parts below it to go to, "[controller[,controller...]:]path"; NULL = none */
         int stdio[3];
         bool fix_stdio_owner;
         int preserve_fds;

@@ -267,17 +267,24 @@ err *cgroup_join(const struct cgroup_layout *l, const char *path, pid_t pid)
 err *cgroup_join_open(const struct cgroup_layout *l, const char *path, bool with_v2,
                       int ret_fds[CGROUP_HIERARCHIES_MAX], size_t *ret_n)
 {
+        return cgroup_join_open_each(l, path, NULL, with_v2, ret_fds, ret_n);
+}
+
+err *cgroup_join_open_each(const struct cgroup_layout *l, const char *path, char *const *paths, bool with_v2,
+                           int ret_fds[CGROUP_HIERARCHIES_MAX], size_t *ret_n)
+{
         int fds[CGROUP_HIERARCHIES_MAX] = {0};
         size_t n = 0;
 
         CGROUP_CHECK_PATH(path, true);
         for (size_t i = 0; i < l->n; i++) {
+                const char *here = paths && paths[i] ? paths[i] : path;
                 char name[CGROUP_FILE_MAX];
                 int fd;
 
                 if (l->h[i].v2 && !with_v2)
                         continue;
-                fd = openat(l->h[i].fd, cgroup_name(path, l->h[i].v2 ? "cgroup.procs" : "tasks", name),
+                fd = openat(l->h[i].fd, cgroup_name(here, l->h[i].v2 ? "cgroup.procs" : "tasks", name),
                             O_WRONLY | O_CLOEXEC);
                 if (fd < 0 && errno == ENOENT && l->h[i].v2 && l->mode == CGROUP_MODE_HYBRID)
                         continue;
@@ -286,7 +293,7 @@ err *cgroup_join_open(const struct cgroup_layout *l, const char *path, bool with
 
                         while (n)
                                 (void)file_close(fds[--n]);
-                        return err_sys(saved, "cgroup: opening %s", path);
+                        return err_sys(saved, "cgroup: opening %s", here);
                 }
                 fds[n++] = fd;
         }

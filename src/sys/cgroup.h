@@ -66,6 +66,9 @@ struct cgroup_layout {
  * Looks at /sys/fs/cgroup by name and falls back to mountinfo for unusual places.
  * Errors: ERR_SYS. No cgroups at all is not an error, see CGROUP_MODE_NONE. */
 MUST_USE err *cgroup_layout_get(const struct cgroup_layout **ret);
+/* Before the first of these: make and join the v2 hierarchy of a hybrid machine for every container, as runc does, also
+ * where nothing needs it. */
+void cgroup_layout_join_unified(void);
 /* The same below the directory @root_fd, not kept. Close with cgroup_layout_close(). @is_fake: a test's directories
  * with plain files; v2 if it has cgroup.controllers. */
 MUST_USE err *cgroup_layout_open(int root_fd, bool is_fake, struct cgroup_layout *ret);
@@ -166,6 +169,9 @@ MUST_USE err *cgroup_join(const struct cgroup_layout *l, const char *path, pid_t
  * cgroup_clone_fd()). Returns how many in @ret_n; the caller closes them. ERR_SYS. */
 MUST_USE err *cgroup_join_open(const struct cgroup_layout *l, const char *path, bool with_v2,
                                int ret_fds[CGROUP_HIERARCHIES_MAX], size_t *ret_n);
+/* The same with a cgroup of its own for each hierarchy: @paths[i] for l->h[i], NULL: @path. */
+MUST_USE err *cgroup_join_open_each(const struct cgroup_layout *l, const char *path, char *const *paths, bool with_v2,
+                                    int ret_fds[CGROUP_HIERARCHIES_MAX], size_t *ret_n);
 /* Write "0" to each. Only write(2): safe between clone and exec. 0 or -errno. A process that also gets a new cgroup
  * namespace must join before it unshares that. */
 int cgroup_join_self(const int *fds, size_t n);

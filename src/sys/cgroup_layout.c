@@ -16,6 +16,8 @@
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 
+static bool want_unified;
+
 struct found {
         dev_t dev;
         ino_t ino;
@@ -184,7 +186,7 @@ static void layout_finish(struct cgroup_layout *l)
         else
                 l->mode = v1 ? CGROUP_MODE_V1 : CGROUP_MODE_NONE;
         if (l->mode == CGROUP_MODE_HYBRID)
-                l->join_unified = l->is_fake || below_unified_root();
+                l->join_unified = l->is_fake || want_unified || below_unified_root();
         if (l->mode == CGROUP_MODE_V2) {
                 struct cgroup_hierarchy *h = &l->h[(int)l->unified];
 
@@ -225,6 +227,11 @@ err *cgroup_layout_open(int root_fd, bool is_fake, struct cgroup_layout *ret)
         layout_finish(&l);
         *ret = l;
         return NULL;
+}
+
+void cgroup_layout_join_unified(void)
+{
+        want_unified = true;
 }
 
 err *cgroup_layout_get(const struct cgroup_layout **ret)

@@ -88,11 +88,26 @@ static int set_scheduler(struct child *c, const struct oci_scheduler *s)
                                                            : 0;
 }
 
+/* By now in the cgroup, whose CPUs the kernel cuts this down to. */
+static int set_affinity(struct child *c)
+{
+        static const unsigned char all[OCI_BITMAP_MAX / 8] = {[0 ... OCI_BITMAP_MAX / 8 - 1] = 0xff};
+        const struct oci_bitmap *final = c->p->process.affinity_final;
+
+        if (final && syscall(SYS_sched_setaffinity, 0, final->size, final->bits) < 0)
+                return child_fail(c, PLAN_STEP_AFFINITY, errno, NULL);
+        if (c->p->process.affinity_reset)
+                (void)syscall(SYS_sched_setaffinity, 0, sizeof(all), all); /* what the caller had is no error */
+        return 0;
+}
+
 static int set_scheduling(struct child *c)
 {
         const struct plan_process *process = &c->p->process;
         const struct oci_memory_policy *memory = c->p->memory_policy;
 
+        if (set_affinity(c) < 0)
+                return -1;
         if (process->scheduler && set_scheduler(c, process->scheduler) < 0)
                 return -1;
         if (process->io_priority) {
@@ -101,9 +116,6 @@ static int set_scheduling(struct child *c)
                 if (syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, value) < 0)
                         return child_fail(c, PLAN_STEP_IOPRIO, errno, NULL);
         }
-        if (process->affinity &&
-            syscall(SYS_sched_setaffinity, 0, process->affinity->size, process->affinity->bits) < 0)
-                return child_fail(c, PLAN_STEP_AFFINITY, errno, NULL);
         if (memory && syscall(SYS_set_mempolicy, memory->mode, memory->nodes.bits, memory->nodes.size * 8 + 1) < 0)
                 return child_fail(c, PLAN_STEP_MEMPOLICY, errno, NULL);
         return 0;
