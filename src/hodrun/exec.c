@@ -151,6 +151,33 @@ static err *apply_flags(struct invocation *inv, struct session *s)
         return add_caps(a->caps, &p->caps);
 }
 
+/* Where the file says nothing, the container's own stands, as with runc. */
+static void fill_process(struct oci_process *p, const struct oci_process *of)
+{
+        if (!p->caps.set)
+                p->caps = of->caps;
+        if (!p->n_rlimits) {
+                p->rlimits = of->rlimits;
+                p->n_rlimits = of->n_rlimits;
+        }
+        if (!p->scheduler.set)
+                p->scheduler = of->scheduler;
+        if (!p->io_priority.set)
+                p->io_priority = of->io_priority;
+        if (!p->oom_score_adj_set) {
+                p->oom_score_adj_set = of->oom_score_adj_set;
+                p->oom_score_adj = of->oom_score_adj;
+        }
+        if (!p->user.umask_set) {
+                p->user.umask_set = of->user.umask_set;
+                p->user.umask = of->user.umask;
+        }
+        if (str_empty(p->apparmor_profile))
+                p->apparmor_profile = of->apparmor_profile;
+        if (str_empty(p->selinux_label))
+                p->selinux_label = of->selinux_label;
+}
+
 static err *make_process(struct invocation *inv, const struct state *state, struct session *s)
 {
         const struct exec_args *a = inv->args;
@@ -163,6 +190,7 @@ static err *make_process(struct invocation *inv, const struct state *state, stru
                 TRY_WRAP(json_read(AT_FDCWD, a->process, &doc), "%s", a->process);
                 TRY_WRAP(oci_process_from_json(doc, &s->from_file), "%s", a->process);
                 s->process = *s->from_file;
+                fill_process(&s->process, state->spec->process);
         } else {
                 s->process = *state->spec->process;
                 s->process.console_height = s->process.console_width = 0;

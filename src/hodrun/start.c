@@ -83,15 +83,18 @@ static err *start_process(struct invocation *inv, struct state *s, const struct 
 }
 
 /* What the caller wants to be told about the new process. */
-static err *announce(const struct launch_args *a, struct state *s, const struct runtime_process *p)
+static err *announce(const struct launch_args *a, struct state *s, const struct oci_spec *spec,
+                     const struct runtime_process *p)
 {
+        const char *receiver = oci_spec_annotation(spec, "run.oci.pidfd_receiver"); /* crun's --pidfd-socket */
+
         TRY(state_set_process(s, p->pid));
         TRY(hodrun_pid_file(a->pid_file, p->pid));
         if (!str_empty(a->console_socket) && p->terminal_fd >= 0)
                 TRY(io_send_fd(a->console_socket, "/dev/pts/ptmx", p->terminal_fd));
         if (!str_empty(a->pidfd_socket))
                 TRY(io_send_fd(a->pidfd_socket, s->id, p->pidfd));
-        return NULL;
+        return str_empty(receiver) ? NULL : io_send_fd(receiver, s->id, p->pidfd);
 }
 
 static err *launch(struct invocation *inv, bool split, struct state **ret_state, struct runtime_process *ret)
@@ -113,7 +116,7 @@ static err *launch(struct invocation *inv, bool split, struct state **ret_state,
                 err_free(state_remove(s)); /* the runtime has undone the rest */
                 return e;
         }
-        e = announce(a, s, &p);
+        e = announce(a, s, b.spec, &p);
         if (e) {
                 (void)process_signal(p.pidfd, SIGKILL);
                 err_free(state_destroy(s));

@@ -313,6 +313,7 @@ struct oci_linux {
         size_t n_sysctl;
         bool personality_set;
         unsigned long personality;       /* PER_LINUX, PER_LINUX32 */
+        char **personality_flags;        /* the specification has none yet: to be warned of */
         struct oci_intel_rdt *intel_rdt; /* NULL = none */
         struct oci_memory_policy *memory_policy;
         struct oci_net_device *net_devices;

@@ -206,7 +206,9 @@ static err *check_namespaces(const struct oci_spec *s)
         if ((l->monotonic.set || l->boottime.set) && !has_ns(s, OCI_NS_TIME))
                 BAD("time namespace offsets specified, but time namespace isn't enabled in the config");
         if ((l->monotonic.set || l->boottime.set) && l->ns[OCI_NS_TIME].path)
-                BAD("time namespace offsets cannot be set in a time namespace that is joined");
+                BAD("time namespace enabled, but both namespace path and time offsets specified -- you may only "
+                    "provide "
+                    "one");
         return check_net_devices(s);
 }
 
@@ -280,6 +282,12 @@ static err *check_sysctls(const struct oci_spec *s)
                 if (str_eq(path, "kernel/hostname"))
                         BAD("sysctl \"%s\" is not allowed as it conflicts with the OCI \"hostname\" field", key);
                 ns = sysctl_namespace(path);
+                if (ns == OCI_NS_IPC && !has_ns(s, ns))
+                        BAD("sysctl \"%s\" is not allowed in the hosts ipc namespace", key);
+                if (ns == OCI_NS_NETWORK && !has_ns(s, ns))
+                        BAD("sysctl \"%s\" not allowed in host network namespace", key);
+                if (ns == OCI_NS_USER && !has_ns(s, ns))
+                        BAD("setting ucounts without a user namespace not allowed: %s", key);
                 if (ns == OCI_NS_MAX_ || !has_ns(s, ns))
                         BAD("sysctl \"%s\" is not in a separate kernel namespace", key);
                 if (ns == OCI_NS_UTS && s->domainname)

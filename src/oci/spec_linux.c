@@ -141,7 +141,9 @@ static err *read_personality(struct fields_reader *r, const struct fields_at *at
         else
                 return fields_bad(at, "invalid personality domain %.100s", domain ? domain : "");
         l->personality_set = true;
-        return NULL;
+        return json_kind(json_get(v, "flags")) == JSON_NULL
+                       ? NULL
+                       : fields_strv(r, at, json_get(v, "flags"), &l->personality_flags);
 }
 
 static const struct fields rdt_table[] = {

@@ -68,6 +68,27 @@ static int state_file(const char *state)
         return lseek(fd, 0, SEEK_SET) < 0 ? -errno : TAKE_FD(fd);
 }
 
+err *hooks_open_output(const struct oci_spec *s, int ret[2])
+{
+        static const char *const names[] = {"run.oci.hooks.stdout", "run.oci.hooks.stderr"};
+        _cleanup_close_ int out = -1;
+
+        ret[0] = ret[1] = -1;
+        for (int i = 0; i < 2; i++) {
+                const char *path = oci_spec_annotation(s, names[i]);
+                int fd;
+
+                if (str_empty(path))
+                        continue;
+                fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0700);
+                if (fd < 0)
+                        return err_sys(errno, "opening %s of annotation %s", path, names[i]);
+                *(i ? &ret[1] : &out) = fd;
+        }
+        ret[0] = TAKE_FD(out);
+        return NULL;
+}
+
 static err *run_one(const struct oci_hook *h, enum oci_hook_kind kind, size_t number,
                     const struct child_hook_place *place)
 {
@@ -92,7 +113,7 @@ err *hooks_run(const struct oci_spec *s, enum oci_hook_kind kind, const char *id
         const struct oci_hooks *hooks = &s->hooks[kind];
         _cleanup_json_ json *state = NULL;
         _cleanup_free_ char *text = NULL;
-        _cleanup_close_ int file = -1;
+        _cleanup_close_ int file = -1, out = -1, error = -1;
         struct child_hook_place place;
         struct trace_span span;
 
@@ -105,6 +126,9 @@ err *hooks_run(const struct oci_spec *s, enum oci_hook_kind kind, const char *id
         if (file < 0)
                 return err_sys(-file, "writing the state for %s hooks", oci_hook_name(kind));
         place = (struct child_hook_place){.state = file, .dirfd = -1, .dir = bundle};
+        TRY(hooks_open_output(s, place.out));
+        out = place.out[0];
+        error = place.out[1];
         for (size_t i = 0; i < hooks->n; i++)
                 TRY(run_one(&hooks->hook[i], kind, i, &place));
         trace_end(&span, 0, oci_hook_name(kind));

@@ -11,6 +11,10 @@
 MUST_USE err *hooks_run(const struct oci_spec *s, enum oci_hook_kind kind, const char *id, const char *bundle,
                         const char *status, pid_t pid);
 
+/* Files for what hooks say, as the annotations run.oci.hooks.stdout and .stderr (crun's) name them, for appending; -1
+ * for none. The caller's. */
+MUST_USE err *hooks_open_output(const struct oci_spec *s, int ret[2]);
+
 /* The state document of the specification. */
 json *hooks_state_json(const struct oci_spec *s, const char *id, const char *bundle, const char *status, pid_t pid);
 /* The state document in two halves, between which the status and the pid belong:

@@ -16,13 +16,16 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/trace.h"
+#include "runtime/hooks.h"
 #include "runtime/seccomp_ops.h"
 #include "runtime/userns.h"
 #include "sys/device.h"
+#include "sys/lsm.h"
 #include "sys/ns.h"
 #include "sys/process.h"
 
-#define PROC_ROOT_INODE 1 /* PROC_ROOT_INO of the kernel */
+#define KEEP_GROUPS "run.oci.keep_original_groups" /* crun's annotation */
+#define PROC_ROOT_INODE 1                          /* PROC_ROOT_INO of the kernel */
 
 const char *plan_step_text(unsigned step)
 {
@@ -68,7 +71,7 @@ static void plan_clear(struct plan *p)
 {
         *p = (struct plan){
                 .rootfs_fd = -1, .join_all_pidfd = -1, .pid_ns_fd = -1, .proc_fd = -1, .start_fd = -1, .socket = -1};
-        p->root_place = p->user_fd = -1;
+        p->root_place = p->user_fd = p->hook_out[0] = p->hook_out[1] = -1;
         for (int i = 0; i < 3; i++)
                 p->process.stdio[i] = -1;
 }
@@ -255,6 +258,18 @@ static err *set_hooks(struct plan *p, const struct oci_hooks *from, char *const 
         return NULL;
 }
 
+static err *open_hook_output(struct plan *p, const struct oci_spec *s)
+{
+        int fds[2];
+
+        if (!s->hooks[OCI_HOOK_CREATE_CONTAINER].n && !s->hooks[OCI_HOOK_START_CONTAINER].n)
+                return NULL;
+        TRY(hooks_open_output(s, fds));
+        for (int i = 0; i < 2; i++)
+                p->hook_out[i] = plan_own_fd(p, fds[i]);
+        return arena_check(&p->arena);
+}
+
 static err *set_container(struct plan *p, const struct runtime_request *r)
 {
         const struct oci_spec *s = r->spec;
@@ -267,6 +282,15 @@ static err *set_container(struct plan *p, const struct runtime_request *r)
         p->personality = s->linux_.personality;
         p->memory_policy = s->linux_.memory_policy;
         p->has_cpus = s->linux_.resources.cpu.cpus;
+        if (!str_empty(s->linux_.mount_label) && !lsm_selinux_enabled())
+                return err_new(ERR_UNSUPPORTED,
+                               "mountLabel is specified in config, but selinux is disabled or not supported");
+        if (s->linux_.personality_flags)
+                log_warn("ignoring unsupported personality flags: %s ... because personality flag has not supported at "
+                         "this time",
+                         s->linux_.personality_flags[0]);
+        TRY(open_hook_output(p, s));
+        p->process.keep_groups = oci_spec_annotation(s, KEEP_GROUPS);
         if (!r->no_new_keyring)
                 p->keyring = arena_printf(&p->arena, "_ses.%s", r->id);
         TRY(set_sysctls(p, &s->linux_));
@@ -330,6 +354,7 @@ err *plan_for_create(struct plan *p, const struct runtime_request *r)
         TRY(open_proc(p, s->linux_.n_sysctl > 0));
         know_self(p);
         TRY(set_container(p, r));
+        TRY(seccomp_ops_check_names(s));
         return load_seccomp(p, s->linux_.seccomp, r->seccomp_cache, r->seccomp_name);
 }
 
@@ -388,5 +413,6 @@ err *plan_for_exec(struct plan *p, const struct runtime_exec *x)
         p->personality = x->spec->linux_.personality;
         p->memory_policy = x->spec->linux_.memory_policy;
         p->has_cpus = x->spec->linux_.resources.cpu.cpus;
+        p->process.keep_groups = oci_spec_annotation(x->spec, KEEP_GROUPS);
         return load_seccomp(p, x->spec->linux_.seccomp, x->seccomp_cache, x->seccomp_name);
 }

@@ -160,6 +160,7 @@ struct plan_process {
         gid_t gid;
         const gid_t *groups;
         size_t n_groups;
+        bool keep_groups; /* the caller's stay */
         mode_t umask;
         struct oci_caps caps;
         const struct oci_rlimit *rlimits;
@@ -225,6 +226,7 @@ struct plan {
         struct plan_hook *hooks_container, *hooks_start; /* createContainer, startContainer */
         size_t n_hooks_container, n_hooks_start;
         bool hooks_runtime; /* prestart, createRuntime, network devices: the parent does it when asked */
+        int hook_out[2];    /* files for what hooks say, instead of the error message; -1 = none */
         const char *hook_state_before, *hook_state_after; /* JSON around the pid */
 
         /* process */

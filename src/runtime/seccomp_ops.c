@@ -56,6 +56,20 @@ err *seccomp_ops_load(const struct oci_seccomp *s, const char *cache_dir, const 
         return name ? seccomp_filter_load_as(&p, cache_dir, name, ret) : seccomp_filter_load(&p, cache_dir, ret);
 }
 
+err *seccomp_ops_check_names(const struct oci_spec *s)
+{
+        const struct oci_seccomp *seccomp = s->linux_.seccomp;
+        const char *wanted = oci_spec_annotation(s, "run.oci.seccomp_fail_unknown_syscall");
+
+        if (!seccomp || str_empty(wanted) || str_eq(wanted, "0"))
+                return NULL;
+        for (size_t i = 0; i < seccomp->n_rules; i++)
+                for (char **name = seccomp->rules[i].names; *name; name++)
+                        if (!seccomp_call_known(*name))
+                                return err_new(ERR_INVALID, "seccomp: unknown system call \"%.100s\"", *name);
+        return NULL;
+}
+
 /* ---- the listener ---- */
 
 const char *seccomp_ops_receiver(const struct oci_spec *s)

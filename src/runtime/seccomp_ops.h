@@ -10,6 +10,10 @@
 MUST_USE err *seccomp_ops_load(const struct oci_seccomp *s, const char *cache_dir, const char *name,
                                struct seccomp_filter *ret);
 
+/* For those who want it so (crun's annotation run.oci.seccomp_fail_unknown_syscall): an error for names of system calls
+ * that nobody here knows, which are skipped otherwise. */
+MUST_USE err *seccomp_ops_check_names(const struct oci_spec *s);
+
 /* Where the listener of @s goes: listenerPath, or the annotation "run.oci.seccomp.receiver". NULL: nowhere. */
 const char *seccomp_ops_receiver(const struct oci_spec *s);
 

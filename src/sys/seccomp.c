@@ -377,6 +377,11 @@ err *seccomp_compile(const struct seccomp_profile *p, struct seccomp_filter *ret
 
 /* ---- install ---- */
 
+bool seccomp_call_known(const char *name)
+{
+        return seccomp_syscall_resolve_name(name) != __NR_SCMP_ERROR;
+}
+
 bool seccomp_flag_supported(unsigned flag)
 {
         if (flag == SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)

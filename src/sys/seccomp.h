@@ -69,6 +69,8 @@ MUST_USE err *seccomp_filter_load_as(const struct seccomp_profile *p, const char
  * Returns 0 (or, with notify, the listener's descriptor, which is O_CLOEXEC), or -errno. */
 int seccomp_install(const struct seccomp_filter *f);
 
+/* Is there a system call @name, as far as libseccomp knows? */
+bool seccomp_call_known(const char *name);
 /* Does this kernel know SECCOMP_FILTER_FLAG_@flag? */
 bool seccomp_flag_supported(unsigned flag);
 #define SECCOMP_FLAG_WAIT_KILLABLE_RECV (1u << 5) /* Linux 5.19; not in Debian 12's headers */

@@ -196,3 +196,296 @@ net_end() {
         edit '.linux.netDevices = {"lo": {}} | del(.linux.namespaces[] | select(.type == "network"))'
         wrong 'unable to move network devices without a NET namespace'
 }
+
+# --- the process -------------------------------------------------------------------------------------------------------
+
+# both SCRIPT: what it prints in `run`, and in `exec` beside a sleeping container; they have to agree.
+both() {
+        local first second
+        args "$1"
+        first=$(hodrun run c) || fail "run: $first"
+        args 'sleep 100'
+        hodrun run -d c >/dev/null </dev/null 2>&1
+        second=$(hodrun exec c sh -c "$1") || fail "exec: $second"
+        hodrun delete -f c
+        is "$second" "$first" "exec is not as run"
+        printf '%s' "$first"
+}
+
+@test "limits, umask, groups, OOM score: in run and exec" {
+        edit '.process.rlimits = [{type: "RLIMIT_NOFILE", soft: 77, hard: 88}, {type: "RLIMIT_CORE", soft: 0, hard: 0}]
+                | .process.user = {uid: 5, gid: 6, umask: 63, additionalGids: [10, 20]} | .process.oomScoreAdj = 321'
+        is "$(both 'ulimit -n; ulimit -Hn; ulimit -c; umask; id -G; cat /proc/self/oom_score_adj')" \
+                $'77\n88\n0\n0077\n6 10 20\n321'
+}
+
+@test "limits stand when a container is created, not only when it is started" {
+        local pid
+        edit '.process.rlimits = [{type: "RLIMIT_NOFILE", soft: 100, hard: 200}, {type: "RLIMIT_NPROC", soft: 50, hard: 60}]'
+        args 'ulimit -n; ulimit -Hn'
+        hodrun create c >"$T/out"
+        pid=$(hodrun state c | jq .pid)
+        like "$(grep '^Max open files' "/proc/$pid/limits")" ' 100 +200 '
+        like "$(grep '^Max processes' "/proc/$pid/limits")" ' 50 +60 '
+        hodrun start c
+        eventually 5 test -s "$T/out"
+        is "$(<"$T/out")" $'100\n200'
+}
+
+@test "limits so low that set-up itself could not live with them" {
+        edit '.process.rlimits = [{type: "RLIMIT_NOFILE", soft: 3, hard: 3}, {type: "RLIMIT_FSIZE", soft: 0, hard: 0}]
+                | .hooks.startContainer = [{path: "/bin/true"}]'
+        args 'echo alive'
+        is "$(go)" alive
+        hodrun create c >"$T/out" 2>&1
+        hodrun start c
+        # Not even a byte of a file can be written.
+        eventually 5 test "$(hodrun state c | jq -r .status)" = stopped
+}
+
+@test "limits that cannot be: one clear line" {
+        edit '.process.rlimits = [{type: "RLIMIT_CORE", soft: 0, hard: 0}, {type: "RLIMIT_CORE", soft: 0, hard: 1}]'
+        wrong 'rlimits\[1\]: duplicated rlimit'
+        edit '.process.rlimits = [{type: "RLIMIT_CORE", soft: 2, hard: 1}]'
+        wrong 'soft limit is above the hard limit'
+        edit '.process.rlimits = [{type: "RLIMIT_X", soft: 2, hard: 1}]'
+        wrong 'wrong rlimit value: RLIMIT_X'
+        [[ $(ulimit -Hn) != unlimited ]] || skip "no limit"
+        if ! (ulimit -Hn $(($(ulimit -Hn) + 1))) 2>/dev/null; then
+                edit '.process.rlimits = [{type: "RLIMIT_NOFILE", soft: 10, hard: ($n + 1)}]' --argjson n "$(ulimit -Hn)"
+                wrong 'error setting rlimits for ready process: error setting rlimit type 7: operation not permitted'
+        fi
+}
+
+@test "scheduler: every policy that can be had, in run, exec and exec --process" {
+        command -v chrt >/dev/null || skip "no chrt"
+        local policy want
+        args 'sleep 100'
+        while read -r policy want; do
+                edit '.process.scheduler = ($p | fromjson)' --arg p "$policy"
+                hodrun run -d c >/dev/null </dev/null 2>&1
+                like "$(chrt -p "$(hodrun state c | jq .pid)" | tr '\n' ' ')" "$want" "$policy"
+                hodrun exec -d --pid-file "$T/pid" c sleep 100
+                like "$(chrt -p "$(<"$T/pid")" | tr '\n' ' ')" "$want" "exec $policy"
+                # The container's, where the file says nothing.
+                echo '{"args": ["/bin/sleep", "100"], "cwd": "/"}' >"$T/process.json"
+                hodrun exec -d --pid-file "$T/pid" --process "$T/process.json" c
+                like "$(chrt -p "$(<"$T/pid")" | tr '\n' ' ')" "$want" "exec --process $policy"
+                hodrun delete -f c
+        done <<'LIST'
+{"policy":"SCHED_OTHER","nice":7} SCHED_OTHER.*priority:.0
+{"policy":"SCHED_BATCH","nice":3} SCHED_BATCH.*priority:.0
+{"policy":"SCHED_IDLE"} SCHED_IDLE
+{"policy":"SCHED_BATCH","flags":["SCHED_FLAG_RESET_ON_FORK"]} SCHED_BATCH.SCHED_RESET_ON_FORK
+LIST
+        edit '.process.scheduler = {policy: "SCHED_OTHER", nice: 7}'
+        is "$(both 'cut -d " " -f 19 /proc/self/stat')" 7
+}
+
+@test "scheduler: a policy of its own for one session" {
+        args 'sleep 100'
+        hodrun run -d c >/dev/null </dev/null 2>&1
+        jq -n '{args: ["cut", "-d", " ", "-f", "19,41", "/proc/self/stat"], cwd: "/", env: ["PATH=/bin"],
+                scheduler: {policy: "SCHED_BATCH", nice: 11}, ioPriority: {class: "IOPRIO_CLASS_IDLE"}}' >"$T/process.json"
+        is "$(hodrun exec --process "$T/process.json" c)" "11 3"
+}
+
+@test "scheduler, I/O priority, memory policy, personality: what is wrong is told in one clear line" {
+        local program message
+        while IFS='~' read -r program message; do
+                cp config.json good.json
+                edit "$program"
+                wrong "$message"
+                mv good.json config.json
+        done <<'LIST'
+.process.scheduler = {}~policy is required
+.process.scheduler = {policy: "SCHED_X"}~invalid scheduling policy .*SCHED_X
+.process.scheduler = {policy: "SCHED_OTHER", nice: 20}~invalid scheduler.nice: 20
+.process.scheduler = {policy: "SCHED_OTHER", priority: 1}~scheduler.priority can only be specified
+.process.scheduler = {policy: "SCHED_FIFO", priority: 1, runtime: 1}~runtime/deadline/period can only
+.process.scheduler = {policy: "SCHED_OTHER", flags: ["X"]}~invalid scheduling flag
+.process.scheduler = {policy: "SCHED_FIFO", priority: 1000}~scheduler
+.process.ioPriority = {class: "X"}~invalid I/O priority class .*X
+.process.ioPriority = {class: "IOPRIO_CLASS_BE", priority: 8}~priority must be between 0 and 7
+.linux.memoryPolicy = {}~invalid memory policy mode
+.linux.memoryPolicy = {mode: "MPOL_BIND"}~memory policy mode requires at least one node but got 0
+.linux.memoryPolicy = {mode: "MPOL_DEFAULT", nodes: "0"}~memory policy mode requires 0 nodes but got 1
+.linux.memoryPolicy = {mode: "MPOL_BIND", nodes: "0-9876543210"}~invalid memory policy nodes
+.linux.memoryPolicy = {mode: "MPOL_BIND", nodes: "0", flags: ["X"]}~invalid memory policy flag
+.linux.personality = {domain: "X"}~invalid personality domain X
+.linux.timeOffsets = {monotonic: {secs: 1}}~time namespace isn't enabled
+.linux.sysctl = {"kernel.hostname": "x"}~conflicts with the OCI .*hostname
+.linux.sysctl = {"vm.swappiness": "1"}~not in a separate kernel namespace
+.linux.sysctl = {"user.max_user_namespaces": "1"}~setting ucounts without a user namespace not allowed
+.linux.sysctl = {"net.ipv4.ip_forward": "1"} | del(.linux.namespaces[] | select(.type == "network"))~not allowed in host network namespace
+.linux.sysctl = {"kernel.shmmax": "1"} | del(.linux.namespaces[] | select(.type == "ipc"))~not allowed in the hosts ipc namespace
+.linux.rootfsPropagation = "x"~rootfsPropagation=x is not supported
+.linux.mountLabel = "system_u:object_r:x_t"~selinux is disabled
+.process.selinuxLabel = "system_u:system_r:x_t"~selinux is disabled
+.process.apparmorProfile = "hod-not-loaded"~AppArmor is not enabled|is the profile loaded
+.process.oomScoreAdj = 1001~oomScoreAdj
+.process.env = ["X"]~env
+.process.user.uid = -1~uid
+.domainname = "x" | del(.linux.namespaces[] | select(.type == "uts")) | del(.hostname)~unable to set domainname without a private UTS namespace
+LIST
+}
+
+@test "I/O priority, memory policy, personality, domain name, time: in run and exec" {
+        edit '.linux.memoryPolicy = {mode: "MPOL_INTERLEAVE", nodes: "0"} | .linux.personality = {domain: "LINUX32"}
+                | .domainname = "example.org"'
+        is "$(both 'head -n 1 /proc/self/numa_maps | cut -d " " -f 2; uname -m; cat /proc/sys/kernel/domainname')" \
+                $'interleave:0\ni686\nexample.org'
+        edit 'del(.linux.memoryPolicy) | del(.linux.personality) | .linux.namespaces += [{type: "time"}]
+                | .linux.timeOffsets = {boottime: {secs: 864000, nanosecs: 5}}'
+        is "$(both 'awk "/boottime/ {print \$2, \$3}" /proc/self/timens_offsets; awk "{print (\$1 > 864000)}" /proc/uptime')" \
+                $'864000 5\n1'
+}
+
+@test "capabilities: unknown ones and ambient ones that cannot be are warned of" {
+        edit '.process.capabilities = {bounding: ["CAP_KILL", "CAP_CHOWN", "CAP_HOD"], permitted: ["CAP_KILL", "CAP_CHOWN"],
+                effective: ["CAP_KILL"], inheritable: ["CAP_KILL"], ambient: ["CAP_KILL", "CAP_CHOWN", "HOD_CAP"]}'
+        args 'grep Cap /proc/self/status | tr -d "\t"'
+        run go
+        contains "$output" 'ignoring unknown or unavailable capabilities: [CAP_HOD HOD_CAP]'
+        contains "$output" "can't raise ambient capability CAP_CHOWN: operation not permitted"
+        contains "$output" "CapAmb:0000000000000020"
+        is "$status" 0
+}
+
+@test "crun's annotations: groups that stay, a receiver of the process' descriptor, unknown calls refused" {
+        args 'id -G'
+        edit '.annotations["run.oci.keep_original_groups"] = "1"'
+        is "$(setpriv --groups 1234 "$HOD_BIN/hodrun" --root "$T/run" run c)" "0 1234"
+        edit 'del(.annotations)'
+        is "$(setpriv --groups 1234 "$HOD_BIN/hodrun" --root "$T/run" run c)" "0"
+        args 'sleep 5'
+        edit '.annotations["run.oci.pidfd_receiver"] = "/nonexistent/socket"'
+        wrong 'dial unix /nonexistent/socket: connect: no such file'
+        edit '.annotations = {"run.oci.seccomp_fail_unknown_syscall": "1"} | .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW",
+                syscalls: [{names: ["hod_nosuch"], action: "SCMP_ACT_ERRNO"}]}'
+        wrong 'unknown system call .*hod_nosuch'
+        edit 'del(.annotations)'
+        args 'echo fine'
+        is "$(go)" fine
+}
+
+# --- hooks -------------------------------------------------------------------------------------------------------------
+
+# hook KIND SCRIPT [more members as JSON]
+hook() {
+        local more=${3-}
+        edit '.hooks[$k] += [{path: "/bin/sh", args: ["sh", "-c", $s]} + $m]' --arg k "$1" --arg s "$2" --argjson m "${more:-null}"
+}
+
+@test "hooks: their order, namespaces, directories, states and environments" {
+        local kind ns
+        for kind in prestart createRuntime createContainer startContainer poststart poststop; do
+                # (the host's programs until the root changes; cat and readlink of the container then)
+                hook $kind "echo hook $kind \$(pwd) \$(readlink /proc/self/ns/mnt) X=\$X \$(cat) >>$T/log" '{"env": ["PATH=/usr/bin:/bin", "X=1"]}'
+        done
+        mkdir -p "rootfs$T"
+        edit '.annotations = {"a.b": "c"}'
+        args "echo program >>$T/log"
+        ns=$(readlink /proc/self/ns/mnt | tr '[]' '..')
+        hodrun run c
+        # The inner ones write to the log of the container.
+        is "$(cut -d ' ' -f 1,2 "$T/log" | tr '\n' ' ')" "hook prestart hook createRuntime hook createContainer hook poststart hook poststop "
+        is "$(cut -d ' ' -f 1,2 "rootfs$T/log" | tr '\n' ' ')" "hook startContainer program "
+        like "$(sed -n 1p "$T/log")" "^hook prestart $T/b $ns X=1 .*\"status\":\"creating\",\"pid\":[0-9]+,\"bundle\":\"$T/b\",\"annotations\":.\"a.b\":\"c\""
+        like "$(sed -n 2p "$T/log")" "^hook createRuntime $T/b $ns X=1 .*\"status\":\"creating\""
+        like "$(sed -n 3p "$T/log")" "^hook createContainer .*\"status\":\"creating\""
+        unlike "$(sed -n 3p "$T/log")" "$ns"
+        like "$(sed -n 1p "rootfs$T/log")" "^hook startContainer / .*\"id\":\"c\",\"status\":\"created\""
+        like "$(sed -n 4p "$T/log")" "^hook poststart $T/b .*\"status\":\"running\""
+        like "$(sed -n 5p "$T/log")" "^hook poststop $T/b .*\"status\":\"stopped\""
+        rm -r "rootfs${T:?}" "$T/log"
+}
+
+@test "hooks: no environment but theirs; startContainer's is the process'" {
+        hook createRuntime "env >$T/env"
+        hook startContainer 'env >/env'
+        edit '.process.env = ["ONE=two", "PATH=/bin"]'
+        args true
+        FOREIGN=1 hodrun run c
+        unlike "$(<"$T/env")" 'FOREIGN|ONE'
+        contains "$(<rootfs/env)" "ONE=two"
+        unlike "$(<rootfs/env)" 'FOREIGN'
+        rm -f rootfs/env
+}
+
+@test "hooks: the root file system is where the host has it, for those that work in its mount namespace" {
+        echo real >"$T/thing"
+        # shellcheck disable=SC2016
+        hook createRuntime 'pid=$(jq .pid) && touch '"$T/b/rootfs/in"' && nsenter -m -t $pid mount --bind '"$T/thing $T/b/rootfs/in"
+        hook createContainer "touch tmp/in && mount --bind $T/thing tmp/in"
+        edit '.hooks[][] += {env: ["PATH=/usr/bin:/bin"]}'
+        args 'cat /in /tmp/in'
+        is "$(go)" $'real\nreal'
+        rm -f rootfs/in rootfs/tmp/in
+}
+
+@test "hooks: a failing one of each kind" {
+        local kind
+        for kind in prestart createRuntime createContainer startContainer poststart; do
+                edit 'del(.hooks)'
+                hook $kind true
+                hook $kind 'echo said; echo loud >&2; exit 3'
+                args 'sleep 5'
+                wrong "error running $kind hook #1: exit status 3, stdout: said, stderr: loud"
+        done
+        # create and start: the one that runs hooks fails.
+        edit 'del(.hooks)'
+        hook startContainer 'exit 4'
+        hodrun create c >/dev/null 2>&1 </dev/null
+        refused 1 'error running startContainer hook #0: exit status 4' hodrun start c
+        is "$(hodrun state c | jq -r .status)" stopped
+        hodrun delete c
+        # poststop: told, and gone all the same.
+        edit 'del(.hooks)'
+        hook poststop 'exit 5'
+        args true
+        run go
+        contains "$output" "error running poststop hook #0: exit status 5"
+        nothing_left
+}
+
+@test "hooks: one that hangs is ended with all it started" {
+        local kind
+        for kind in createRuntime createContainer startContainer poststart; do
+                edit 'del(.hooks)'
+                hook $kind 'sleep 77.123; true' '{"timeout": 1}'
+                args 'sleep 5'
+                wrong "error running $kind hook #0: hook ran past specified timeout of 1.0s"
+                [[ -z $(pgrep -f 'sleep 77.123') ]] || fail "$kind: it still runs"
+        done
+}
+
+@test "hooks: what one leaves behind does not hold the runtime up" {
+        hook createRuntime "sleep 77.321 & echo \$! >$T/left"
+        args 'echo program'
+        is "$(timeout 10 "$HOD_BIN/hodrun" --root "$T/run" run c)" program
+        kill "$(<"$T/left")"
+}
+
+@test "hooks: what cannot be run" {
+        edit '.hooks.createRuntime = [{path: "/nonexistent/hook"}]'
+        wrong 'error running createRuntime hook #0: fork/exec /nonexistent/hook: no such file or directory'
+        edit '.hooks = {startContainer: [{path: "/nonexistent/hook"}]}'
+        wrong 'error running startContainer hook #0: fork/exec /nonexistent/hook: no such file or directory'
+        edit '.hooks = {poststart: [{path: "hook"}]}'
+        wrong 'hooks.poststart\[0\]: path must be absolute'
+        edit '.hooks = {poststart: [{path: "/bin/true", timeout: 0}]}'
+        wrong 'hooks.poststart\[0\]: timeout must be greater than zero'
+}
+
+@test "hooks: their words into files, for those who ask" {
+        hook createRuntime 'echo one; echo bad >&2'
+        hook createContainer 'echo two'
+        hook startContainer 'echo three'
+        edit '.annotations = {"run.oci.hooks.stdout": $o, "run.oci.hooks.stderr": $e}' --arg o "$T/hooks.out" --arg e "$T/hooks.err"
+        args true
+        hodrun run c
+        is "$(<"$T/hooks.out")" $'one\ntwo\nthree'
+        is "$(<"$T/hooks.err")" bad
+        rm "$T/hooks.out" "$T/hooks.err"
+}

@@ -91,6 +91,7 @@ int child_labels(struct child *c);
 void child_new_session(void);
 int child_become_user(struct child *c);
 int child_seccomp(struct child *c);
+int child_late_rlimits(struct child *c); /* those under which we could not have done the rest */
 /* child_start.c */
 int child_home(struct child *c);
 /* The program gets 0, 1, 2 and what it was meant to. Before the filter, which need not permit this. */

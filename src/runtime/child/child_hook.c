@@ -134,8 +134,12 @@ bool child_hook_run(const struct plan_hook *h, const struct child_hook_place *pl
                 (void)lseek(place->state, 0, SEEK_SET);
                 pid = place->filtered ? process_clone_filtered(0, &pidfd)
                                       : process_clone(CLONE_CLEAR_SIGHAND, -1, &pidfd);
-                if (pid == 0)
+                if (pid == 0) {
+                        for (int i = 0; i < 2; i++)
+                                if (place->out[i] >= 0)
+                                        theirs[i] = place->out[i];
                         become(h, place, theirs);
+                }
                 r = pid < 0 ? pid : 0;
         }
         for (int i = 0; i < 2; i++)
@@ -261,7 +265,11 @@ int child_hooks(struct child *c, const struct plan_hook *hooks, size_t n, const 
 {
         bool start = kind[0] == 's';
         struct child_hook_place place = {
-                .state = c->hook_state, .dirfd = start ? -1 : c->root, .filtered = start && c->p->seccomp_set};
+                .state = c->hook_state,
+                .dirfd = start ? -1 : c->root,
+                .filtered = start && c->p->seccomp_set,
+                .out = {c->p->hook_out[0], c->p->hook_out[1]},
+        };
 
         for (size_t i = 0; i < n; i++) {
                 struct child_hook_result result;

@@ -19,6 +19,7 @@ struct child_hook_place {
         int dirfd;       /* working directory, -1: @dir */
         const char *dir; /* NULL: ours; entered if it is there */
         bool filtered;   /* a seccomp filter is in place */
+        int out[2];      /* files for standard output and error; -1: they are in the result */
 };
 
 /* Run @h and wait for its end. True if it ended with status 0. After a timeout its whole process group is killed. */

@@ -19,6 +19,8 @@
 #include "sys/lsm.h"
 #include "sys/pty.h"
 
+#define OUR_FILES 64 /* descriptors that we may need at a time */
+
 /* Enter the working directory by descriptor. It was resolved inside the root without magic links, so that no inherited
  * descriptor of the host can be meant (CVE-2024-21626); getcwd is asked all the same. */
 int child_cwd(struct child *c)
@@ -152,8 +154,14 @@ int child_labels(struct child *c)
         return r < 0 ? child_fail(c, PLAN_STEP_LABEL, r, process->selinux) : 0;
 }
 
-/* Late, since a low limit of open files would stop us, too. */
-static int set_rlimits(struct child *c)
+/* A limit of open files under which we could not open what is still to come: the FIFO, pipes of hooks. To lower it
+ * takes no privilege later. */
+static bool is_late(const struct child *c, const struct oci_rlimit *l)
+{
+        return l->resource == RLIMIT_NOFILE && l->soft < OUR_FILES && (c->p->start_fd >= 0 || c->p->n_hooks_start);
+}
+
+static int set_some_rlimits(struct child *c, bool late)
 {
         const struct plan_process *process = &c->p->process;
 
@@ -162,11 +170,24 @@ static int set_rlimits(struct child *c)
                 struct rlimit limit = {.rlim_cur = l->soft, .rlim_max = l->hard};
                 CHILD_TEXT(number, 24);
 
+                if (is_late(c, l) != late)
+                        continue;
                 child_text_number(&number, l->resource);
                 if (prlimit(0, (enum __rlimit_resource)l->resource, &limit, NULL) < 0)
                         return child_fail(c, PLAN_STEP_RLIMIT, errno, number.buf);
         }
         return 0;
+}
+
+/* While we may raise them. */
+static int set_rlimits(struct child *c)
+{
+        return set_some_rlimits(c, false);
+}
+
+int child_late_rlimits(struct child *c)
+{
+        return set_some_rlimits(c, true);
 }
 
 /* Pipes and FIFOs become the user's, so that he can reopen them as /dev/stdout. Nothing else does: a file, a device or
@@ -230,7 +251,8 @@ static int set_ids(struct child *c)
 {
         const struct plan_process *process = &c->p->process;
 
-        if (syscall(SYS_setgroups, process->n_groups, process->groups) < 0 && (errno != EPERM || process->n_groups))
+        if (!process->keep_groups && syscall(SYS_setgroups, process->n_groups, process->groups) < 0 &&
+            (errno != EPERM || process->n_groups))
                 return child_fail(c, PLAN_STEP_USER, errno, "setgroups");
         if (syscall(SYS_setresgid, process->gid, process->gid, process->gid) < 0)
                 return child_fail(c, PLAN_STEP_USER, errno, "setgid");

@@ -59,6 +59,8 @@ static int close_rest(struct child *c)
         keep(list, &n, p->pid_ns_fd); /* or the pidfd of a process inside; closed below */
         keep(list, &n, p->exec ? c->root : -1);
         keep(list, &n, trace_fd);
+        keep(list, &n, p->hook_out[0]);
+        keep(list, &n, p->hook_out[1]);
         for (size_t i = 0; i < p->n_cgroup_fds; i++)
                 keep(list, &n, p->cgroup_fds[i]);
         return close_but(c, list, n);
@@ -75,6 +77,8 @@ int child_close_before_start(struct child *c)
         keep(list, &n, p->proc_fd);
         keep(list, &n, c->hook_state);
         keep(list, &n, trace_fd);
+        keep(list, &n, p->hook_out[0]);
+        keep(list, &n, p->hook_out[1]);
         r = close_but(c, list, n);
         return r < 0 ? child_fail(c, PLAN_STEP_SELF, r, "closing descriptors") : 0;
 }

@@ -306,6 +306,8 @@ _noreturn_ void child_execve(struct child *c, const char *path)
                 }
                 child_end(c);
         }
+        if (child_late_rlimits(c) < 0)
+                child_end(c);
         if (p->start_fd >= 0)
                 answer_start(c, true);
         span = trace_begin(TRACE_CHILD_EXEC);
