@@ -50,9 +50,11 @@ err *bundle_check_terminal(const struct oci_spec *s, const char *console_socket,
         bool socket = !str_empty(console_socket);
 
         if (s->process->terminal && detached && !socket)
-                return err_new(ERR_INVALID, "cannot allocate tty if hodrun will detach without setting console socket");
+                return err_new(ERR_INVALID, "cannot allocate tty if %s will detach without setting console socket",
+                               hodrun_name());
         if ((!s->process->terminal || !detached) && socket)
-                return err_new(ERR_INVALID, "cannot use console socket if hodrun will not detach or allocate tty");
+                return err_new(ERR_INVALID, "cannot use console socket if %s will not detach or allocate tty",
+                               hodrun_name());
         return NULL;
 }
 

@@ -63,14 +63,14 @@ static void session_done(struct session *s)
         free(s->groups);
 }
 
-static err *parse_id(const char *text, size_t n, uint32_t *ret)
+static err *parse_id(const char *what, const char *text, size_t n, uint32_t *ret)
 {
         char digits[16];
         uint64_t id;
 
         (void)snprintf(digits, sizeof(digits), "%.*s", n < sizeof(digits) ? (int)n : 0, text);
         if (!parse_u64(digits, &id) || id >= UINT32_MAX)
-                return err_new(ERR_INVALID, "bad uid or gid: \"%.*s\" is not a number", (int)n, text);
+                return err_new(ERR_INVALID, "bad %s: \"%.*s\" is not a number", what, (int)n, text);
         *ret = (uint32_t)id;
         return NULL;
 }
@@ -79,8 +79,8 @@ static err *set_user(const char *text, struct oci_user *u)
 {
         size_t n = strcspn(text, ":");
 
-        TRY(parse_id(text, n, &u->uid));
-        return text[n] ? parse_id(text + n + 1, strlen(text + n + 1), &u->gid) : NULL;
+        TRY(parse_id("uid", text, n, &u->uid));
+        return text[n] ? parse_id("gid", text + n + 1, strlen(text + n + 1), &u->gid) : NULL;
 }
 
 static err *set_groups(char *const *list, struct session *s)
@@ -93,7 +93,7 @@ static err *set_groups(char *const *list, struct session *s)
         if (old)
                 memcpy(s->groups, s->process.user.groups, old * sizeof(uint32_t));
         for (size_t i = 0; i < n; i++)
-                TRY(parse_id(list[i], strlen(list[i]), &s->groups[old + i]));
+                TRY(parse_id("gid", list[i], strlen(list[i]), &s->groups[old + i]));
         s->process.user.groups = s->groups;
         s->process.user.n_groups = old + n;
         return NULL;
@@ -127,7 +127,7 @@ static err *apply_flags(struct invocation *inv, struct session *s)
         struct oci_process *p = &s->process;
 
         if (inv->n_operands < 2)
-                return err_new(ERR_INVALID, "process args cannot be empty");
+                return err_new(ERR_INVALID, "exec args cannot be empty");
         p->args = inv->operands + 1;
         p->terminal = a->tty;
         if (a->cwd)
@@ -187,7 +187,7 @@ static err *make_process(struct invocation *inv, const struct state *state, stru
         if (a->process) {
                 _cleanup_json_ json *doc = NULL;
 
-                TRY_WRAP(json_read(AT_FDCWD, a->process, &doc), "%s", a->process);
+                TRY(json_read(AT_FDCWD, a->process, &doc));
                 TRY_WRAP(oci_process_from_json(doc, &s->from_file), "%s", a->process);
                 s->process = *s->from_file;
                 fill_process(&s->process, state->spec->process);
@@ -237,6 +237,7 @@ static err *start(struct invocation *inv, struct state *state, const struct sess
                                  .sub_cgroups = a->cgroups,
                                  .stdio = {0, 1, 2},
                                  .fix_stdio_owner = true,
+                                 .runc_words = true,
                                  .relayed = str_empty(a->console_socket),
                                  .keyring = keyring,
                                  .shared_pid = true, /* who knows */
@@ -275,9 +276,11 @@ static err *exec_run(struct invocation *inv)
         TRY(state_load_spec(state));
         TRY(make_process(inv, state, &s));
         if (s.process.terminal && a->detach && !socket)
-                return err_new(ERR_INVALID, "cannot allocate tty if hodrun will detach without setting console socket");
+                return err_new(ERR_INVALID, "cannot allocate tty if %s will detach without setting console socket",
+                               hodrun_name());
         if (!(s.process.terminal && a->detach) && socket)
-                return err_new(ERR_INVALID, "cannot use console socket if hodrun will not detach or allocate tty");
+                return err_new(ERR_INVALID, "cannot use console socket if %s will not detach or allocate tty",
+                               hodrun_name());
         if (!a->detach)
                 TRY(io_block_signals());
         TRY(start(inv, state, &s, &p));

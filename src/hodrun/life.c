@@ -86,11 +86,12 @@ static err *kill_container(struct invocation *inv, const char *id)
         const char *name = inv->n_operands > 1 ? inv->operands[1] : "SIGTERM";
         _cleanup_state_ struct state *s = NULL;
         _cleanup_close_ int pidfd = -1;
+        uint64_t number;
         int signal;
 
         TRY(state_open(hodrun_root(inv), id, false, &s));
-        if (str_eq(name, "0"))
-                signal = 0;
+        if (parse_u64(name, &number) && number < 1000)
+                signal = (int)number; /* the kernel knows which there are */
         else if (parse_signal(name, &signal) < 0)
                 return err_new(ERR_INVALID, "unknown signal \"%s\"", name);
         if (a->all)
@@ -133,7 +134,7 @@ static err *delete_container(struct invocation *inv, const char *id)
         if (!a->force && status != STATE_STOPPED && status != STATE_CREATED)
                 return err_new(ERR_CONFLICT, "cannot delete container %s that is not stopped: %s", s->id,
                                state_status_name(status));
-        return state_destroy(s);
+        return err_wrap(state_destroy(s), "unable to destroy container");
 }
 
 static err *delete_run(struct invocation *inv)

@@ -250,7 +250,7 @@ static err *ps_run(struct invocation *inv)
         if (str_eq(a->format, "json")) {
                 for (size_t i = 0; i < n; i++)
                         (void)printf("%s%d", i ? "," : "[", (int)pids[i]);
-                (void)printf("%s\n", n ? "]" : "[]");
+                (void)printf("%s\n", n ? "]" : "null"); /* Go's nil slice, which callers know */
                 return NULL;
         }
         if (inv->n_operands > 1)

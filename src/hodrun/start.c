@@ -67,6 +67,7 @@ static err *start_process(struct invocation *inv, struct state *s, const struct 
                                     .rootfs_fd = -1,
                                     .stdio = {0, 1, 2},
                                     .fix_stdio_owner = true,
+                                    .runc_words = true,
                                     .relayed = str_empty(a->console_socket),
                                     .preserve_fds = (int)a->preserve_fds,
                                     .no_pivot = a->no_pivot,
@@ -139,13 +140,17 @@ static err *create_run(struct invocation *inv)
 
 /* ---- run ---- */
 
-static err *end_of_run(struct state *s)
+/* What the program was for is done: whatever is wrong now is said, but the status is the program's. */
+static void end_of_run(struct state *s)
 {
+        char why[1024];
         err *e = state_lock(s);
 
-        if (e && err_code(e) == ERR_NOT_FOUND)
-                return err_free(e); /* `delete --force` was faster */
-        return e ? e : state_destroy(s);
+        if (!e)
+                e = state_destroy(s);
+        if (e && err_code(e) != ERR_NOT_FOUND) /* else `delete --force` was faster */
+                hodrun_warn("unable to destroy container: %s", err_text(e, why, sizeof(why)));
+        err_free(e);
 }
 
 static err *run_run(struct invocation *inv)
@@ -164,7 +169,9 @@ static err *run_run(struct invocation *inv)
                 return NULL;
         state_unlock(s);
         TRY(io_foreground(&p, &inv->status));
-        return a->keep ? NULL : end_of_run(s);
+        if (!a->keep)
+                end_of_run(s);
+        return NULL;
 }
 
 /* ---- start ---- */

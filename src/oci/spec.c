@@ -165,7 +165,7 @@ err *oci_spec_read(int dirfd, const char *name, struct oci_spec **ret)
 {
         _cleanup_json_ json *doc = NULL;
 
-        TRY_WRAP(json_read(dirfd, name, &doc), "%s", name);
+        TRY(json_read(dirfd, name, &doc));
         TRY_WRAP(oci_spec_from_json(doc, ret), "%s", name);
         return NULL;
 }

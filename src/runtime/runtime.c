@@ -461,14 +461,24 @@ static err *open_mounts(struct session *s)
         return e;
 }
 
+/* Where callers of runc look for what went wrong. */
+#define STAGE_START "unable to start container process"
+#define STAGE_CGROUP STAGE_START ": unable to apply cgroup configuration"
+#define STAGE_INIT STAGE_START ": error during container init"
+
+static err *stage(const struct session *s, const char *words, err *e)
+{
+        return s->request->runc_words ? err_wrap(e, "%s", words) : e;
+}
+
 static err *prepare(struct session *s)
 {
         const struct runtime_request *r = s->request;
 
         TRY(plan_for_create(&s->plan, r));
         TRY(plan_open_root(&s->plan, r));
-        TRY(make_cgroup(s));
-        TRY(open_mounts(s));
+        TRY(stage(s, STAGE_CGROUP, make_cgroup(s)));
+        TRY(stage(s, STAGE_INIT, open_mounts(s)));
         return has_hooks(r->spec) || s->plan.seccomp.notify ? know_bundle(s) : NULL;
 }
 
@@ -479,8 +489,8 @@ err *runtime_create(const struct runtime_request *r, struct runtime_process *ret
         TRY(prepare(&s));
         if (r->opened)
                 TRY(r->opened(r->opened_arg));
-        TRY(start_child(&s, r->as_sibling));
-        TRY(converse(&s));
+        TRY(stage(&s, STAGE_START, start_child(&s, r->as_sibling)));
+        TRY(stage(&s, STAGE_INIT, converse(&s)));
         if (r->start_fd < 0)
                 TRY(hooks_run(r->spec, OCI_HOOK_POSTSTART, r->id, s.bundle, "running", s.pid));
         finish(&s, ret);
@@ -575,5 +585,5 @@ err *runtime_exec(const struct runtime_exec *x, struct runtime_process *ret)
         }
         if (!e)
                 finish(&s, ret);
-        return e;
+        return x->runc_words ? err_wrap(e, STAGE_START) : e;
 }

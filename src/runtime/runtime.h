@@ -32,6 +32,7 @@ struct runtime_request {
         int preserve_fds;            /* number of descriptors from 3 on to hand through */
         bool as_sibling;             /* CLONE_PARENT */
         bool relayed;                /* the caller shows the terminal's output on its own, which makes the line ends */
+        bool runc_words;             /* errors say at which stage it was, in runc's words */
         bool no_pivot, no_new_keyring;
         const char *cgroup_path; /* below each hierarchy, e.g. "/hod/<id>"; NULL = spec's cgroupsPath or /<id> */
         const struct runtime_unit
@@ -72,7 +73,7 @@ struct runtime_exec {
         int stdio[3];
         bool fix_stdio_owner;
         int preserve_fds;
-        bool as_sibling, relayed;
+        bool as_sibling, relayed, runc_words;
         const char *keyring; /* of the container: its session keyring, joined by name; NULL = keep the caller's */
         bool shared_pid;     /* others than this container's processes may be in its PID namespace, and trace */
         const char *seccomp_cache, *seccomp_name; /* as in runtime_request */
