@@ -18,7 +18,7 @@ void bundle_done(struct bundle *b)
         oci_spec_free(b->spec);
 }
 
-err *bundle_open(const char *path, struct bundle *b)
+err *bundle_open(const char *path, const char *config, struct bundle *b)
 {
         char link[40], text[4096];
         struct trace_span span = trace_begin(TRACE_SPEC_READ);
@@ -37,9 +37,11 @@ err *bundle_open(const char *path, struct bundle *b)
         b->path = str_dup(text);
         if (!b->path)
                 return err_nomem();
-        if (!file_exists(b->fd, "config.json"))
-                return err_new(ERR_NOT_FOUND, "JSON specification file config.json not found");
-        TRY(oci_spec_read(b->fd, "config.json", &b->spec));
+        b->config = str_empty(config) ? "config.json" : config;
+        b->config_dir = str_empty(config) ? b->fd : AT_FDCWD;
+        if (!file_exists(b->config_dir, b->config))
+                return err_new(ERR_NOT_FOUND, "JSON specification file %s not found", b->config);
+        TRY(oci_spec_read(b->config_dir, b->config, &b->spec));
         TRY(oci_spec_check(b->spec));
         trace_end(&span, 0, b->path);
         return NULL;
@@ -76,7 +78,7 @@ err *bundle_remember(const struct bundle *b, bool systemd, struct state *s)
         } else {
                 TRY(cgroup_path_clean(cgroup ? cgroup : by_id, &s->cgroup));
         }
-        r = file_read(b->fd, "config.json", JSON_MAX_SIZE, &text, &size);
+        r = file_read(b->config_dir, b->config, JSON_MAX_SIZE, &text, &size);
         if (r == 0)
                 r = file_replace(s->dirfd, "config.json", text, size, 0600, FILE_VOLATILE);
         if (r < 0)

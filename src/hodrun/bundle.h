@@ -7,12 +7,15 @@
 
 struct bundle {
         int fd;
-        char *path; /* absolute */
+        char *path;         /* absolute */
+        const char *config; /* name of config.json, from config_dir */
+        int config_dir;     /* fd or AT_FDCWD; not ours */
         struct oci_spec *spec;
 };
 
-/* Open @path (NULL or "": the current directory) and read and check its config.json. */
-MUST_USE err *bundle_open(const char *path, struct bundle *ret);
+/* Open @path (NULL or "": the current directory) and read and check its config.json, or @config (from the current
+ * directory; NULL or "": none) in place of that. */
+MUST_USE err *bundle_open(const char *path, const char *config, struct bundle *ret);
 void bundle_done(struct bundle *b);
 #define _cleanup_bundle_ __attribute__((cleanup(bundle_done)))
 

@@ -92,14 +92,20 @@ static const struct command cmd_help = {
 
 /* ---- failures ---- */
 
-/* Errors of the system as Go words them: "no such file or directory". */
-static void lower_reason(const err *e, char *text)
+/* A reason of the system at the end of @text as Go words it: "no such file or directory". */
+static void lower_reason(char *text)
 {
-        const char *reason = strerror(err_errno(e));
-        size_t n = strlen(text), m = strlen(reason);
+        size_t n = strlen(text);
 
-        if (err_errno(e) && n >= m && m > 1 && strcmp(text + n - m, reason) == 0 && !isupper((unsigned char)reason[1]))
-                text[n - m] = (char)tolower((unsigned char)text[n - m]);
+        for (int errnum = 1; errnum < 134; errnum++) {
+                const char *reason = strerror(errnum);
+                size_t m = strlen(reason);
+
+                if (n >= m && m > 1 && !isupper((unsigned char)reason[1]) && strcmp(text + n - m, reason) == 0) {
+                        text[n - m] = (char)tolower((unsigned char)reason[0]);
+                        return;
+                }
+        }
 }
 
 /* "create" and "run" say which one failed, as runc does. */
@@ -114,7 +120,8 @@ static int tell(const struct invocation *inv, err *e)
         if (inv->problem != OPT_PROBLEM_NONE || err_code(e) == ERR_USAGE) {
                 status = usage_explain(inv, e, &full);
         } else {
-                lower_reason(e, (char *)(uintptr_t)err_text(e, text, sizeof(text)));
+                (void)err_text(e, text, sizeof(text));
+                lower_reason(text);
                 if (said)
                         str_printf(&full, "%s %s failed: ", hodrun_name(), c->name);
                 else if (c == &cmd_exec)

@@ -262,7 +262,7 @@ static err *ps_run(struct invocation *inv)
 /* ---- spec ---- */
 
 struct spec_args {
-        const char *bundle;
+        const char *bundle, *file;
         bool rootless;
 };
 
@@ -270,6 +270,7 @@ static err *spec_run(struct invocation *inv)
 {
         const struct spec_args *a = inv->args;
         const char *path = str_empty(a->bundle) ? "." : a->bundle;
+        const char *name = str_empty(a->file) ? "config.json" : a->file;
         _cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         _cleanup_close_ int fd = -1;
         _cleanup_free_ char *text = NULL;
@@ -278,12 +279,12 @@ static err *spec_run(struct invocation *inv)
         if (dir < 0)
                 return err_sys(errno, "chdir %s", path);
         TRY(oci_spec_default_text(a->rootless, &text));
-        fd = openat(dir, "config.json", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (fd < 0)
-                return errno == EEXIST ? err_new(ERR_CONFLICT, "File config.json exists. Remove it first")
-                                       : err_sys(errno, "open config.json");
+                return errno == EEXIST ? err_new(ERR_CONFLICT, "File %s exists. Remove it first", name)
+                                       : err_sys(errno, "open %s", name);
         r = file_write_all(fd, text, strlen(text));
-        return r < 0 ? err_sys(-r, "writing config.json") : NULL;
+        return r < 0 ? err_sys(-r, "writing %s", name) : NULL;
 }
 
 /* ---- table ---- */
@@ -301,6 +302,8 @@ static const struct opt ps_opts[] = {OPT_STR('f', "format", struct ps_args, form
 static const struct opt spec_opts[] = {
         OPT_STR('b', "bundle", struct spec_args, bundle, "string", "path to the root of the bundle directory",
                 .complete = OPT_COMPLETE_DIR),
+        OPT_STR('f', "file", struct spec_args, file, "string", "file to write in place of the bundle's config.json",
+                .complete = OPT_COMPLETE_FILE),
         OPT_FLAG(0, "rootless", struct spec_args, rootless, "generate a configuration for a rootless container"),
         OPT_END};
 

@@ -18,7 +18,7 @@
 #include "sys/process.h"
 
 struct launch_args {
-        const char *bundle, *console_socket, *pidfd_socket, *pid_file;
+        const char *bundle, *config, *console_socket, *pidfd_socket, *pid_file;
         bool no_pivot, no_new_keyring, detach, keep, no_subreaper;
         int64_t preserve_fds;
 };
@@ -27,6 +27,8 @@ struct launch_args {
         OPT_STR('b', "bundle", struct launch_args, bundle, "string",                                                   \
                 "path to the root of the bundle directory, defaults to the current directory",                         \
                 .complete = OPT_COMPLETE_DIR),                                                                         \
+                OPT_STR('f', "config", struct launch_args, config, "string",                                           \
+                        "file to read in place of the bundle's config.json", .complete = OPT_COMPLETE_FILE),           \
                 OPT_STR(0, "console-socket", struct launch_args, console_socket, "string",                             \
                         "path to an AF_UNIX socket which will receive the master end of the console's pseudoterminal", \
                         .complete = OPT_COMPLETE_FILE),                                                                \
@@ -107,7 +109,7 @@ static err *launch(struct invocation *inv, bool split, struct state **ret_state,
         err *e;
 
         TRY(state_check_id(inv->operands[0]));
-        TRY(bundle_open(str_empty(a->bundle) ? "." : a->bundle, &b));
+        TRY(bundle_open(a->bundle, a->config, &b));
         TRY(bundle_check_terminal(b.spec, a->console_socket, split || a->detach));
         TRY(state_create(hodrun_root(inv), inv->operands[0], &s));
         e = bundle_remember(&b, hodrun_systemd(inv), s);

@@ -29,6 +29,7 @@ CG=/hod/$(basename "${BATS_TEST_FILENAME-x}" .bats)-$PPID
 hodrun_setup() {
         cd "$T/b" || return 1
         rm -rf rootfs config.json
+        mkdir -p "$T/run"
         mkdir rootfs && tar -C rootfs -xf "$(busybox_file)"
         "$HOD_BIN/hodrun" spec
         edit '.process.terminal = false | .root.readonly = false | .linux.cgroupsPath = $cg' --arg cg "$CG-c"
@@ -47,7 +48,7 @@ go() { hodrun run c; }
 edit() {
         local program=$1
         shift
-        jq "$@" "$program" config.json >config.new && mv config.new config.json
+        jq "$program" config.json "$@" >config.new && mv config.new config.json
 }
 add() { edit '.mounts += [$m]' --argjson m "$1"; }
 args() { edit '.process.args = ["sh", "-c", $a]' --arg a "$1"; }
