@@ -138,11 +138,13 @@ err *systemd_control_group(struct systemd *s, char **ret)
 
 /* ---- open ---- */
 
+/* @path is consumed. */
 static err *try_socket(char *path, bool is_bus, struct dbus **ret)
 {
-        _cleanup_free_ char *owned = path;
+        err *e = path ? dbus_open(path, is_bus, dbus_deadline(CALL_MS), ret) : err_nomem();
 
-        return path ? dbus_open(path, is_bus, dbus_deadline(CALL_MS), ret) : err_nomem();
+        free(path);
+        return e;
 }
 
 static err *open_user(const struct systemd_where *w, struct dbus **ret)
