@@ -271,6 +271,7 @@ static err *spec_run(struct invocation *inv)
         const struct spec_args *a = inv->args;
         const char *path = str_empty(a->bundle) ? "." : a->bundle;
         const char *name = str_empty(a->file) ? "config.json" : a->file;
+        const struct cgroup_layout *layout;
         _cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         _cleanup_close_ int fd = -1;
         _cleanup_free_ char *text = NULL;
@@ -278,7 +279,8 @@ static err *spec_run(struct invocation *inv)
 
         if (dir < 0)
                 return err_sys(errno, "chdir %s", path);
-        TRY(oci_spec_default_text(a->rootless, &text));
+        TRY(cgroup_layout_get(&layout));
+        TRY(oci_spec_default_text(a->rootless, layout->mode == CGROUP_MODE_V2, &text));
         fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (fd < 0)
                 return errno == EEXIST ? err_new(ERR_CONFLICT, "File %s exists. Remove it first", name)

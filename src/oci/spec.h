@@ -384,6 +384,7 @@ const char *oci_cap_name(unsigned number);
 /* "RLIMIT_NOFILE" to RLIMIT_NOFILE, or -1. */
 int oci_rlimit_number(const char *name);
 
-/* The document that `hodrun spec` writes, byte for byte runc's when printed with tabs (see oci_spec_default_text). */
-MUST_USE err *oci_spec_default_json(bool rootless, json **ret);
-MUST_USE err *oci_spec_default_text(bool rootless, char **ret);
+/* The document that `hodrun spec` writes (@cgroup_ns: on pure cgroup v2 with such a namespace), byte for byte runc's
+ * when printed with tabs (see oci_spec_default_text). */
+MUST_USE err *oci_spec_default_json(bool rootless, bool cgroup_ns, json **ret);
+MUST_USE err *oci_spec_default_text(bool rootless, bool cgroup_ns, char **ret);

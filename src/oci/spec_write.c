@@ -78,10 +78,10 @@ static void set_root_map(json *l, const char *key)
         json_add(json_sub_array(l, key), map);
 }
 
-static json *default_linux(bool rootless)
+static json *default_linux(bool rootless, bool cgroup_ns)
 {
-        static const char *const namespaces[] = {"pid", "network", "ipc", "uts", "mount", NULL};
-        static const char *const namespaces_rootless[] = {"pid", "ipc", "uts", "mount", "user", NULL};
+        static const char *const namespaces[] = {"pid", "network", "ipc", "uts", "mount", "cgroup", NULL};
+        static const char *const namespaces_rootless[] = {"pid", "ipc", "uts", "mount", "cgroup", "user", NULL};
         static const char *const masked[] = {
                 "/proc/acpi",       "/proc/asound",      "/proc/kcore",       "/proc/keys",    "/proc/latency_stats",
                 "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/sys/firmware", "/proc/scsi"};
@@ -101,8 +101,11 @@ static json *default_linux(bool rootless)
                 json_add(json_sub_array(json_sub_object(l, "resources"), "devices"), rule);
         }
         for (size_t i = 0; names[i]; i++) {
-                json *ns = json_new_object();
+                json *ns;
 
+                if (!cgroup_ns && str_eq(names[i], "cgroup"))
+                        continue;
+                ns = json_new_object();
                 json_set_str(ns, "type", names[i]);
                 json_add(json_sub_array(l, "namespaces"), ns);
         }
@@ -113,7 +116,7 @@ static json *default_linux(bool rootless)
         return l;
 }
 
-err *oci_spec_default_json(bool rootless, json **ret)
+err *oci_spec_default_json(bool rootless, bool cgroup_ns, json **ret)
 {
         json *s = json_new_object();
 
@@ -123,20 +126,20 @@ err *oci_spec_default_json(bool rootless, json **ret)
         json_set_bool(json_sub_object(s, "root"), "readonly", true);
         json_set_str(s, "hostname", "runc"); /* golden: scripts compare it */
         json_set(s, "mounts", default_mounts(rootless));
-        json_set(s, "linux", default_linux(rootless));
+        json_set(s, "linux", default_linux(rootless, cgroup_ns));
         if (!s)
                 return err_nomem();
         *ret = s;
         return NULL;
 }
 
-err *oci_spec_default_text(bool rootless, char **ret)
+err *oci_spec_default_text(bool rootless, bool cgroup_ns, char **ret)
 {
         _cleanup_json_ json *doc = NULL;
         _cleanup_free_ char *text = NULL;
         _cleanup_str_ struct str out = {0};
 
-        TRY(oci_spec_default_json(rootless, &doc));
+        TRY(oci_spec_default_json(rootless, cgroup_ns, &doc));
         TRY(json_print(doc, JSON_INDENT4, &text));
         /* Four spaces to one tab: no string of this document begins a line. */
         for (const char *line = text; *line;) {

@@ -519,11 +519,12 @@ static void mount_options_parse_bounds_data(void **state)
 
 static void oci_spec_default_text_is_valid_and_like_runc(void **state)
 {
-        for (int rootless = 0; rootless < 2; rootless++) {
+        for (int i = 0; i < 4; i++) {
                 _cleanup_free_ char *text = NULL;
                 _cleanup_oci_spec_ struct oci_spec *s = NULL;
+                bool rootless = i & 1, cgroup_ns = i & 2;
 
-                ok(oci_spec_default_text(rootless, &text));
+                ok(oci_spec_default_text(rootless, cgroup_ns, &text));
                 assert_true(
                         str_starts(text, "{\n\t\"ociVersion\": \"1.3.0\",\n\t\"process\": {\n\t\t\"terminal\": true,"));
                 assert_true(str_ends(text, "\t\t]\n\t}\n}"));
@@ -531,6 +532,7 @@ static void oci_spec_default_text_is_valid_and_like_runc(void **state)
                 ok(oci_spec_check(s));
                 assert_int_equal(s->n_mounts, 7);
                 assert_int_equal(s->linux_.ns[OCI_NS_USER].present, rootless);
+                assert_int_equal(s->linux_.ns[OCI_NS_CGROUP].present, cgroup_ns);
         }
 }
 

@@ -6,7 +6,7 @@
 #   teardown_file() { vm_teardown_file; }
 #   setup() { vm_setup; }
 #   teardown() { vm_teardown; }
-# shellcheck shell=bash disable=SC2016  # jq's
+# shellcheck shell=bash disable=SC2016,SC2154  # jq's; bats' own
 
 bats_require_minimum_version 1.5.0
 
