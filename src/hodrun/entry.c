@@ -48,7 +48,8 @@ static inline bool same(const char *a, const char *b)
 static inline bool enters(char *const *argv)
 {
         for (; *argv; argv++)
-                if (same(*argv, "run") || same(*argv, "create") || same(*argv, "exec") || same(*argv, "restore"))
+                if (same(*argv, "run") || same(*argv, "create") || same(*argv, "exec") || same(*argv, "restore") ||
+                    same(*argv, "mounts"))
                         return true;
         return false;
 }

@@ -1,8 +1,8 @@
 /* hodrun.h - shared by the files of the program hodrun: an OCI runtime with runc's command line.
  *
  * One file holds the commands of one stage of life: start.c (create, run, start), exec.c, life.c (kill, delete, pause,
- * resume), show.c (state, list, ps, spec, features), checkpoint.c (checkpoint, restore). What is known about containers
- * is in state.c, the foreground of run and exec in io.c. */
+ * resume), show.c (state, list, ps, spec, features), checkpoint.c (checkpoint, restore), mounts.c (mounts). What is
+ * known about containers is in state.c, the foreground of run and exec in io.c. */
 #pragma once
 
 #include "base/err.h"
@@ -16,7 +16,7 @@ struct global_args {
 };
 
 extern const struct command cmd_create, cmd_run, cmd_start, cmd_exec, cmd_kill, cmd_delete, cmd_pause, cmd_resume,
-        cmd_state, cmd_list, cmd_ps, cmd_spec, cmd_features, cmd_update, cmd_checkpoint, cmd_restore;
+        cmd_state, cmd_list, cmd_ps, cmd_spec, cmd_features, cmd_update, cmd_checkpoint, cmd_restore, cmd_mounts;
 
 /* The name this program is called by: "runc" or "crun" where it stands in for them, else "hodrun". */
 const char *hodrun_name(void);

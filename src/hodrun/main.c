@@ -44,15 +44,25 @@ static const struct opt global_opts[] = {
 static const struct command cmd_help;
 
 static const struct subcommand commands[] = {
-        {&cmd_checkpoint, NULL, NULL, SECTION_COMMANDS}, {&cmd_create, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_delete, NULL, NULL, SECTION_COMMANDS},     {&cmd_exec, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_features, NULL, NULL, SECTION_COMMANDS},   {&cmd_kill, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_list, NULL, NULL, SECTION_COMMANDS},       {&cmd_pause, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_ps, NULL, NULL, SECTION_COMMANDS},         {&cmd_restore, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_resume, NULL, NULL, SECTION_COMMANDS},     {&cmd_run, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_spec, NULL, NULL, SECTION_COMMANDS},       {&cmd_start, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_state, NULL, NULL, SECTION_COMMANDS},      {&cmd_update, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_help, NULL, "h", SECTION_COMMANDS},        {0},
+        {&cmd_checkpoint, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_create, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_delete, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_exec, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_features, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_kill, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_list, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_mounts, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_pause, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_ps, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_restore, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_resume, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_run, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_spec, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_start, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_state, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_update, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_help, NULL, "h", SECTION_COMMANDS},
+        {0},
 };
 
 static const struct command cmd_hodrun = {
@@ -221,7 +231,8 @@ static err *run(struct invocation *inv, char *argv[])
                 (void)fputs(str_text(&help), stdout);
                 return NULL;
         }
-        if (inv->command == &cmd_create || inv->command == &cmd_run || inv->command == &cmd_exec)
+        if (inv->command == &cmd_create || inv->command == &cmd_run || inv->command == &cmd_exec ||
+            inv->command == &cmd_restore || inv->command == &cmd_mounts)
                 TRY(protect(argv));
         if (trace && parse_i64(trace, &fd) && fd > 2 && fd < 65536 && fcntl((int)fd, F_SETFD, FD_CLOEXEC) == 0)
                 trace_fd = (int)fd;

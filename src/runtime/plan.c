@@ -67,7 +67,7 @@ void plan_done(struct plan *p)
         *p = (struct plan){0};
 }
 
-static void plan_clear(struct plan *p)
+void plan_clear(struct plan *p)
 {
         *p = (struct plan){
                 .rootfs_fd = -1, .join_all_pidfd = -1, .pid_ns_fd = -1, .proc_fd = -1, .start_fd = -1, .socket = -1};
@@ -81,7 +81,7 @@ static void plan_clear(struct plan *p)
  * on who asks, not on where it is mounted. The container's own procfs is never written to by us. */
 /* @whole: without what may be mounted on files of /proc (sysctls need that; /proc/self nobody mounts on, and the child
  * refuses to cross a mount). A clone costs 0.2 ms in the end: the kernel waits for an RCU grace period when it goes. */
-static err *open_proc(struct plan *p, bool whole)
+err *plan_open_proc(struct plan *p, bool whole)
 {
         struct statfs fs;
         struct stat st;
@@ -352,7 +352,7 @@ err *plan_for_create(struct plan *p, const struct runtime_request *r)
         TRY(plan_set_process(p, s->process, r->stdio, r->fix_stdio_owner));
         p->process.relayed = r->relayed;
         p->process.runc_words = r->runc_words;
-        TRY(open_proc(p, s->linux_.n_sysctl > 0));
+        TRY(plan_open_proc(p, s->linux_.n_sysctl > 0));
         know_self(p);
         TRY(set_container(p, r));
         TRY(seccomp_ops_check_names(s));
@@ -407,7 +407,7 @@ err *plan_for_exec(struct plan *p, const struct runtime_exec *x)
         TRY(plan_set_process(p, x->process, x->stdio, x->fix_stdio_owner));
         p->process.relayed = x->relayed;
         p->process.runc_words = x->runc_words;
-        TRY(open_proc(p, false));
+        TRY(plan_open_proc(p, false));
         if (!p->has_mount)
                 TRY(open_root_of(p, x));
         know_self(p);

@@ -36,6 +36,7 @@
         STEP(PROPAGATION, "making the mounts private")                                                                 \
         STEP(ROOT, "attaching the root file system")                                                                   \
         STEP(MOUNT, "error mounting ") /* index: mount */                                                              \
+        STEP(UNMOUNT, "unmounting ")                                                                                   \
         STEP(DEVICE, "creating device ")                                                                               \
         STEP(CONSOLE, "making the terminal: ")                                                                         \
         STEP(MASK, "masking ")                                                                                         \
@@ -241,10 +242,11 @@ struct plan {
         bool seccomp_set;
         int preserve_fds;
 
-        int proc_fd;  /* the host's procfs (with sysctls a detached clone): the only procfs that is written through */
-        int start_fd; /* see runtime_request */
-        int socket;   /* child's end */
-        bool exec;    /* one more process, not a container */
+        int proc_fd;   /* the host's procfs (with sysctls a detached clone): the only procfs that is written through */
+        int start_fd;  /* see runtime_request */
+        int socket;    /* child's end */
+        bool exec;     /* one more process, not a container */
+        int *attached; /* child_live_add(): see struct child */
         int parent_socket; /* its end; the child closes its copy */
         bool stages;       /* enter a PID namespace that exists last, see child/child_stage.c */
         dev_t self_dev;    /* our own program, which the container must not execute */
@@ -261,6 +263,10 @@ const char *plan_step_text(unsigned step);
 MUST_USE err *plan_for_create(struct plan *p, const struct runtime_request *r);
 MUST_USE err *plan_for_exec(struct plan *p, const struct runtime_exec *x);
 void plan_done(struct plan *p);
+/* A plan of nothing. */
+void plan_clear(struct plan *p);
+/* Set proc_fd. @whole: without what may be mounted in it. */
+MUST_USE err *plan_open_proc(struct plan *p, bool whole);
 
 /* Remember @fd for plan_done(), and return it. -1 and an error in the arena when out of memory (closes @fd). */
 int plan_own_fd(struct plan *p, int fd);

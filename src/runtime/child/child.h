@@ -21,6 +21,7 @@ struct child {
         int slave;
         int gate;       /* the FIFO in which `start` waits for our answer */
         int hook_state; /* what hooks get on their standard input; -1 until needed */
+        int *attached;  /* descriptors of what child_mounts() has attached so far, by index; NULL = not of interest */
         pid_t pid;      /* as the runtime sees us */
         bool labelled;  /* the LSM label for the program is set already */
         struct plan_report report;
@@ -28,6 +29,10 @@ struct child {
 
 _noreturn_ void child_create(const struct plan *p);
 _noreturn_ void child_exec(const struct plan *p);
+/* Enter the container of join_all_pidfd, and mount the plan's mounts there (all, or none) or unmount what is at their
+ * destinations. */
+_noreturn_ void child_live_add(const struct plan *p);
+_noreturn_ void child_live_remove(const struct plan *p);
 
 /* child.c */
 int child_fail(struct child *c, enum plan_step step, int errnum, const char *detail);

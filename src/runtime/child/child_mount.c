@@ -190,6 +190,15 @@ static int open_target(struct child *c, const struct plan_mount *m, bool is_dir,
         return fd;
 }
 
+static int keep_attached(struct child *c, const struct plan_mount *m, int fd)
+{
+        int *at = c->attached ? &c->attached[m - c->p->mounts] : NULL;
+
+        if (at)
+                *at = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        return at && *at < 0 ? fail(c, m, errno, NULL) : 0;
+}
+
 static int attach_tree(struct child *c, const struct plan_mount *m)
 {
         _cleanup_close_ int target = -1, opened = m->inside ? open_inside(c, m) : -1;
@@ -207,7 +216,7 @@ static int attach_tree(struct child *c, const struct plan_mount *m)
         /* A file on a directory is only "invalid" to the kernel. */
         if (r == -EINVAL && !is_dir && is_directory(target))
                 r = -ENOTDIR;
-        return r < 0 ? fail(c, m, r, NULL) : 0;
+        return r < 0 ? fail(c, m, r, NULL) : keep_attached(c, m, tree);
 }
 
 static int attach_new(struct child *c, struct plan_mount *m)
@@ -228,6 +237,8 @@ static int attach_new(struct child *c, struct plan_mount *m)
                 if (c->dev < 0)
                         return fail(c, m, errno, NULL);
         }
+        if (keep_attached(c, m, fd) < 0)
+                return -1;
         if (m->make_readonly)
                 m->tree_fd = TAKE_FD(fd); /* for child_mounts_readonly() */
         return 0;
