@@ -54,10 +54,11 @@ err *image_import(struct store *s, const struct image_import *i, char **ret_id)
         TRY(image_draft_config(&d, now, i->platform, NULL, message, run_config));
         image_draft_history(d.config, now, NULL, NULL, message, false);
         log_error_free(LOG_LEVEL_WARN, gc_tmp(s));
+        TRY(staging_begin(s, &st));
+        /* The archive may come slowly, from a pipe: nobody is to wait for it. */
+        TRY(import_layer(&d, &st, i->fd));
         TRY(txn_lease(s));
         leased = s;
-        TRY(staging_begin(s, &st));
-        TRY(import_layer(&d, &st, i->fd));
         return image_publish(&d, &st, ret_id);
 }
 
