@@ -238,7 +238,6 @@ err *create_container(struct engine *e, const struct create_options *o, struct c
                                name);
         if (!str_empty(name) && *name == '/')
                 name++;
-        TRY(find_image(&d, o->body));
         r = id_new(d.id);
         if (r < 0)
                 return err_sys(r, "making an id");
@@ -248,8 +247,10 @@ err *create_container(struct engine *e, const struct create_options *o, struct c
         } else {
                 TRY(record_name_free(e->store, name));
         }
+        /* Before the image is looked up: it may have to be alone with the store for a moment. */
         TRY(pending_begin(e->store, d.id, &d.pending));
         d.made.marker = d.pending;
+        TRY(find_image(&d, o->body));
         error = build(&d, o, name, now, warnings);
         if (error) {
                 draft_undo(&d);

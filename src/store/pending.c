@@ -47,7 +47,7 @@ static err *take_back_volumes(struct store *s, int marker)
         int r = file_read_fd(marker, 1u << 20, &text, NULL);
 
         if (r < 0)
-                return err_sys(-r, "reading a marker in %s/pending", s->state);
+                return err_sys(r, "reading a marker in %s/pending", s->state);
         for (char *name = text, *next; *name; name = next) {
                 next = name + strcspn(name, "\n");
                 if (!*next)
@@ -123,25 +123,23 @@ static err *make_marker(struct store *s, int markers, const char *id, int *ret)
 err *pending_begin(struct store *s, const char *id, int *ret_fd)
 {
         _cleanup_close_ int markers = -1;
+        int copy;
         DIR *dir;
         err *e;
 
         if (!id_valid(id))
                 return err_new(ERR_INVALID, "'%s' is not a container id", id);
-        TRY(txn_lease(s));
-        e = open_markers(s, &markers);
-        if (!e) {
-                int copy = openat(markers, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-                dir = copy < 0 ? NULL : fdopendir(copy);
-                if (dir) {
-                        log_error_free(LOG_LEVEL_WARN, take_back_dead(s, markers, dir));
-                        (void)closedir(dir);
-                } else {
-                        (void)file_close(copy);
-                }
-                e = make_marker(s, markers, id, ret_fd);
+        TRY(open_markers(s, &markers));
+        copy = openat(markers, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        dir = copy < 0 ? NULL : fdopendir(copy);
+        if (dir) {
+                log_error_free(LOG_LEVEL_WARN, take_back_dead(s, markers, dir));
+                (void)closedir(dir);
+        } else {
+                (void)file_close(copy);
         }
+        TRY(txn_lease(s));
+        e = make_marker(s, markers, id, ret_fd);
         if (e)
                 txn_unlease(s);
         return e;
@@ -154,7 +152,7 @@ err *pending_volume(int fd, const char *name)
 
         (void)snprintf(line, sizeof(line), "%s\n", name);
         r = file_write_all(fd, line, strlen(line));
-        return r < 0 ? err_sys(-r, "noting a volume") : NULL;
+        return r < 0 ? err_sys(r, "noting a volume") : NULL;
 }
 
 void pending_end(struct store *s, const char *id, int fd)

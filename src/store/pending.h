@@ -7,7 +7,8 @@
 #include "base/err.h"
 #include "store/store.h"
 
-/* Announce the making of container @id, and first take back what dead creators left.
+/* Announce the making of container @id, and first take back what dead creators left. Not with a lease: taking back a
+ * volume needs the store alone.
  * @ret_fd: give it to pending_end(). */
 MUST_USE err *pending_begin(struct store *s, const char *id, int *ret_fd);
 /* Before anonymous volume @name is made for the container of marker @fd: it is to be taken back, too. */
