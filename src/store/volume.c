@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/id.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "store/layer.h"
 #include "store/record.h"
@@ -77,7 +78,7 @@ static err *write_meta(int fd, const json *labels, bool anonymous)
         if (anonymous)
                 json_set_str(json_sub_object(meta, "labels"), ANONYMOUS, "");
         TRY(json_print(meta, JSON_COMPACT, &text));
-        r = file_replace(fd, META, text, strlen(text), 0600, FILE_VOLATILE);
+        r = file_replace(fd, META, text, strlen(text), 0600, anonymous ? FILE_VOLATILE : FILE_DURABLE);
         return r < 0 ? err_sys(r, "writing a volume's description") : NULL;
 }
 
@@ -122,6 +123,22 @@ err *volume_ensure(struct store *s, const char *name, const json *labels, bool a
         return NULL;
 }
 
+/* A power cut may have taken it, and one volume must not hide the others: what is lost then is the labels. */
+static err *read_meta(int fd, const char *name, json **ret)
+{
+        err *e = json_read(fd, META, ret);
+        struct stat st;
+
+        if (err_code(e) != ERR_CORRUPT && err_code(e) != ERR_INVALID && err_code(e) != ERR_NOT_FOUND)
+                return e;
+        log_error_free(LOG_LEVEL_WARN, err_wrap(e, "volume %s", name));
+        if (fstat(fd, &st) < 0)
+                return err_sys(errno, "looking at volume %s", name);
+        *ret = json_new_object();
+        json_set_int(*ret, "created", (int64_t)st.st_mtim.tv_sec * 1000000000);
+        return NULL;
+}
+
 err *volume_inspect(struct store *s, const char *name, json **ret)
 {
         _cleanup_json_ json *doc = json_new_object(), *meta = NULL;
@@ -135,7 +152,7 @@ err *volume_inspect(struct store *s, const char *name, json **ret)
                 return not_found(name);
         if (fd < 0)
                 return err_sys(fd, "opening volume %s", name);
-        TRY_WRAP(json_read(fd, META, &meta), "volume %s", name);
+        TRY(read_meta(fd, name, &meta));
         TRY(data_path(s, name, &path));
         seconds = json_get_int(meta, "created", 0) / 1000000000;
         clock_format(seconds * 1000000000, created);
@@ -258,5 +275,8 @@ err *volume_populate(struct store *s, const char *name, int source_fd)
         if (marker < 0)
                 return err_sys(errno, "filling volume %s", name);
         TRY_WRAP(tree_copy(source_fd, data, interrupted ? TREE_COPY_REPLACE : 0), "filling volume %s", name);
+        /* A power cut must not leave a volume that looks filled. An anonymous one goes with its container. */
+        if (!id_valid(name) && syncfs(data) < 0)
+                return err_sys(errno, "writing volume %s to disk", name);
         return unlinkat(fd, FILLING, 0) < 0 ? err_sys(errno, "filling volume %s", name) : NULL;
 }

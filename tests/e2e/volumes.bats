@@ -92,6 +92,17 @@ teardown() {
         refused 1 'no such volume' bash -c '"$HOD_BIN/hod" volume inspect nosuch >/dev/null'
 }
 
+@test "volume ls: one whose description is damaged does not hide the others" {
+        hod volume create v1 >/dev/null
+        hod volume create v2 >/dev/null
+        : >"$HOD_ROOT/volumes/v1/meta.json"
+        is "$(hod volume ls -q 2>/dev/null)" $'v1\nv2'
+        like "$(hod volume ls 2>&1 >/dev/null)" 'volume v1: meta.json'
+        is "$(hod volume inspect -f '{{.Name}} {{.Driver}}' v1 2>/dev/null)" 'v1 local'
+        hod run --rm -v v1:/v busybox touch /v/x
+        hod volume rm v1 v2
+}
+
 @test "a volume's path can be no way out" {
         for name in .. . ../x a/b '.hidden' '-x'; do
                 run hod volume create -- "$name"
