@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -121,6 +122,7 @@ static err *run(unsigned flags, const struct unpack_limits *limits, struct unpac
         TRY(drop_privileges());
         u->root = FD_ROOT;
         u->parent_fd = -1;
+        u->default_acl = fgetxattr(FD_ROOT, UNPACK_DEFAULT_ACL, NULL, 0) > 0;
         u->flags = flags;
         u->marks.fd = FD_MARKS;
         u->times.fd = FD_TIMES;

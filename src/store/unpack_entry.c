@@ -104,6 +104,39 @@ static void forget_parent(struct unpacker *u)
         u->parent_fd = file_close(u->parent_fd);
 }
 
+/* The directories of @dir that are missing. Links on the way count as in the finished tree: an absolute one begins at
+ * its root. */
+static int make_parents(const struct unpacker *u, const char *dir)
+{
+        char path[UNPACK_PATH_MAX];
+        int r = 0;
+
+        for (const char *end = dir; r == 0 && *end;) {
+                _cleanup_close_ int above = -1, there = -1;
+                const char *name = path;
+                char *slash;
+
+                end = strchrnul(end + (*end == '/'), '/');
+                memcpy(path, dir, (size_t)(end - dir));
+                path[end - dir] = '\0';
+                there = file_open_in(u->root, path, O_PATH | O_DIRECTORY, 0);
+                if (there != -ENOENT) {
+                        r = there < 0 ? there : 0;
+                        continue;
+                }
+                slash = strrchr(path, '/');
+                if (slash) {
+                        *slash = '\0';
+                        name = slash + 1;
+                        above = file_open_in(u->root, path, O_PATH | O_DIRECTORY, 0);
+                        if (above < 0)
+                                return above;
+                }
+                r = mkdirat(slash ? above : u->root, name, IMPLIED_MODE) < 0 ? -errno : 0;
+        }
+        return r;
+}
+
 /* Descriptor of the directory @dir, made if the archive has no entry for it. Borrowed. */
 static err *open_parent(struct unpacker *u, const char *dir, int *ret)
 {
@@ -120,7 +153,7 @@ static err *open_parent(struct unpacker *u, const char *dir, int *ret)
         forget_parent(u);
         r = file_open_in(u->root, dir, O_PATH | O_DIRECTORY, 0);
         if (r == -ENOENT) {
-                r = file_mkdir_p(u->root, dir, IMPLIED_MODE, NULL);
+                r = make_parents(u, dir);
                 if (r == 0)
                         r = file_open_in(u->root, dir, O_PATH | O_DIRECTORY, 0);
         }
@@ -200,11 +233,28 @@ static err *set_xattrs(struct unpacker *u, const struct tar_entry *entry, int fd
                         TRY(add_mark(u, path, x->name, x->value, x->size));
                 if (way != XATTR_SET)
                         continue;
+                u->default_acl |= strcmp(x->name, UNPACK_DEFAULT_ACL) == 0;
                 if (fd >= 0)
                         r = fsetxattr(fd, x->name, x->value, x->size, 0);
                 else if (fchdir(parent) < 0 || lsetxattr(base, x->name, x->value, x->size, 0) < 0)
                         r = -1;
                 TRY(xattr_result(x, r < 0 ? errno : 0));
+        }
+        return NULL;
+}
+
+/* Take away the ACLs that the directory has given it: it gets its own. @fd and others as for set_xattrs(). */
+static err *drop_inherited(const struct unpacker *u, int fd, int parent, const char *base)
+{
+        static const char *const names[] = {"system.posix_acl_access", UNPACK_DEFAULT_ACL};
+
+        for (size_t i = 0; u->default_acl && i < ARRAY_SIZE(names); i++) {
+                int r = fd >= 0 ? fremovexattr(fd, names[i]) : fchdir(parent);
+
+                if (r == 0 && fd < 0)
+                        r = lremovexattr(base, names[i]);
+                if (r < 0 && errno != ENODATA && errno != ENOTSUP)
+                        return err_sys(errno, "removing the inherited attribute %s", names[i]);
         }
         return NULL;
 }
@@ -258,6 +308,7 @@ static err *make_file(struct unpacker *u, struct tar_reader *tar, const struct t
         TRY(write_content(u, tar, entry, fd));
         if (fchown(fd, entry->uid, entry->gid) < 0)
                 return err_sys(errno, "setting its owner to %u:%u", entry->uid, entry->gid);
+        TRY(drop_inherited(u, fd, -1, NULL));
         if (fchmod(fd, entry->mode) < 0)
                 return err_sys(errno, "setting its mode");
         TRY(set_xattrs(u, entry, fd, -1, NULL, path));
@@ -273,6 +324,7 @@ static err *set_metadata(struct unpacker *u, const struct tar_entry *entry, int 
 {
         if (fchownat(parent, base, entry->uid, entry->gid, AT_SYMLINK_NOFOLLOW) < 0)
                 return err_sys(errno, "setting its owner to %u:%u", entry->uid, entry->gid);
+        TRY(drop_inherited(u, -1, parent, base));
         if (entry->type != TAR_SYMLINK && fchmodat(parent, base, entry->mode, 0) < 0)
                 return err_sys(errno, "setting its mode");
         return set_xattrs(u, entry, -1, parent, base, path);

@@ -10,6 +10,7 @@
 
 #define UNPACK_PATH_MAX 4096
 #define UNPACK_TEXT 2000
+#define UNPACK_DEFAULT_ACL "system.posix_acl_default"
 
 /* What the child says at its end; one write. */
 struct unpack_report {
@@ -45,6 +46,7 @@ struct unpacker {
         unsigned flags;
         struct unpack_list marks, times;
         struct unpack_result result;
+        bool default_acl; /* some directory gives what is made in it an ACL that the archive knows nothing of */
         char parent[UNPACK_PATH_MAX]; /* path of the directory that parent_fd is; parent_fd -1 = none */
         int parent_fd;
 };

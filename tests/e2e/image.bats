@@ -257,3 +257,63 @@ line'")
         hod rmi again >/dev/null
         is "$(store_state)" "$before"
 }
+
+@test "directories that the archive implies may lie behind an absolute link inside it" {
+        make_tar 'add("run", type=DIR, mode=0o755); add("var", type=DIR, mode=0o755); add("var/run", type=SYM, linkname="/run"); add("var/run/a/b/c", b"behind\n")' |
+                hod import - implied >/dev/null
+        id=$(hod create implied x)
+        is "$(hod export "$id" | tar -xO run/a/b/c)" behind
+        hod rm "$id" >/dev/null
+        hod rmi implied
+        make_tar 'add("gone", type=SYM, linkname="/nowhere"); add("gone/a/b", b"x")' | import_refused 'not a directory'
+        make_tar 'add("f", b"x"); add("f/a/b", b"x")' | import_refused 'not a directory'
+        make_tar 'add("l", type=SYM, linkname="/../../.." + T); add("l/evil/x", b"x")' | harmless
+}
+
+@test "a default ACL of a directory gives its files nothing that the archive does not" {
+        python3 - >"$T/acl.tar" <<-'END'
+		import io, struct, sys, tarfile
+		acl = struct.pack('<I', 2) + b''.join(struct.pack('<HHI', t, p, i) for t, p, i in
+		    ((1, 7, 2**32 - 1), (2, 7, 1000), (4, 5, 2**32 - 1), (16, 7, 2**32 - 1), (32, 5, 2**32 - 1)))
+		def record(key, value):
+		    body = b' ' + key + b'=' + value + b'\n'
+		    n = len(body)
+		    while len(str(n).encode() + body) != n: n += 1
+		    return str(n).encode() + body
+		out = tarfile.open(fileobj=sys.stdout.buffer, mode='w|')
+		data = record(b'SCHILY.xattr.system.posix_acl_default', acl)
+		x = tarfile.TarInfo('x'); x.type = b'x'; x.size = len(data)
+		out.addfile(x, io.BytesIO(data))
+		for name, kind, mode in (('d', tarfile.DIRTYPE, 0o755), ('d/s', tarfile.DIRTYPE, 0o700), ('d/f', tarfile.REGTYPE, 0o640),
+		                         ('d/p', tarfile.FIFOTYPE, 0o600)):
+		    t = tarfile.TarInfo(name); t.type = kind; t.mode = mode
+		    out.addfile(t)
+		out.close()
+	END
+        hod import "$T/acl.tar" acl >/dev/null
+        layer=$(hod inspect -f '{{index .RootFS.Layers 0}}' acl)
+        layer=$HOD_ROOT/layers/${layer#sha256:}/diff
+        python3 - "$layer" >"$T/acls" <<-'END'
+		import os, sys
+		for name in ('d', 'd/s', 'd/f', 'd/p'):
+		    print(name, oct(os.stat(sys.argv[1] + '/' + name).st_mode & 0o7777), *os.listxattr(sys.argv[1] + '/' + name))
+	END
+        is "$(cat "$T/acls")" $'d 0o755 system.posix_acl_default\nd/s 0o700\nd/f 0o640\nd/p 0o600'
+        hod rmi acl
+}
+
+@test "an archive that comes slowly keeps nobody waiting" {
+        mkfifo "$T/slow"
+        hod volume create waits >/dev/null
+        hod tag busybox other
+        "$HOD_BIN/hod" import "$T/slow" slow >/dev/null 2>&1 &
+        exec 8>"$T/slow"
+        timeout 5 "$HOD_BIN/hod" volume rm waits
+        timeout 5 "$HOD_BIN/hod" rmi other
+        timeout 5 "$HOD_BIN/hod" run --rm -v /anonymous busybox true
+        cat "$(busybox_file)" >&8
+        exec 8>&-
+        wait $!
+        hod run --rm slow true
+        hod rmi slow
+}
