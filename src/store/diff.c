@@ -90,6 +90,17 @@ static bool same_file(const struct stat *a, const struct stat *b)
         return same_meta(a, b) && a->st_size == b->st_size && a->st_rdev == b->st_rdev;
 }
 
+/* Extended attributes change no time that a layer keeps. What vanishes meanwhile is a change. */
+static err *same_xattrs(const struct differ *d, const struct tree_entry *e, int layer, bool *ret)
+{
+        err *error = tree_xattrs_same(e->dir_fd, e->name, d->lowers.fds[layer], e->path, ret);
+
+        if (err_errno(error) != ENOENT)
+                return error;
+        *ret = false;
+        return err_free(error);
+}
+
 /* What the image has in the directory and the container's tree has not. */
 static err *list_missing(struct differ *d, int dir_fd, const char *path, const struct lowers_view *view,
                          bool under_opaque)
@@ -129,12 +140,15 @@ static err *enter(struct differ *d, const struct tree_entry *e, bool listed, boo
         return list_missing(d, fd, e->path, &view, !d->compare);
 }
 
-static err *visit_dir(struct differ *d, const struct tree_entry *e, const struct stat *lower, bool exists)
+static err *visit_dir(struct differ *d, const struct tree_entry *e, const struct stat *lower, int layer)
 {
-        bool merged = exists && S_ISDIR(lower->st_mode);
+        bool exists = layer >= 0, merged = exists && S_ISDIR(lower->st_mode);
         bool opaque = merged && !d->compare && lowers_is_opaque(e->dir_fd, e->name);
-        bool listed = !merged || opaque || !same_meta(&e->st, lower);
+        bool listed = !merged || opaque || !same_meta(&e->st, lower), same = true;
 
+        if (!listed && !e->mount_point)
+                TRY(same_xattrs(d, e, layer, &same));
+        listed |= !same;
         if (listed)
                 TRY(add(d, (struct diff_entry){.kind = exists ? DIFF_CHANGED : DIFF_ADDED, .opaque = opaque}, e->path));
         return e->mount_point ? NULL : enter(d, e, listed, opaque);
@@ -144,16 +158,18 @@ static err *visit(const struct tree_entry *e, void *arg)
 {
         struct differ *d = arg;
         struct stat lower;
-        bool exists;
+        bool exists, same = false;
         int layer;
 
         TRY(lowers_stat(&d->lowers, &d->levels[d->n - 1].view, e->path, &lower, &layer));
         exists = layer >= 0;
         if (S_ISDIR(e->st.st_mode))
-                return visit_dir(d, e, &lower, exists);
+                return visit_dir(d, e, &lower, layer);
         if (!d->compare && lowers_is_whiteout(&e->st))
                 return exists ? add(d, (struct diff_entry){.kind = DIFF_DELETED}, e->path) : NULL;
         if (exists && d->compare && same_file(&e->st, &lower))
+                TRY(same_xattrs(d, e, layer, &same));
+        if (same)
                 return NULL;
         return add(d, (struct diff_entry){.kind = exists ? DIFF_CHANGED : DIFF_ADDED}, e->path);
 }

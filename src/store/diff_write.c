@@ -63,15 +63,17 @@ static err *write_change(struct archive *a, int top_fd, const struct diff_entry 
         return path ? archive_add_empty(a, path) : err_nomem();
 }
 
-/* The root directory is an entry of its own only if its owner or mode changed. */
+/* The root directory is an entry of its own only if its owner, mode or attributes changed. */
 static err *write_root(struct archive *a, int top_fd, const char *lower, bool *ret_written)
 {
         struct stat now, before;
+        bool same;
 
         *ret_written = false;
         if (fstat(top_fd, &now) < 0 || stat(lower, &before) < 0)
                 return err_sys(errno, "looking at the root");
-        if (now.st_mode == before.st_mode && now.st_uid == before.st_uid && now.st_gid == before.st_gid)
+        TRY(tree_xattrs_same(top_fd, ".", AT_FDCWD, lower, &same));
+        if (same && now.st_mode == before.st_mode && now.st_uid == before.st_uid && now.st_gid == before.st_gid)
                 return NULL;
         *ret_written = true;
         return archive_add(a, top_fd, ".", ".");

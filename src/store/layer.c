@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "oci/image.h"
+#include "store/tree.h"
 #include "store/unpack.h"
 
 #define BLOB "blob"   /* in a staging directory: the blob as received */
@@ -151,6 +152,8 @@ static err *make_diff_dir(struct staging *st, const char *parent_chain, int *ret
         }
         if (fchown(fd, like.st_uid, like.st_gid) < 0 || fchmod(fd, like.st_mode & 07777) < 0)
                 return err_sys(errno, "setting the owner of the layer's root");
+        if (parent >= 0)
+                TRY(tree_xattrs_copy(parent, fd));
         *ret = TAKE_FD(fd);
         return NULL;
 }

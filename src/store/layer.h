@@ -32,7 +32,7 @@ void layer_chain_id(const char *parent, const char *diff_id, struct digest *ret)
 
 /* A new layer: bytes come in, are kept as blob and unpacked.
  * @from: the blob as received (compressed or not), consumed to its end; borrowed.
- * The root of a layer on top of another (@parent_chain not NULL) starts with owner and mode of that one's root.
+ * The root of a layer on top of another (@parent_chain not NULL) starts with owner, mode and xattrs of that one's root.
  * Fills everything of @ret but the chain. */
 MUST_USE err *layer_stage(struct staging *st, struct stream *from, const char *parent_chain, struct image_layer *ret);
 /* Make the staged layer READY under @l->chain, and its blob; an equal one that exists is kept. Synced before. */

@@ -14,14 +14,16 @@
 #include "base/str.h"
 #include "store/layer.h"
 #include "store/snapshot_private.h"
+#include "store/tree.h"
 #include "store/txn.h"
 
 static err *overlay_prepare(struct store *s, int fd, char *const *lower)
 {
+        _cleanup_close_ int image = open(lower[0], O_PATH | O_DIRECTORY | O_CLOEXEC), upper = -1;
         struct stat root;
 
         (void)s;
-        if (stat(lower[0], &root) < 0)
+        if (image < 0 || fstat(image, &root) < 0)
                 return err_sys(errno, "looking at %s", lower[0]);
         if (mkdirat(fd, "upper", 0755) < 0 || mkdirat(fd, "work", 0700) < 0)
                 return err_sys(errno, "making the writable layer");
@@ -30,7 +32,10 @@ static err *overlay_prepare(struct store *s, int fd, char *const *lower)
                 return err_sys(errno, "setting the mode of the writable layer");
         if ((root.st_uid || root.st_gid) && fchownat(fd, "upper", root.st_uid, root.st_gid, AT_SYMLINK_NOFOLLOW) < 0)
                 return err_sys(errno, "setting the owner of the writable layer");
-        return NULL;
+        upper = openat(fd, "upper", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (upper < 0)
+                return err_sys(errno, "opening the writable layer");
+        return tree_xattrs_copy(image, upper);
 }
 
 static err *overlay_get(const char *path, char **lower, struct snapshot *ret)

@@ -46,6 +46,10 @@ struct tree_xattrs {
 void tree_xattrs_done(struct tree_xattrs *x);
 /* Without those of overlayfs and of security modules; sorted by name. */
 MUST_USE err *tree_xattrs_read(int fd, struct tree_xattrs *ret);
+/* Give @to what @from has. */
+MUST_USE err *tree_xattrs_copy(int from, int to);
+/* Have @a_name in @a and @b_name in @b, neither followed, the same? */
+MUST_USE err *tree_xattrs_same(int a, const char *a_name, int b, const char *b_name, bool *ret);
 
 enum tree_copy_flags {
         TREE_COPY_WHITEOUTS = 1 << 0, /* @to is the merged tree below: 0:0 devices and opaque directories are applied */

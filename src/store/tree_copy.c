@@ -54,16 +54,47 @@ static err *target_dir(struct copy *c, const char *path, int *ret)
         return NULL;
 }
 
-static err *set_xattrs(int from, const char *target)
+err *tree_xattrs_copy(int from, int to)
 {
         struct tree_xattrs x = {0};
         err *e = tree_xattrs_read(from, &x);
+        char target[64];
 
+        (void)snprintf(target, sizeof(target), "/proc/self/fd/%d", to);
         for (size_t i = 0; !e && i < x.n; i++)
                 if (setxattr(target, x.items[i].name, x.items[i].value, x.items[i].size, 0) < 0 && errno != ENOTSUP &&
                     errno != EPERM)
                         e = err_sys(errno, "setting the extended attribute %s", x.items[i].name);
         tree_xattrs_done(&x);
+        return e;
+}
+
+static bool equal(const struct tree_xattrs *x, const struct tree_xattrs *y)
+{
+        if (x->n != y->n)
+                return false;
+        for (size_t i = 0; i < x->n; i++)
+                if (strcmp(x->items[i].name, y->items[i].name) != 0 || x->items[i].size != y->items[i].size ||
+                    (x->items[i].size && memcmp(x->items[i].value, y->items[i].value, x->items[i].size) != 0))
+                        return false;
+        return true;
+}
+
+err *tree_xattrs_same(int a, const char *a_name, int b, const char *b_name, bool *ret)
+{
+        _cleanup_close_ int one = openat(a, a_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        _cleanup_close_ int two = openat(b, b_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        struct tree_xattrs x = {0}, y = {0};
+        err *e;
+
+        if (one < 0 || two < 0)
+                return err_sys(errno, "opening %s", a_name);
+        e = tree_xattrs_read(one, &x);
+        if (!e)
+                e = tree_xattrs_read(two, &y);
+        *ret = !e && equal(&x, &y);
+        tree_xattrs_done(&x);
+        tree_xattrs_done(&y);
         return e;
 }
 
@@ -81,7 +112,7 @@ static err *copy_metadata(int from, const struct stat *st, int dir, const char *
                 return err_sys(errno, "setting the owner");
         if (!S_ISLNK(st->st_mode) && chmod(link, st->st_mode & 07777) < 0)
                 return err_sys(errno, "setting the mode");
-        TRY(set_xattrs(from, link));
+        TRY(tree_xattrs_copy(from, fd));
         if (utimensat(dir, *name ? name : ".", ts, AT_SYMLINK_NOFOLLOW) < 0)
                 return err_sys(errno, "setting the times");
         return NULL;

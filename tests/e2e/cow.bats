@@ -83,6 +83,28 @@ image_state() { (cd "$HOD_ROOT/layers" && find . -printf '%p %m %u %g %s %T@ %l\
         like "$out" "$long"
 }
 
+@test "commit keeps a change of nothing but extended attributes: a directory's, the root's, also over two layers" {
+        attr() { python3 -c 'import os, sys; print(*(a for f in sys.argv[2:] for a in os.listxattr(sys.argv[1] + f)))' "$@"; }
+        for driver in overlay vfs; do
+                hod --storage-driver $driver run -d --name xx busybox sleep 1000 >/dev/null
+                python3 -c 'import os, sys
+for f in sys.argv[2:]: os.setxattr(sys.argv[1] + f, "user.of" + f.replace("/", "_"), b"1")' \
+                        "/proc/$(init_pid xx)/root" /etc / /etc/passwd
+                is "$(hod diff xx)" $'C /etc\nC /etc/passwd'
+                hod commit xx x1 >/dev/null
+                hod rm -f xx
+                hod --storage-driver $driver run -d --name xx x1 touch /more >/dev/null
+                hod wait xx
+                hod commit xx x2 >/dev/null
+                hod rm xx
+                hod --storage-driver $driver run -d --name xx x2 sleep 1000 >/dev/null
+                is "$(attr "/proc/$(init_pid xx)/root" /etc / /etc/passwd)" 'user.of_etc user.of_ user.of_etc_passwd'
+                is "$(hod diff xx)" ''
+                hod rm -f xx
+                hod rmi x2 x1
+        done
+}
+
 @test "commit of a commit: two more layers; whiteouts do not come back" {
         hod run --name w1 busybox sh -c 'echo 1 > /f1; rm /etc/shadow'
         hod commit w1 c1 >/dev/null
