@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "store/gc.h"
+#include "store/tree.h"
 #include "store/txn.h"
 
 #define MODE_PRIVATE 0700
@@ -146,6 +147,66 @@ static err *claim_root(struct store *s)
         return replace_link(s->root_fd, "state", s->state);
 }
 
+/* STATE/root names the ROOT that goes with it, for the same reasons. An older version's STATE has none: it is ours if
+ * we are its ROOT's. */
+static bool state_is_ours(const struct store *s, char other[4096])
+{
+        ssize_t n = readlinkat(s->state_fd, "root", other, 4095);
+        struct stat a, b;
+
+        if (n < 0) {
+                n = readlinkat(s->root_fd, "state", other, 4095);
+                other[n < 0 ? 0 : n] = '\0';
+                if (strcmp(other, s->state) == 0 && symlinkat(s->root, s->state_fd, "root") == 0)
+                        return true;
+                (void)snprintf(other, 4096, "another");
+                return false;
+        }
+        other[n] = '\0';
+        /* The same directory by another path is fine. */
+        return strcmp(other, s->root) == 0 ||
+               (stat(other, &a) == 0 && fstat(s->root_fd, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino);
+}
+
+static err *take_count(const struct db_row *row, void *arg)
+{
+        *(int64_t *)arg = db_row_int(row, 0);
+        return NULL;
+}
+
+static bool has_volatile_records(const struct store *s)
+{
+        struct db *db = NULL;
+        int64_t n = 0;
+        err *e = file_exists(s->state_fd, "run.db") ? db_open(s->state, "run.db", false, &db) : NULL;
+
+        if (!e && db)
+                e = db_select(db, take_count, &n, "SELECT count(*) FROM containers WHERE durable=0", "");
+        db_close(db);
+        if (e)
+                n = 1;
+        err_free(e);
+        return n > 0;
+}
+
+/* There is no container that only STATE knows of. */
+static bool state_is_idle(const struct store *s)
+{
+        static const char *const dirs[] = {"containers", "pending"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+                _cleanup_close_ int fd = openat(s->state_fd, dirs[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+                _cleanup_strv_ char **names = NULL;
+                err *e = fd < 0 ? NULL : tree_names(fd, &names);
+
+                if (e || (names && *names)) {
+                        err_free(e);
+                        return false;
+                }
+        }
+        return !has_volatile_records(s);
+}
+
 static err *wipe_dir(int dirfd, const char *name)
 {
         int r = file_remove_tree(dirfd, name);
@@ -153,18 +214,27 @@ static err *wipe_dir(int dirfd, const char *name)
         return r < 0 ? err_sys(r, "removing what an earlier boot left in %s", name) : NULL;
 }
 
-/* First command of this boot: what STATE holds is void, and what containers left without a durable record is rubbish.
- */
+/* First command of this boot, or of a ROOT that takes over an idle STATE: what STATE holds is void, and what containers
+ * left without a durable record is rubbish. */
 static err *reset_locked(struct store *s)
 {
         static const char *const void_names[] = {"run.db", "run.db-journal", "containers", "pending", "names"};
+        char other[4096];
 
-        if (boot_is(s->state_fd, "boot", s->boot_id))
-                return NULL; /* somebody else was faster */
+        if (boot_is(s->state_fd, "boot", s->boot_id)) {
+                if (state_is_ours(s, other))
+                        return NULL; /* somebody else was faster */
+                if (!state_is_idle(s))
+                        return err_new(ERR_CONFLICT,
+                                       "%s is in use with the root directory %s: give the same --root, or another "
+                                       "--state",
+                                       s->state, other);
+        }
         TRY(claim_root(s));
         for (size_t i = 0; i < ARRAY_SIZE(void_names); i++)
                 TRY(wipe_dir(s->state_fd, void_names[i]));
         TRY(make_dirs(s->state_fd, s->state, state_dirs, ARRAY_SIZE(state_dirs)));
+        TRY(replace_link(s->state_fd, "root", s->root));
         return replace_link(s->state_fd, "boot", s->boot_id);
 }
 
@@ -211,6 +281,7 @@ static err *init(struct store *s, const struct store_options *o)
 err *store_open(const struct store_options *o, struct store **ret)
 {
         _cleanup_store_ struct store *s = MEM_NEW0(struct store, 1);
+        char other[4096];
         int fd;
 
         if (!s)
@@ -218,7 +289,7 @@ err *store_open(const struct store_options *o, struct store **ret)
         s->root_fd = s->state_fd = s->containers_fd = s->state_containers_fd = -1;
         s->root_lock_fd = s->state_lock_fd = s->lease_fd = s->stamp_fd = -1;
         TRY(init(s, o));
-        if (!boot_is(s->state_fd, "boot", s->boot_id))
+        if (!boot_is(s->state_fd, "boot", s->boot_id) || !state_is_ours(s, other))
                 TRY(reset(s));
         TRY(store_containers_fd(s, &fd));
         *ret = TAKE_PTR(s);

@@ -2,7 +2,8 @@
  *
  *   ROOT   (/var/lib/hod)  state.db  lock  images.lock  blobs/sha256/<hex>  layers/<chain hex>/diff
  *                          containers/<id>/{upper,work} or {rootfs}  volumes/<name>/_data  tmp/
- *   STATE  (/run/hod)      run.db  lock  boot (a link: text = boot id)  pending/<id>  containers/<id>/  names/ seccomp/
+ *   STATE  (/run/hod)      run.db  lock  boot, root (links: text = boot id, ROOT)  pending/<id>  containers/<id>/
+ *                          names/  seccomp/
  *
  * state.db is what a reboot must keep; it is written rarely, always durably, always under ROOT/lock, and nobody reads
  * it on the hot path: run.db holds a copy of it beside its own (volatile) rows, and remembers which version of state.db
@@ -34,7 +35,8 @@ struct store_options {
 
 /* Open both directories, making them (0700) if needed. What an earlier boot left in STATE is void and is reset here.
  * Errors: ERR_DENIED (not root), ERR_SYS (cannot be made or written), ERR_INVALID (relative path, unknown driver),
- * ERR_CONFLICT (ROOT is in use with another STATE), ERR_UNSUPPORTED (written by a newer hod). */
+ * ERR_CONFLICT (ROOT is in use with another STATE, or STATE with another ROOT), ERR_UNSUPPORTED (written by a newer
+ * hod). */
 MUST_USE err *store_open(const struct store_options *o, struct store **ret);
 void store_close(struct store *s);
 DEFINE_CLEANUP(struct store *, store_close)

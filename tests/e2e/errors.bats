@@ -277,6 +277,21 @@ with_small_disk() {
         rm -rf "$T/other-state"
 }
 
+@test "one state directory cannot be used with two roots while a container is there" {
+        for args in 'run -d' 'run -d --rm' 'create --rm'; do
+                # shellcheck disable=SC2086
+                hod $args --name theirs busybox sleep 1000 >/dev/null
+                refused 1 "in use with the root directory $HOD_ROOT: " hod --root "$T/second-root" rm -f theirs
+                ln -s "$HOD_ROOT" "$T/alias"
+                is "$(hod --root "$T/alias" ps -a --format '{{.Names}}')" theirs
+                rm "$T/alias"
+                hod rm -f theirs
+        done
+        is "$(hod --root "$T/second-root" ps -a -q; hod --root "$T/second-root" images -q)" ''
+        like "$(hod images)" busybox
+        rm -r "$T/second-root"
+}
+
 @test "a cidfile that cannot be made, or is there, leaves no container" {
         refused 125 'cidfile|container ID file' hod run --rm --cidfile /nodir/x busybox true
         touch "$T/there"
