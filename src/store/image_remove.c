@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "oci/reference.h"
+#include "store/gc.h"
 #include "store/image_private.h"
 #include "store/record.h"
 #include "store/snapshot_private.h"
@@ -219,6 +220,8 @@ err *image_remove(struct store *s, const char *ref, const struct image_remove_op
         _cleanup_(removal_done) struct removal r = {.store = s, .options = o};
         err *e;
 
+        /* Whoever makes room wants all of it, also that of imports that were killed. */
+        log_error_free(LOG_LEVEL_WARN, gc_tmp(s));
         TRY(txn_exclusive(s));
         e = remove_alone(&r, ref);
         image_free(TAKE_PTR(r.image));

@@ -253,6 +253,14 @@ line'")
         done
         hod images >/dev/null
         unlike "$(hod images)" half
+        (
+                cat "$(busybox_file)"
+                sleep 1
+        ) | timeout -s KILL 0.5 "$HOD_BIN/hod" import - half >/dev/null 2>&1 || true
+        [[ -n $(ls "$HOD_ROOT/tmp") ]] || fail 'nothing was killed'
+        hod tag busybox room
+        hod rmi room
+        is "$(ls "$HOD_ROOT/tmp")" ''
         hod import -m again "$(busybox_file)" again >/dev/null
         hod rmi again >/dev/null
         is "$(store_state)" "$before"
