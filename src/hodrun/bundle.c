@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -22,6 +23,7 @@ err *bundle_open(const char *path, const char *config, struct bundle *b)
 {
         char link[40], text[4096];
         struct trace_span span = trace_begin(TRACE_SPEC_READ);
+        struct stat st;
         ssize_t n;
 
         if (str_empty(path))
@@ -39,8 +41,11 @@ err *bundle_open(const char *path, const char *config, struct bundle *b)
                 return err_nomem();
         b->config = str_empty(config) ? "config.json" : config;
         b->config_dir = str_empty(config) ? b->fd : AT_FDCWD;
-        if (!file_exists(b->config_dir, b->config))
-                return err_new(ERR_NOT_FOUND, "JSON specification file %s not found", b->config);
+        if (fstatat(b->config_dir, b->config, &st, 0) < 0)
+                return errno == ENOENT ? err_new(ERR_NOT_FOUND, "JSON specification file %s not found", b->config)
+                                       : err_sys(errno, "stat %s", b->config);
+        if (!S_ISREG(st.st_mode)) /* a FIFO would keep us waiting */
+                return err_new(ERR_INVALID, "%s is not a regular file", b->config);
         TRY(oci_spec_read(b->config_dir, b->config, &b->spec));
         TRY(oci_spec_check(b->spec));
         trace_end(&span, 0, b->path);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -60,6 +61,22 @@ static err *know_paths(struct plan *p, const struct runtime_request *r)
         return arena_check(&p->arena);
 }
 
+/* As runc, a link is no root file system: what it means may change between two looks. */
+static err *check_root(const struct plan *p, const char *given)
+{
+        struct stat st;
+
+        if (!p->root_path)
+                return NULL;
+        if (lstat(p->root_path, &st) < 0)
+                return errno == ENOENT
+                               ? err_new(ERR_NOT_FOUND, "invalid rootfs: stat %s: no such file or directory", given)
+                               : err_sys(errno, "invalid rootfs: stat %s", given);
+        if (S_ISLNK(st.st_mode))
+                return err_new(ERR_INVALID, "invalid rootfs: not an absolute path, or a symlink");
+        return S_ISDIR(st.st_mode) ? NULL : err_new(ERR_INVALID, "invalid rootfs: %s is not a directory", given);
+}
+
 /* Without a mount namespace the container is a directory of the caller's namespace. If something is to be mounted, the
  * root file system is bound on itself first, so that one umount takes everything away; as with runc, that is the
  * caller's to do. */
@@ -100,6 +117,7 @@ err *plan_open_root(struct plan *p, const struct runtime_request *r)
         if (r->rootfs_fd < 0 && !r->spec->root_path)
                 return err_new(ERR_INVALID, "root must be specified");
         TRY(know_paths(p, r));
+        TRY(check_root(p, r->spec->root_path));
         if (!p->has_mount)
                 return open_root_place(p, r);
         if (r->rootfs_fd >= 0 && is_mount_root(r->rootfs_fd)) {

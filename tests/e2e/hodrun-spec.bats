@@ -489,3 +489,205 @@ hook() {
         is "$(<"$T/hooks.err")" bad
         rm "$T/hooks.out" "$T/hooks.err"
 }
+
+# --- bad input ---------------------------------------------------------------------------------------------------------
+
+@test "a config.json that is none: one clear line" {
+        : >config.json
+        wrong 'config.json'
+        printf '{' >config.json
+        wrong 'config.json: line 1'
+        "$HOD_BIN/hodrun" spec -b "$T/work"
+        head -c 700 "$T/work/config.json" >config.json
+        wrong 'config.json: line [0-9]+, column'
+        rm "$T/work/config.json"
+        printf '{"ociVersion": "1.0.0"} x' >config.json
+        wrong 'config.json: line 1, column 25'
+        printf '[]' >config.json
+        wrong 'must be an object, not an array'
+        printf '{"ociVersion": "1.0.0", "hostname": "a", "hostname": "b"}' >config.json
+        wrong 'config.json: line 1, column 42: this key is there twice'
+        printf '\0\377\376' >config.json
+        wrong 'config.json'
+        rm config.json
+        wrong 'JSON specification file .*config.json.* not found'
+        mkdir config.json
+        wrong 'config.json'
+        rmdir config.json
+        mkfifo config.json
+        wrong 'config.json'
+        rm config.json
+}
+
+@test "a config.json deeper or larger than any: refused quickly and in little memory" {
+        local kb
+        python3 -c 'n = 100000; print("{\"ociVersion\":\"1.0.0\",\"x\":" + "[" * n + "]" * n + "}")' >config.json
+        wrong 'nested|depth|deep'
+        python3 -c 'n = 100000; print("{\"a\":" * n + "1" + "}" * n)' >config.json
+        wrong 'nested|depth|deep'
+        head -c 100M /dev/zero | tr '\0' ' ' >config.json
+        wrong 'too large|larger than|more than'
+        kb=$(/usr/bin/time -f %M "$HOD_BIN/hodrun" --root "$T/run" run c 2>&1 >/dev/null | tail -n 1) || true
+        ((kb < 64000)) || fail "it took $kb KB"
+        python3 -c 'print("{\"ociVersion\":\"1.0.0\",\"annotations\":{\"a\":\"" + "x" * (20 << 20) + "\"}}")' >config.json
+        wrong 'too large|larger than|more than'
+}
+
+@test "values of a wrong type: the field is named" {
+        local program message
+        while IFS='~' read -r program message; do
+                cp config.json good.json
+                edit "$program"
+                wrong "$message"
+                mv good.json config.json
+        done <<'LIST'
+.process = 1~process: must be an object, not a number
+.process.args = "sh"~process.args: must be an array, not a string
+.process.args = [1]~process.args\[0\]: must be a string
+.process.args = []~args must not be empty
+.process.args = null~args must not be empty
+.process = null~process property must not be empty
+.process.cwd = "tmp"~Cwd must be an absolute path
+.process.cwd = ""~Cwd property must not be empty
+.process.terminal = "yes"~process.terminal: must be
+.process.user.uid = 1.5~process.user.uid: must be a whole number
+.process.user.uid = 4294967296~process.user.uid
+.process.rlimits = {}~process.rlimits: must be an array
+.process.oomScoreAdj = "0"~process.oomScoreAdj: must be a whole number
+.process.env = ["A\u0000B=1"]~process.env\[0\].*NUL
+.root = null~root must be specified
+.root = {}~root must be specified
+.mounts = {}~mounts: must be an array
+.mounts[0] = "x"~mounts\[0\]: must be an object
+.mounts[0].options = "ro"~mounts\[0\].options: must be an array
+.mounts[0].destination = null~mounts\[0\]: has no destination
+.linux.namespaces += [{type: "bogus"}]~namespace .*bogus.* does not exist
+.linux.namespaces += [{}]~namespace .* does not exist
+.linux.namespaces += [{type: "pid"}]~duplicated namespace .*pid
+.linux.namespaces[0].path = "/nonexistent"~/nonexistent: no such file
+.linux.namespaces[0].path = "/etc/passwd"~/etc/passwd is not a namespace
+.linux.namespaces[0].path = "/proc/self/ns/user"~namespace of another kind
+.linux.namespaces[0].path = "relative"~must be absolute
+.linux.resources = []~linux.resources: must be an object
+.linux.resources.memory.limit = "1G"~linux.resources.memory.limit: must be a whole number
+.linux.devices = [{path: "/dev/x", type: "z"}]~linux.devices\[0\].type: must be c, b, u or p
+.linux.seccomp = {defaultAction: "SCMP_ACT_X"}~invalid seccomp action .*SCMP_ACT_X
+.linux.seccomp = {}~has no defaultAction
+.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["x"]}]}~has no action
+.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", architectures: ["SCMP_ARCH_X"]}~invalid architecture .*SCMP_ARCH_X
+.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", flags: ["X"]}~invalid seccomp flag .*X
+.hooks = {prestart: {}}~hooks.prestart: must be an array
+.hostname = 1~hostname: must be a string
+.annotations = {"": "x"}~annotations: a key is empty
+.annotations = {"a": 1}~annotations.a: must be a string
+LIST
+}
+
+@test "what belongs to other systems, and what nobody knows, is not looked at" {
+        edit '.windows = {layerFolders: ["x"]} | .solaris = 1 | .vm = {kernel: {path: "/x"}} | .zos = {} | .freebsd = {}
+                | .future = [1, {a: null}] | .linux.future = true | .process.future = "x"'
+        args 'echo fine'
+        is "$(go)" fine
+}
+
+@test "ids that are none" {
+        local id
+        for id in a/b ../x .. . 'a b' "$(printf 'x%.0s' {1..1025})" $'a\nb' 'ä'; do
+                refused 1 'invalid container ID format|container ID is longer' hodrun run "$id"
+                refused 1 'invalid container ID format|container ID is longer' hodrun create "$id"
+                refused 1 'invalid container ID format|container ID is longer|does not exist' hodrun delete "$id"
+        done
+        refused 1 'container id cannot be empty' hodrun run ''
+        nothing_left
+        # The longest one.
+        args 'echo fine'
+        is "$(hodrun run "$(printf 'x%.0s' {1..255})")" fine
+}
+
+@test "root file systems: missing, relative, a file, empty, without a program" {
+        edit '.root.path = "nosuch"'
+        wrong 'invalid rootfs: stat nosuch: no such file or directory'
+        edit '.root.path = "/nonexistent"'
+        wrong 'invalid rootfs: stat /nonexistent: no such file or directory'
+        edit '.root.path = "config.json"'
+        wrong 'invalid rootfs: config.json is not a directory'
+        edit '.root.path = "./rootfs/../rootfs"'
+        args 'echo fine'
+        is "$(go)" fine
+        mkdir empty
+        edit '.root.path = "empty"'
+        wrong 'exec: .*sh.*: executable file not found in'
+        # (What it needed to mount on, it made.)
+        edit '.root.path = "empty" | .mounts = [] | .process.args = ["/sh"]'
+        wrong 'exec: .*/sh.*: stat /sh: no such file or directory'
+        rm -rf empty
+}
+
+@test "a root file system that is a symlink" {
+        ln -s rootfs link
+        edit '.root.path = "link"'
+        args 'echo fine'
+        wrong 'invalid rootfs: not an absolute path, or a symlink'
+        rm link
+}
+
+@test "a mount's destination does not lead out of the root" {
+        ln -s "$T/outside" rootfs/out
+        ln -s ../../../../.. rootfs/up
+        mkdir -p "$T/outside"
+        edit '.mounts += [{destination: "/out/m", type: "tmpfs", source: "tmpfs"}, {destination: "/up/deep/m", type: "tmpfs", source: "tmpfs"}]'
+        args 'grep -c "/m " /proc/self/mounts'
+        is "$(go)" 2
+        is "$(ls -A "$T/outside")" ""
+        rm -rf rootfs/out rootfs/up "rootfs${T:?}" rootfs/deep "$T/outside"
+}
+
+@test "a console socket that nobody listens to, or nobody accepts at" {
+        edit '.process.terminal = true'
+        args 'sleep 100'
+        refused 1 'dial unix /nonexistent/s: connect: no such file' hodrun create --console-socket /nonexistent/s c
+        nothing_left
+        python3 -c 'import socket, sys; s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1])' "$T/dead.sock"
+        refused 1 'dial unix .*/dead.sock: connect: connection refused' hodrun create --console-socket "$T/dead.sock" c
+        nothing_left
+        # A queue that is full already.
+        python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen(0)
+c = socket.socket(socket.AF_UNIX)
+c.connect(sys.argv[1])
+print("ready", flush=True)
+time.sleep(60)' "$T/full.sock" >"$T/ready" 3>&- &
+        echo $! >"$T/agent.pid"
+        eventually 5 test -s "$T/ready"
+        refused 1 'dial unix .*/full.sock: nobody accepts connections there' hodrun create --console-socket "$T/full.sock" c
+        nothing_left
+        rm -f "$T/dead.sock" "$T/full.sock" "$T/ready"
+}
+
+@test "containers with less than usual work" {
+        args 'ls /sys/class/net | wc -l; echo fine'
+        # No network namespace: the host's devices.
+        edit '.linux.namespaces |= map(select(.type != "network"))'
+        contains "$(go)" fine
+        # No mounts at all.
+        edit '.mounts = [] | .linux.maskedPaths = [] | .linux.readonlyPaths = []'
+        args 'echo fine; ls -d /dev/null'
+        is "$(go)" $'fine\n/dev/null'
+        # No namespaces but the mount's.
+        edit '.linux.namespaces = [{type: "mount"}] | del(.hostname)'
+        is "$(go)" $'fine\n/dev/null'
+        # None whatsoever.
+        edit '.linux.namespaces = []'
+        contains "$(go)" fine
+        edit 'del(.linux.namespaces)'
+        contains "$(go)" fine
+        # The smallest document that can run.
+        jq -n '{ociVersion: "1.0.0", root: {path: "rootfs"}, process: {args: ["/bin/echo", "small"], cwd: "/"}}' >config.json
+        is "$(go)" small
+        # And none of a process: nothing could be started.
+        jq -n '{ociVersion: "1.0.0", root: {path: "rootfs"}}' >config.json
+        refused 1 'process property must not be empty' hodrun create c
+        nothing_left
+}
