@@ -218,6 +218,8 @@ static err *global_check(struct invocation *inv)
 static err *run(struct invocation *inv, char *argv[])
 {
         const struct global_args *g = inv->global.args;
+        bool enters = inv->command == &cmd_create || inv->command == &cmd_run || inv->command == &cmd_exec ||
+                      inv->command == &cmd_restore || inv->command == &cmd_mounts;
         const char *trace = getenv("HOD_TRACE_FD");
         _cleanup_str_ struct str help = {0};
         int64_t fd;
@@ -231,12 +233,13 @@ static err *run(struct invocation *inv, char *argv[])
                 (void)fputs(str_text(&help), stdout);
                 return NULL;
         }
-        if (inv->command == &cmd_create || inv->command == &cmd_run || inv->command == &cmd_exec ||
-            inv->command == &cmd_restore || inv->command == &cmd_mounts)
+        if (enters)
                 TRY(protect(argv));
         if (trace && parse_i64(trace, &fd) && fd > 2 && fd < 65536 && fcntl((int)fd, F_SETFD, FD_CLOEXEC) == 0)
                 trace_fd = (int)fd;
         TRY(global_check(inv));
+        if (enters)
+                log_debug("%s exeseal: using /proc/self/exe clone: a read-only mount of this program", hodrun_name());
         return inv->command->run(inv);
 }
 

@@ -28,6 +28,7 @@ sleeper() {
                 run -0 hodrun "$ask"
                 [[ $output == "$whole" ]]
         done
+        # shellcheck disable=SC2013  # names have no blanks
         for command in $(awk '/^COMMANDS:/ {on = 1; next} /^$/ {on = 0} on && $1 != "help," {print $1}' <<<"$whole"); do
                 run -0 hodrun "$command" --help
                 [[ ${lines[0]} == NAME: && ${lines[1]} == "   hodrun $command - "* ]]
