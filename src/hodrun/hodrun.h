@@ -16,7 +16,8 @@ struct global_args {
 };
 
 extern const struct command cmd_create, cmd_run, cmd_start, cmd_exec, cmd_kill, cmd_delete, cmd_pause, cmd_resume,
-        cmd_state, cmd_list, cmd_ps, cmd_spec, cmd_features, cmd_update, cmd_checkpoint, cmd_restore, cmd_mounts;
+        cmd_state, cmd_list, cmd_ps, cmd_spec, cmd_features, cmd_update, cmd_events, cmd_checkpoint, cmd_restore,
+        cmd_mounts;
 
 /* The name this program is called by: "runc" or "crun" where it stands in for them, else "hodrun". */
 const char *hodrun_name(void);

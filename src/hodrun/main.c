@@ -44,25 +44,16 @@ static const struct opt global_opts[] = {
 static const struct command cmd_help;
 
 static const struct subcommand commands[] = {
-        {&cmd_checkpoint, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_create, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_delete, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_exec, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_features, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_kill, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_list, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_mounts, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_pause, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_ps, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_restore, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_resume, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_run, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_spec, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_start, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_state, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_update, NULL, NULL, SECTION_COMMANDS},
-        {&cmd_help, NULL, "h", SECTION_COMMANDS},
-        {0},
+        {&cmd_checkpoint, NULL, NULL, SECTION_COMMANDS}, {&cmd_create, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_delete, NULL, NULL, SECTION_COMMANDS},     {&cmd_events, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_exec, NULL, NULL, SECTION_COMMANDS},       {&cmd_features, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_kill, NULL, NULL, SECTION_COMMANDS},       {&cmd_list, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_mounts, NULL, NULL, SECTION_COMMANDS},     {&cmd_pause, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_ps, NULL, NULL, SECTION_COMMANDS},         {&cmd_restore, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_resume, NULL, NULL, SECTION_COMMANDS},     {&cmd_run, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_spec, NULL, NULL, SECTION_COMMANDS},       {&cmd_start, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_state, NULL, NULL, SECTION_COMMANDS},      {&cmd_update, NULL, NULL, SECTION_COMMANDS},
+        {&cmd_help, NULL, "h", SECTION_COMMANDS},        {0},
 };
 
 static const struct command cmd_hodrun = {

@@ -212,6 +212,28 @@ struct cgroup_stats {
 };
 MUST_USE err *cgroup_stats_read(const struct cgroup_layout *l, const char *path, struct cgroup_stats *ret);
 
+/* Which version of cgroups the controller @c is in: 1, 2, or 0 if it is not there. */
+int cgroup_version(const struct cgroup_layout *l, enum cgroup_controller c);
+/* A file of @path in the hierarchy of @c, without its last newline; owned by the caller. 0, -ENODEV (no such
+ * controller), -ENOENT, other -errno. */
+int cgroup_read(const struct cgroup_layout *l, const char *path, enum cgroup_controller c, const char *file,
+                char **ret);
+
+/* Being told of OOM kills in @path. Ends with the cgroup (v1: when it is removed, v2: when nobody is in it any more).
+ */
+struct cgroup_watch {
+        int fd; /* poll for POLLIN */
+        bool v2;
+        uint64_t kills; /* v2: so far */
+        const struct cgroup_layout *l;
+        const char *path; /* borrowed */
+};
+/* Begin. ERR_UNSUPPORTED without a memory controller, ERR_SYS. */
+MUST_USE err *cgroup_watch_oom(const struct cgroup_layout *l, const char *path, struct cgroup_watch *ret);
+/* After POLLIN: number of OOM kills (v1: "at least one" is 1), or -ENODEV when it is over. */
+int cgroup_watch_read(struct cgroup_watch *w);
+void cgroup_watch_done(struct cgroup_watch *w);
+
 /* Docker's cpu shares (2..262144) to a v2 weight (1..10000); 1024 gives 100 (runc 1.4's formula). 0 stays 0. */
 uint64_t cgroup_shares_to_weight(uint64_t shares);
 /* v1's block I/O weight (10..1000) as io.weight (1..10000). */

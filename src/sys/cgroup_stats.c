@@ -1,7 +1,9 @@
 /* cgroup_stats.c - counters; see cgroup.h. */
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "sys/cgroup_private.h"
@@ -14,6 +16,33 @@ uint64_t cgroup_oom_kills(const struct cgroup_layout *l, const char *path)
         if (!h || !cgroup_path_ok(path, false))
                 return 0;
         return cgroup_get_key(h, path, h->v2 ? "memory.events" : "memory.oom_control", "oom_kill", &n) == 0 ? n : 0;
+}
+
+int cgroup_version(const struct cgroup_layout *l, enum cgroup_controller c)
+{
+        const struct cgroup_hierarchy *h = cgroup_find(l, c);
+
+        return !h ? 0 : h->v2 ? 2 : 1;
+}
+
+int cgroup_read(const struct cgroup_layout *l, const char *path, enum cgroup_controller c, const char *file, char **ret)
+{
+        const struct cgroup_hierarchy *h = cgroup_find(l, c);
+        char name[CGROUP_FILE_MAX], *text;
+        size_t n;
+        int r;
+
+        if (!h)
+                return -ENODEV;
+        if (!cgroup_path_ok(path, true))
+                return -EINVAL;
+        r = file_read(h->fd, cgroup_name(path, file, name), 4u << 20, &text, &n);
+        if (r < 0)
+                return r;
+        if (n && text[n - 1] == '\n')
+                text[n - 1] = '\0';
+        *ret = text;
+        return 0;
 }
 
 static const struct cgroup_hierarchy *have(const struct cgroup_layout *l, enum cgroup_controller c)
