@@ -232,7 +232,7 @@ static err *start(struct invocation *inv, struct state *state, const struct sess
                                  .pidfd = pidfd,
                                  .spec = state->spec,
                                  .process = &s->process,
-                                 .cgroup = state->cgroup,
+                                 .cgroup = str_empty(state->cgroup) ? NULL : state->cgroup,
                                  .unit = state->unit.name ? &state->unit : NULL,
                                  .sub_cgroups = a->cgroups,
                                  .stdio = {0, 1, 2},
@@ -249,6 +249,8 @@ static err *start(struct invocation *inv, struct state *state, const struct sess
                 return err_new(ERR_NOT_RUNNING, "cannot exec in a stopped container");
         TRY(hodrun_seccomp_cache(inv, &cache));
         x.seccomp_cache = cache;
+        if (a->cgroups && !x.cgroup)
+                return err_new(ERR_UNSUPPORTED, "--cgroup: the container has no cgroup");
         return runtime_exec(&x, ret);
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "hodrun/hodrun.h"
+#include "hodrun/rootless.h"
 #include "sys/cgroup.h"
 #include "sys/process.h"
 
@@ -95,7 +96,7 @@ static err *kill_container(struct invocation *inv, const char *id)
         else if (parse_signal(name, &signal) < 0)
                 return err_new(ERR_INVALID, "unknown signal \"%s\"", name);
         if (a->all)
-                return str_empty(s->cgroup) ? NULL : runtime_cgroup_kill(s->cgroup, signal);
+                return str_empty(s->cgroup) ? rootless_kill(s, signal) : runtime_cgroup_kill(s->cgroup, signal);
         pidfd = state_pidfd(s);
         TRY(state_load_spec(s));
         return kill_one_and_rest(s, signal, pidfd);
@@ -156,6 +157,8 @@ static err *pause_run(struct invocation *inv)
         status = state_status(s);
         if (status != STATE_RUNNING && status != STATE_CREATED)
                 return err_new(ERR_NOT_RUNNING, "container not running");
+        if (str_empty(s->cgroup))
+                return err_new(ERR_UNSUPPORTED, "cannot pause the container: it has no cgroup");
         return runtime_cgroup_freeze(s->cgroup, true);
 }
 

@@ -14,9 +14,11 @@
 #include "hodrun/hodrun.h"
 #include "hodrun/log.h"
 #include "hodrun/usage.h"
+#include "hodrun/rootless.h"
 #include "oci/spec.h"
 #include "sys/exe.h"
 #include "sys/cgroup.h"
+#include "sys/ns.h"
 #include "sys/process.h"
 
 #define EXIT_EXEC 255
@@ -139,7 +141,9 @@ static int tell(const struct invocation *inv, err *e)
 
 const char *hodrun_root(const struct invocation *inv)
 {
-        return ((const struct global_args *)inv->global.args)->root;
+        const struct global_args *g = inv->global.args;
+
+        return opt_given_global(inv, &g->root) ? g->root : rootless_root();
 }
 
 bool hodrun_systemd(const struct invocation *inv)
@@ -255,7 +259,8 @@ int main(int argc, char **argv)
         open_standard_fds();
         (void)umask(022);
         process_expect_children();
-        cgroup_layout_join_unified();
+        if (!ns_is_rootless()) /* whom nobody lets move into it */
+                cgroup_layout_join_unified();
         hodrun_set_name(argv[0]);
         e = opt_parse(&cmd_hodrun, argv, &inv);
         if (inv.problem == OPT_PROBLEM_COMMAND && ((const struct global_args *)inv.global.args)->version)

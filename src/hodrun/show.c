@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/table.h"
 #include "hodrun/hodrun.h"
+#include "hodrun/rootless.h"
 #include "sys/cgroup.h"
 
 extern char **environ;
@@ -235,18 +236,12 @@ static err *ps_run(struct invocation *inv)
         _cleanup_state_ struct state *s = NULL;
         _cleanup_free_ pid_t *pids = NULL;
         _cleanup_free_ char *text = NULL;
-        const struct cgroup_layout *l;
         size_t n = 0;
-        err *e;
 
         if (!str_eq(a->format, "table") && !str_eq(a->format, "json"))
                 return err_new(ERR_INVALID, "invalid format option");
         TRY(state_open(hodrun_root(inv), inv->operands[0], false, &s));
-        TRY(cgroup_layout_get(&l));
-        e = cgroup_pids(l, s->cgroup, true, &pids, &n);
-        if (e && err_code(e) == ERR_NOT_FOUND)
-                e = err_free(e);
-        TRY(e);
+        TRY(rootless_pids(s, &pids, &n));
         if (str_eq(a->format, "json")) {
                 for (size_t i = 0; i < n; i++)
                         (void)printf("%s%d", i ? "," : "[", (int)pids[i]);

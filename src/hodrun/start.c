@@ -13,6 +13,7 @@
 #include "hodrun/bundle.h"
 #include "hodrun/hodrun.h"
 #include "hodrun/io.h"
+#include "hodrun/rootless.h"
 #include "runtime/hooks.h"
 #include "sys/cgroup.h"
 #include "sys/process.h"
@@ -77,6 +78,7 @@ static err *start_process(struct invocation *inv, struct state *s, const struct 
                                     .cgroup_path = s->cgroup,
                                     .unit = s->unit.name ? &s->unit : NULL};
 
+        TRY(rootless_cgroups(((const struct global_args *)inv->global.args)->rootless, &r.rootless_cgroups));
         TRY(hodrun_seccomp_cache(inv, &cache));
         r.seccomp_cache = cache;
         if (split)
@@ -91,6 +93,8 @@ static err *announce(const struct launch_args *a, struct state *s, const struct 
 {
         const char *receiver = oci_spec_annotation(spec, "run.oci.pidfd_receiver"); /* crun's --pidfd-socket */
 
+        if (!p->cgroup) /* rootless: there is none */
+                *s->cgroup = '\0';
         TRY(state_set_process(s, p->pid));
         TRY(hodrun_pid_file(a->pid_file, p->pid));
         if (!str_empty(a->console_socket) && p->terminal_fd >= 0)

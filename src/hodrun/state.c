@@ -119,6 +119,9 @@ err *state_create(const char *root, const char *id, struct state **ret)
                 if (r < 0)
                         return err_sys(-r, "making %s", root);
                 s->root_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                /* Whoever tidies a user's runtime directory up leaves sticky entries alone (XDG base directories). */
+                if (s->root_fd >= 0 && geteuid() != 0)
+                        (void)fchmod(s->root_fd, 01700);
         }
         if (s->root_fd < 0)
                 return err_sys(errno, "opening %s", root);

@@ -1,5 +1,8 @@
 /* spec_write.c - the document that `hodrun spec` writes: the same as runc's, byte for byte. */
+#include <unistd.h>
+
 #include "base/str.h"
+
 #include "oci/spec.h"
 
 static void add_mount(json *mounts, const char *destination, const char *type, const char *source,
@@ -68,12 +71,13 @@ static json *default_process(void)
         return p;
 }
 
-static void set_root_map(json *l, const char *key)
+/* Root is the caller: the only id that anybody may map. */
+static void set_root_map(json *l, const char *key, unsigned host)
 {
         json *map = json_new_object();
 
         json_set_int(map, "containerID", 0);
-        json_set_int(map, "hostID", 0);
+        json_set_int(map, "hostID", host);
         json_set_int(map, "size", 1);
         json_add(json_sub_array(l, key), map);
 }
@@ -91,8 +95,8 @@ static json *default_linux(bool rootless, bool cgroup_ns)
         json *l = json_new_object();
 
         if (rootless) {
-                set_root_map(l, "uidMappings");
-                set_root_map(l, "gidMappings");
+                set_root_map(l, "uidMappings", geteuid());
+                set_root_map(l, "gidMappings", getegid());
         } else {
                 json *rule = json_new_object();
 

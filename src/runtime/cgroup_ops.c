@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "runtime/runtime.h"
+#include "sys/ns.h"
 
 /* What every container may use, whatever the specification says (runc's list): the nodes it always gets, pseudo
  * terminals, and making nodes (which alone gives no access). */
@@ -167,11 +168,13 @@ static err *convert_lists(const struct oci_resources *o, struct converted *c)
         return NULL;
 }
 
-static err *convert(const struct cgroup_layout *l, const struct oci_resources *o, bool is_new, struct converted *c)
+static err *convert(const struct cgroup_layout *l, const struct oci_resources *o, bool is_new, bool devices,
+                    struct converted *c)
 {
         convert_numbers(o, &c->r);
         /* Without any cgroup (a container in a container) there is nothing that could refuse devices. */
-        TRY(convert_devices(o, (is_new || o->n_devices) && l->mode != CGROUP_MODE_NONE, c));
+        if (devices)
+                TRY(convert_devices(o, (is_new || o->n_devices) && l->mode != CGROUP_MODE_NONE, c));
         c->r.devices_in_use = !is_new;
         TRY(convert_block_io(o, c));
         return convert_lists(o, c);
@@ -181,7 +184,8 @@ static err *apply(const struct cgroup_layout *l, const char *path, const struct 
 {
         _cleanup_(converted_done) struct converted c = {.devices = NULL};
 
-        TRY(convert(l, o, is_new, &c));
+        /* Rules of devices take privilege over the machine: who has none cannot open more than he may anyway. */
+        TRY(convert(l, o, is_new, !ns_is_rootless(), &c));
         return cgroup_apply(l, path, &c.r);
 }
 
@@ -195,8 +199,38 @@ err *cgroup_ops_properties(const struct cgroup_layout *l, const struct oci_resou
 {
         _cleanup_(converted_done) struct converted c = {.devices = NULL};
 
-        TRY(convert(l, r, is_new, &c));
+        TRY(convert(l, r, is_new, true, &c));
         return systemd_resources(&c.r, l->mode == CGROUP_MODE_V2, version, p);
+}
+
+const char *cgroup_ops_limit(const struct oci_resources *r)
+{
+        const struct {
+                bool wanted;
+                const char *name;
+        } limits[] = {
+                {r->pids_limit.set && r->pids_limit.n >= 0, "pids"},
+                {r->memory.limit.n || r->memory.reservation.n || r->memory.swap.n || r->memory.swappiness.set ||
+                         r->memory.disable_oom_killer,
+                 "memory"},
+                {r->cpu.shares.n || r->cpu.quota.n || r->cpu.period.n || r->cpu.burst.set || r->cpu.idle.set ||
+                         r->cpu.realtime_runtime.n || r->cpu.realtime_period.n,
+                 "cpu"},
+                {r->cpu.cpus || r->cpu.mems, "cpuset"},
+                {r->block_io.weight.n || r->block_io.leaf_weight.n || r->block_io.n_weight_devices ||
+                         r->block_io.read_bps.n || r->block_io.write_bps.n || r->block_io.read_iops.n ||
+                         r->block_io.write_iops.n,
+                 "blkio"},
+                {r->n_hugepages, "hugetlb"},
+                {r->network.class_id.n || r->network.n_priorities, "network"},
+                {r->n_rdma, "rdma"},
+                {r->n_unified, "unified"},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
+                if (limits[i].wanted)
+                        return limits[i].name;
+        return NULL;
 }
 
 err *cgroup_ops_apply(const struct cgroup_layout *l, const char *path, const struct oci_resources *r)

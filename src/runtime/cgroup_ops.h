@@ -15,5 +15,7 @@ MUST_USE err *cgroup_ops_apply_new(const struct cgroup_layout *l, const char *pa
  */
 MUST_USE err *cgroup_ops_properties(const struct cgroup_layout *l, const struct oci_resources *r, bool is_new,
                                     int version, struct systemd_props *p);
+/* A word for the first limit that @r asks for, or NULL: nothing of it needs a cgroup. (Device rules are no limit.) */
+const char *cgroup_ops_limit(const struct oci_resources *r);
 /* Set the limits of @r on an existing cgroup. */
 MUST_USE err *cgroup_ops_apply(const struct cgroup_layout *l, const char *path, const struct oci_resources *r);

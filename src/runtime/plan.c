@@ -88,6 +88,8 @@ err *plan_open_proc(struct plan *p, bool whole)
         int fd = whole ? mountfd_clone(AT_FDCWD, "/proc", AT_SYMLINK_NOFOLLOW)
                        : open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
+        if (fd == -EPERM && p->rootless)
+                fd = file_openat2(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, 0);
         /* EINVAL: our root is no mount of our namespace (chroot into a detached mount): make a new procfs. */
         if (fd < 0)
                 fd = mountfd_new(&(struct mount_fs){.type = "proc", .source = "proc"}, -1, NULL, 0);
@@ -148,7 +150,7 @@ static err *set_namespaces(struct plan *p, const struct oci_spec *s)
         /* To join other namespaces takes privilege that is lost in the user namespace, and to make new ones inside of
          * it one has to be there first. */
         p->split = p->user_fd >= 0 || (p->new_user && (p->n_join || p->pid_ns_fd >= 0));
-        p->lower_mount = p->new_mount && (p->new_user || p->user_fd >= 0);
+        p->lower_mount = p->new_mount && (p->new_user || p->user_fd >= 0 || p->rootless);
         if (p->user_fd >= 0 && (s->linux_.uid_map.n || s->linux_.gid_map.n))
                 return userns_check(p->user_fd, &s->linux_.uid_map, &s->linux_.gid_map);
         return NULL;
@@ -164,10 +166,13 @@ static err *add_device(struct plan *p, const struct plan_device *d)
         to->tree_fd = -1;
         if (name && *name && !strchr(name, '/') && !str_eq(name, "..") && !str_eq(name, "."))
                 to->name = name;
-        if ((!p->new_user && p->user_fd < 0) || S_ISFIFO(d->mode))
+        if ((!p->new_user && p->user_fd < 0 && !p->rootless) || S_ISFIFO(d->mode))
                 return NULL;
         /* A user namespace may not make devices: bind the host's of the same name. */
         fd = mountfd_clone(AT_FDCWD, d->path, 0);
+        to->bind = fd == -EPERM && p->lower_mount;
+        if (to->bind)
+                return NULL;
         if (fd < 0)
                 return err_sys(-fd, "opening device %s of the host", d->path);
         to->tree_fd = plan_own_fd(p, fd);
@@ -329,6 +334,22 @@ static err *refuse_unsupported(const struct plan *p, const struct oci_spec *s)
         return NULL;
 }
 
+/* What only a user namespace makes possible for who is not root; in runc's words. */
+static err *check_rootless(const struct oci_spec *s)
+{
+        const struct oci_namespace *user = &s->linux_.ns[OCI_NS_USER];
+
+        if (geteuid() == 0)
+                return NULL;
+        if (!user->present)
+                return err_new(ERR_INVALID, "rootless container requires user namespaces");
+        if (!user->path && !s->linux_.uid_map.n)
+                return err_new(ERR_INVALID, "rootless containers requires at least one UID mapping");
+        if (!user->path && !s->linux_.gid_map.n)
+                return err_new(ERR_INVALID, "rootless containers requires at least one GID mapping");
+        return NULL;
+}
+
 err *plan_for_create(struct plan *p, const struct runtime_request *r)
 {
         const struct oci_spec *s = r->spec;
@@ -340,6 +361,8 @@ err *plan_for_create(struct plan *p, const struct runtime_request *r)
         p->preserve_fds = r->preserve_fds;
         p->no_pivot = r->no_pivot;
         p->start_fd = r->start_fd;
+        p->rootless = ns_is_rootless();
+        TRY(check_rootless(s));
         TRY(set_namespaces(p, s));
         /* Whoever is in there might trace us (reference/security.md 4.3, step 10). With a FIFO to wait in, the host's
          * /proc has to stay open, and a kernel before 6.17 mounts a procfs of another namespace than ours for nobody:
@@ -402,7 +425,9 @@ err *plan_for_exec(struct plan *p, const struct runtime_exec *x)
         }
         p->has_mount = x->spec->linux_.ns[OCI_NS_MOUNT].present;
         p->new_user = x->spec->linux_.ns[OCI_NS_USER].present;
-        p->stages = may_trace(x);
+        p->rootless = ns_is_rootless();
+        /* Who is not root may enter the PID namespace from inside the user namespace only. */
+        p->stages = may_trace(x) || (p->rootless && x->spec->linux_.ns[OCI_NS_PID].present);
         p->keyring = x->keyring;
         TRY(plan_set_process(p, x->process, x->stdio, x->fix_stdio_owner));
         p->process.relayed = x->relayed;

@@ -121,6 +121,8 @@ struct plan_mount {
         bool reconfigure; /* REMOUNT: the file system too */
         const char *destination, *source;
         const char *shown; /* what messages call the source */
+        const char
+                *fallback; /* NEW: bind this directory of the host where a user namespace may not mount it, or NULL */
         struct mount_fs fs;
         int tree_fd;                 /* -1 and not inside: opened in the container's mount namespace, see plan_bind.c */
         int idmap_fd;                /* user namespace whose map the tree gets, -1 = none */
@@ -138,6 +140,7 @@ struct plan_device {
         unsigned major, minor;
         uid_t uid, gid;
         int tree_fd; /* bind this instead (user namespaces cannot mknod), else -1 */
+        bool bind;   /* ... which the child opens, in its mount namespace */
 };
 
 struct plan_sysctl {
@@ -189,10 +192,13 @@ struct plan {
         /* namespaces */
         uint64_t clone_flags;
         bool new_user, new_net, new_cgroup, new_mount, has_mount;
-        int user_fd;      /* the user namespace to be joined, -1 = none */
-        bool split;       /* a first process joins namespaces, then clones the container: see child/child_split.c */
+        bool rootless; /* without privilege over the machine: the child does for itself what only its namespaces allow
+                        */
+        int user_fd;   /* the user namespace to be joined, -1 = none */
+        bool split;    /* a first process joins namespaces, then clones the container: see child/child_split.c */
         bool lower_mount; /* a new mount namespace of another user namespace than ours: trees are opened in it, so that
-                             the kernel locks what the container may not change */
+                             the kernel locks what the container may not change; rootless: always, as nowhere else may
+                             we clone them */
         struct {
                 int fd, flag;
                 const char *name;

@@ -81,7 +81,7 @@ struct visit {
 
 static void visit_end(struct visit *v)
 {
-        /* Cannot fail: they are our own. */
+        /* Cannot fail: they are our own, and visit_begin() has tried. */
         if (v->ns >= 0 &&
             (setns(v->ns, CLONE_NEWNS) < 0 || fchdir(v->root) < 0 || chroot(".") < 0 || fchdir(v->cwd) < 0))
                 abort();
@@ -97,9 +97,12 @@ static int visit_begin(struct visit *v, int ns, int root)
 
         v->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         v->cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (own < 0 || v->root < 0 || v->cwd < 0 || setns(ns, CLONE_NEWNS) < 0)
+        /* Root of a user namespace might find the way there, but not back: into one's own is the way back. */
+        if (own < 0 || v->root < 0 || v->cwd < 0 || setns(own, CLONE_NEWNS) < 0)
                 return -errno;
         v->ns = TAKE_FD(own);
+        if (setns(ns, CLONE_NEWNS) < 0)
+                return -errno;
         return root >= 0 && (fchdir(root) < 0 || chroot(".") < 0) ? -errno : 0;
 }
 
@@ -259,6 +262,10 @@ err *plan_add_bind(struct plan *p, const struct runtime_request *r, const struct
         TRY(set_idmap(p, r->spec, m, to));
         to->source = plan_clean_path(p, p->bundle_path, m->source);
         TRY(arena_check(&p->arena));
+        /* What rootless has for a sysfs: with the host's cgroups below it, some of which the user may write to.
+         * Read-only means those as well (CVE-2023-25809). */
+        if (p->rootless && to->recursive && o->attr_set & MOUNT_ATTR_RDONLY && str_eq(to->source, "/sys"))
+                to->rec_set |= MOUNT_ATTR_RDONLY;
         inside = p->root_path && p->root_path[1] ? plan_path_below(to->source, p->root_path) : NULL;
         if (inside) {
                 to->inside = true;
@@ -326,7 +333,7 @@ err *plan_send_trees(struct plan *p, pid_t pid, int pidfd, int socket)
         (void)snprintf(path, sizeof(path), "/proc/%d/root", (int)pid);
         root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         r = root < 0 ? -errno : visit_begin(&visit, pidfd, root);
-        if ((r == -EPERM || r == -EACCES) && visit.ns < 0)
+        if (r == -EPERM || r == -EACCES)
                 return NULL; /* not privileged: nor does the child need us then */
         if (r < 0)
                 return err_sys(-r, "entering the mount namespace of the new process");

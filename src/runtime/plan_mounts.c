@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/stat.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,6 +194,20 @@ static bool has_data(const struct mount_options *o, const char *key)
         return false;
 }
 
+/* File systems that a user namespace may mount only if it owns a namespace that is another's here: what the host shows
+ * of the same is the same. */
+static const char *fallback(const struct plan *p, const char *type)
+{
+        bool own_pid = p->clone_flags & CLONE_NEWPID || p->pid_ns_fd >= 0;
+
+        if (!p->lower_mount)
+                return NULL;
+        return str_eq(type, "sysfs")              ? "/sys"
+               : str_eq(type, "mqueue")           ? "/dev/mqueue"
+               : str_eq(type, "proc") && !own_pid ? "/proc"
+                                                  : NULL;
+}
+
 static err *add_new(struct plan *p, const struct oci_mount *m, const char *label)
 {
         struct plan_mount *pm = add(p, m->destination, PLAN_MOUNT_NEW);
@@ -205,6 +220,7 @@ static err *add_new(struct plan *p, const struct oci_mount *m, const char *label
                 return err_new(ERR_UNSUPPORTED, "mount %s: id maps are for bind mounts", m->destination);
         pm->shown = m->source ? m->source : m->type;
         pm->fs.type = m->type;
+        pm->fallback = fallback(p, m->type);
         pm->fs.source = m->source;
         pm->fs.sb_flags = o->sb_flags | (o->flags & MS_RDONLY);
         pm->fs.attrs = (uint32_t)o->attr_set;
@@ -268,6 +284,29 @@ char *plan_hierarchy_name(struct plan *p, const struct cgroup_hierarchy *h)
         return arena_copy(&p->arena, str_text(&name), name.len);
 }
 
+/* Rootless: the child binds it, by name. Never writable where the container sees more than its own: what the user may
+ * write there (a delegated tree, his session's) are limits of others (CVE-2023-25809). */
+static err *leave_cgroup_tree(struct plan *p, const struct cgroup_hierarchy *h, const char *path, struct plan_mount *pm,
+                              const struct oci_mount *m)
+{
+        char link[40], top[4096];
+        ssize_t n;
+
+        (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", h->fd);
+        n = readlink(link, top, sizeof(top) - 1);
+        if (n < 0)
+                return err_sys(errno, "readlink %s", link);
+        top[n] = '\0';
+        pm->bind = true;
+        pm->shown = "cgroup";
+        pm->source = path[1] ? arena_printf(&p->arena, "%s%s", top, path) : arena_copy(&p->arena, top, (size_t)n);
+        pm->wish = (struct mount_wish){
+                m->options.attr_set | CGROUP_ATTRS | (p->new_cgroup && path[1] ? 0 : MOUNT_ATTR_RDONLY), 0, true};
+        pm->propagation[0] = MS_PRIVATE;
+        pm->n_propagation = 1;
+        return arena_check(&p->arena);
+}
+
 /* The container's own directory of one hierarchy, bound: the same view as a new mount in the new cgroup namespace
  * gives, and the only possible one without that. */
 static err *add_cgroup_tree(struct plan *p, const struct cgroup_hierarchy *h, const char *path, const char *destination,
@@ -276,6 +315,8 @@ static err *add_cgroup_tree(struct plan *p, const struct cgroup_hierarchy *h, co
         struct plan_mount *pm = add(p, destination, PLAN_MOUNT_TREE);
         int fd = mountfd_clone(h->fd, path[1] ? path + 1 : "", 0), r;
 
+        if (fd == -EPERM && p->lower_mount)
+                return leave_cgroup_tree(p, h, path, pm, m);
         if (fd < 0)
                 return err_sys(-fd, "opening cgroup %s", path);
         pm->tree_fd = plan_own_fd(p, fd);
@@ -324,6 +365,8 @@ static err *add_cgroup(struct plan *p, const char *path, const struct oci_mount 
         TRY(cgroup_layout_get(&l));
         if (str_eq(m->type, "cgroup2") && l->unified < 0)
                 return err_new(ERR_UNSUPPORTED, "mount %s: this machine has no cgroup2 hierarchy", m->destination);
+        if (!path)
+                path = "/"; /* rootless, without a cgroup */
         if (l->mode == CGROUP_MODE_V2 || str_eq(m->type, "cgroup2"))
                 return add_cgroup_tree(p, &l->h[l->unified], p->new_cgroup ? path : "/", m->destination, m);
         return add_cgroup_v1(p, l, path, m);

@@ -112,12 +112,34 @@ static err *open_cgroup(struct session *s)
                                      &p->n_cgroup_fds);
 }
 
+static bool is_permission(const err *e)
+{
+        return err_errno(e) == EACCES || err_errno(e) == EPERM || err_errno(e) == EROFS;
+}
+
+/* @e (consumed) says that no cgroup may be made: as runc, that is none's loss unless one was asked for. */
+static err *no_cgroup(struct session *s, err *e)
+{
+        const struct oci_linux *l = &s->request->spec->linux_;
+        const char *limit = cgroup_ops_limit(&l->resources);
+
+        if (l->cgroups_path)
+                return e;
+        err_free(e);
+        if (limit)
+                return err_new(ERR_DENIED, "cannot set %s limit: container could not join or create cgroup", limit);
+        free(s->cgroup);
+        s->cgroup = NULL;
+        return NULL;
+}
+
 static err *make_cgroup(struct session *s)
 {
         const struct oci_linux *l = &s->request->spec->linux_;
         _cleanup_free_ char *by_id = NULL;
         const char *path = s->request->cgroup_path;
         struct trace_span span;
+        err *e;
 
         TRY(cgroup_layout_get(&s->layout));
         if (!path)
@@ -136,7 +158,9 @@ static err *make_cgroup(struct session *s)
                 TRY(cgroup_create(s->layout, s->cgroup));
                 s->cgroup_made = true;
         } else {
-                TRY(cgroup_ops_create(s->layout, s->cgroup, &l->resources));
+                e = cgroup_ops_create(s->layout, s->cgroup, &l->resources);
+                if (e)
+                        return s->request->rootless_cgroups && is_permission(e) ? no_cgroup(s, e) : e;
                 s->cgroup_made = true;
                 TRY(open_cgroup(s));
         }
@@ -152,7 +176,7 @@ struct detour {
 
 static void detour_end(struct detour *d)
 {
-        /* Cannot fail: both are our own. */
+        /* Cannot fail: both are our own, and it has been tried. */
         if (d->pid_ns >= 0 && setns(d->pid_ns, CLONE_NEWPID) < 0)
                 abort();
         if (d->time_ns >= 0 && setns(d->time_ns, CLONE_NEWTIME) < 0)
@@ -166,6 +190,11 @@ static err *enter_pid_ns(struct detour *d, int fd)
         d->pid_ns = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
         if (d->pid_ns < 0)
                 return err_sys(errno, "opening /proc/self/ns/pid");
+        if (setns(d->pid_ns, CLONE_NEWPID) <
+            0) { /* is there a way back? For root of a user namespace there may be none */
+                d->pid_ns = file_close(d->pid_ns);
+                return err_sys(errno, "entering the PID namespace");
+        }
         return setns(fd, CLONE_NEWPID) < 0 ? err_sys(errno, "entering the PID namespace") : NULL;
 }
 
@@ -178,6 +207,10 @@ static err *new_time_ns(struct detour *d, const struct oci_linux *l)
         d->time_ns = open("/proc/self/ns/time", O_RDONLY | O_CLOEXEC);
         if (d->time_ns < 0)
                 return err_new(ERR_UNSUPPORTED, "this kernel has no time namespaces");
+        if (setns(d->time_ns, CLONE_NEWTIME) < 0) {
+                d->time_ns = file_close(d->time_ns);
+                return err_sys(errno, "making a time namespace");
+        }
         if (unshare(CLONE_NEWTIME) < 0)
                 return err_sys(errno, "making a time namespace");
         if (l->monotonic.set)

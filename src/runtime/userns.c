@@ -3,17 +3,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/mem.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "sys/ns.h"
 #include "sys/process.h"
 
 static err *write_map(int proc, const char *name, const struct oci_idmaps *maps)
@@ -28,17 +31,113 @@ static err *write_map(int proc, const char *name, const struct oci_idmaps *maps)
         return r < 0 ? err_sys(-r, "writing %s \"%s\"", name, str_text(&text)) : NULL;
 }
 
+/* ---- without privilege: what the kernel lets anybody map is himself; the rest is /etc/subuid's and its tools' ---- */
+
+static bool is_oneself(const struct oci_idmaps *maps, uint32_t id)
+{
+        return maps->n == 1 && maps->map[0].size == 1 && maps->map[0].host == id;
+}
+
+_noreturn_ static void become_tool(char *const argv[], int err_fd)
+{
+        static char *const none[] = {NULL};
+
+        if (dup2(err_fd, 1) < 0 || dup2(err_fd, 2) < 0)
+                _exit(126);
+        (void)syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC);
+        (void)execve(argv[0], argv, none);
+        _exit(errno == ENOENT ? 127 : 126);
+}
+
+/* Run @argv, with nothing of our environment; what it says is the error. */
+static err *run_tool(char *const argv[])
+{
+        _cleanup_close_ int pidfd = -1, out_r = -1, out_w = -1;
+        char said[512] = "";
+        int status = 0, p[2], r;
+        ssize_t n;
+        pid_t pid;
+
+        r = file_pipe(p);
+        if (r < 0)
+                return err_sys(-r, "making a pipe");
+        out_r = p[0];
+        out_w = p[1];
+        pid = process_clone(CLONE_CLEAR_SIGHAND, -1, &pidfd);
+        if (pid < 0)
+                return err_sys(-pid, "starting %s", argv[0]);
+        if (pid == 0)
+                become_tool(argv, out_w);
+        out_w = file_close(out_w);
+        for (size_t used = 0; used < sizeof(said) - 1; used += (size_t)n) {
+                n = read(out_r, said + used, sizeof(said) - 1 - used);
+                if (n <= 0)
+                        break;
+        }
+        said[strcspn(said, "\n")] = '\0';
+        r = process_reap(pidfd, &status);
+        if (r < 0)
+                return err_sys(-r, "waiting for %s", argv[0]);
+        if (status == 127 << 8)
+                return err_new(ERR_UNSUPPORTED,
+                               "%s is needed to map more than the caller's own id, and is not installed", argv[0]);
+        if (status)
+                return err_new(ERR_DENIED, "%s failed: %s", argv[0],
+                               said[0] ? said : "it may not map these ids (see /etc/subuid and /etc/subgid)");
+        return NULL;
+}
+
+/* "newuidmap PID container host size..." */
+static err *map_by_tool(const char *tool, pid_t pid, const struct oci_idmaps *maps)
+{
+        size_t n = 2 + 3 * maps->n;
+        _cleanup_strv_ char **argv = NULL;
+
+        argv = MEM_NEW0(char *, n + 1);
+        if (!argv)
+                return err_nomem();
+        argv[0] = str_dup(tool);
+        argv[1] = str_format("%d", (int)pid);
+        for (size_t i = 0; i < maps->n; i++) {
+                argv[2 + 3 * i] = str_format("%u", maps->map[i].container);
+                argv[3 + 3 * i] = str_format("%u", maps->map[i].host);
+                argv[4 + 3 * i] = str_format("%u", maps->map[i].size);
+        }
+        for (size_t i = 0; i < n; i++)
+                if (!argv[i])
+                        return err_nomem();
+        return run_tool(argv);
+}
+
+static err *write_map_or_tool(int proc, pid_t pid, const char *name, const char *tool, const struct oci_idmaps *maps)
+{
+        err *e = write_map(proc, name, maps);
+
+        if (!e || err_errno(e) != EPERM || !ns_is_rootless())
+                return e;
+        err_free(e);
+        return map_by_tool(tool, pid, maps);
+}
+
 err *userns_write_maps(pid_t pid, const struct oci_idmaps *uids, const struct oci_idmaps *gids)
 {
         _cleanup_close_ int proc = -1;
         char path[32];
+        int r;
 
         (void)snprintf(path, sizeof(path), "/proc/%d", (int)pid);
         proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (proc < 0)
                 return err_sys(errno, "opening %s", path);
-        TRY(write_map(proc, "uid_map", uids));
-        return write_map(proc, "gid_map", gids);
+        TRY(write_map_or_tool(proc, pid, "uid_map", "/usr/bin/newuidmap", uids));
+        /* Groups can be used to forbid: who could drop them would gain (CVE-2014-8989). The kernel wants this said
+         * first; newgidmap says it by itself where it is needed. */
+        if (ns_is_rootless() && is_oneself(gids, getegid())) {
+                r = file_put(proc, "setgroups", "deny");
+                if (r < 0 && r != -ENOENT)
+                        return err_sys(-r, "writing setgroups \"deny\"");
+        }
+        return write_map_or_tool(proc, pid, "gid_map", "/usr/bin/newgidmap", gids);
 }
 
 /* A process that only is there, until its parent has looked at it or has died: then the other end of @pipe is closed.

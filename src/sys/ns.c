@@ -2,6 +2,7 @@
 #include "sys/ns.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/nsfs.h>
 #include <net/if.h>
 #include <string.h>
@@ -27,6 +28,41 @@ err *ns_open(const char *path, int clone_flag, int *ret_fd)
                 return err_new(ERR_INVALID, "%s is a namespace of another kind", path);
         *ret_fd = TAKE_FD(fd);
         return NULL;
+}
+
+/* Three numbers a line, padded with blanks: "0 0 4294967295", all of them on themselves? */
+static bool is_whole_map(const char *text)
+{
+        static const char *const words[] = {"0", "0", "4294967295\n"};
+
+        for (size_t i = 0; i < 3; i++) {
+                size_t n = strlen(words[i]);
+
+                text += strspn(text, " ");
+                if (strncmp(text, words[i], n) != 0)
+                        return false;
+                text += n;
+        }
+        return true;
+}
+
+bool ns_in_userns(void)
+{
+        static int known; /* 1: no, 2: yes */
+        char text[64] = "";
+
+        if (!known) {
+                _cleanup_close_ int fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
+                ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+                known = n > 0 && !is_whole_map(text) ? 2 : 1;
+        }
+        return known == 2;
+}
+
+bool ns_is_rootless(void)
+{
+        return geteuid() != 0 || ns_in_userns();
 }
 
 int ns_loopback_up(void)

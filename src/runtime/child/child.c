@@ -110,7 +110,9 @@ static void reset_signals(void)
  * or program (CVE-2016-9962, CVE-2019-5736). execve makes it dumpable again. */
 static int seal(struct child *c)
 {
-        if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        /* A runtime that is not root could not write the maps of what is not dumpable. Nobody but this process is in
+         * its new user namespace yet, and nobody in a lower one may trace it; become_userns_root() makes up for it. */
+        if (!(c->p->rootless && c->p->new_user && !c->p->exec) && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
                 return child_fail(c, PLAN_STEP_SELF, errno, NULL);
         reset_signals();
         (void)umask(0);
@@ -162,6 +164,8 @@ static int enter_namespaces(struct child *c)
                         return -1;
                 if (become_userns_root(c) < 0)
                         return -1;
+        } else if (p->lower_mount && child_open_trees(c) < 0) {
+                return -1;
         }
         for (size_t i = 0; i < p->n_join && !p->split; i++)
                 if (setns(p->join[i].fd, p->join[i].flag) < 0)
@@ -241,9 +245,12 @@ static int create(struct child *c)
         const struct plan *p = c->p;
         char path[4096];
 
+        /* What is not dumpable is root's in /proc: who is not root has to be first. */
+        if (p->rootless && child_oom_score(c) < 0)
+                return -1;
         if (p->split && child_split(c) < 0)
                 return -1;
-        if (seal(c) < 0 || child_oom_score(c) < 0 || join_cgroup(c) < 0 || enter_namespaces(c) < 0)
+        if (seal(c) < 0 || (!p->rootless && child_oom_score(c) < 0) || join_cgroup(c) < 0 || enter_namespaces(c) < 0)
                 return -1;
         /* Hooks in the child print the pid as the runtime sees it: only the runtime knows that. */
         if (!p->hooks_runtime && (p->n_hooks_container || p->n_hooks_start) &&
@@ -276,11 +283,11 @@ static int enter(struct child *c)
         struct trace_span span = trace_begin(TRACE_EXEC_JOIN);
         int r;
 
-        if (seal(c) < 0 || child_oom_score(c) < 0)
+        if ((p->rootless && child_oom_score(c) < 0) || seal(c) < 0 || (!p->rootless && child_oom_score(c) < 0))
                 return -1;
         if (p->wait_cgroup && (child_send(c, PLAN_REPORT_WANT_CGROUP, -1) < 0 || child_wait_go(c) < 0))
                 return -1;
-        r = p->stages ? 0 : cgroup_join_self(p->cgroup_fds, p->n_cgroup_fds);
+        r = p->stages && !p->rootless ? 0 : cgroup_join_self(p->cgroup_fds, p->n_cgroup_fds);
         if (r < 0)
                 return child_fail(c, PLAN_STEP_CGROUP, r, NULL);
         /* All at once and by pidfd: the kernel takes them of one process at one moment. */

@@ -28,7 +28,7 @@ static int make_device(struct child *c, const struct plan_device *d)
         _cleanup_close_ int dir = -1;
         const char *name;
 
-        if (d->tree_fd >= 0)
+        if (d->tree_fd >= 0 || d->bind)
                 return bind_device(c, d);
         if (d->name)
                 return device_make(c->dev, d->name, d->mode, d->major, d->minor, d->uid, d->gid);

@@ -27,6 +27,15 @@ static int finish(const struct plan_mount *m, int fd)
         return r < 0 ? r : bind_propagation(fd, m);
 }
 
+/* Still the host's "/": ours is over it, and becomes it in the end. */
+static int bind_host(const struct plan_mount *m)
+{
+        _cleanup_close_ int fd = mountfd_clone(AT_FDCWD, m->fallback, AT_RECURSIVE);
+        int r = fd < 0 ? fd : mountfd_set(fd, AT_RECURSIVE, m->fs.attrs, 0, MS_PRIVATE);
+
+        return r < 0 ? r : TAKE_FD(fd);
+}
+
 static int make_new(struct child *c, const struct plan_mount *m, int target, bool made, int *ret_fd)
 {
         _cleanup_close_ int fd = -1;
@@ -41,6 +50,8 @@ static int make_new(struct child *c, const struct plan_mount *m, int target, boo
                 mode = (int)(st.st_mode & 07777);
         }
         fd = mountfd_new(&m->fs, mode, log, sizeof(log));
+        if (fd == -EPERM && m->fallback)
+                fd = bind_host(m);
         if (fd < 0)
                 return fail(c, m, fd, log);
         if (m->copy_up && !made) {
@@ -123,6 +134,14 @@ int child_open_trees(struct child *c)
                 r = mountfd_set(c->root, AT_RECURSIVE, 0, 0, p->root_propagation & MS_SLAVE ? MS_SLAVE : MS_PRIVATE);
                 if (r < 0)
                         return child_fail(c, PLAN_STEP_ROOT, r, p->root_path);
+        }
+        for (size_t i = 0; i < p->n_devices; i++) {
+                struct plan_device *d = &p->devices[i];
+
+                if (d->bind)
+                        d->tree_fd = mountfd_clone(AT_FDCWD, d->path, 0);
+                if (d->bind && d->tree_fd < 0)
+                        return child_fail(c, PLAN_STEP_DEVICE, d->tree_fd, d->path);
         }
         for (size_t i = 0; i < p->n_mounts; i++) {
                 struct plan_mount *m = &p->mounts[i];

@@ -253,7 +253,9 @@ static int set_ids(struct child *c)
 
         if (!process->keep_groups && syscall(SYS_setgroups, process->n_groups, process->groups) < 0 &&
             (errno != EPERM || process->n_groups))
-                return child_fail(c, PLAN_STEP_USER, errno, "setgroups");
+                return child_fail(c, PLAN_STEP_USER, errno,
+                                  c->p->rootless ? "cannot set any additional groups in a rootless container"
+                                                 : "setgroups");
         if (syscall(SYS_setresgid, process->gid, process->gid, process->gid) < 0)
                 return child_fail(c, PLAN_STEP_USER, errno, "setgid");
         if (syscall(SYS_setresuid, process->uid, process->uid, process->uid) < 0)

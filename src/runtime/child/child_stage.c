@@ -113,7 +113,8 @@ int child_stage_split(struct child *c)
                 _exit(r < 0);
         }
         child_new_session();
-        /* A new container's first process has joined them, and its sibling with it. */
-        r = p->exec ? cgroup_join_self(p->cgroup_fds, p->n_cgroup_fds) : 0;
+        /* A new container's first process has joined them, and its sibling with it. So has who is not root: he may move
+         * only what is still his. */
+        r = p->exec && !p->rootless ? cgroup_join_self(p->cgroup_fds, p->n_cgroup_fds) : 0;
         return r < 0 ? child_fail(c, PLAN_STEP_CGROUP, r, NULL) : 0;
 }
