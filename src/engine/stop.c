@@ -24,6 +24,24 @@ static err *send_signal(int fd, int signal, unsigned flags)
         return proto_wait_ok(fd);
 }
 
+/* Ask with @f. A monitor that is being killed may still take the connection, and then says nothing more: the next one,
+ * which adopts the container, is asked again. */
+static err *ask(struct container *c, err *(*f)(struct container *c, void *arg), void *arg)
+{
+        for (int tries = 0;; tries++) {
+                err *e = f(c, arg), *lost;
+
+                if (err_code(e) != ERR_NOT_RUNNING || tries == LOST_TRIES)
+                        return e;
+                lost = container_refresh(c);
+                if (lost || !container_is_alive(c)) {
+                        err_free(lost);
+                        return e;
+                }
+                err_free(e);
+        }
+}
+
 static int stop_signal(const struct container *c)
 {
         const char *text = json_get_str(container_config(c), "StopSignal");
@@ -34,9 +52,10 @@ static int stop_signal(const struct container *c)
         return SIGTERM;
 }
 
-err *stop_kill(struct container *c, int signal)
+static err *kill_once(struct container *c, void *arg)
 {
         _cleanup_close_ int fd = -1;
+        int signal = *(int *)arg;
         bool wants_end;
 
         if (!container_is_alive(c))
@@ -47,6 +66,11 @@ err *stop_kill(struct container *c, int signal)
         wants_end = signal == SIGKILL || str_empty(json_get_str(container_config(c), "StopSignal")) ||
                     signal == stop_signal(c);
         return send_signal(fd, signal, wants_end ? PROTO_SIGNAL_STOPPING : 0);
+}
+
+err *stop_kill(struct container *c, int signal)
+{
+        return ask(c, kill_once, &signal);
 }
 
 /* ERR_NOT_RUNNING: the monitor has gone, with the container or without it. */
@@ -169,9 +193,10 @@ err *stop_resume_held(int fd)
         return proto_wait_ok(fd);
 }
 
-err *stop_pause(struct container *c, bool pause)
+static err *pause_once(struct container *c, void *arg)
 {
         _cleanup_close_ int fd = -1;
+        bool pause = *(bool *)arg;
 
         if (!pause && c->state != STATUS_PAUSED)
                 return err_new(ERR_CONFLICT, "Container %s is not paused", c->id);
@@ -182,6 +207,11 @@ err *stop_pause(struct container *c, bool pause)
         TRY(container_connect(c, &fd));
         TRY(proto_send(fd, pause ? PROTO_PAUSE : PROTO_RESUME, NULL, 0, NULL, 0));
         return proto_wait_ok(fd);
+}
+
+err *stop_pause(struct container *c, bool pause)
+{
+        return ask(c, pause_once, &pause);
 }
 
 static err *refuse_removal(const struct container *c)
