@@ -363,12 +363,12 @@ static void oci_spec_check_allows_only_namespaced_sysctls(void **state)
         check(SYSCTL("kernel.hostname"),
               "sysctl \"kernel.hostname\" is not allowed as it conflicts with the OCI \"hostname\" field");
         check(HEAD ",\"linux\":{\"sysctl\":{\"net.core.somaxconn\":\"1\"}}}",
-              "sysctl \"net.core.somaxconn\" is not in a separate kernel namespace");
+              "sysctl \"net.core.somaxconn\" not allowed in host network namespace");
         check(HEAD ",\"linux\":{\"namespaces\":[{\"type\":\"network\",\"path\":\"/proc/self/ns/net\"}],"
                    "\"sysctl\":{\"net.core.somaxconn\":\"1\"}}}",
               "sysctl \"net.core.somaxconn\" not allowed in host network namespace");
         check(HEAD ",\"linux\":{" NS ",\"sysctl\":{\"user.max_user_namespaces\":\"1\"}}}",
-              "sysctl \"user.max_user_namespaces\" is not in a separate kernel namespace");
+              "setting ucounts without a user namespace not allowed: user.max_user_namespaces");
 }
 
 static void oci_sysctl_path_translates(void **state)

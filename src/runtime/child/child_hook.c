@@ -112,7 +112,7 @@ static void conclude(pid_t pid, int pidfd, int r, struct child_hook_result *ret,
         if (r < 0 && !ret->errnum)
                 ret->errnum = -r; /* SIGCHLD is ignored: nobody knows how it ended */
         if (err_size == n + 1 && memcmp(ret->out[1], cannot_start, n) == 0) {
-                ret->errnum = ret->out[1][n];
+                ret->errnum = (unsigned char)ret->out[1][n];
                 ret->unstarted = true;
         }
 }
