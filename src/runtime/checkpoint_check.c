@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -85,19 +86,20 @@ static bool descends(pid_t pid, pid_t from)
         return false;
 }
 
-static bool same_namespace(pid_t pid, const char *name)
+static bool same_namespace(pid_t a, pid_t b, const char *name)
 {
-        struct stat ours, theirs;
+        struct stat one, other;
         char path[64];
 
-        (void)snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
-        if (stat(path, &ours) < 0)
+        (void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)a, name);
+        if (stat(path, &one) < 0)
                 return false;
-        (void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, name);
-        return stat(path, &theirs) == 0 && ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev;
+        (void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)b, name);
+        return stat(path, &other) == 0 && one.st_ino == other.st_ino && one.st_dev == other.st_dev;
 }
 
-static err *check_namespaces(const struct checkpoint_container *c, pid_t pid)
+/* criu has the host's namespaces, but for a copy of its mounts. */
+static err *check_namespaces(const struct checkpoint_container *c, pid_t criu, pid_t pid)
 {
         for (unsigned i = 0; i < OCI_NS_MAX_; i++) {
                 const char *name = oci_ns_proc_name((enum oci_ns)i);
@@ -105,7 +107,8 @@ static err *check_namespaces(const struct checkpoint_container *c, pid_t pid)
                 /* criu may leave these two as they are, and neither is an enclosure. */
                 if (i == OCI_NS_TIME || i == OCI_NS_CGROUP || !c->spec->linux_.ns[i].present)
                         continue;
-                if (same_namespace(pid, name) && !c->spec->linux_.ns[i].path)
+                if (!c->spec->linux_.ns[i].path &&
+                    (same_namespace(pid, criu, name) || same_namespace(pid, getpid(), name)))
                         return err_new(ERR_DENIED,
                                        "the checkpoint restores a process into the %s namespace of the host",
                                        oci_ns_name((enum oci_ns)i));
@@ -113,7 +116,7 @@ static err *check_namespaces(const struct checkpoint_container *c, pid_t pid)
         return NULL;
 }
 
-static err *check_process(const struct checkpoint_container *c, pid_t pid)
+static err *check_process(const struct checkpoint_container *c, pid_t criu, pid_t pid)
 {
         const struct oci_process *p = c->spec->process;
         struct facts f;
@@ -130,10 +133,10 @@ static err *check_process(const struct checkpoint_container *c, pid_t pid)
         if (p && p->no_new_privileges && !f.no_new_privs)
                 return err_new(ERR_DENIED, "the checkpoint restores a process without no_new_privs, which config.json "
                                            "demands");
-        return check_namespaces(c, pid);
+        return check_namespaces(c, criu, pid);
 }
 
-err *checkpoint_check(const struct checkpoint_container *c, pid_t criu)
+err *checkpoint_check(const struct checkpoint_container *c, pid_t init, pid_t criu)
 {
         const struct cgroup_layout *l;
         _cleanup_free_ pid_t *pids = NULL;
@@ -141,10 +144,10 @@ err *checkpoint_check(const struct checkpoint_container *c, pid_t criu)
 
         TRY(cgroup_layout_get(&l));
         if (l->mode == CGROUP_MODE_NONE)
-                return c->pid ? check_process(c, c->pid) : NULL;
+                return check_process(c, criu, init);
         TRY(cgroup_pids(l, c->cgroup, true, &pids, &n));
         for (size_t i = 0; i < n; i++)
                 if (!descends(pids[i], criu))
-                        TRY(check_process(c, pids[i]));
+                        TRY(check_process(c, criu, pids[i]));
         return NULL;
 }

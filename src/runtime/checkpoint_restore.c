@@ -159,7 +159,7 @@ static err *read_descriptors(struct session *s)
         if (e) {
                 TRY(path_of(s->o->image_fd, &dir));
                 if (err_code(e) != ERR_NOT_FOUND)
-                        return err_wrap(e, "reading %s/descriptors.json", dir);
+                        return err_wrap(e, "reading %s", dir);
                 err_free(e);
                 return err_new(ERR_NOT_FOUND, "open %s/descriptors.json: no such file or directory", dir);
         }
@@ -267,7 +267,7 @@ static err *on_notify(struct session *s, struct checkpoint_criu_reply *r)
         if (str_eq(r->script, "post-restore"))
                 return on_restored(s, r->pid);
         if (str_eq(r->script, "pre-resume"))
-                return checkpoint_check(s->c, process_pid(s->criu.pidfd));
+                return checkpoint_check(s->c, s->pid, process_pid(s->criu.pidfd));
         if (str_eq(r->script, "orphan-pts-master") && r->fd >= 0) {
                 (void)file_close(s->terminal_fd);
                 s->terminal_fd = TAKE_FD(r->fd);
