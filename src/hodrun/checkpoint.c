@@ -430,7 +430,7 @@ static err *restore_run(struct invocation *inv)
 
 const struct command cmd_checkpoint = {
         .name = "checkpoint",
-        .operands = "CONTAINER",
+        .operands = "<container-id>",
         .min_operands = 1,
         .max_operands = 1,
         .summary = "Checkpoint a running container",
@@ -440,7 +440,7 @@ const struct command cmd_checkpoint = {
 };
 const struct command cmd_restore = {
         .name = "restore",
-        .operands = "CONTAINER",
+        .operands = "<container-id>",
         .min_operands = 1,
         .max_operands = 1,
         .summary = "Restore a container from a previous checkpoint",

@@ -296,7 +296,7 @@ static err *exec_run(struct invocation *inv)
 
 const struct command cmd_exec = {
         .name = "exec",
-        .operands = "<container-id> <command> [command options]  || -p process.json <container-id>",
+        .operands = "<container-id> <command> [argument...]\n--process process.json <container-id>",
         .min_operands = 1,
         .max_operands = OPERANDS_ANY,
         .summary = "Execute new process inside the container",

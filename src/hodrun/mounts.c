@@ -71,7 +71,7 @@ static err *mounts_run(struct invocation *inv)
 
 const struct command cmd_mounts = {
         .name = "mounts",
-        .operands = "add|remove CONTAINER FILE",
+        .operands = "add|remove <container-id> <file>",
         .min_operands = 3,
         .max_operands = 3,
         .summary = "Add or remove the mounts that a JSON file lists while the container is running",

@@ -127,9 +127,13 @@ static void add_commands(struct str *out, const struct command *root)
         for (const struct subcommand *s = root->subcommands; s->command; s++)
                 if (strlen(s->command->name) > width)
                         width = strlen(s->command->name);
-        for (const struct subcommand *s = root->subcommands; s->command; s++)
-                if (!s->command->hidden)
-                        str_printf(out, "   %-*s  %s\n", (int)width, s->command->name, s->command->summary);
+        for (const struct subcommand *s = root->subcommands; s->command; s++) {
+                const struct command *c = s->command;
+
+                if (!c->hidden)
+                        str_printf(out, "   %-*s  %c%s\n", (int)width, c->name, tolower((unsigned char)c->summary[0]),
+                                   c->summary + 1);
+        }
 }
 
 static void help_of_program(const struct command *root, struct str *out)
@@ -147,15 +151,29 @@ static void help_of_program(const struct command *root, struct str *out)
         add_opts(out, root->opts, true);
 }
 
+/* The alternative forms of the operands, a line each. */
+static void add_forms(struct str *out, const struct command *c)
+{
+        const char *form = c->operands ? c->operands : "";
+
+        do {
+                size_t n = strcspn(form, "\n");
+
+                str_printf(out, "   %s %s [options]%s%.*s\n", name, c->name, n ? " " : "", (int)n, form);
+                form += n + (form[n] == '\n');
+        } while (*form);
+        str_add_char(out, '\n');
+}
+
 void usage_help(const struct command *root, const struct command *c, struct str *out)
 {
         if (c == root) {
                 help_of_program(root, out);
                 return;
         }
-        str_printf(out, "NAME:\n   %s %s - %c%s\n\nUSAGE:\n   %s %s [options]", name, c->name,
-                   tolower((unsigned char)c->summary[0]), c->summary + 1, name, c->name);
-        str_printf(out, "%s%s\n\n", c->operands ? " " : "", c->operands ? c->operands : "");
+        str_printf(out, "NAME:\n   %s %s - %c%s\n\nUSAGE:\n", name, c->name, tolower((unsigned char)c->summary[0]),
+                   c->summary + 1);
+        add_forms(out, c);
         if (c->description) {
                 str_add(out, "DESCRIPTION:\n");
                 add_indented(out, "   ", c->description);
