@@ -21,9 +21,10 @@
 struct checkpoint_container {
         const char *id;
         const struct oci_spec *spec;
-        const char *bundle, *rootfs; /* absolute */
-        const char *cgroup;          /* below each hierarchy */
-        pid_t pid;                   /* dump: of init */
+        const char *bundle, *rootfs;     /* absolute */
+        const char *cgroup;              /* below each hierarchy */
+        const struct runtime_unit *unit; /* restore: systemd shall have that cgroup; or NULL */
+        pid_t pid;                       /* dump: of init */
         int pidfd;
 };
 

@@ -18,6 +18,7 @@
 #include "runtime/checkpoint_prepare.h"
 #include "runtime/checkpoint_request.h"
 #include "runtime/hooks.h"
+#include "runtime/systemd_ops.h"
 #include "sys/mountfd.h"
 #include "sys/ns.h"
 #include "sys/process.h"
@@ -32,7 +33,7 @@ struct session {
         const struct checkpoint_container *c;
         const struct checkpoint_options *o;
         const struct cgroup_layout *layout;
-        bool cgroup_made, done;
+        bool cgroup_made, unit_made, done;
         int cgroup_fds[CGROUP_HIERARCHIES_MAX];
         size_t n_cgroup_fds;
         char *place, *keyring;
@@ -68,6 +69,8 @@ static void session_end(struct session *s)
         checkpoint_criu_done(&s->criu);
         if (!s->done && s->pidfd >= 0 && process_wait(s->pidfd, KILL_WAIT_MS) == 0)
                 (void)process_reap(s->pidfd, &status);
+        if (!s->done && s->unit_made)
+                err_free(runtime_unit_stop(s->c->unit));
         if (!s->done && s->cgroup_made)
                 err_free(runtime_cgroup_remove(s->c->cgroup, KILL_WAIT_MS));
         if (!s->done) {
@@ -205,6 +208,8 @@ static err *set_limits(struct session *s)
 {
         struct oci_resources rest = s->c->spec->linux_.resources;
 
+        if (s->c->unit)
+                return systemd_ops_enter(s->c->unit, s->layout, s->c->cgroup, s->c->spec, s->pid, &s->unit_made);
         rest.devices = NULL;
         rest.n_devices = 0;
         return cgroup_ops_apply(s->layout, s->c->cgroup, &rest);

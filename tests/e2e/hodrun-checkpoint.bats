@@ -38,7 +38,7 @@ restorable() {
 }
 nothing_left() {
         is "$(hodrun list -q)" ""
-        is "$(ls -A "$T/run" | grep -v '^@' || true)" ""
+        is "$(find "$T/run" -mindepth 1 -maxdepth 1 ! -name "@*")" ""
         is "$(find /sys/fs/cgroup -type d -path "*$CG-c*" 2>/dev/null)" "" "cgroups"
         ! grep -q "$T/run" /proc/self/mountinfo || fail "a mount is left"
 }
