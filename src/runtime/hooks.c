@@ -125,7 +125,7 @@ err *hooks_run(const struct oci_spec *s, enum oci_hook_kind kind, const char *id
         file = state_file(text);
         if (file < 0)
                 return err_sys(-file, "writing the state for %s hooks", oci_hook_name(kind));
-        place = (struct child_hook_place){.state = file, .dirfd = -1, .dir = bundle};
+        place = (struct child_hook_place){.state = file, .dirfd = -1, .dir = bundle, .parent = -1};
         TRY(hooks_open_output(s, place.out));
         out = place.out[0];
         error = place.out[1];

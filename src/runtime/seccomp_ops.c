@@ -82,12 +82,13 @@ const char *seccomp_ops_receiver(const struct oci_spec *s)
 
 err *seccomp_ops_deliver(const struct listener_process *p, int fd)
 {
-        const char *path = seccomp_ops_receiver(p->spec), *metadata = p->spec->linux_.seccomp->listener_metadata;
+        const char *path = seccomp_ops_receiver(p->spec), *metadata;
         _cleanup_json_ json *j = json_new_object();
         _cleanup_free_ char *text = NULL;
 
-        if (!path)
+        if (!path || !p->spec->linux_.seccomp)
                 return err_new(ERR_INVALID, "seccomp listenerPath is not set");
+        metadata = p->spec->linux_.seccomp->listener_metadata;
         json_set_str(j, "ociVersion", OCI_SPEC_VERSION);
         json_add_str(json_sub_array(j, "fds"), "seccompFd");
         json_set_int(j, "pid", p->pid);

@@ -64,6 +64,7 @@ notify() {
                 --arg path "$T/agent.sock" --argjson calls "$1" --argjson nnp "$2"
 }
 
+# bats test_tags=asan
 @test "a listener decides about system calls, with and without no_new_privs, for run, create and exec" {
         local nnp
         agent
@@ -163,6 +164,7 @@ net_end() {
         rm "$T/netns"
 }
 
+# bats test_tags=asan
 @test "a network device of the host becomes the container's, with its attributes and permanent global addresses" {
         net_begin
         edit '.linux.netDevices = {"hd0": {}}'
@@ -212,6 +214,7 @@ both() {
         printf '%s' "$first"
 }
 
+# bats test_tags=asan
 @test "limits, umask, groups, OOM score: in run and exec" {
         edit '.process.rlimits = [{type: "RLIMIT_NOFILE", soft: 77, hard: 88}, {type: "RLIMIT_CORE", soft: 0, hard: 0}]
                 | .process.user = {uid: 5, gid: 6, umask: 63, additionalGids: [10, 20]} | .process.oomScoreAdj = 321'
@@ -377,6 +380,7 @@ hook() {
         edit '.hooks[$k] += [{path: "/bin/sh", args: ["sh", "-c", $s]} + $m]' --arg k "$1" --arg s "$2" --argjson m "${more:-null}"
 }
 
+# bats test_tags=asan
 @test "hooks: their order, namespaces, directories, states and environments" {
         local kind ns
         for kind in prestart createRuntime createContainer startContainer poststart poststop; do
@@ -690,4 +694,35 @@ time.sleep(60)' "$T/full.sock" >"$T/ready" 3>&- &
         jq -n '{ociVersion: "1.0.0", root: {path: "rootfs"}}' >config.json
         refused 1 'process property must not be empty' hodrun create c
         nothing_left
+}
+
+# --- what is said about itself -----------------------------------------------------------------------------------------
+
+# The specification's schemas are not ours to carry; this is what they ask of each member that is there.
+@test "features and spec are of the specification's shape" {
+        hodrun features >"$T/features"
+        jq -e 'def strings: type == "array" and all(type == "string");
+                def flag: type == "object" and (.enabled | type == "boolean");
+                (.ociVersionMin, .ociVersionMax | test("^[0-9]+[.][0-9]+[.][0-9]+"))
+                and (.hooks | strings) and (.mountOptions | strings) and (.annotations | all(type == "string"))
+                and (.potentiallyUnsafeConfigAnnotations | strings)
+                and (.linux.namespaces | strings) and (.linux.capabilities | all(test("^CAP_[A-Z_]+$")))
+                and (.linux.cgroup | (.v1, .v2, .systemd, .systemdUser, .rdma) | type == "boolean")
+                and (.linux.seccomp | flag and (.actions | all(startswith("SCMP_ACT_"))) and (.operators | all(startswith("SCMP_CMP_")))
+                        and (.archs | all(startswith("SCMP_ARCH_"))) and (.knownFlags | all(startswith("SECCOMP_FILTER_FLAG_")))
+                        and (.supportedFlags - .knownFlags == []))
+                and (.linux.apparmor | flag) and (.linux.selinux | flag) and (.linux.intelRdt | flag)
+                and (.linux.mountExtensions.idmap | flag) and (.linux.netDevices | flag)
+                and (.linux.memoryPolicy | (.modes | strings) and (.flags | strings))' "$T/features" >/dev/null
+        is "$(jq -r '.hooks | join(" ")' "$T/features")" "prestart createRuntime createContainer startContainer poststart poststop"
+        jq -e '.linux.seccomp.actions | index("SCMP_ACT_NOTIFY")' "$T/features" >/dev/null
+        rm config.json
+        "$HOD_BIN/hodrun" spec
+        jq -e '(.ociVersion | type == "string") and (.root.path | type == "string") and (.process.args | length > 0)
+                and (.process.cwd | startswith("/")) and all(.mounts[]; has("destination"))
+                and all(.linux.namespaces[]; .type | IN("mount", "pid", "network", "uts", "ipc", "cgroup"))' config.json >/dev/null
+        args 'sleep 100'
+        edit '.process.terminal = false'
+        hodrun create c </dev/null >/dev/null 2>&1
+        hodrun state c | jq -e '(.ociVersion, .id, .status, .bundle | type == "string") and (.pid > 0)' >/dev/null
 }

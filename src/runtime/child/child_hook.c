@@ -68,18 +68,18 @@ static bool collect(int fd, char to[CHILD_HOOK_OUTPUT_MAX], size_t *used)
 }
 
 /* Listen until it has ended, or the time is over. Whoever it left behind may keep its output open. */
-static int listen_to(int pidfd, int out[2], int timeout_ms, struct child_hook_result *ret, size_t used[2])
+static int listen_to(int pidfd, int out[2], int parent, int timeout_ms, struct child_hook_result *ret, size_t used[2])
 {
         int64_t end = now_ms() + timeout_ms;
 
         for (;;) {
-                struct pollfd f[] = {{out[0], POLLIN, 0}, {out[1], POLLIN, 0}, {pidfd, POLLIN, 0}};
+                struct pollfd f[] = {{out[0], POLLIN, 0}, {out[1], POLLIN, 0}, {pidfd, POLLIN, 0}, {parent, 0, 0}};
                 int64_t left = timeout_ms < 0 ? -1 : end - now_ms();
                 bool heard = false;
 
                 if (timeout_ms >= 0 && left <= 0)
                         return -ETIMEDOUT;
-                if (poll(f, 3, (int)left) < 0) {
+                if (poll(f, 4, (int)left) < 0) {
                         if (errno != EINTR)
                                 return -errno;
                         continue;
@@ -92,6 +92,8 @@ static int listen_to(int pidfd, int out[2], int timeout_ms, struct child_hook_re
                         }
                 if (!heard && f[2].revents)
                         return 0;
+                if (f[3].revents)
+                        return -EPIPE;
         }
 }
 
@@ -145,7 +147,7 @@ bool child_hook_run(const struct plan_hook *h, const struct child_hook_place *pl
         for (int i = 0; i < 2; i++)
                 (void)file_close(theirs[i]);
         if (pid > 0) {
-                r = listen_to(pidfd, ours, h->timeout_ms, ret, used);
+                r = listen_to(pidfd, ours, place->parent, h->timeout_ms, ret, used);
                 conclude(pid, pidfd, r, ret, used[1]);
         } else {
                 ret->errnum = -r;
@@ -269,6 +271,7 @@ int child_hooks(struct child *c, const struct plan_hook *hooks, size_t n, const 
                 .dirfd = start ? -1 : c->root,
                 .filtered = start && c->p->seccomp_set,
                 .out = {c->p->hook_out[0], c->p->hook_out[1]},
+                .parent = start && c->p->start_fd >= 0 ? -1 : c->p->socket, /* `create` has gone by then */
         };
 
         for (size_t i = 0; i < n; i++) {

@@ -20,6 +20,7 @@ struct child_hook_place {
         const char *dir; /* NULL: ours; entered if it is there */
         bool filtered;   /* a seccomp filter is in place */
         int out[2];      /* files for standard output and error; -1: they are in the result */
+        int parent;      /* socket of who waits for us: its end is the hook's; -1 = none */
 };
 
 /* Run @h and wait for its end. True if it ended with status 0. After a timeout its whole process group is killed. */
