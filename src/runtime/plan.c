@@ -379,7 +379,9 @@ err *plan_for_create(struct plan *p, const struct runtime_request *r)
         know_self(p);
         TRY(set_container(p, r));
         TRY(seccomp_ops_check_names(s));
-        return load_seccomp(p, s->linux_.seccomp, r->seccomp_cache, r->seccomp_name);
+        TRY(load_seccomp(p, s->linux_.seccomp, r->seccomp_cache, r->seccomp_name));
+        p->open_to_parent = p->seccomp.notify && geteuid() != 0 && (p->stages || p->clone_flags & CLONE_NEWPID);
+        return NULL;
 }
 
 /* May processes of the container look into ours? Capabilities of a user namespace of its own do not reach us. */
@@ -441,5 +443,8 @@ err *plan_for_exec(struct plan *p, const struct runtime_exec *x)
         p->memory_policy = x->spec->linux_.memory_policy;
         p->has_cpus = x->spec->linux_.resources.cpu.cpus;
         p->process.keep_groups = oci_spec_annotation(x->spec, KEEP_GROUPS);
-        return load_seccomp(p, x->spec->linux_.seccomp, x->seccomp_cache, x->seccomp_name);
+        TRY(load_seccomp(p, x->spec->linux_.seccomp, x->seccomp_cache, x->seccomp_name));
+        p->open_to_parent = p->seccomp.notify && geteuid() != 0;
+        p->stages |= p->open_to_parent;
+        return NULL;
 }

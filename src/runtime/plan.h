@@ -246,6 +246,8 @@ struct plan {
         bool has_cpus; /* the container is bound to some: for messages */
         struct seccomp_filter seccomp;
         bool seccomp_set;
+        bool open_to_parent; /* to take the listener takes the right to trace the child: an ordinary user has it of a
+                                dumpable one only. Where nobody else is who could trace, or nothing could be found. */
         int preserve_fds;
 
         int proc_fd;   /* the host's procfs (with sysctls a detached clone): the only procfs that is written through */

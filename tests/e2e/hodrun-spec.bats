@@ -145,6 +145,32 @@ notify() {
         contains "$(go || true)" "No medium found"
 }
 
+@test "a listener of an ordinary user's container" {
+        local user=65533 nnp
+        agent
+        chmod 755 "$T"
+        chmod 777 "$T/agent.sock"
+        mkdir -p "$T/rootless"
+        cp "$HOD_BIN/hodrun" "$T/rootless/hodrun"
+        cp -r rootfs "$T/rootless/rootfs"
+        cd "$T/rootless" || return 1
+        chown -R $user:$user .
+        as() { setpriv --reuid $user --regid $user --clear-groups ./hodrun --root "$T/rootless/run" "$@"; }
+        as spec --rootless
+        edit '.process.terminal = false | .root.readonly = false | (.linux.uidMappings, .linux.gidMappings) |= [{containerID: 0, hostID: $u, size: 1}]' --argjson u $user
+        for nnp in true false; do
+                notify '["mkdir", "mkdirat"]' $nnp
+                args 'mkdir /x'
+                contains "$(as run c 2>&1 || true)" "No medium found"
+                args 'sleep 100'
+                as run -d c </dev/null >/dev/null 2>&1
+                contains "$(as exec c mkdir /y 2>&1 || true)" "No medium found"
+                as delete -f c
+        done
+        cd "$T/b" || return 1
+        rm -rf "$T/rootless"
+}
+
 # --- network devices ---------------------------------------------------------------------------------------------------
 
 # Everything in a network namespace of the test's own: `net COMMAND...` runs there.

@@ -290,8 +290,11 @@ static int give_listener(struct child *c, int fd)
 int child_seccomp(struct child *c)
 {
         struct trace_span span = trace_begin(TRACE_CHILD_SECCOMP);
-        int r = seccomp_install(&c->p->seccomp);
+        int r;
 
+        if (c->p->open_to_parent && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+                return child_fail(c, PLAN_STEP_SELF, errno, NULL);
+        r = seccomp_install(&c->p->seccomp);
         if (r < 0)
                 return child_fail(c, PLAN_STEP_SECCOMP, r, NULL);
         trace_end(&span, 0, NULL);
