@@ -37,7 +37,7 @@ printf 'containers:200000:1310720\n' >>/etc/subgid
 export HOD_PEERS_INSIDE=1
 # Not exec: this shell is process 1 here and reaps what the peers leave to it.
 status=0
-"$@" || status=$?
+"$@" </dev/null || status=$?
 for d in "${made[@]}"; do
         umount "$d" || true
         rmdir "$d" || true # somebody else may have mounted it meanwhile

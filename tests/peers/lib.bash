@@ -47,8 +47,6 @@ processes() {
         for p in /proc/[0-9]*; do
                 pid=${p#/proc/}
                 [[ $skip != *" $pid "* && $(awk '{print $3}' "$p/stat" 2>/dev/null) == [^Z] ]] || continue
-                # Our own helpers (this pipe) end with us.
-                [[ $(awk '{print $4}' "$p/stat" 2>/dev/null) != "$BASHPID" ]] || continue
                 printf 'process %s %s\n' "$pid" "$(tr '\0' ' ' <"$p/cmdline" 2>/dev/null)"
         done
 }
@@ -58,18 +56,20 @@ peers_ready() { peers_snapshot >"$T/before"; }
 
 peers_snapshot() {
         awk '{for (i = 7; $i != "-"; i++); print "mount", $5, $(i + 1), $4}' /proc/self/mountinfo | sort
-        find /sys/fs/cgroup -type d -path "*/$CG/*" -printf 'cgroup %P\n' 2>/dev/null | sort
+        { find /sys/fs/cgroup -type d -path "*/$CG/*" -printf 'cgroup %P\n' 2>/dev/null || true; } | sort
         ip -o link | awk -F': ' '{print "link", $2}' | sed 's/@.*//' | sort
-        find /run/netns -mindepth 1 2>/dev/null | sed 's/^/netns /' | sort
-        nft list ruleset 2>/dev/null | sed 's/counter packets [0-9]* bytes [0-9]*//; s/^/nft /'
+        { find /run/netns -mindepth 1 2>/dev/null || true; } | sed 's/^/netns /' | sort
+        nft list ruleset 2>/dev/null | sed 's/counter packets [0-9]* bytes [0-9]*//; s/^[[:space:]]*/nft /' | sort
         losetup -a | sed 's/^/loop /' | sort
         processes
         # What hodrun keeps: the compiled filters and their directory stay.
-        find "${STATES[@]}" -mindepth 1 ! -name @seccomp ! -path '*/@seccomp/*' -printf 'state %p\n' 2>/dev/null | sort
+        # shellcheck disable=SC2086  # a list
+        { find $STATES -mindepth 1 ! -name @seccomp ! -path '*/@seccomp/*' -printf 'state %p\n' 2>/dev/null || true; } |
+                sort
 }
 
 # Directories that peers give to hodrun as --root (its own default is for those that give none).
-STATES=(/run/hodrun)
+export STATES=${STATES:-/run/hodrun}
 
 # peers_clean [REGEX]: compare; peers_end fails after a difference. What REGEX (extended, whole lines of `diff`) matches is the peer's own, and stays by design.
 peers_clean() {
@@ -117,22 +117,25 @@ daemon() {
         shift
         "$@" >"$T/$name.log" 2>&1 3>&- 4>&- </dev/null &
         echo "$!" >"$R/$name.pid"
-        echo "$name" >>"$R/daemons"
+}
+
+# stop_daemon NAME [SIGNAL]
+stop_daemon() {
+        local pid
+        pid=$(<"$R/$1.pid")
+        kill -s "${2-TERM}" "$pid" 2>/dev/null || true
+        eventually 20 dead "$pid" || {
+                kill -9 "$pid"
+                touch "$T/leaked"
+        }
 }
 
 # The last started first.
 stop_daemons() {
-        local name pid bad=0
-        [[ -e $R/daemons ]] || return 0
-        while read -r name; do
-                pid=$(<"$R/$name.pid")
-                kill "$pid" 2>/dev/null || true
-                eventually 20 dead "$pid" || {
-                        kill -9 "$pid"
-                        bad=1
-                }
-        done < <(tac "$R/daemons")
-        ((bad == 0)) || touch "$T/leaked"
+        local name
+        for name in dockerd containerd; do
+                [[ ! -e $R/$name.pid ]] || stop_daemon "$name"
+        done
 }
 
 # With $HODRUN for a runtime nothing but a shim is between containerd and hodrun.
@@ -156,12 +159,19 @@ dk() { "$T/dk" "$@" 3>&- 4>&-; }
 start_docker() {
         start_containerd
         mkdir -p "$R/docker" "$T/docker"
-        daemon dockerd dockerd --data-root "$T/docker" --exec-root "$R/docker" --pidfile "$R/docker.pid" \
-                -H "unix://$R/docker.sock" --containerd "$R/containerd.sock" --cgroup-parent "/$CG" \
-                --exec-opt native.cgroupdriver=cgroupfs --add-runtime "hodrun=$HODRUN" --default-runtime hodrun
         program "$T/dk" /usr/bin/docker -H "unix://$R/docker.sock"
-        eventually 40 dk version >/dev/null 2>&1
+        # shellcheck disable=SC2119  # without options
+        start_dockerd
         dk import -c 'CMD ["sh"]' "$(busybox_file)" busybox >/dev/null
+}
+
+# start_dockerd [OPTION...]: once more, it finds what there was.
+# shellcheck disable=SC2120  # docker.bats gives some
+start_dockerd() {
+        daemon dockerd dockerd --data-root "$T/docker" --exec-root "$R/docker" --pidfile "$R/dockerd.own.pid" \
+                -H "unix://$R/docker.sock" --containerd "$R/containerd.sock" --cgroup-parent "/$CG" \
+                --exec-opt native.cgroupdriver=cgroupfs --add-runtime "hodrun=$HODRUN" --default-runtime hodrun "$@"
+        eventually 40 dk version >/dev/null 2>&1
 }
 
 # program FILE WORD...: an executable FILE that runs WORD... with its own arguments after them. (For the terminal, and for
@@ -172,6 +182,9 @@ program() {
         printf '#!/bin/bash\nexec %s "$@"\n' "$(printf '%q ' "$@")" >"$file"
         chmod +x "$file"
 }
+
+# sized RxC: what to type to wait until the terminal inside has this size (peers set it a moment after the start).
+sized() { printf 'until [ "$(stty size)" = "%s" ]; do sleep 0.05; done' "${1/x/ }"; }
 
 # --- checks ----------------------------------------------------------------------------------------------------------
 

@@ -146,7 +146,7 @@ sleeps() { [[ $(pm top "$1" pid comm args) == *sleep\ 1000* ]]; }
 
 @test "terminal: run, attach, exec; its size follows" {
         local out
-        out=$(pty -z 40x150 -e '/ #' -s 'stty size; tty\r' -e '40 150' -r 20x70 -w 0.3 -s 'stty size; exit 5\r' -e '20 70' \
+        out=$(pty -z 40x150 -e '#' -s "$(sized 40x150); tty\r" -e /dev/pts/ -r 20x70 -s "$(sized 20x70); exit 5\r" \
                 -- "$T/pm" run --cgroup-parent "/$CG" --network none --rm -it busybox sh) || is $? 5
         like "$out" '/dev/pts/0'
         prun -d -t --name c busybox sh -c 'tty; stty size; cat' >/dev/null
