@@ -330,8 +330,13 @@ static err *restore_process(const struct criu_args *a, struct state *s, const st
                             struct checkpoint_options *o, struct runtime_process *ret)
 {
         _cleanup_close_ int place = -1;
-        struct checkpoint_container c = {
-                .id = s->id, .spec = b->spec, .bundle = b->path, .rootfs = s->rootfs, .cgroup = s->cgroup, .pidfd = -1};
+        struct checkpoint_container c = {.id = s->id,
+                                         .spec = b->spec,
+                                         .bundle = b->path,
+                                         .rootfs = s->rootfs,
+                                         .cgroup = s->cgroup,
+                                         .unit = s->unit.name ? &s->unit : NULL,
+                                         .pidfd = -1};
 
         TRY(make_place(s, &place));
         o->lsm_profile = a->lsm_profile;
