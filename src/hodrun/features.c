@@ -1,5 +1,6 @@
 /* features.c - `features`: what this build and this library can do, and nothing more; containerd and docker read it. */
 #include <linux/seccomp.h>
+#include <seccomp.h>
 #include <stdio.h>
 
 #include "codec/json.h"
@@ -70,9 +71,25 @@ static void add_linux(json *l)
         json_set_bool(json_sub_object(l, "netDevices"), "enabled", true);
 }
 
+static void add_annotations(json *a)
+{
+        const struct scmp_version *v = seccomp_version();
+        char text[48];
+
+        json_set_str(a, "io.github.hod.version", HOD_VERSION);
+        if (v) {
+                (void)snprintf(text, sizeof(text), "%u.%u.%u", v->major, v->minor, v->micro);
+                json_set_str(a, "io.github.seccomp.libseccomp.version", text);
+        }
+        /* Not our name, but the one that callers ask for. */
+        json_set_str(a, "org.opencontainers.runc.checkpoint.enabled", "true");
+}
+
 static err *features_run(struct invocation *inv)
 {
         _cleanup_json_ json *j = json_new_object();
+        /* What we obey; a dot at the end stands for whatever follows. */
+        static const char *const unsafe[] = {"bundle", "org.systemd.property.", "org.criu.config", "run.oci."};
         _cleanup_free_ char *text = NULL;
 
         (void)inv;
@@ -83,8 +100,8 @@ static err *features_run(struct invocation *inv)
         for (size_t i = 0; mount_options_name(i); i++)
                 json_add_str(json_sub_array(j, "mountOptions"), mount_options_name(i));
         add_linux(json_sub_object(j, "linux"));
-        json_set_str(json_sub_object(j, "annotations"), "io.github.hod.version", HOD_VERSION);
-        json_add_str(json_sub_array(j, "potentiallyUnsafeConfigAnnotations"), "bundle");
+        add_annotations(json_sub_object(j, "annotations"));
+        add_all(j, "potentiallyUnsafeConfigAnnotations", unsafe, ARRAY_SIZE(unsafe));
         TRY(json_print(j, JSON_INDENT4, &text));
         (void)printf("%s%s", text, str_ends(text, "\n") ? "" : "\n");
         return NULL;

@@ -366,3 +366,15 @@ CASES
         done
         rm "$T/out"
 }
+
+@test "features is JSON that names versions, hooks, mount options and the annotations that are obeyed" {
+        local f
+        f=$(hodrun features)
+        jq -e '(.ociVersionMin == "1.0.0") and (.ociVersionMax | startswith("1."))
+                and (.hooks == ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"])
+                and (.mountOptions | contains(["rbind", "ro", "rro", "tmpcopyup", "nosymfollow"]))
+                and .linux.cgroup.v1 and .linux.cgroup.v2 and .linux.seccomp.enabled
+                and (.linux.seccomp.supportedFlags - .linux.seccomp.knownFlags == [])
+                and (.annotations["org.opencontainers.runc.checkpoint.enabled"] == "true")
+                and (.potentiallyUnsafeConfigAnnotations | contains(["bundle", "org.systemd.property.", "org.criu.config"]))' <<<"$f"
+}
