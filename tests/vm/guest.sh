@@ -23,7 +23,7 @@ exec)
         ;;
 bats)
         mapfile -t files <$payload/files
-        bats --tap --filter-tags vm "${files[@]}" >$port 2>&1
+        bats --tap --timing --filter-tags vm "${files[@]}" >$port 2>&1
         status=$?
         ;;
 esac

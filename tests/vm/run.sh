@@ -2,7 +2,7 @@
 # The VM lane: the tests tagged `vm` in Debian 12's stock kernel, with systemd and pure cgroup v2, under qemu's software
 # emulation (no KVM is needed, HOD_VM_KVM=1 uses it).
 #
-#   tests/vm/run.sh                    selftest.bats, and of tests/e2e what is tagged vm
+#   tests/vm/run.sh                    what is here, and of tests/e2e what is tagged vm
 #   tests/vm/run.sh FILE.bats...       these files only
 #   tests/vm/run.sh --exec 'COMMAND'   one command as root in the guest; its output and status
 #   tests/vm/run.sh --shell            a shell on the guest's console (leave it with exit)
@@ -64,7 +64,7 @@ if [ ${#files[@]} -eq 0 ]; then
         # What may differ by kernel, cgroup version or init system is tagged. The rest runs on the host only, because a fork
         # costs five times as much here.
         mapfile -t files < <(grep -lE '^# bats (test|file)_tags=.*vm' "$top"/tests/e2e/*.bats)
-        files=("$here/selftest.bats" "${files[@]}")
+        files=("$here"/*.bats "${files[@]}")
 fi
 for f in "${files[@]}"; do
         printf '/hod/%s\n' "${f#"$top"/}"
