@@ -79,7 +79,7 @@ err *bundle_remember(const struct bundle *b, bool systemd, struct state *s)
         TRY(state_know_stdio(s, b->spec->process->terminal));
         if (systemd) {
                 TRY(state_where(&s->unit, state_is_rootless()));
-                TRY(runtime_unit_resolve(b->spec, s->id, &s->unit, &s->cgroup));
+                TRY(runtime_unit_resolve(b->spec, hodrun_name(), s->id, &s->unit, &s->cgroup));
         } else {
                 TRY(cgroup_path_clean(cgroup ? cgroup : by_id, &s->cgroup));
         }

@@ -102,11 +102,11 @@ uint64_t runtime_cgroup_oom_kills(const char *cgroup);
 /* Send @signal to every process inside. */
 MUST_USE err *runtime_cgroup_kill(const char *cgroup, int signal);
 
-/* Names of the unit of @id from the spec's cgroupsPath ("slice:prefix:name", or none) into @u, whose other members are
- * set, and the cgroup that it will have. ERR_INVALID, ERR_UNSUPPORTED; ERR_NOT_FOUND (a user's manager that is not
- * there). */
-MUST_USE err *runtime_unit_resolve(const struct oci_spec *spec, const char *id, struct runtime_unit *u,
-                                   char **ret_cgroup);
+/* Names of the unit of @id from the spec's cgroupsPath ("slice:prefix:name"; without one it begins with @prefix) into
+ * @u, whose other members are set, and the cgroup that it will have. ERR_INVALID, ERR_UNSUPPORTED; ERR_NOT_FOUND (a
+ * user's manager that is not there). */
+MUST_USE err *runtime_unit_resolve(const struct oci_spec *spec, const char *prefix, const char *id,
+                                   struct runtime_unit *u, char **ret_cgroup);
 void runtime_unit_done(struct runtime_unit *u);
 /* Make the unit around @pid, which is in @cgroup already, and set the limits of @spec. */
 MUST_USE err *runtime_unit_adopt(const struct runtime_unit *u, const char *cgroup, const struct oci_spec *spec,

@@ -6,7 +6,6 @@
 #include "sys/systemd.h"
 
 #define ANNOTATION "org.systemd.property."
-#define DEFAULT_PREFIX "hodrun"
 
 void runtime_unit_done(struct runtime_unit *u)
 {
@@ -59,13 +58,13 @@ static err *name_unit(const char *prefix, const char *name, struct runtime_unit 
 }
 
 /* "slice:prefix:name". */
-static err *parse_path(const char *text, const char *id, struct runtime_unit *u)
+static err *parse_path(const char *text, const char *prefix, const char *id, struct runtime_unit *u)
 {
         _cleanup_strv_ char **part = NULL;
         const char *slice = "";
 
         if (str_empty(text)) {
-                TRY(name_unit(DEFAULT_PREFIX, id, u));
+                TRY(name_unit(prefix, id, u));
         } else {
                 TRY(strv_split(text, ':', &part));
                 if (strv_len(part) != 3)
@@ -82,12 +81,13 @@ static err *parse_path(const char *text, const char *id, struct runtime_unit *u)
         return u->slice ? NULL : err_nomem();
 }
 
-err *runtime_unit_resolve(const struct oci_spec *spec, const char *id, struct runtime_unit *u, char **ret_cgroup)
+err *runtime_unit_resolve(const struct oci_spec *spec, const char *prefix, const char *id, struct runtime_unit *u,
+                          char **ret_cgroup)
 {
         _cleanup_free_ char *slice = NULL, *manager = NULL, *path = NULL;
         const struct cgroup_layout *l;
 
-        TRY(parse_path(spec->linux_.cgroups_path, id, u));
+        TRY(parse_path(spec->linux_.cgroups_path, prefix, id, u));
         TRY(systemd_slice_path(u->slice, &slice));
         if (u->user) {
                 _cleanup_systemd_ struct systemd *s = NULL;
