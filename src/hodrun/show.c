@@ -165,7 +165,7 @@ static bool has_pid(const pid_t *pids, size_t n, int64_t pid)
         return false;
 }
 
-/* Output of the host's ps(1). */
+/* Output of the host's ps(1), with what it complains of. */
 static err *host_ps(char *const *argv, char **ret)
 {
         posix_spawn_file_actions_t actions;
@@ -177,6 +177,7 @@ static err *host_ps(char *const *argv, char **ret)
                 return err_sys(-r, "making a pipe");
         (void)posix_spawn_file_actions_init(&actions);
         (void)posix_spawn_file_actions_adddup2(&actions, pipe[1], 1);
+        (void)posix_spawn_file_actions_adddup2(&actions, pipe[1], 2);
         r = posix_spawnp(&pid, "ps", &actions, NULL, argv, environ);
         (void)posix_spawn_file_actions_destroy(&actions);
         (void)file_close(pipe[1]);
@@ -185,8 +186,10 @@ static err *host_ps(char *const *argv, char **ret)
         (void)file_close(pipe[0]);
         if (r > 0)
                 return err_sys(r, "running ps");
-        if (waitpid(pid, &status, 0) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        if (waitpid(pid, &status, 0) < 0 || !WIFEXITED(status))
                 return err_new(ERR_SYS, "ps failed");
+        if (WEXITSTATUS(status) != 0)
+                return err_new(ERR_SYS, "exit status %d: %s", WEXITSTATUS(status), *ret);
         return NULL;
 }
 

@@ -236,6 +236,8 @@ CASES
         [[ ${lines[1]} =~ ^\ *$pid\ sleep\ 1000$ ]]
         run -1 hodrun ps c -o args
         [[ $output == *"couldn't find PID field in ps output"* ]]
+        run -1 hodrun ps c -o nosuch
+        [[ ${#lines[@]} == 1 && $output == *'msg="exit status 1: error: '*nosuch* ]]
         run -1 hodrun list -f bogus
         [[ $output == *'msg="invalid format option"' ]]
         hodrun kill c KILL
