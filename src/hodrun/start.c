@@ -193,7 +193,10 @@ static err *open_gate(struct state *s)
 
         if (pidfd < 0)
                 return err_new(ERR_CONFLICT, "cannot start a container that has stopped");
-        fifo = openat(s->dirfd, STATE_FIFO, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+        /* From here on its name does not say any more that the container waits; see state_status(). */
+        if (renameat(s->dirfd, STATE_FIFO, s->dirfd, STATE_FIFO_STARTING) < 0 && errno != ENOENT)
+                return err_sys(errno, "renaming %s", STATE_FIFO);
+        fifo = openat(s->dirfd, STATE_FIFO_STARTING, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
         if (fifo < 0)
                 return err_sys(errno, "opening %s", STATE_FIFO);
         struct pollfd f[] = {{fifo, POLLIN, 0}, {pidfd, POLLIN, 0}};
@@ -206,7 +209,7 @@ static err *open_gate(struct state *s)
         answer[n] = '\0';
         if (!str_eq(answer, "0")) /* a startContainer hook failed */
                 return err_new(ERR_SYS, "%s", answer);
-        if (unlinkat(s->dirfd, STATE_FIFO, 0) < 0)
+        if (unlinkat(s->dirfd, STATE_FIFO_STARTING, 0) < 0)
                 return err_sys(errno, "removing %s", STATE_FIFO);
         return NULL;
 }

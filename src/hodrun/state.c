@@ -206,6 +206,41 @@ static err *read_file(struct state *s)
         return clock_parse(json_get_str_or(j, "created", "0001-01-01T00:00:00Z"), &s->created_ns);
 }
 
+/* Does somebody else hold the lock? */
+static bool is_locked(const struct state *s)
+{
+        _cleanup_close_ int fd = openat(s->dirfd, LOCK_FILE, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+        return fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+static bool process_stat(pid_t pid, char *ret_letter, uint64_t *ret_start);
+
+/* The maker was killed after the process had become independent of it, and before it was remembered: the oldest process
+ * in the cgroup. */
+static void find_process(struct state *s)
+{
+        const struct cgroup_layout *l;
+        _cleanup_free_ pid_t *pids = NULL;
+        size_t n = 0;
+        err *e = str_empty(s->cgroup) ? NULL : cgroup_layout_get(&l);
+
+        if (!e && !str_empty(s->cgroup))
+                e = cgroup_pids(l, s->cgroup, true, &pids, &n);
+        err_free(e);
+        for (size_t i = 0; i < n; i++) {
+                uint64_t start;
+                char letter;
+
+                if (process_stat(pids[i], &letter, &start) &&
+                    (!s->pid || start < s->pid_start || (start == s->pid_start && pids[i] < s->pid))) {
+                        s->pid = pids[i];
+                        s->pid_start = start;
+                }
+        }
+}
+
 err *state_open(const char *root, const char *id, bool lock, struct state **ret)
 {
         _cleanup_state_ struct state *s = NULL;
@@ -223,6 +258,10 @@ err *state_open(const char *root, const char *id, bool lock, struct state **ret)
         /* Locked by us and nothing written: whoever made it has died. It can be deleted by force. */
         if (!lock || file_exists(s->dirfd, STATE_FILE))
                 TRY(read_file(s));
+        if (!s->pid && (lock || !is_locked(s))) {
+                s->abandoned = true;
+                find_process(s);
+        }
         *ret = TAKE_PTR(s);
         return NULL;
 }
@@ -344,16 +383,27 @@ int state_pidfd(const struct state *s)
         return fd;
 }
 
+/* `start` was killed: has init become the container's program, or is it still ours, and waits? */
+static bool is_ours(const struct state *s)
+{
+        struct stat ours, its;
+        char path[32];
+
+        (void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)s->pid);
+        return stat("/proc/self/exe", &ours) == 0 && stat(path, &its) == 0 && ours.st_dev == its.st_dev &&
+               ours.st_ino == its.st_ino;
+}
+
 enum state_status state_status(const struct state *s)
 {
         const struct cgroup_layout *l;
         err *e;
 
         if (s->pid == 0)
-                return STATE_CREATING;
+                return s->abandoned ? STATE_STOPPED : STATE_CREATING;
         if (!alive(s))
                 return STATE_STOPPED;
-        if (file_exists(s->dirfd, STATE_FIFO))
+        if (file_exists(s->dirfd, STATE_FIFO) || (file_exists(s->dirfd, STATE_FIFO_STARTING) && is_ours(s)))
                 return STATE_CREATED;
         e = cgroup_layout_get(&l);
         if (e) {

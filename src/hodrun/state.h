@@ -2,7 +2,9 @@
  *
  * The lock of a container is a record lock (fcntl(2)) on its lock file: create, start, delete, pause and resume hold
  * it; those that only look do not. state.json is replaced atomically. The status is not stored but seen: the process
- * (pid and start time, so that a reused pid is not mistaken), the FIFO that `start` removes, the freezer. */
+ * (pid and start time, so that a reused pid is not mistaken), the FIFO that `start` removes, the freezer. Whoever makes
+ * a container holds its lock: if nobody does and there is no process yet, the maker was killed, and what it has left is
+ * looked for in the cgroup. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,6 +20,7 @@ enum state_status { STATE_CREATING, STATE_CREATED, STATE_RUNNING, STATE_PAUSED, 
 const char *state_status_name(enum state_status s);
 
 #define STATE_FIFO "exec.fifo"
+#define STATE_FIFO_STARTING "exec.fifo.start" /* its name once `start` has begun */
 
 struct state {
         char *id, *bundle, *rootfs, *cgroup;
@@ -28,6 +31,7 @@ struct state {
         char **stdio;             /* of init: "pipe:[123]" or "", three or none; for `restore` */
         struct runtime_unit unit; /* of systemd's that the cgroup belongs to; no name: cgroupfs */
 
+        bool abandoned;     /* whoever made it was killed before there was a process to be remembered */
         int root_fd, dirfd; /* ROOT, ROOT/<id> */
         int lock_fd;
         struct oci_spec *spec;

@@ -30,6 +30,7 @@
 #include "sys/process.h"
 
 #define KILL_WAIT_MS 10000
+#define ENDING_MS 2000
 #define CGROUP_WAIT_MS 2000
 
 /* What has been made so far and is undone unless the end is reached. */
@@ -611,8 +612,9 @@ err *runtime_exec(const struct runtime_exec *x, struct runtime_process *ret)
 
         s.exec = x;
         e = exec_session(&s, x);
-        /* Whatever went wrong in a container that ends: that it ends is the reason. */
-        if (e && process_wait(x->pidfd, 0) == 0) {
+        /* Whatever went wrong in a container that ends: that it ends is the reason. Its namespaces are gone (ESRCH) a
+         * moment before it can be waited for. */
+        if (e && process_wait(x->pidfd, err_errno(e) == ESRCH ? ENDING_MS : 0) == 0) {
                 err_free(e);
                 return err_new(ERR_NOT_RUNNING, "the container is not running");
         }
