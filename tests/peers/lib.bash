@@ -184,6 +184,7 @@ program() {
 }
 
 # sized RxC: what to type to wait until the terminal inside has this size (peers set it a moment after the start).
+# shellcheck disable=SC2016  # expanded where it is typed
 sized() { printf 'until [ "$(stty size)" = "%s" ]; do sleep 0.05; done' "${1/x/ }"; }
 
 # --- checks ----------------------------------------------------------------------------------------------------------
