@@ -18,6 +18,8 @@ TRACE_POINT(MONITOR_READY, "monitor.ready",
             "PR_SET_CHILD_SUBREAPER(2const)", "")
 /* builder: parent side of the runtime */
 TRACE_POINT(SPEC_READ, "spec.read", "read and check the OCI runtime spec", "read", "OCI runtime-spec config.md", "")
+TRACE_POINT(STATE_MAKE, "state.make", "hodrun: the container's directory, lock, state and copy of the spec",
+            "mkdirat, fcntl, write", "", "")
 TRACE_POINT(ROOTFS_OPEN, "rootfs.open", "stack image layers and writable layer; the image itself never changes",
             "fsopen, fsconfig, fsmount", "mount(2), overlayfs",
             "mount -t overlay overlay -o lowerdir=image,upperdir=upper,workdir=work rootfs")
@@ -69,5 +71,6 @@ TRACE_POINT(EXEC_JOIN, "exec.join", "enter the container's namespaces", "setns",
 TRACE_POINT(RUNNING, "running", "the program runs", "", "", "")
 TRACE_POINT(EXIT, "exit", "the program has ended; its status is published", "waitid, rename", "wait(2)", "")
 TRACE_POINT(CGROUP_REMOVE, "cgroup.remove", "remove the cgroup", "rmdir", "cgroups(7)", "rmdir /sys/fs/cgroup/c1")
+TRACE_POINT(STATE_REMOVE, "state.remove", "hodrun: poststop hooks; the container's directory goes", "unlinkat", "", "")
 TRACE_POINT(CLEANUP, "cleanup", "record the exit; remove the container if --rm", "sqlite, unlinkat", "",
             "rm -r upper work")

@@ -80,6 +80,10 @@ err *bundle_remember(const struct bundle *b, bool systemd, struct state *s)
         if (systemd) {
                 TRY(state_where(&s->unit, state_is_rootless()));
                 TRY(runtime_unit_resolve(b->spec, hodrun_name(), s->id, &s->unit, &s->cgroup));
+        } else if (b->no_cgroup) {
+                s->cgroup = str_dup("");
+                if (!s->cgroup)
+                        return err_nomem();
         } else {
                 TRY(cgroup_path_clean(cgroup ? cgroup : by_id, &s->cgroup));
         }

@@ -11,6 +11,7 @@ struct bundle {
         const char *config; /* name of config.json, from config_dir */
         int config_dir;     /* fd or AT_FDCWD; not ours */
         struct oci_spec *spec;
+        bool no_cgroup; /* the container gets none; set by who asks for that */
 };
 
 /* Open @path (NULL or "": the current directory) and read and check its config.json, or @config (from the current

@@ -25,6 +25,8 @@ const char *hodrun_name(void);
 const char *hodrun_root(const struct invocation *inv);
 /* Is the cgroup driver systemd? */
 bool hodrun_systemd(const struct invocation *inv);
+/* --cgroup-manager disabled: containers get no cgroup. */
+bool hodrun_no_cgroup(const struct invocation *inv);
 /* Directory of compiled filters below ROOT: its name is no container's, "@" is not allowed in ids. Owned by the caller.
  */
 MUST_USE err *hodrun_seccomp_cache(const struct invocation *inv, char **ret);

@@ -37,7 +37,7 @@ static const struct opt global_opts[] = {
         OPT_FLAG(0, "systemd-cgroup", struct global_args, systemd_cgroup,
                  "enable systemd cgroup support, expects cgroupsPath to be of form \"slice:prefix:name\""),
         OPT_STR(0, "cgroup-manager", struct global_args, cgroup_manager, "string",
-                "'cgroupfs' or 'systemd' (--systemd-cgroup)"),
+                "'cgroupfs', 'systemd' (--systemd-cgroup), or 'disabled'"),
         OPT_STR(0, "rootless", struct global_args, rootless, "string",
                 "ignore cgroup permission errors ('true', 'false', or 'auto')", .def = "auto"),
         OPT_FLAG('v', "version", struct global_args, version, "print the version"),
@@ -151,6 +151,11 @@ bool hodrun_systemd(const struct invocation *inv)
         return ((const struct global_args *)inv->global.args)->systemd_cgroup;
 }
 
+bool hodrun_no_cgroup(const struct invocation *inv)
+{
+        return str_eq(((const struct global_args *)inv->global.args)->cgroup_manager, "disabled");
+}
+
 err *hodrun_seccomp_cache(const struct invocation *inv, char **ret)
 {
         *ret = str_format("%s/@seccomp", hodrun_root(inv));
@@ -205,8 +210,12 @@ static err *global_check(struct invocation *inv)
         TRY(hodrun_log_open(&l));
         if (str_eq(g->cgroup_manager, "systemd"))
                 g->systemd_cgroup = true;
-        else if (!str_empty(g->cgroup_manager) && !str_eq(g->cgroup_manager, "cgroupfs"))
-                return err_new(ERR_INVALID, "invalid cgroup manager: %s (cgroupfs or systemd)", g->cgroup_manager);
+        else if (!str_empty(g->cgroup_manager) && !str_eq(g->cgroup_manager, "cgroupfs") && !hodrun_no_cgroup(inv))
+                return err_new(ERR_INVALID, "invalid cgroup manager: %s (cgroupfs, systemd or disabled)",
+                               g->cgroup_manager);
+        if (hodrun_no_cgroup(inv) && (g->systemd_cgroup || inv->command == &cmd_restore))
+                return err_new(ERR_INVALID, "--cgroup-manager disabled: not with %s",
+                               g->systemd_cgroup ? "--systemd-cgroup" : "restore");
         return NULL;
 }
 

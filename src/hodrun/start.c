@@ -76,6 +76,7 @@ static err *start_process(struct invocation *inv, struct state *s, const struct 
                                     .no_pivot = a->no_pivot,
                                     .no_new_keyring = a->no_new_keyring,
                                     .cgroup_path = s->cgroup,
+                                    .no_cgroup = b->no_cgroup,
                                     .unit = s->unit.name ? &s->unit : NULL};
 
         TRY(rootless_cgroups(((const struct global_args *)inv->global.args)->rootless, &r.rootless_cgroups));
@@ -110,13 +111,17 @@ static err *launch(struct invocation *inv, bool split, struct state **ret_state,
         _cleanup_(bundle_done) struct bundle b = {.fd = -1};
         _cleanup_state_ struct state *s = NULL;
         _cleanup_(runtime_process_done) struct runtime_process p = {.pidfd = -1, .terminal_fd = -1};
+        struct trace_span span;
         err *e;
 
         TRY(state_check_id(inv->operands[0]));
         TRY(bundle_open(a->bundle, a->config, &b));
         TRY(bundle_check_terminal(b.spec, a->console_socket, split || a->detach));
+        b.no_cgroup = hodrun_no_cgroup(inv);
+        span = trace_begin(TRACE_STATE_MAKE);
         TRY(state_create(hodrun_root(inv), inv->operands[0], &s));
         e = bundle_remember(&b, hodrun_systemd(inv), s);
+        trace_end(&span, err_errno(e), s->id);
         if (!e)
                 e = start_process(inv, s, &b, split, &p);
         if (e) {
@@ -164,6 +169,7 @@ static err *run_run(struct invocation *inv)
         const struct launch_args *a = inv->args;
         _cleanup_(runtime_process_done) struct runtime_process p = {.pidfd = -1, .terminal_fd = -1};
         _cleanup_state_ struct state *s = NULL;
+        struct trace_span span;
 
         if (!a->detach) {
                 if (!a->no_subreaper)
@@ -173,8 +179,10 @@ static err *run_run(struct invocation *inv)
         TRY(launch(inv, false, &s, &p));
         if (a->detach)
                 return NULL;
+        span = trace_begin(TRACE_RUNNING);
         state_unlock(s);
         TRY(io_foreground(&p, &inv->status));
+        trace_end(&span, 0, s->id);
         if (!a->keep)
                 end_of_run(s);
         return NULL;

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/trace.h"
 #include "base/parse.h"
 #include "base/str.h"
 #include "codec/json.h"
@@ -441,6 +442,7 @@ static void stop_unit(const struct state *s)
 err *state_destroy(struct state *s)
 {
         _cleanup_close_ int pidfd = state_pidfd(s);
+        struct trace_span span = trace_begin(TRACE_CGROUP_REMOVE);
         err *e = NULL;
         int status;
 
@@ -454,12 +456,15 @@ err *state_destroy(struct state *s)
         stop_unit(s);
         if (!str_empty(s->cgroup))
                 TRY(runtime_cgroup_remove(s->cgroup, KILL_WAIT_MS));
+        trace_end(&span, 0, s->cgroup);
+        span = trace_begin(TRACE_STATE_REMOVE);
         /* The specification: a failing poststop hook is logged, and the container goes all the same. */
         if (file_exists(s->dirfd, "config.json"))
                 e = state_load_spec(s);
         if (s->spec)
                 e = hooks_run(s->spec, OCI_HOOK_POSTSTOP, s->id, s->bundle, "stopped", 0);
         err *gone = state_remove(s);
+        trace_end(&span, err_errno(gone), s->id);
         if (gone) {
                 err_free(e);
                 return gone;

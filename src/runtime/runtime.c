@@ -118,17 +118,21 @@ static bool is_permission(const err *e)
         return err_errno(e) == EACCES || err_errno(e) == EPERM || err_errno(e) == EROFS;
 }
 
+static err *refuse_limits(const struct session *s)
+{
+        const char *limit = cgroup_ops_limit(&s->request->spec->linux_.resources);
+
+        return limit ? err_new(ERR_DENIED, "cannot set %s limit: container could not join or create cgroup", limit)
+                     : NULL;
+}
+
 /* @e (consumed) says that no cgroup may be made: as runc, that is none's loss unless one was asked for. */
 static err *no_cgroup(struct session *s, err *e)
 {
-        const struct oci_linux *l = &s->request->spec->linux_;
-        const char *limit = cgroup_ops_limit(&l->resources);
-
-        if (l->cgroups_path)
+        if (s->request->spec->linux_.cgroups_path)
                 return e;
         err_free(e);
-        if (limit)
-                return err_new(ERR_DENIED, "cannot set %s limit: container could not join or create cgroup", limit);
+        TRY(refuse_limits(s));
         free(s->cgroup);
         s->cgroup = NULL;
         return NULL;
@@ -143,6 +147,8 @@ static err *make_cgroup(struct session *s)
         err *e;
 
         TRY(cgroup_layout_get(&s->layout));
+        if (s->request->no_cgroup)
+                return refuse_limits(s);
         if (!path)
                 path = l->cgroups_path;
         if (!path) {
@@ -432,6 +438,7 @@ static err *answer(struct session *s, const struct plan_report *r, int *fd, bool
 /* Until the program runs (the socket closes at execve) or, with a FIFO, waits for `start`. */
 static err *converse(struct session *s)
 {
+        struct trace_span exec = {0, TRACE_CHILD_EXEC};
         bool ready = false;
 
         for (;;) {
@@ -443,6 +450,8 @@ static err *converse(struct session *s)
                 if (n == 0 || n == -ECONNRESET) {
                         log_debug(s->plan.exec ? "setns_init: about to exec"
                                                : "init: closing the pipe to signal completion");
+                        if (ready)
+                                trace_end(&exec, 0, NULL);
                         return ready ? NULL : died(s);
                 }
                 if (n < 0)
@@ -450,6 +459,8 @@ static err *converse(struct session *s)
                 if (n != (ssize_t)sizeof(r))
                         return err_new(ERR_INTERNAL, "the new process sent %zd bytes", n);
                 TRY(answer(s, &r, &fd, &ready));
+                if (r.kind == PLAN_REPORT_READY)
+                        exec = trace_begin(TRACE_CHILD_EXEC);
                 if (r.kind == PLAN_REPORT_STAGED)
                         return NULL;
         }

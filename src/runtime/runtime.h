@@ -34,6 +34,7 @@ struct runtime_request {
         bool relayed;                /* the caller shows the terminal's output on its own, which makes the line ends */
         bool runc_words;             /* errors say at which stage it was, in runc's words */
         bool no_pivot, no_new_keyring;
+        bool no_cgroup;          /* make none; a spec that asks for limits is refused */
         bool rootless_cgroups;   /* run without a cgroup where none may be made, if none is named and no limit asked */
         const char *cgroup_path; /* below each hierarchy, e.g. "/hod/<id>"; NULL = spec's cgroupsPath or /<id> */
         const struct runtime_unit

@@ -151,6 +151,23 @@ LINES
         hodrun --cgroup-manager cgroupfs list -q
 }
 
+@test "--cgroup-manager disabled: no cgroup is made, none is needed; limits are refused" {
+        edit 'del(.linux.resources) | .linux.cgroupsPath = "/hod-test-disabled" |
+              .linux.namespaces |= map(select(.type != "cgroup"))'
+        run_args sleep 1000
+        hodrun --cgroup-manager disabled run -d c </dev/null >/dev/null 2>&1
+        ! find /sys/fs/cgroup -name hod-test-disabled | grep -q . || fail "it has a cgroup"
+        is "$(cat "/proc/$(hodrun state c | jq .pid)/cgroup")" "$(cat /proc/self/cgroup)"
+        hodrun exec c true
+        run -1 hodrun pause c
+        contains "$output" "it has no cgroup"
+        hodrun kill c KILL
+        hodrun delete -f c
+        edit '.linux.resources = {"memory": {"limit": 67108864}}'
+        run -1 hodrun --cgroup-manager disabled run c
+        contains "$output" "cannot set memory limit"
+}
+
 @test "--debug tells the stages, on stderr or in the log only; --log-level error hides warnings" {
         run_args echo hello
         run -0 --separate-stderr hodrun --debug run c

@@ -291,7 +291,6 @@ _noreturn_ void child_execve(struct child *c, const char *path)
 {
         const struct plan *p = c->p;
         bool filter = p->seccomp_set && p->process.no_new_privs, last = filter_is_last(p);
-        struct trace_span span;
 
         if (p->start_fd >= 0)
                 die_when_told();
@@ -310,8 +309,6 @@ _noreturn_ void child_execve(struct child *c, const char *path)
                 child_end(c);
         if (p->start_fd >= 0)
                 answer_start(c, true);
-        span = trace_begin(TRACE_CHILD_EXEC);
-        trace_end(&span, 0, path);
         /* A parent that has died is the end of what it was making. After `start` nobody listens any more. */
         if (p->start_fd < 0 && child_send(c, PLAN_REPORT_READY, -1) < 0)
                 child_end(c);
