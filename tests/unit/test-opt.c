@@ -126,7 +126,8 @@ static const struct command cmd_hod = {.name = "hod",
 #define ARGV(...) ((char *const *)(const char *const[]){"hod", ##__VA_ARGS__, NULL})
 
 static struct invocation parsed; /* of the last PARSE */
-#define PARSE(...) (opt_done(&parsed), opt_parse(&cmd_hod, ARGV(__VA_ARGS__), &parsed))
+#define PARSE_AS(root, ...) (opt_done(&parsed), opt_parse(root, ARGV(__VA_ARGS__), &parsed))
+#define PARSE(...) PARSE_AS(&cmd_hod, ##__VA_ARGS__)
 
 static const struct run_args *run_args(void)
 {
@@ -308,6 +309,53 @@ static void opt_parse_suggests_the_nearest(void **state)
         assert_null(strstr(str_text(&parsed.hint), "secret"));
 }
 
+static void is_problem(err *e, enum opt_problem problem, const char *word)
+{
+        assert_non_null(e);
+        err_free(e);
+        assert_int_equal(parsed.problem, problem);
+        if (word)
+                assert_string_equal(parsed.problem_word, word);
+        else
+                assert_null(parsed.problem_word);
+}
+
+static void opt_parse_says_what_the_problem_is(void **state)
+{
+        (void)state;
+        is_problem(PARSE("rnu", "x"), OPT_PROBLEM_COMMAND, "rnu");
+        is_problem(PARSE("run", "--nosuch=3", "i"), OPT_PROBLEM_FLAG, "--nosuch=3");
+        is_problem(PARSE("run", "-tz"), OPT_PROBLEM_FLAG, "-tz");
+        is_problem(PARSE("run", "--memory"), OPT_PROBLEM_NO_VALUE, "--memory");
+        is_problem(PARSE("run", "-tm"), OPT_PROBLEM_NO_VALUE, "-tm");
+        is_problem(PARSE("run", "--rm=x", "i"), OPT_PROBLEM_VALUE, "--rm=x");
+        is_problem(PARSE("cp", "a"), OPT_PROBLEM_OPERANDS, NULL);
+        check_ok(PARSE("run", "i"));
+        assert_int_equal(parsed.problem, OPT_PROBLEM_NONE);
+}
+
+static void opt_parse_takes_one_dash_where_the_root_says_so(void **state)
+{
+        static struct command root;
+
+        (void)state;
+        root = cmd_hod;
+        root.one_dash = true;
+        check_ok(PARSE_AS(&root, "run", "-user", "u", "-memory=5m", "-rm", "-ti", "i", "-rm"));
+        assert_string_equal(run_args()->user, "u");
+        assert_int_equal(run_args()->memory, 5 << 20);
+        assert_true(run_args()->rm && run_args()->tty && run_args()->interactive);
+        assert_string_equal(parsed.operands[1], "-rm");
+        check_ok(PARSE_AS(&root, "run", "-u0", "i"));
+        assert_string_equal(run_args()->user, "0");
+        check_ok(PARSE_AS(&root, "run", "-help"));
+        assert_true(parsed.help);
+        is_problem(PARSE_AS(&root, "run", "-nosuch", "i"), OPT_PROBLEM_FLAG, "-nosuch");
+        /* Everywhere else it is a cluster. */
+        check_ok(PARSE("run", "-user", "i"));
+        assert_string_equal(run_args()->user, "ser");
+}
+
 static void opt_parse_refuses_conflicts(void **state)
 {
         (void)state;
@@ -465,6 +513,8 @@ int main(void)
                 cmocka_unit_test(opt_parse_refuses_flags_in_dockers_words),
                 cmocka_unit_test(opt_parse_counts_operands_in_dockers_words),
                 cmocka_unit_test(opt_parse_suggests_the_nearest),
+                cmocka_unit_test(opt_parse_says_what_the_problem_is),
+                cmocka_unit_test(opt_parse_takes_one_dash_where_the_root_says_so),
                 cmocka_unit_test(opt_parse_refuses_conflicts),
                 cmocka_unit_test(opt_parse_stops_at_help),
                 cmocka_unit_test(opt_environment_is_weaker_than_the_command_line),
