@@ -263,6 +263,16 @@ static err *set_hooks(struct plan *p, const struct oci_hooks *from, char *const 
         return NULL;
 }
 
+static void warn_personality(char *const *flags)
+{
+        _cleanup_free_ char *list = flags ? strv_join(flags, " ") : NULL;
+
+        if (list)
+                log_warn("ignoring unsupported personality flags: [%s] because personality flag has not supported at "
+                         "this time",
+                         list);
+}
+
 static err *open_hook_output(struct plan *p, const struct oci_spec *s)
 {
         int fds[2];
@@ -290,10 +300,7 @@ static err *set_container(struct plan *p, const struct runtime_request *r)
         if (!str_empty(s->linux_.mount_label) && !lsm_selinux_enabled())
                 return err_new(ERR_UNSUPPORTED,
                                "mountLabel is specified in config, but selinux is disabled or not supported");
-        if (s->linux_.personality_flags)
-                log_warn("ignoring unsupported personality flags: %s ... because personality flag has not supported at "
-                         "this time",
-                         s->linux_.personality_flags[0]);
+        warn_personality(s->linux_.personality_flags);
         TRY(open_hook_output(p, s));
         p->process.keep_groups = oci_spec_annotation(s, KEEP_GROUPS);
         if (!r->no_new_keyring)

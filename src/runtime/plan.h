@@ -48,8 +48,8 @@
         STEP(KEYRING, "joining a session keyring")                                                                     \
         STEP(RLIMIT, "error setting rlimits for ready process: error setting rlimit type ")                            \
         STEP(OOM, "setting oom_score_adj: ")                                                                           \
-        STEP(SCHEDULER, "setting the scheduler: ")                                                                     \
-        STEP(IOPRIO, "setting the I/O priority")                                                                       \
+        STEP(SCHEDULER, "error setting scheduler")                                                                     \
+        STEP(IOPRIO, "failed to set io priority")                                                                      \
         STEP(AFFINITY, "setting the CPU affinity")                                                                     \
         STEP(MEMPOLICY, "setting the memory policy")                                                                   \
         STEP(PERSONALITY, "setting the personality")                                                                   \

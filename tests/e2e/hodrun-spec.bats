@@ -4,7 +4,7 @@
 
 load lib
 
-CG=/hod-test-spec
+CG=/hod-test-spec-${T##*.} # of this run
 
 setup_file() {
         e2e_setup none
@@ -12,6 +12,7 @@ setup_file() {
         bundle
 }
 teardown_file() {
+        CG=/hod-test-spec-${T##*.}
         find /sys/fs/cgroup -depth -type d -path "*$CG*" -exec rmdir {} + 2>/dev/null || true
         e2e_teardown
 }
@@ -23,6 +24,7 @@ setup() {
 }
 teardown() {
         hodrun delete -f c >/dev/null 2>&1 || true
+        umount "$T/netns" 2>/dev/null || true
         [[ ! -s $T/agent.pid ]] || kill "$(<"$T/agent.pid")" 2>/dev/null || true
         rm -rf "$T/agent.pid" "$T/agent.sock" "$T/states"
 }
@@ -97,7 +99,7 @@ notify() {
                 is "$(timeout 20 "$HOD_BIN/hodrun" --root "$T/run" run c)" "done"
                 hodrun create c >"$T/out"
                 hodrun start c
-                eventually 5 grep -q done "$T/out"
+                eventually 5 grep -q "done" "$T/out"
                 hodrun delete -f c
         done
 }
@@ -116,7 +118,7 @@ notify() {
         args true
         edit '.hooks.startContainer = [{path: "/bin/sh", args: ["sh", "-c", "ls /proc/self/fd | wc -l; mkdir /h; exit 7"]}]'
         contains "$(go || true)" "error running startContainer hook #0: exit status 7, stdout: 4"
-        contains "$(go || true)" "No medium found"
+        contains "$(go || true)" "o medium found"
 }
 
 @test "who cannot be listened to: one clear line" {

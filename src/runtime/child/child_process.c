@@ -86,8 +86,7 @@ static int set_scheduler(struct child *c, const struct oci_scheduler *s)
                 .sched_period = s->period,
         };
 
-        return syscall(SYS_sched_setattr, 0, &attr, 0) < 0 ? child_fail(c, PLAN_STEP_SCHEDULER, errno, "sched_setattr")
-                                                           : 0;
+        return syscall(SYS_sched_setattr, 0, &attr, 0) < 0 ? child_fail(c, PLAN_STEP_SCHEDULER, errno, NULL) : 0;
 }
 
 /* By now in the cgroup, whose CPUs the kernel cuts this down to. */
