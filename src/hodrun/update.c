@@ -184,6 +184,11 @@ static err *save(const struct state *s, const struct oci_spec *spec)
         return r < 0 ? err_sys(-r, "keeping config.json") : NULL;
 }
 
+static err *apply(const struct cgroup_layout *l, const struct state *s, const struct oci_resources *r)
+{
+        return s->unit.name ? runtime_unit_update(&s->unit, s->cgroup, r) : cgroup_ops_apply(l, s->cgroup, r);
+}
+
 /* The old limits again, after some of the new ones were refused. */
 static void set_back(const struct cgroup_layout *l, const struct state *s)
 {
@@ -192,9 +197,7 @@ static void set_back(const struct cgroup_layout *l, const struct state *s)
         err *e;
 
         old.n_devices = 0;
-        e = s->unit.name ? runtime_unit_update(&s->unit, &old) : NULL;
-        if (!e)
-                e = cgroup_ops_apply(l, s->cgroup, &old);
+        e = apply(l, s, &old);
         if (e)
                 hodrun_warn("Setting back cgroup configs failed due to error: %s, your state.json and actual configs "
                             "might be inconsistent.",
@@ -214,9 +217,7 @@ static err *change_container(struct state *s, struct change *c)
         TRY(cgroup_layout_get(&l));
         if (str_empty(s->cgroup) || !cgroup_exists(l, s->cgroup))
                 return err_new(ERR_NOT_FOUND, "container %s has no cgroup", s->id);
-        e = s->unit.name ? runtime_unit_update(&s->unit, &c->r) : NULL;
-        if (!e)
-                e = cgroup_ops_apply(l, s->cgroup, &c->r);
+        e = apply(l, s, &c->r);
         if (e) {
                 set_back(l, s);
                 return e;

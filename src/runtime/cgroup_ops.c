@@ -194,12 +194,13 @@ err *cgroup_ops_apply_new(const struct cgroup_layout *l, const char *path, const
         return apply(l, path, r, true);
 }
 
-err *cgroup_ops_properties(const struct cgroup_layout *l, const struct oci_resources *r, bool is_new, int version,
-                           struct systemd_props *p)
+err *cgroup_ops_properties(const struct cgroup_layout *l, const char *path, const struct oci_resources *r, bool is_new,
+                           int version, struct systemd_props *p)
 {
         _cleanup_(converted_done) struct converted c = {.devices = NULL};
 
         TRY(convert(l, r, is_new, true, &c));
+        TRY(cgroup_check_usage(l, path, &c.r));
         return systemd_resources(&c.r, l->mode == CGROUP_MODE_V2, version, p);
 }
 

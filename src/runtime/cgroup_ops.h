@@ -11,10 +11,10 @@
 MUST_USE err *cgroup_ops_create(const struct cgroup_layout *l, const char *path, const struct oci_resources *r);
 /* Set the limits of @r on a cgroup that has just been made: devices of every container are permitted, too. */
 MUST_USE err *cgroup_ops_apply_new(const struct cgroup_layout *l, const char *path, const struct oci_resources *r);
-/* The same limits in systemd's words, for @version of it. @is_new: as cgroup_ops_apply_new(), else cgroup_ops_apply().
- */
-MUST_USE err *cgroup_ops_properties(const struct cgroup_layout *l, const struct oci_resources *r, bool is_new,
-                                    int version, struct systemd_props *p);
+/* The same limits in systemd's words, for @version of it. @is_new: as cgroup_ops_apply_new(), else cgroup_ops_apply(),
+ * which would refuse what is below the use of @path. */
+MUST_USE err *cgroup_ops_properties(const struct cgroup_layout *l, const char *path, const struct oci_resources *r,
+                                    bool is_new, int version, struct systemd_props *p);
 /* A word for the first limit that @r asks for, or NULL: nothing of it needs a cgroup. (Device rules are no limit.) */
 const char *cgroup_ops_limit(const struct oci_resources *r);
 /* Set the limits of @r on an existing cgroup. */

@@ -112,7 +112,8 @@ void runtime_unit_done(struct runtime_unit *u);
 /* Make the unit around @pid, which is in @cgroup already, and set the limits of @spec. */
 MUST_USE err *runtime_unit_adopt(const struct runtime_unit *u, const char *cgroup, const struct oci_spec *spec,
                                  pid_t pid);
-/* Tell systemd of changed limits: before they are set on the cgroup itself, which systemd may set again at any time. */
-MUST_USE err *runtime_unit_update(const struct runtime_unit *u, const struct oci_resources *r);
+/* Set limits that have changed: systemd is told, which may set them again at any time, then the unit's @cgroup gets
+ * what systemd cannot say. Errors as cgroup_apply(). */
+MUST_USE err *runtime_unit_update(const struct runtime_unit *u, const char *cgroup, const struct oci_resources *r);
 /* Stop the unit, whose processes are dead already, and have it forgotten. A missing one is success. */
 MUST_USE err *runtime_unit_stop(const struct runtime_unit *u);

@@ -134,11 +134,12 @@ static err *add_basics(const struct runtime_unit *u, bool v2, pid_t pid, struct 
         return str_done(&p->body);
 }
 
-/* A user's manager cannot limit devices, nor can we then; and what it has not been given is told by the kernel. */
+/* What both systemd and the cgroup get. A user's manager cannot limit devices, nor can we then. */
 static struct oci_resources usable(const struct runtime_unit *u, const struct oci_resources *r)
 {
         struct oci_resources copy = *r;
 
+        copy.cpu.quota.n = systemd_quota(r->cpu.quota.n, r->cpu.period.n);
         if (u->user)
                 copy.n_devices = 0;
         return copy;
@@ -155,7 +156,7 @@ err *systemd_ops_enter(const struct runtime_unit *u, const struct cgroup_layout 
         TRY(open_manager(u, &s));
         TRY(add_basics(u, v2, pid, &p));
         TRY(add_annotations(spec, &p));
-        TRY(cgroup_ops_properties(l, &r, !u->user, systemd_version(s), &p));
+        TRY(cgroup_ops_properties(l, cgroup, &r, !u->user, systemd_version(s), &p));
         *ret_made = true;
         TRY(systemd_start(s, u->name, &p));
         TRY(cgroup_adopt(l, cgroup));
@@ -187,7 +188,7 @@ err *runtime_unit_adopt(const struct runtime_unit *u, const char *cgroup, const 
 
 /* ---- a living one ---- */
 
-err *runtime_unit_update(const struct runtime_unit *u, const struct oci_resources *resources)
+err *runtime_unit_update(const struct runtime_unit *u, const char *cgroup, const struct oci_resources *resources)
 {
         const struct oci_resources r = usable(u, resources);
         _cleanup_systemd_props_ struct systemd_props p = {{0}};
@@ -196,8 +197,10 @@ err *runtime_unit_update(const struct runtime_unit *u, const struct oci_resource
 
         TRY(cgroup_layout_get(&l));
         TRY(open_manager(u, &s));
-        TRY(cgroup_ops_properties(l, &r, false, systemd_version(s), &p));
-        return p.body.len ? systemd_set(s, u->name, &p) : NULL;
+        TRY(cgroup_ops_properties(l, cgroup, &r, false, systemd_version(s), &p));
+        if (p.body.len)
+                TRY(systemd_set(s, u->name, &p));
+        return cgroup_ops_apply(l, cgroup, &r);
 }
 
 err *runtime_unit_stop(const struct runtime_unit *u)

@@ -241,3 +241,6 @@ uint64_t cgroup_io_weight(uint64_t weight);
 /* The specification's swap is memory plus swap, v2 counts swap alone: the value, -1 for unlimited. *@ret_set false:
  * leave it as it is. ERR_INVALID. */
 MUST_USE err *cgroup_swap_v2(const struct cgroup_resources *r, int64_t *ret, bool *ret_set);
+/* The part of cgroup_apply() that refuses a memory limit below what is used, when the resources ask for that: for who
+ * lets somebody else set the limit first. ERR_INVALID. */
+MUST_USE err *cgroup_check_usage(const struct cgroup_layout *l, const char *path, const struct cgroup_resources *r);

@@ -365,6 +365,12 @@ static err *unified_apply(const struct cgroup_hierarchy *h, const char *path, co
         return NULL;
 }
 
+err *cgroup_check_usage(const struct cgroup_layout *l, const char *path, const struct cgroup_resources *r)
+{
+        CGROUP_CHECK_PATH(path, false);
+        return l->mode == CGROUP_MODE_V2 ? memory_check_usage(&l->h[(int)l->unified], path, r) : NULL;
+}
+
 err *cgroup_v2_apply(const struct cgroup_layout *l, const char *path, const struct cgroup_resources *r)
 {
         const struct cgroup_hierarchy *h = &l->h[(int)l->unified];

@@ -61,6 +61,10 @@ void systemd_prop_pids(struct systemd_props *p, const pid_t *pids, size_t n);
  * know them. ERR_INVALID for values that cannot be said. */
 MUST_USE err *systemd_resources(const struct cgroup_resources *r, bool v2, int version, struct systemd_props *p);
 
+/* systemd counts in hundredths of a CPU: @quota (µs in @period; 0 = the kernel's default) rounded up to what it can
+ * say. The cgroup has to get the same, or groups below could not have what was asked for. */
+int64_t systemd_quota(int64_t quota, uint64_t period);
+
 /* One property from text, as annotations "org.systemd.property.NAME" have it: typed as in GVariant's text form
  * ("uint64 5", "true", "'text'", "['a', 'b']"). Only properties that neither run nor stop anything else and lift no
  * limit are taken (docs/decisions/0019-systemd-driver.md). A name in "Sec" takes seconds and becomes "USec".

@@ -211,21 +211,33 @@ static err *cpus(const char *text, const char *property, int version, struct sys
         return NULL;
 }
 
-/* systemd counts in hundredths of a CPU: rounded up, so that it never gives less than was asked for. */
-static void quota(int64_t quota, uint64_t period, int version, struct systemd_props *p)
+/* µs of CPU in a second, rounded up; UINT64_MAX for more than can be said. */
+static uint64_t per_second(int64_t quota, uint64_t period)
+{
+        unsigned __int128 n = (unsigned __int128)quota * 1000000 / (period ? period : DEFAULT_PERIOD);
+
+        if (n % 10000)
+                n += 10000 - n % 10000;
+        return n > UINT64_MAX ? UINT64_MAX : (uint64_t)n;
+}
+
+int64_t systemd_quota(int64_t quota, uint64_t period)
 {
         unsigned __int128 n;
 
+        if (quota <= 0)
+                return quota;
+        n = (unsigned __int128)per_second(quota, period) * (period ? period : DEFAULT_PERIOD) / 1000000;
+        return n > INT64_MAX || (int64_t)n < quota ? quota : (int64_t)n;
+}
+
+static void add_quota(int64_t quota, uint64_t period, int version, struct systemd_props *p)
+{
         if (!quota && !period)
                 return;
         if (period && version >= 242)
                 systemd_prop_u64(p, "CPUQuotaPeriodUSec", period);
-        if (!period)
-                period = DEFAULT_PERIOD;
-        n = quota > 0 ? (unsigned __int128)quota * 1000000 / period : UINT64_MAX;
-        if (quota > 0 && n % 10000)
-                n += 10000 - n % 10000;
-        systemd_prop_u64(p, "CPUQuotaPerSecUSec", n > UINT64_MAX ? UINT64_MAX : (uint64_t)n);
+        systemd_prop_u64(p, "CPUQuotaPerSecUSec", quota > 0 ? per_second(quota, period) : UINT64_MAX);
 }
 
 static err *cpu(const struct cgroup_resources *r, bool v2, int version, struct systemd_props *p)
@@ -238,7 +250,7 @@ static err *cpu(const struct cgroup_resources *r, bool v2, int version, struct s
                 systemd_prop_u64(p, "CPUWeight", cgroup_shares_to_weight(r->cpu_shares.n));
         else if (r->cpu_shares.n)
                 systemd_prop_u64(p, "CPUShares", r->cpu_shares.n);
-        quota(r->cpu_quota.n, r->cpu_period.n, version, p);
+        add_quota(r->cpu_quota.n, r->cpu_period.n, version, p);
         TRY(cpus(r->cpuset_cpus, "AllowedCPUs", version, p));
         return cpus(r->cpuset_mems, "AllowedMemoryNodes", version, p);
 }
@@ -350,7 +362,7 @@ static err *unified_cpu(const struct cgroup_resources *r, const struct cgroup_na
                 return bad_value(u);
         if (n != UINT64_MAX && n > INT64_MAX)
                 return bad_value(u);
-        quota(n == UINT64_MAX ? 0 : (int64_t)n, period, version, p);
+        add_quota(n == UINT64_MAX ? 0 : (int64_t)n, period, version, p);
         return NULL;
 }
 

@@ -144,6 +144,16 @@ static void systemd_resources_says_cpus(void **state)
         check_resources(true, 243, "", .cpuset_cpus = "0-3");
 }
 
+static void systemd_quota_rounds_up_to_what_systemd_can_say(void **state)
+{
+        assert_int_equal(systemd_quota(500000, 900000), 504000);
+        assert_int_equal(systemd_quota(500000, 1000000), 500000);
+        assert_int_equal(systemd_quota(1001, 0), 2000);
+        assert_int_equal(systemd_quota(-1, 900000), -1);
+        assert_int_equal(systemd_quota(0, 900000), 0);
+        assert_true(systemd_quota(INT64_MAX, 1) == INT64_MAX);
+}
+
 static void systemd_resources_refuses_impossible_lists(void **state)
 {
         static const char *const bad[] = {"a", "1-", "3-1", "99999999999", "1,,2", "0-8192", "1 2"};
@@ -821,6 +831,7 @@ int main(void)
                 cmocka_unit_test(systemd_slice_path_expands_names),
                 cmocka_unit_test(systemd_resources_says_memory_and_pids),
                 cmocka_unit_test(systemd_resources_says_cpus),
+                cmocka_unit_test(systemd_quota_rounds_up_to_what_systemd_can_say),
                 cmocka_unit_test(systemd_resources_refuses_impossible_lists),
                 cmocka_unit_test(systemd_resources_says_devices),
                 cmocka_unit_test(systemd_resources_says_the_unified_files),

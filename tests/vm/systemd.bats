@@ -110,6 +110,11 @@ sleeper() { spec '.process.args = ["sleep", "1000"] | '"$1" "${@:2}"; }
         systemctl daemon-reload
         is "$(<memory.max) $(<pids.max) $(<cpu.max) $(<cpuset.cpus)" "83886080 30 20000 50000 1"
         is "$(property hodrun-one.scope TasksMax) $(property hodrun-one.scope AllowedCPUs)" "30 1"
+        hodrun update --cpu-quota 500000 --cpu-period 900000 one # systemd counts in hundredths of a CPU
+        is "$(<cpu.max) $(property hodrun-one.scope CPUQuotaPerSecUSec)" "504000 900000 560ms"
+        run hodrun update -r - one <<<'{"memory": {"limit": 1024, "checkBeforeUpdate": true}}'
+        contains "$output" 'rejecting memory limit 1024 < usage'
+        is "$(hodrun state one | jq -r .status) $(<memory.max)" "running 83886080"
         echo '{"unified": {"memory.high": "50000000", "cpu.weight": "7"}}' | hodrun update -r - one
         is "$(<memory.high) $(<cpu.weight)" "49999872 7"
         is "$(property hodrun-one.scope MemoryHigh) $(property hodrun-one.scope CPUWeight)" "50000000 7"
