@@ -178,7 +178,10 @@ static err *host_ps(char *const *argv, char **ret)
         (void)posix_spawn_file_actions_init(&actions);
         (void)posix_spawn_file_actions_adddup2(&actions, pipe[1], 1);
         (void)posix_spawn_file_actions_adddup2(&actions, pipe[1], 2);
-        r = posix_spawnp(&pid, "ps", &actions, NULL, argv, environ);
+        /* By its place: a PATH may lead into a directory of somebody else's. */
+        r = posix_spawn(&pid, "/usr/bin/ps", &actions, NULL, argv, environ);
+        if (r == ENOENT)
+                r = posix_spawn(&pid, "/bin/ps", &actions, NULL, argv, environ);
         (void)posix_spawn_file_actions_destroy(&actions);
         (void)file_close(pipe[1]);
         if (r == 0)

@@ -28,7 +28,7 @@ static err *write_map(int proc, const char *name, const struct oci_idmaps *maps)
                 str_printf(&text, "%u %u %u\n", maps->map[i].container, maps->map[i].host, maps->map[i].size);
         TRY(str_done(&text));
         r = file_put(proc, name, str_text(&text)); /* the kernel takes the whole map in one write, once */
-        return r < 0 ? err_sys(-r, "writing %s \"%s\"", name, str_text(&text)) : NULL;
+        return r < 0 ? err_sys(-r, "writing %s (%zu ranges, %zu bytes)", name, maps->n, text.len) : NULL;
 }
 
 /* ---- without privilege: what the kernel lets anybody map is himself; the rest is /etc/subuid's and its tools' ---- */

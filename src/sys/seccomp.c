@@ -121,9 +121,14 @@ static err *libseccomp_failed(int r, const char *what, const char *name)
         return err_new(ERR_INVALID, "seccomp: %s %s: %s", what, name, strerror(-r));
 }
 
+struct target {
+        scmp_filter_ctx ctx;
+        bool clash; /* a rule was refused because of an earlier one */
+};
+
 /* Add every combination of the alternatives of @c[0..n). */
-static err *add_combinations(scmp_filter_ctx ctx, uint32_t action, int call, const char *name,
-                             const struct condition *c, size_t n)
+static err *add_combinations(struct target *to, uint32_t action, int call, const char *name, const struct condition *c,
+                             size_t n)
 {
         size_t at[ARGS_MAX] = {0};
 
@@ -134,7 +139,8 @@ static err *add_combinations(scmp_filter_ctx ctx, uint32_t action, int call, con
 
                 for (size_t k = 0; k < n; k++)
                         args[k] = c[k].alt[at[k]];
-                r = seccomp_rule_add_array(ctx, action, call, (unsigned)n, args);
+                r = seccomp_rule_add_array(to->ctx, action, call, (unsigned)n, args);
+                to->clash |= r == -EEXIST;
                 if (r < 0 && r != -EEXIST)
                         return libseccomp_failed(r, "rule for", name);
                 while (i < n && ++at[i] == c[i].n)
@@ -144,7 +150,7 @@ static err *add_combinations(scmp_filter_ctx ctx, uint32_t action, int call, con
         }
 }
 
-static err *add_call(scmp_filter_ctx ctx, const struct seccomp_rule *rule, uint32_t action, const char *name,
+static err *add_call(struct target *to, const struct seccomp_rule *rule, uint32_t action, const char *name,
                      bool permissive)
 {
         int call = seccomp_syscall_resolve_name(name);
@@ -164,7 +170,7 @@ static err *add_call(scmp_filter_ctx ctx, const struct seccomp_rule *rule, uint3
         if (repeated) { /* conditions on one argument are alternatives, as in runc */
                 for (size_t i = 0; i < rule->n_args; i++) {
                         make_condition(&rule->args[i], permissive, &c[0]);
-                        TRY(add_combinations(ctx, action, call, name, c, 1));
+                        TRY(add_combinations(to, action, call, name, c, 1));
                 }
                 return NULL;
         }
@@ -176,10 +182,10 @@ static err *add_call(scmp_filter_ctx ctx, const struct seccomp_rule *rule, uint3
                 return err_new(ERR_LIMIT, "seccomp: the conditions for %s are too complex", name);
         if (combinations == 0)
                 return NULL; /* for example: refuse if arg < 0 */
-        return add_combinations(ctx, action, call, name, c, rule->n_args);
+        return add_combinations(to, action, call, name, c, rule->n_args);
 }
 
-static err *add_rules(scmp_filter_ctx ctx, const struct seccomp_profile *p, uint32_t default_action)
+static err *add_rules(struct target *to, const struct seccomp_profile *p, uint32_t default_action)
 {
         for (size_t i = 0; i < p->n_rules; i++) {
                 const struct seccomp_rule *rule = &p->rules[i];
@@ -188,7 +194,7 @@ static err *add_rules(scmp_filter_ctx ctx, const struct seccomp_profile *p, uint
                 if (action == default_action)
                         continue; /* says nothing; libseccomp refuses such rules */
                 for (size_t k = 0; rule->names && rule->names[k]; k++)
-                        TRY(add_call(ctx, rule, action, rule->names[k], more_permissive(action, default_action)));
+                        TRY(add_call(to, rule, action, rule->names[k], more_permissive(action, default_action)));
         }
         return NULL;
 }
@@ -343,6 +349,46 @@ static bool profile_notifies(const struct seccomp_profile *p)
         return false;
 }
 
+static err *fill(struct target *to, const struct seccomp_profile *p, uint32_t action)
+{
+        (void)seccomp_attr_set(to->ctx, SCMP_FLTATR_CTL_NNP, 0);
+        (void)seccomp_attr_set(to->ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+        return add_rules(to, p, action);
+}
+
+/* libseccomp adds a rule for all architectures or, if it contradicts an earlier one for one of them, for none: on i386
+ * the arguments of socket(2) cannot be looked at (socketcall(2)), so that two rules about them are one and the same
+ * there. Then each architecture gets a filter of its own, in which the earlier rule wins. */
+static err *fill_apart(const struct seccomp_profile *p, uint32_t action, const uint32_t *archs, size_t n,
+                       scmp_filter_ctx *ret)
+{
+        _cleanup_(context_release) scmp_filter_ctx all = NULL;
+
+        for (size_t i = 0; i < n; i++) {
+                _cleanup_(context_release) scmp_filter_ctx one = seccomp_init(action);
+                struct target to = {one, false};
+                int r = one ? 0 : -ENOMEM;
+
+                if (r == 0 && i > 0)
+                        r = seccomp_arch_add(one, archs[i]);
+                if (r == 0 && i > 0)
+                        r = seccomp_arch_remove(one, archs[0]);
+                if (r < 0)
+                        return libseccomp_failed(r, "architecture", "of its own");
+                TRY(fill(&to, p, action));
+                if (all)
+                        r = seccomp_merge(all, one);
+                else
+                        all = one;
+                if (r < 0)
+                        return libseccomp_failed(r, "merging", "architectures");
+                one = NULL; /* part of the other */
+        }
+        *ret = all;
+        all = NULL;
+        return NULL;
+}
+
 err *seccomp_compile(const struct seccomp_profile *p, struct seccomp_filter *ret)
 {
         uint32_t action = action_value(p->default_action, p->default_errno_set, p->default_errno);
@@ -350,6 +396,7 @@ err *seccomp_compile(const struct seccomp_profile *p, struct seccomp_filter *ret
         uint32_t archs[32] = {seccomp_arch_native()};
         struct seccomp_filter f = {.flags = p->flags, .notify = profile_notifies(p)};
         struct prologue head = {.n = 0};
+        struct target to = {NULL, false};
         size_t n_archs = 1;
 
         if (!ctx)
@@ -364,9 +411,13 @@ err *seccomp_compile(const struct seccomp_profile *p, struct seccomp_filter *ret
                                        strerror(-r));
                 archs[n_archs++] = p->archs[i];
         }
-        (void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 0);
-        (void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-        TRY(add_rules(ctx, p, action));
+        to.ctx = ctx;
+        TRY(fill(&to, p, action));
+        if (to.clash && n_archs > 1) {
+                context_release(&ctx);
+                ctx = NULL;
+                TRY(fill_apart(p, action, archs, n_archs, &ctx));
+        }
         if (wants_prologue(action))
                 make_prologue(&head, archs, n_archs);
         TRY(export(ctx, &head, &f));

@@ -185,7 +185,7 @@ $(readlink "/proc/$pid/ns/pid")"
         wait_user
         is "$(cat "/sys/fs/cgroup/memory$CG/c/memory.limit_in_bytes")" 49999872
         is "$(cat "/sys/fs/cgroup/pids$CG/c/pids.max")" 20
-        is "$(cat "/sys/fs/cgroup/pids$CG/c/cgroup.procs" | head -n 1)" "$(user state c | jq .pid)"
+        is "$(head -n 1 "/sys/fs/cgroup/pids$CG/c/cgroup.procs")" "$(user state c | jq .pid)"
         user pause c
         is "$(user state c | jq -r .status)" paused
         user resume c

@@ -52,7 +52,7 @@ edit() {
 }
 add() { edit '.mounts += [$m]' --argjson m "$1"; }
 args() { edit '.process.args = ["sh", "-c", $a]' --arg a "$1"; }
-run_args() { edit '.process.args = $ARGS.positional' --args "$@"; }
+run_args() { edit '.process.args = $ARGS.positional' --args -- "$@"; }
 # Without this mount of `hodrun spec`'s.
 drop() { edit '.mounts |= map(select(.destination != $d))' --arg d "$1"; }
 only_proc() { edit '.mounts |= map(select(.destination == "/proc")) | .linux.maskedPaths = [] | .linux.readonlyPaths = []'; }

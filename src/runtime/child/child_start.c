@@ -67,11 +67,11 @@ static bool find_home(const char *data, size_t size, uid_t uid, struct child_tex
                 text = field(line, next, 5, &n);
                 if (!text || n == 0 || text[0] != '/' || home->len + n + 1 > home->size)
                         return false;
-                for (size_t i = 0; i < n; i++) {
+                for (size_t i = 0; i < n; i++)
                         if ((unsigned char)text[i] < ' ')
                                 return false;
-                        home->buf[home->len++] = text[i];
-                }
+                memcpy(home->buf + home->len, text, n);
+                home->len += n;
                 home->buf[home->len] = '\0';
                 return true;
         }
