@@ -353,10 +353,6 @@ static err *restore_process(const struct criu_args *a, struct state *s, const st
 
 static err *announce(const struct criu_args *a, struct state *s, const struct runtime_process *p)
 {
-        if (s->unit.name) {
-                TRY(state_load_spec(s));
-                TRY(runtime_unit_adopt(&s->unit, s->cgroup, s->spec, p->pid));
-        }
         TRY(remember_time_ns(s, p->pid));
         TRY(hodrun_pid_file(a->pid_file, p->pid));
         if (str_empty(a->console_socket))

@@ -109,9 +109,6 @@ MUST_USE err *runtime_cgroup_kill(const char *cgroup, int signal);
 MUST_USE err *runtime_unit_resolve(const struct oci_spec *spec, const char *prefix, const char *id,
                                    struct runtime_unit *u, char **ret_cgroup);
 void runtime_unit_done(struct runtime_unit *u);
-/* Make the unit around @pid, which is in @cgroup already, and set the limits of @spec. */
-MUST_USE err *runtime_unit_adopt(const struct runtime_unit *u, const char *cgroup, const struct oci_spec *spec,
-                                 pid_t pid);
 /* Set limits that have changed: systemd is told, which may set them again at any time, then the unit's @cgroup gets
  * what systemd cannot say. Errors as cgroup_apply(). */
 MUST_USE err *runtime_unit_update(const struct runtime_unit *u, const char *cgroup, const struct oci_resources *r);

@@ -177,15 +177,6 @@ err *systemd_ops_attach(const struct runtime_unit *u, const char *sub, pid_t pid
         return systemd_attach(s, u->name, below ? below : "", pid);
 }
 
-err *runtime_unit_adopt(const struct runtime_unit *u, const char *cgroup, const struct oci_spec *spec, pid_t pid)
-{
-        const struct cgroup_layout *l;
-        bool made;
-
-        TRY(cgroup_layout_get(&l));
-        return systemd_ops_enter(u, l, cgroup, spec, pid, &made);
-}
-
 /* ---- a living one ---- */
 
 err *runtime_unit_update(const struct runtime_unit *u, const char *cgroup, const struct oci_resources *resources)
