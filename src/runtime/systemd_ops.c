@@ -152,13 +152,15 @@ err *systemd_ops_enter(const struct runtime_unit *u, const struct cgroup_layout 
         _cleanup_systemd_props_ struct systemd_props p = {{0}};
         _cleanup_systemd_ struct systemd *s = NULL;
         bool v2 = l->mode == CGROUP_MODE_V2;
+        err *e;
 
         TRY(open_manager(u, &s));
         TRY(add_basics(u, v2, pid, &p));
         TRY(add_annotations(spec, &p));
         TRY(cgroup_ops_properties(l, cgroup, &r, !u->user, systemd_version(s), &p));
-        *ret_made = true;
-        TRY(systemd_start(s, u->name, &p));
+        e = systemd_start(s, u->name, &p);
+        *ret_made = !e || err_code(e) != ERR_CONFLICT; /* a living one is somebody else's, perhaps in another slice */
+        TRY(e);
         TRY(cgroup_adopt(l, cgroup));
         /* The hierarchies that systemd does not use; and a check that the scope is where it has to be. */
         TRY(cgroup_join(l, cgroup, pid));

@@ -6,7 +6,8 @@
 #include "sys/cgroup.h"
 
 /* Let systemd make the scope of @u with @pid in it, then set the limits of @spec on @cgroup, where it has to be.
- * @ret_made is set as soon as something may have to be stopped. ERR_SYS, ERR_CONFLICT, ERR_INVALID, ERR_DENIED. */
+ * @ret_made, also after a failure: there may be something to stop. ERR_SYS, ERR_CONFLICT (the unit lives already, and
+ * is not ours to stop), ERR_INVALID, ERR_DENIED. */
 MUST_USE err *systemd_ops_enter(const struct runtime_unit *u, const struct cgroup_layout *l, const char *cgroup,
                                 const struct oci_spec *spec, pid_t pid, bool *ret_made);
 /* Bring @pid into the living scope (or its cgroup @sub, NULL = none), from wherever it is: systemd may do what we may

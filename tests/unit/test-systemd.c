@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "runtime/systemd_ops.h"
 #include "sys/dbus.h"
 #include "sys/systemd.h"
 
@@ -689,6 +690,29 @@ static void systemd_start_tells_of_a_living_unit_of_that_name(void **state)
         end_play(&s);
 }
 
+/* Whoever undoes a container that could not be made must not stop it: its cgroup may be another one, in another slice.
+ */
+static void systemd_ops_enter_leaves_a_living_unit_alone(void **state)
+{
+        const struct cgroup_layout l = {.mode = CGROUP_MODE_V2, .unified = -1};
+        const struct oci_spec spec = {.linux_.cgroups_path = NULL};
+        char name[] = UNIT, slice[] = "user.slice";
+        struct runtime_unit u = {.name = name, .slice = slice, .user = true};
+        bool made = true;
+        struct stage s;
+
+        play(&s, "systemd/private", false, living_script);
+        u.runtime_dir = s.dir;
+        check_code(systemd_ops_enter(&u, &l, "/user.slice/" UNIT, &spec, 1, &made), ERR_CONFLICT);
+        assert_false(made);
+        end_play(&s);
+        made = false;
+        play(&s, "systemd/private", false, failed_script);
+        check_code(systemd_ops_enter(&u, &l, "/user.slice/" UNIT, &spec, 1, &made), ERR_SYS);
+        assert_true(made);
+        end_play(&s);
+}
+
 static void garbage_script(struct player *p, int listener)
 {
         (void)listener;
@@ -844,6 +868,7 @@ int main(void)
                 cmocka_unit_test(systemd_start_tells_a_failed_job),
                 cmocka_unit_test(systemd_start_forgets_a_failed_unit_of_that_name),
                 cmocka_unit_test(systemd_start_tells_of_a_living_unit_of_that_name),
+                cmocka_unit_test(systemd_ops_enter_leaves_a_living_unit_alone),
                 cmocka_unit_test(systemd_start_survives_garbage),
                 cmocka_unit_test(systemd_open_leaves_its_uid_to_the_kernel_when_rejected),
                 cmocka_unit_test(systemd_stop_takes_a_missing_unit_as_success),
