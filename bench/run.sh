@@ -5,6 +5,8 @@
 set -euo pipefail
 # shellcheck source=tools/common.bash
 . "$(dirname "${BASH_SOURCE[0]}")/../tools/common.bash"
+# shellcheck source=bench/common.bash
+. "$top/bench/common.bash"
 
 runs=60 peers=1
 for arg in "$@"; do
@@ -76,11 +78,7 @@ trap finish EXIT
 busybox_tar >"$B/busybox.tar"
 
 # --- the floor
-mkdir -p "$B/floor"/{lower,upper,work,root}
-tar -C "$B/floor/lower" -xf "$B/busybox.tar"
-gcc -O2 -D_GNU_SOURCE -o "$B/floor/floor" "$top/bench/floor.c"
-"$B/floor/floor" "$B/floor" 300 >"$B/floor.txt"
-floor_ms=$(awk '$1 == "full" {print $2 / 1000}' "$B/floor.txt")
+floor_ms=$(make_floor 300)
 
 # --- hod
 "$hod" import -c 'CMD ["sh"]' "$B/busybox.tar" busybox >/dev/null
@@ -142,18 +140,6 @@ if ((peers)); then
         fi
 fi
 
-# measure NAME RUNS COMMAND...: median in ms.
-measure() {
-        local name=$1 n=$2
-        shift 2
-        local line
-        line=$(printf '%q ' "$@")
-        hyperfine -N --style none --warmup 3 --runs "$n" --export-json "$B/$name.json" "$line" >/dev/null 2>"$B/$name.err" || {
-                cat "$B/$name.err" >&2
-                return 1
-        }
-        jq -r '.results[0].median * 1000' "$B/$name.json"
-}
 run_args=(run --rm --network none busybox true)
 
 # hod is measured before and after the peers, so that a drift of the machine shows.
@@ -190,16 +176,6 @@ stripped() {
 # --- where the time goes: the median of each trace point over many runs
 for ((i = 0; i < runs; i++)); do "$hod" run --rm --explain --network none busybox true 2>>"$B/explain.txt" >/dev/null; done
 
-num() { if [[ $1 == - ]]; then printf '%s' -; else printf '%.2f' "$1"; fi; }
-ratio() { if [[ $1 == - || $2 == - ]]; then printf '%s' -; else awk -v a="$1" -v b="$2" 'BEGIN {printf "%.1f", a / b}'; fi; }
-verdict() { # A OP B: does the number hold
-        [[ $1 != - ]] || { printf 'not measured' && return; }
-        awk -v a="$1" -v b="$3" -v op="$2" 'BEGIN {ok = op == ">=" ? a >= b : a <= b; print ok ? "yes" : "NO"}'
-}
-version() { "$@" 2>/dev/null | head -n 1 | grep -oE '[0-9]+(\.[0-9]+)+[^ ,]*' | head -n 1; }
-cgroups='cgroup v1 or hybrid'
-[[ $(stat -fc %T /sys/fs/cgroup) != cgroup2fs ]] || cgroups='cgroup v2'
-machine="$(date -u +'%Y-%m-%d %H:%M UTC'), by \`bench/run.sh\`: $(nproc) processors ($(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)), $(free -g | awk '/^Mem/ {print $2}') GiB, Linux $(uname -r), $cgroups, $(stat -fc %T "$B")."
 versions="hod $(version "$hod" --version) (release build)"
 ((!have_docker)) || versions+=", docker $(version "${docker_cmd[@]}" version --format '{{.Server.Version}}')"
 ((!have_podman)) || versions+=", podman $(version podman --version) with $podman_runtime"
@@ -209,7 +185,7 @@ fr=$(ratio "$hod_run" "$floor_ms") dr=$(ratio "$docker_run" "$hod_run") de=$(rat
         cat <<-END
 		# Results
 
-		$machine
+		$(machine run.sh)
 
 		$versions. Whole-process wall time, medians in milliseconds; image: Debian's static busybox. The machine is noisy: the ratios of one run count, not the times.
 
@@ -247,5 +223,5 @@ fr=$(ratio "$hod_run" "$floor_ms") dr=$(ratio "$docker_run" "$hod_run") de=$(rat
 		|---|---|---|
 		END
         "$top/bench/trace-table" <"$B/explain.txt"
-} >"$top/bench/RESULTS.md"
+} | section Results
 cat "$top/bench/RESULTS.md"

@@ -24,6 +24,7 @@ packages_test=(libcmocka-dev clang clang-format clang-tidy cppcheck shellcheck p
 packages_peers=(podman conmon containernetworking-plugins uidmap containerd docker.io runc tini iptables nftables)
 packages_vm=(qemu-system-x86 mmdebstrap e2fsprogs)
 packages_bench=(hyperfine docker.io podman)
+packages_runtime_bench=(hyperfine jq python3 crun runc golang-github-containers-common)
 }
 
 have_package() {
