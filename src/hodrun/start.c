@@ -88,14 +88,23 @@ static err *start_process(struct invocation *inv, struct state *s, const struct 
         return runtime_create(&r, ret);
 }
 
+/* It may have become another one, or none, for want of permission. */
+static err *know_cgroup(struct state *s, const struct runtime_process *p)
+{
+        if (str_eq(p->cgroup, s->cgroup))
+                return NULL;
+        free(s->cgroup);
+        s->cgroup = str_dup(p->cgroup ? p->cgroup : "");
+        return s->cgroup ? NULL : err_nomem();
+}
+
 /* What the caller wants to be told about the new process. */
 static err *announce(const struct launch_args *a, struct state *s, const struct oci_spec *spec,
                      const struct runtime_process *p)
 {
         const char *receiver = oci_spec_annotation(spec, "run.oci.pidfd_receiver"); /* crun's --pidfd-socket */
 
-        if (!p->cgroup) /* rootless: there is none */
-                *s->cgroup = '\0';
+        TRY(know_cgroup(s, p));
         TRY(state_set_process(s, p->pid));
         TRY(hodrun_pid_file(a->pid_file, p->pid));
         if (!str_empty(a->console_socket) && p->terminal_fd >= 0)

@@ -25,7 +25,9 @@
 #define STATE_FILE "state.json"
 #define LOCK_FILE "lock"
 #define STATE_MAX (1u << 20)
+#define KILL_SOON_MS 50
 #define KILL_WAIT_MS 10000
+#define REMOVE_WAIT_MS 50000 /* somebody inside may be in uninterruptible sleep for a while */
 
 const char *state_status_name(enum state_status s)
 {
@@ -448,14 +450,16 @@ err *state_destroy(struct state *s)
 
         if (pidfd >= 0) {
                 (void)process_signal(pidfd, SIGKILL);
-                if (!str_empty(s->cgroup) && state_status(s) == STATE_PAUSED)
-                        err_free(runtime_cgroup_freeze(s->cgroup, false));
-                (void)process_wait(pidfd, KILL_WAIT_MS);
+                if (process_wait(pidfd, KILL_SOON_MS) != 0) {
+                        if (!str_empty(s->cgroup)) /* paused, by whomever */
+                                runtime_cgroup_thaw_all(s->cgroup);
+                        (void)process_wait(pidfd, KILL_WAIT_MS);
+                }
                 (void)process_reap(pidfd, &status);
         }
         stop_unit(s);
         if (!str_empty(s->cgroup))
-                TRY(runtime_cgroup_remove(s->cgroup, KILL_WAIT_MS));
+                TRY(runtime_cgroup_remove(s->cgroup, REMOVE_WAIT_MS));
         trace_end(&span, 0, s->cgroup);
         span = trace_begin(TRACE_STATE_REMOVE);
         /* The specification: a failing poststop hook is logged, and the container goes all the same. */

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "runtime/runtime.h"
 #include "sys/ns.h"
 
@@ -256,8 +257,20 @@ err *runtime_cgroup_freeze(const char *cgroup, bool frozen)
 {
         const struct cgroup_layout *l;
 
+        if (str_empty(cgroup))
+                return err_new(ERR_UNSUPPORTED, "the container has no cgroup that could be stopped");
         TRY(cgroup_layout_get(&l));
         return cgroup_freeze(l, cgroup, frozen);
+}
+
+void runtime_cgroup_thaw_all(const char *cgroup)
+{
+        const struct cgroup_layout *l;
+        err *e = cgroup_layout_get(&l);
+
+        if (!e)
+                cgroup_thaw_all(l, cgroup);
+        err_free(e);
 }
 
 err *runtime_cgroup_kill(const char *cgroup, int signal)

@@ -363,6 +363,8 @@ static err *add_cgroup(struct plan *p, const char *path, const struct oci_mount 
         const struct cgroup_layout *l;
 
         TRY(cgroup_layout_get(&l));
+        if (!path) /* none of its own: it stays where we are, and sees what we see */
+                path = "/";
         if (str_eq(m->type, "cgroup2") && l->unified < 0)
                 return err_new(ERR_UNSUPPORTED, "mount %s: this machine has no cgroup2 hierarchy", m->destination);
         if (!path)

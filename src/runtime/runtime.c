@@ -126,6 +126,30 @@ static err *refuse_limits(const struct session *s)
                      : NULL;
 }
 
+/* Next to where we are ourselves, as a login has it delegated on v2 (below us a cgroup could have no controllers: we
+ * are in it). False: no. */
+static bool make_cgroup_beside(struct session *s)
+{
+        _cleanup_free_ char *own = s->layout->mode == CGROUP_MODE_V2 ? exec_cgroup_of(getpid()) : NULL, *path = NULL;
+        char *slash = own ? strrchr(own, '/') : NULL;
+        err *e;
+
+        if (!slash || slash == own)
+                return false;
+        *slash = '\0';
+        path = str_format("%s/%s", own, s->request->id);
+        if (!path)
+                return false;
+        e = cgroup_ops_create(s->layout, path, &s->request->spec->linux_.resources);
+        if (e) {
+                err_free(e);
+                return false;
+        }
+        free(s->cgroup);
+        s->cgroup = TAKE_PTR(path);
+        return true;
+}
+
 /* @e (consumed) says that no cgroup may be made: as runc, that is none's loss unless one was asked for. */
 static err *no_cgroup(struct session *s, err *e)
 {
@@ -166,6 +190,8 @@ static err *make_cgroup(struct session *s)
                 s->cgroup_made = true;
         } else {
                 e = cgroup_ops_create(s->layout, s->cgroup, &l->resources);
+                if (e && s->request->rootless_cgroups && is_permission(e) && !l->cgroups_path && make_cgroup_beside(s))
+                        e = err_free(e);
                 if (e)
                         return s->request->rootless_cgroups && is_permission(e) ? no_cgroup(s, e) : e;
                 s->cgroup_made = true;

@@ -96,6 +96,8 @@ MUST_USE err *runtime_dir_open(const char *path, bool readonly, int *ret_fd);
 
 /* cgroup operations by the path that runtime_process reported. */
 MUST_USE err *runtime_cgroup_freeze(const char *cgroup, bool frozen);
+/* Continue everything inside, also what was stopped in cgroups that the container has made. */
+void runtime_cgroup_thaw_all(const char *cgroup);
 /* Kill everything inside and remove it; missing parts are fine; waits at most @timeout_ms for busy ones. */
 MUST_USE err *runtime_cgroup_remove(const char *cgroup, int timeout_ms);
 /* Number of OOM kills so far, 0 if unknown. */

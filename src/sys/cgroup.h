@@ -182,6 +182,9 @@ int cgroup_clone_fd(const struct cgroup_layout *l, const char *path);
 
 /* Stop or continue everything inside and wait (at most 10 s) until it is so. ERR_TIMEOUT, ERR_UNSUPPORTED, ERR_SYS. */
 MUST_USE err *cgroup_freeze(const struct cgroup_layout *l, const char *path, bool frozen);
+/* Let go of @path and of everything below it, where the container may have stopped something by itself: what is frozen
+ * in v1's freezer does not even die. */
+void cgroup_thaw_all(const struct cgroup_layout *l, const char *path);
 /* Is it frozen? false if unknown. */
 bool cgroup_is_frozen(const struct cgroup_layout *l, const char *path);
 

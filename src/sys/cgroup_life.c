@@ -209,6 +209,40 @@ err *cgroup_pids(const struct cgroup_layout *l, const char *path, bool recursive
         return NULL;
 }
 
+/* ---- thaw ---- */
+
+static void thaw_directory(int fd)
+{
+        if (file_put(fd, "freezer.state", "THAWED") == -ENOENT)
+                (void)file_put(fd, "cgroup.freeze", "0");
+}
+
+static int thaw_child(int dirfd, const char *name, void *arg, int depth)
+{
+        _cleanup_close_ int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+        if (fd < 0 || depth > DEPTH_MAX)
+                return 0;
+        thaw_directory(fd);
+        (void)each_child(fd, thaw_child, arg, depth + 1);
+        return 0;
+}
+
+void cgroup_thaw_all(const struct cgroup_layout *l, const char *path)
+{
+        const struct cgroup_hierarchy *h = freezer(l);
+        char name[CGROUP_FILE_MAX];
+        _cleanup_close_ int fd = -1;
+
+        if (!h || !cgroup_path_ok(path, false))
+                return;
+        fd = openat(h->fd, cgroup_name(path, NULL, name), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return;
+        thaw_directory(fd);
+        (void)each_child(fd, thaw_child, NULL, 0);
+}
+
 /* ---- kill ---- */
 
 static err *pids_or_none(const struct cgroup_layout *l, const char *path, struct pid_list *ret)
@@ -253,7 +287,9 @@ static err *kill_by_loop(const struct cgroup_layout *l, const char *path)
                         owned = list.pid;
                 }
                 signal_all(&list, SIGKILL);
-                if (h && (!alone || cgroup_is_frozen(l, path)))
+                if (!alone)
+                        cgroup_thaw_all(l, path);
+                else if (cgroup_is_frozen(l, path))
                         (void)freeze_write(h, path, false);
                 back_off(&round);
         }

@@ -332,6 +332,17 @@ err *cgroup_v2_hugetlb(const struct cgroup_hierarchy *h, const char *path, const
         return NULL;
 }
 
+/* Neither root nor root of the first user namespace: no eBPF, and no device nodes either that would have to be fenced
+ * off. */
+static bool is_rootless(void)
+{
+        _cleanup_free_ char *map = NULL;
+
+        if (geteuid() != 0)
+                return true;
+        return file_read(AT_FDCWD, "/proc/self/uid_map", 4096, &map, NULL) == 0 && !strstr(map, " 4294967295\n");
+}
+
 static err *devices_apply(const struct cgroup_layout *l, const struct cgroup_hierarchy *h, const char *path,
                           const struct cgroup_resources *r)
 {
@@ -343,7 +354,9 @@ static err *devices_apply(const struct cgroup_layout *l, const struct cgroup_hie
         fd = openat(h->fd, cgroup_name(path, NULL, name), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
                 return err_sys(errno, "cgroup: opening %s", path);
-        return bpf_device_attach(fd, r->devices, r->n_devices);
+        err *e = bpf_device_attach(fd, r->devices, r->n_devices);
+
+        return err_errno(e) == EPERM && is_rootless() ? err_free(e) : e;
 }
 
 static err *unified_apply(const struct cgroup_hierarchy *h, const char *path, const struct cgroup_resources *r)

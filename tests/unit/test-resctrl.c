@@ -1,0 +1,203 @@
+/* Unit tests of sys/resctrl on a tree of plain files: there is no such hardware here. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/str.h"
+#include "sys/resctrl.h"
+
+static char dir[40];
+static int root = -1;
+
+static void ok(err *e)
+{
+        char buf[512];
+
+        if (e)
+                fail_msg("%s", err_text(e, buf, sizeof(buf)));
+}
+
+static void refused(err *e, enum err_code code, const char *part)
+{
+        char buf[512] = "(success)";
+
+        if (!e || err_code(e) != code || !strstr(err_text(e, buf, sizeof(buf)), part))
+                fail_msg("wanted code %d and \"%s\", got %s", code, part, e ? err_text(e, buf, sizeof(buf)) : buf);
+        err_free(e);
+}
+
+static void put(const char *name, const char *text)
+{
+        _cleanup_close_ int fd = openat(root, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+        assert_true(fd >= 0);
+        assert_int_equal(file_write_all(fd, text, strlen(text)), 0);
+}
+
+static void is(const char *name, const char *want)
+{
+        _cleanup_free_ char *got = NULL;
+
+        if (file_read(root, name, 4096, &got, NULL) < 0)
+                fail_msg("%s is missing", name);
+        assert_string_equal(got, want);
+}
+
+/* As the kernel makes a group. */
+static void make_group(const char *name)
+{
+        char path[128];
+
+        assert_true(str_eq(name, ".") || mkdirat(root, name, 0700) == 0);
+        (void)snprintf(path, sizeof(path), "%s/schemata", name);
+        put(path, "");
+        (void)snprintf(path, sizeof(path), "%s/tasks", name);
+        put(path, "");
+        (void)snprintf(path, sizeof(path), "%s/mon_groups", name);
+        assert_int_equal(mkdirat(root, path, 0700), 0);
+}
+
+static int begin(void **state)
+{
+        strcpy(dir, "/tmp/hod-test-resctrl-XXXXXX");
+        assert_non_null(mkdtemp(dir));
+        root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_true(root >= 0);
+        assert_int_equal(mkdirat(root, "info", 0700), 0);
+        assert_int_equal(mkdirat(root, "info/L3", 0700), 0);
+        put("info/last_cmd_status", "ok\n");
+        make_group(".");
+        return 0;
+}
+
+static int end(void **state)
+{
+        (void)close(root);
+        return file_remove_tree(AT_FDCWD, dir);
+}
+
+static void resctrl_check_says_what_the_machine_lacks(void **state)
+{
+        static const char *const bad[] = {".", "..", "a/b", "/a", "../x"};
+
+        refused(resctrl_check(-1, &(struct resctrl_group){.id = "c"}), ERR_UNSUPPORTED, "Intel RDT is not enabled");
+        ok(resctrl_check(root, &(struct resctrl_group){.id = "c", .l3_schema = "L3:0=f"}));
+        ok(resctrl_check(root, &(struct resctrl_group){.id = "c", .clos = "/"}));
+        refused(resctrl_check(root, &(struct resctrl_group){.id = "c", .mb_schema = "MB:0=50"}), ERR_UNSUPPORTED,
+                "Intel RDT/MBA is not enabled");
+        refused(resctrl_check(root, &(struct resctrl_group){.id = "c", .monitoring = true}), ERR_UNSUPPORTED,
+                "enableMonitoring");
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+                refused(resctrl_check(root, &(struct resctrl_group){.id = "c", .clos = bad[i]}), ERR_INVALID,
+                        "invalid intelRdt.ClosID");
+        assert_int_equal(mkdirat(root, "info/MB", 0700), 0);
+        assert_int_equal(mkdirat(root, "info/L3_MON", 0700), 0);
+        ok(resctrl_check(root, &(struct resctrl_group){.id = "c", .mb_schema = "MB:0=50", .monitoring = true}));
+}
+
+static void resctrl_create_writes_all_schemata_at_once(void **state)
+{
+        char lines[][12] = {"L2:0=3", "MB:1=20"};
+        char *schemata[] = {lines[0], lines[1], NULL};
+        struct resctrl_group g = {.id = "c1", .l3_schema = "L3:0=f;1=f0", .mb_schema = "MB:0=50", .schemata = schemata};
+
+        make_group("c1");
+        ok(resctrl_create(root, &g));
+        is("c1/schemata", "L3:0=f;1=f0\nMB:0=50\nL2:0=3\nMB:1=20\n");
+        is("schemata", "");
+        g.clos = "/";
+        ok(resctrl_create(root, &g));
+        is("schemata", "L3:0=f;1=f0\nMB:0=50\nL2:0=3\nMB:1=20\n");
+}
+
+static void resctrl_create_takes_a_named_group_as_it_is(void **state)
+{
+        struct resctrl_group g = {.id = "c1", .clos = "gold"};
+
+        refused(resctrl_create(root, &g), ERR_NOT_FOUND, "must be pre-created");
+        make_group("gold");
+        put("gold/schemata", "L3:0=1\n");
+        ok(resctrl_create(root, &g));
+        is("gold/schemata", "L3:0=1\n");
+        assert_false(file_exists(root, "c1"));
+}
+
+static void resctrl_create_leaves_nothing_when_it_fails(void **state)
+{
+        struct resctrl_group g = {.id = "c2", .clos = "new", .l3_schema = "L3:0=f"};
+
+        /* A plain directory has no schemata: the write fails. */
+        refused(resctrl_create(root, &g), ERR_SYS, "last_cmd_status: ok");
+        assert_false(file_exists(root, "new"));
+        g.clos = NULL;
+        refused(resctrl_create(root, &g), ERR_SYS, "schemata");
+        assert_false(file_exists(root, "c2"));
+}
+
+static void resctrl_join_open_gives_both_groups(void **state)
+{
+        struct resctrl_group g = {.id = "c1", .clos = "gold", .monitoring = true};
+        int fds[2];
+        size_t n = 0;
+
+        make_group("gold");
+        refused(resctrl_join_open(root, &(struct resctrl_group){.id = "nosuch"}, fds, &n), ERR_SYS, "tasks");
+        ok(resctrl_create(root, &g));
+        assert_true(file_exists(root, "gold/mon_groups/c1"));
+        put("gold/mon_groups/c1/tasks", "");
+        ok(resctrl_join_open(root, &g, fds, &n));
+        assert_int_equal(n, 2);
+        for (size_t i = 0; i < n; i++) {
+                assert_int_equal(write(fds[i], "0", 1), 1);
+                (void)close(fds[i]);
+        }
+        is("gold/tasks", "0");
+        is("gold/mon_groups/c1/tasks", "0");
+        g.monitoring = false;
+        ok(resctrl_join_open(root, &g, fds, &n));
+        assert_int_equal(n, 1);
+        (void)close(fds[0]);
+}
+
+static void resctrl_remove_takes_only_what_is_the_container_s(void **state)
+{
+        struct resctrl_group own = {.id = "c1"}, named = {.id = "c2", .clos = "gold", .monitoring = true};
+
+        assert_int_equal(mkdirat(root, "c1", 0700), 0);
+        ok(resctrl_remove(root, &own));
+        assert_false(file_exists(root, "c1"));
+        ok(resctrl_remove(root, &own)); /* again is fine */
+        make_group("gold");
+        ok(resctrl_create(root, &named));
+        ok(resctrl_remove(root, &named));
+        assert_false(file_exists(root, "gold/mon_groups/c2"));
+        assert_true(file_exists(root, "gold"));
+        named.monitoring = false;
+        ok(resctrl_remove(root, &named));
+        assert_true(file_exists(root, "gold"));
+}
+
+int main(void)
+{
+#define EACH(test) cmocka_unit_test_setup_teardown(test, begin, end)
+        const struct CMUnitTest tests[] = {
+                EACH(resctrl_check_says_what_the_machine_lacks),
+                EACH(resctrl_create_writes_all_schemata_at_once),
+                EACH(resctrl_create_takes_a_named_group_as_it_is),
+                EACH(resctrl_create_leaves_nothing_when_it_fails),
+                EACH(resctrl_join_open_gives_both_groups),
+                EACH(resctrl_remove_takes_only_what_is_the_container_s),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
