@@ -65,7 +65,9 @@ static void add_linux(json *l)
                         json_add_str(json_sub_array(seccomp, "supportedFlags"), flags[i]);
         json_set_bool(json_sub_object(l, "apparmor"), "enabled", true);
         json_set_bool(json_sub_object(l, "selinux"), "enabled", true);
-        json_set_bool(json_sub_object(l, "intelRdt"), "enabled", false);
+        json_set_bool(json_sub_object(l, "intelRdt"), "enabled", true);
+        json_set_bool(json_sub_object(l, "intelRdt"), "schemata", true);
+        json_set_bool(json_sub_object(l, "intelRdt"), "monitoring", true);
         add_memory_policy(json_sub_object(l, "memoryPolicy"));
         json_set_bool(json_sub_object(json_sub_object(l, "mountExtensions"), "idmap"), "enabled", true);
         json_set_bool(json_sub_object(l, "netDevices"), "enabled", true);

@@ -441,6 +441,15 @@ static void stop_unit(const struct state *s)
         err_free(e);
 }
 
+static void warn_free(err *e)
+{
+        char why[512];
+
+        if (e)
+                hodrun_warn("%s", err_text(e, why, sizeof(why)));
+        err_free(e);
+}
+
 err *state_destroy(struct state *s)
 {
         _cleanup_close_ int pidfd = state_pidfd(s);
@@ -465,6 +474,8 @@ err *state_destroy(struct state *s)
         /* The specification: a failing poststop hook is logged, and the container goes all the same. */
         if (file_exists(s->dirfd, "config.json"))
                 e = state_load_spec(s);
+        if (s->spec)
+                warn_free(runtime_rdt_remove(s->spec, s->id));
         if (s->spec)
                 e = hooks_run(s->spec, OCI_HOOK_POSTSTOP, s->id, s->bundle, "stopped", 0);
         err *gone = state_remove(s);

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "hodrun/hodrun.h"
 #include "runtime/cgroup_ops.h"
+#include "runtime/rdt.h"
 
 struct update_args {
         const char *resources, *cpuset_cpus, *cpuset_mems, *l3_cache_schema, *mem_bw_schema;
@@ -61,6 +62,7 @@ static const struct opt update_opts[] = {
 struct change {
         struct oci_resources r;
         struct oci_spec *owner;
+        struct resctrl_group rdt; /* only the schemas of the command line */
 };
 
 static void change_done(struct change *c)
@@ -153,6 +155,12 @@ static err *merged_spec(const struct state *s, const struct change *c, struct oc
 
         TRY(json_copy(s->spec->doc, &doc));
         oci_resources_merge(json_sub_object(json_sub_object(doc, "linux"), "resources"), &c->r);
+        if (!str_empty(c->rdt.l3_schema))
+                json_set_str(json_sub_object(json_sub_object(doc, "linux"), "intelRdt"), "l3CacheSchema",
+                             c->rdt.l3_schema);
+        if (!str_empty(c->rdt.mb_schema))
+                json_set_str(json_sub_object(json_sub_object(doc, "linux"), "intelRdt"), "memBwSchema",
+                             c->rdt.mb_schema);
         TRY(oci_spec_from_json(doc, &spec));
         *ret = TAKE_PTR(spec);
         return NULL;
@@ -172,6 +180,24 @@ static void complete(struct oci_resources *r, const struct oci_resources *merged
         }
         if (r->cpu.idle.set && !r->cpu.idle.n) /* back from idle: the kernel has forgotten them */
                 r->cpu.shares = merged->cpu.shares;
+}
+
+/* Other shares of cache and memory bandwidth. */
+static err *change_rdt(const struct state *s, struct change *c, const struct oci_spec *merged)
+{
+        struct resctrl_group whole;
+        _cleanup_close_ int root = -1;
+
+        if (str_empty(c->rdt.l3_schema) && str_empty(c->rdt.mb_schema))
+                return NULL;
+        root = resctrl_open();
+        if (!str_empty(c->rdt.l3_schema) && !resctrl_has(root, "L3"))
+                return err_new(ERR_UNSUPPORTED, "Intel RDT/CAT: l3 cache schema is not enabled");
+        if (!str_empty(c->rdt.mb_schema) && !resctrl_has(root, "MB"))
+                return err_new(ERR_UNSUPPORTED, "Intel RDT/MBA: memory bandwidth schema is not enabled");
+        if (!s->spec->linux_.intel_rdt || !rdt_group(merged, s->id, &whole))
+                return err_new(ERR_UNSUPPORTED, "updating a non-existent Intel RDT configuration is not supported");
+        return resctrl_set(root, &whole);
 }
 
 static err *save(const struct state *s, const struct oci_spec *spec)
@@ -214,6 +240,7 @@ static err *change_container(struct state *s, struct change *c)
         TRY(state_load_spec(s));
         TRY(merged_spec(s, c, &merged));
         complete(&c->r, &merged->linux_.resources);
+        TRY(change_rdt(s, c, merged));
         TRY(cgroup_layout_get(&l));
         if (str_empty(s->cgroup) || !cgroup_exists(l, s->cgroup))
                 return err_new(ERR_NOT_FOUND, "container %s has no cgroup", s->id);
@@ -239,10 +266,8 @@ static err *update_run(struct invocation *inv)
                 TRY(from_flags(inv, &c));
         if (c.r.memory.kernel.set || c.r.memory.kernel_tcp.set)
                 hodrun_warn("Kernel memory settings are ignored and will be removed");
-        if (!str_empty(a->l3_cache_schema))
-                return err_new(ERR_UNSUPPORTED, "Intel RDT/CAT: l3 cache schema is not enabled");
-        if (!str_empty(a->mem_bw_schema))
-                return err_new(ERR_UNSUPPORTED, "Intel RDT/MBA: memory bandwidth schema is not enabled");
+        c.rdt.l3_schema = a->l3_cache_schema;
+        c.rdt.mb_schema = a->mem_bw_schema;
         status = state_status(s);
         if (status == STATE_STOPPED || status == STATE_CREATING)
                 return err_new(ERR_NOT_RUNNING, "container not running");

@@ -2,6 +2,7 @@
 #include "runtime/cgroup_ops.h"
 
 #include <signal.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -238,6 +239,42 @@ const char *cgroup_ops_limit(const struct oci_resources *r)
 err *cgroup_ops_apply(const struct cgroup_layout *l, const char *path, const struct oci_resources *r)
 {
         return apply(l, path, r, false);
+}
+
+/* Host's user of the container's user @uid; (uid_t)-1 if there is none. */
+static uid_t host_uid(const struct oci_linux *l, uint32_t uid)
+{
+        for (size_t i = 0; i < l->uid_map.n; i++)
+                if (uid >= l->uid_map.map[i].container && uid - l->uid_map.map[i].container < l->uid_map.map[i].size)
+                        return l->uid_map.map[i].host + (uid - l->uid_map.map[i].container);
+        return l->uid_map.n ? (uid_t)-1 : uid;
+}
+
+static bool sees_cgroups_writable(const struct oci_spec *spec)
+{
+        for (size_t i = 0; i < spec->n_mounts; i++) {
+                const struct oci_mount *m = &spec->mounts[i];
+                bool readonly = false;
+
+                if (!str_eq(m->type, "cgroup") && !str_eq(m->type, "cgroup2"))
+                        continue;
+                for (size_t k = 0; m->options_text && m->options_text[k]; k++)
+                        readonly = str_eq(m->options_text[k], "ro") || (readonly && !str_eq(m->options_text[k], "rw"));
+                if (!readonly)
+                        return true;
+        }
+        return false;
+}
+
+err *cgroup_ops_give(const struct cgroup_layout *l, const char *path, const struct oci_spec *spec)
+{
+        const struct oci_namespace *ns = &spec->linux_.ns[OCI_NS_CGROUP];
+        uid_t uid;
+
+        if (l->mode != CGROUP_MODE_V2 || !ns->present || ns->path || !spec->process || !sees_cgroups_writable(spec))
+                return NULL;
+        uid = host_uid(&spec->linux_, spec->process->user.uid);
+        return uid == (uid_t)-1 || uid == geteuid() ? NULL : cgroup_give(l, path, uid);
 }
 
 err *cgroup_ops_create(const struct cgroup_layout *l, const char *path, const struct oci_resources *r)

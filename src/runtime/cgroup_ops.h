@@ -19,3 +19,6 @@ MUST_USE err *cgroup_ops_properties(const struct cgroup_layout *l, const char *p
 const char *cgroup_ops_limit(const struct oci_resources *r);
 /* Set the limits of @r on an existing cgroup. */
 MUST_USE err *cgroup_ops_apply(const struct cgroup_layout *l, const char *path, const struct oci_resources *r);
+/* The specification's "cgroup ownership": on v2, with a cgroup namespace of its own and a writable view of it, the
+ * cgroup belongs to the user of the container's process. */
+MUST_USE err *cgroup_ops_give(const struct cgroup_layout *l, const char *path, const struct oci_spec *spec);

@@ -331,16 +331,6 @@ static err *load_seccomp(struct plan *p, const struct oci_seccomp *s, const char
         return err_wrap(e, "preparing the system call filter");
 }
 
-/* What is asked for and cannot be had is said, never left out silently. */
-static err *refuse_unsupported(const struct plan *p, const struct oci_spec *s)
-{
-        const struct oci_linux *l = &s->linux_;
-
-        if (l->intel_rdt)
-                return err_new(ERR_UNSUPPORTED, "linux.intelRdt is not supported yet");
-        return NULL;
-}
-
 /* What only a user namespace makes possible for who is not root; in runc's words. */
 static err *check_rootless(const struct oci_spec *s)
 {
@@ -376,7 +366,6 @@ err *plan_for_create(struct plan *p, const struct runtime_request *r)
          * no stages are possible then. */
         p->stages = p->pid_ns_fd >= 0 && !p->new_user && !p->split && p->start_fd < 0 &&
                     mountfd_proc_takes_pidns(p->pid_ns_fd);
-        TRY(refuse_unsupported(p, s));
         if (!p->has_mount && (s->linux_.masked_paths || s->linux_.readonly_paths))
                 return err_new(ERR_INVALID, "unable to restrict sys entries without a private MNT namespace");
         TRY(plan_set_process(p, s->process, r->stdio, r->fix_stdio_owner));

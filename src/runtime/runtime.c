@@ -20,6 +20,7 @@
 #include "runtime/exec_cgroup.h"
 #include "runtime/hooks.h"
 #include "runtime/plan.h"
+#include "runtime/rdt.h"
 #include "runtime/report.h"
 #include "runtime/seccomp_ops.h"
 #include "runtime/systemd_ops.h"
@@ -42,7 +43,7 @@ struct session {
         const struct runtime_unit *unit; /* NULL: the cgroup is our own affair */
         char *cgroup, *bundle, *state_before, *state_after;
         const char *unit_sub;
-        bool cgroup_made, unit_made, done;
+        bool cgroup_made, unit_made, rdt_made, done;
         struct exec_cgroup sub;
         int socket, pidfd, terminal_fd, clone_fd;
         pid_t pid;
@@ -63,6 +64,8 @@ static void session_undo(struct session *s)
                 err_free(cgroup_kill(s->layout, s->cgroup, SIGKILL));
                 err_free(runtime_unit_stop(s->unit));
         }
+        if (!s->done && s->rdt_made)
+                err_free(runtime_rdt_remove(s->request->spec, s->request->id));
         if (!s->done && s->cgroup_made) {
                 err_free(cgroup_kill(s->layout, s->cgroup, SIGKILL)); /* what hooks may have left there */
                 err_free(cgroup_remove(s->layout, s->cgroup, CGROUP_WAIT_MS));
@@ -195,6 +198,7 @@ static err *make_cgroup(struct session *s)
                 if (e)
                         return s->request->rootless_cgroups && is_permission(e) ? no_cgroup(s, e) : e;
                 s->cgroup_made = true;
+                TRY(cgroup_ops_give(s->layout, s->cgroup, s->request->spec));
                 TRY(open_cgroup(s));
         }
         trace_end(&span, 0, s->cgroup);
@@ -549,6 +553,8 @@ static err *prepare(struct session *s)
         TRY(plan_for_create(&s->plan, r));
         TRY(plan_open_root(&s->plan, r));
         TRY(stage(s, STAGE_CGROUP, make_cgroup(s)));
+        TRY(rdt_open(r->spec, r->id, true, s->plan.cgroup_fds, &s->plan.n_cgroup_fds));
+        s->rdt_made = true;
         TRY(stage(s, STAGE_INIT, open_mounts(s)));
         return has_hooks(r->spec) || s->plan.seccomp.notify ? know_bundle(s) : NULL;
 }
@@ -635,6 +641,8 @@ static err *exec_session(struct session *s, const struct runtime_exec *x)
                 TRY(open_session_cgroup(s, x));
         else if (x->sub_cgroups)
                 return err_new(ERR_INVALID, "the container has no cgroup of its own that could have parts");
+        if (x->id)
+                TRY(rdt_open(x->spec, x->id, false, s->plan.cgroup_fds, &s->plan.n_cgroup_fds));
         if (x->spec->linux_.ns[OCI_NS_PID].present)
                 s->plan.pid_ns_fd = x->pidfd;
         TRY(start_session(s, x));

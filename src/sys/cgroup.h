@@ -156,6 +156,10 @@ MUST_USE err *cgroup_create(const struct cgroup_layout *l, const char *path);
 /* The same for one that somebody else (systemd) has made, perhaps only in some hierarchies: it may have processes. */
 MUST_USE err *cgroup_adopt(const struct cgroup_layout *l, const char *path);
 
+/* Let @uid manage what is below @path: its directory and the files that the kernel names for that become his. The
+ * limits stay ours. v2 only; elsewhere nothing happens. ERR_SYS. */
+MUST_USE err *cgroup_give(const struct cgroup_layout *l, const char *path, uid_t uid);
+
 /* Set limits, in the order in which the kernel accepts them. Also for `update` of a living cgroup.
  * Errors: ERR_UNSUPPORTED "cgroup: controller memory is not available" if a wanted limit has no controller, ERR_INVALID
  * for a value the kernel refuses (with file and value), ERR_SYS. */

@@ -242,6 +242,27 @@ static void cgroup_apply_v2_knows_the_special_values(void **state)
         fake_end(&f);
 }
 
+static void cgroup_give_changes_the_owner_of_what_the_kernel_delegates(void **state)
+{
+        static const char *const names[] = {"cgroup.procs", "cgroup.threads", "memory.max", NULL};
+        struct stat st;
+        struct fake f;
+
+        if (geteuid() != 0)
+                skip();
+        fake_begin(&f, "memory\n");
+        ok(cgroup_create(&f.l, "/c"));
+        fake_files(&f, names);
+        ok(cgroup_give(&f.l, "/c", 4711));
+        assert_int_equal(fstatat(f.fd, "c", &st, 0), 0);
+        assert_int_equal(st.st_uid, 4711);
+        assert_int_equal(fstatat(f.fd, "c/cgroup.procs", &st, 0), 0);
+        assert_int_equal(st.st_uid, 4711);
+        assert_int_equal(fstatat(f.fd, "c/memory.max", &st, 0), 0);
+        assert_int_equal(st.st_uid, 0);
+        fake_end(&f);
+}
+
 static void cgroup_stats_read_v2_reads_what_is_there(void **state)
 {
         struct cgroup_stats s;
@@ -552,6 +573,7 @@ int main(void)
                 cmocka_unit_test(cgroup_create_v2_enables_controllers_on_the_way),
                 cmocka_unit_test(cgroup_apply_v2_converts_units),
                 cmocka_unit_test(cgroup_apply_v2_knows_the_special_values),
+                cmocka_unit_test(cgroup_give_changes_the_owner_of_what_the_kernel_delegates),
                 cmocka_unit_test(cgroup_stats_read_v2_reads_what_is_there),
                 cmocka_unit_test(cgroup_layout_open_finds_controllers_mounted_together),
                 cmocka_unit_test(cgroup_life_works_on_this_machine),
