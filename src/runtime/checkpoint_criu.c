@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -197,8 +198,10 @@ static const char *type_name(enum checkpoint_criu_type type)
 
 err *checkpoint_criu_error(const struct checkpoint_criu_reply *r)
 {
-        return err_new(ERR_SYS, "criu failed: type %s errno %d%s%s", type_name(r->type), r->errnum,
-                       r->message ? ": " : "", r->message ? r->message : "");
+        const char *message = r->message ? r->message : "";
+
+        return err_new(ERR_SYS, "criu failed: type %s errno %d%s%.*s", type_name(r->type), r->errnum,
+                       *message ? ": " : "", (int)strcspn(message, "\n"), message);
 }
 
 /* ---- the program ---- */

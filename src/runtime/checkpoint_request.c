@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/path.h"
 #include "codec/protobuf.h"
 #include "runtime/plan.h"
 #include "sys/device.h"
@@ -299,19 +300,27 @@ static void add_cgroup_root(struct str *opts, const char *path)
         protobuf_add_message(opts, OPT_CG_ROOT, &pair);
 }
 
-/* A file that may overrule everything below: the container's own (annotation; empty: none), else the machine's. */
-static void add_config_file(struct str *opts, const struct oci_spec *spec)
+/* A file that may overrule everything else: the container's own (annotation; empty: none), else the machine's. It can
+ * name programs that criu runs as root, and annotations may come with an image: only a file that the machine's
+ * administrator has put where criu's configuration is. */
+static err *add_config_file(struct str *opts, const struct oci_spec *spec)
 {
         static const char *const files[] = {"/etc/criu/hodrun.conf", "/etc/criu/runc.conf"};
         const char *file = oci_spec_annotation(spec, "org.criu.config");
+        _cleanup_free_ char *clean = NULL;
 
         if (!file)
                 file = access(files[0], F_OK) == 0 ? files[0] : files[1]; /* missing ones criu passes over */
-        if (*file)
-                protobuf_add_str(opts, OPT_CONFIG_FILE, file);
+        if (!*file)
+                return NULL;
+        TRY(path_clean(file, &clean));
+        if (!str_eq(clean, file) || !str_starts(file, "/etc/criu/"))
+                return err_new(ERR_DENIED, "annotation org.criu.config: %s is not a file below /etc/criu", file);
+        protobuf_add_str(opts, OPT_CONFIG_FILE, file);
+        return NULL;
 }
 
-static void add_common(struct str *opts, const struct checkpoint_container *c, const struct checkpoint_options *o,
+static err *add_common(struct str *opts, const struct checkpoint_container *c, const struct checkpoint_options *o,
                        const char *log_file)
 {
         protobuf_add_int(opts, OPT_IMAGES_DIR_FD, o->image_fd);
@@ -334,7 +343,7 @@ static void add_common(struct str *opts, const struct checkpoint_container *c, c
         protobuf_add_bool(opts, OPT_LAZY_PAGES, o->lazy_pages);
         if (o->network_lock != CHECKPOINT_LOCK_DEFAULT)
                 protobuf_add_uint(opts, OPT_NETWORK_LOCK, o->network_lock);
-        add_config_file(opts, c->spec);
+        return add_config_file(opts, c->spec);
 }
 
 static err *finish(enum checkpoint_criu_type type, const struct str *opts, struct str *ret)
@@ -367,7 +376,7 @@ err *checkpoint_request_dump(const struct checkpoint_container *c, const struct 
         const struct oci_namespace *ns = c->spec->linux_.ns;
         _cleanup_str_ struct str opts = {0};
 
-        add_common(&opts, c, o, "dump.log");
+        TRY(add_common(&opts, c, o, "dump.log"));
         protobuf_add_str(&opts, OPT_ROOT, c->rootfs);
         protobuf_add_int(&opts, OPT_PID, c->pid);
         protobuf_add_bool(&opts, OPT_LEAVE_RUNNING, o->leave_running);
@@ -410,7 +419,7 @@ err *checkpoint_request_restore(const struct checkpoint_container *c, const stru
 {
         _cleanup_str_ struct str opts = {0};
 
-        add_common(&opts, c, o, "restore.log");
+        TRY(add_common(&opts, c, o, "restore.log"));
         protobuf_add_str(&opts, OPT_ROOT, root);
         protobuf_add_bool(&opts, OPT_EVASIVE_DEVICES, true);
         protobuf_add_bool(&opts, OPT_RST_SIBLING, true);

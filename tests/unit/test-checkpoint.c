@@ -295,18 +295,29 @@ static void requests_name_the_containers_criu_configuration(void **state)
 {
         struct checkpoint_mounts m = {.n = 0};
         static const struct {
-                const char *annotations, *want;
-        } cases[] = {{", \"annotations\": {\"org.criu.config\": \"/x/criu.conf\"}", "/x/criu.conf"},
-                     {", \"annotations\": {\"org.criu.config\": \"\"}", NULL}};
+                const char *annotations, *want, *error;
+        } cases[] = {
+                {", \"annotations\": {\"org.criu.config\": \"/etc/criu/c.conf\"}", "/etc/criu/c.conf", NULL},
+                {", \"annotations\": {\"org.criu.config\": \"\"}", NULL, NULL},
+                {", \"annotations\": {\"org.criu.config\": \"/srv/volume/c.conf\"}", NULL,
+                 "annotation org.criu.config: /srv/volume/c.conf is not a file below /etc/criu"},
+                {", \"annotations\": {\"org.criu.config\": \"/etc/criu/../../srv/c.conf\"}", NULL,
+                 "annotation org.criu.config: /etc/criu/../../srv/c.conf is not a file below /etc/criu"},
+        };
 
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 struct oci_spec *s = spec_of(cases[i].annotations);
                 struct checkpoint_container c = container(s);
                 _cleanup_str_ struct str r = {0};
+                err *e = checkpoint_request_dump(&c, &plain, &m, NULL, &r);
 
-                check_ok(checkpoint_request_dump(&c, &plain, &m, NULL, &r));
-                has_text(&r, 51, cases[i].want);
+                if (cases[i].error) {
+                        check_err(e, cases[i].error);
+                } else {
+                        check_ok(e);
+                        has_text(&r, 51, cases[i].want);
+                }
                 oci_spec_free(s);
         }
 }
