@@ -18,12 +18,14 @@
 struct systemd {
         struct dbus *bus;
         int version;
+        char *unique_name; /* the manager's on the bus, ":1.2"; NULL without a bus */
 };
 
 void systemd_close(struct systemd *s)
 {
         if (s->bus)
                 dbus_close(s->bus);
+        free(s->unique_name);
         free(s);
 }
 
@@ -128,6 +130,11 @@ static err *get_string(struct systemd *s, const char *property, char **ret)
                 *ret = NULL;
                 return err_new(ERR_CORRUPT, "systemd: its property %s is no text", property);
         }
+        if (*ret && !s->unique_name && m.sender) {
+                s->unique_name = str_dup(m.sender);
+                if (!s->unique_name)
+                        free(TAKE_PTR(*ret));
+        }
         return *ret ? NULL : err_nomem();
 }
 
@@ -185,7 +192,7 @@ static err *open_system(const struct systemd_where *w, struct dbus **ret)
 static err *subscribe(struct systemd *s)
 {
         static const char *const rule =
-                "type='signal',path='" MANAGER_PATH "',interface='" MANAGER "',member='JobRemoved'";
+                "type='signal',sender='" BUS "',path='" MANAGER_PATH "',interface='" MANAGER "',member='JobRemoved'";
         _cleanup_str_ struct str body = {0};
         struct dbus_call match = {.destination = "org.freedesktop.DBus",
                                   .path = "/org/freedesktop/DBus",
@@ -223,12 +230,16 @@ err *systemd_open(const struct systemd_where *w, struct systemd **ret)
 
 /* ---- units ---- */
 
-/* Is @m the news that a job for @unit has ended? Then its path and its result are left in @ret_job, @ret_result. */
-static bool job_removed(const struct dbus_message *m, const char *unit, const char **ret_job, const char **ret_result)
+/* Is @m the news that a job for @unit has ended? Then its path and its result are left in @ret_job, @ret_result.
+ * Anybody may send us signals over a bus: only the manager's count. */
+static bool job_removed(const struct systemd *s, const struct dbus_message *m, const char *unit, const char **ret_job,
+                        const char **ret_result)
 {
         struct dbus_reader r = m->body;
         const char *job, *of, *result;
 
+        if (dbus_is_bus(s->bus) && !str_eq(m->sender, s->unique_name))
+                return false;
         if (m->type != DBUS_SIGNAL || !str_eq(m->member, "JobRemoved") || !str_eq(m->interface, MANAGER) ||
             !str_eq(m->signature, "uoss"))
                 return false;
@@ -257,11 +268,11 @@ static void job_done(struct job *j)
 }
 
 /* Keep what a signal says; it may be about an older job of the same unit. */
-static err *job_signal(struct job *j, const struct dbus_message *m)
+static err *job_signal(const struct systemd *s, struct job *j, const struct dbus_message *m)
 {
         const char *path, *result;
 
-        if (!job_removed(m, j->unit, &path, &result) || (j->path && !str_eq(path, j->path)))
+        if (!job_removed(s, m, j->unit, &path, &result) || (j->path && !str_eq(path, j->path)))
                 return NULL;
         free(j->early_path);
         free(j->result);
@@ -298,7 +309,7 @@ static err *call_job(struct systemd *s, struct dbus_call *c, const char *unit, i
                 if ((m.type == DBUS_RETURN || m.type == DBUS_ERROR) && m.reply_serial == c->serial)
                         TRY(job_answer(&j, &m));
                 else
-                        TRY(job_signal(&j, &m));
+                        TRY(job_signal(s, &j, &m));
         }
         *ret_result = TAKE_PTR(j.result);
         return NULL;

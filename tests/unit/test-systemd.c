@@ -341,6 +341,7 @@ static void systemd_property_parse_permits_no_power(void **state)
 struct player {
         int fd;
         bool is_bus;
+        const char *sender; /* of what follows, over a bus; NULL: the manager */
         uint8_t data[65536];
         size_t used;
         struct dbus_message m;
@@ -382,6 +383,12 @@ static void put_message(struct player *p, enum dbus_type type, const char *error
                 str_add_char(&s, 5);
                 dbus_write_signature(&s, "u");
                 dbus_write_u32(&s, reply_to);
+        }
+        if (p->is_bus) {
+                dbus_write_align(&s, 8);
+                str_add_char(&s, 7);
+                dbus_write_signature(&s, "s");
+                dbus_write_string(&s, p->sender ? p->sender : ":1.2");
         }
         if (error) {
                 dbus_write_align(&s, 8);
@@ -595,6 +602,31 @@ static void systemd_start_works_through_a_bus(void **state)
         play(&s, "dbus/system_bus_socket", true, start_script);
         start(&s, &e);
         check_ok(e);
+        end_play(&s);
+}
+
+static void forged_script(struct player *p, int listener)
+{
+        (void)listener;
+        greet(p);
+        want(p, "StartTransientUnit");
+        answer_text(p, "o", JOB);
+        p->sender = ":1.66";
+        job_removed(p, JOB, UNIT, "done");
+        p->sender = NULL;
+        job_removed(p, JOB, UNIT, "failed");
+        want(p, "ResetFailedUnit");
+        answer_text(p, "", "");
+}
+
+static void systemd_start_believes_nobody_else_on_the_bus(void **state)
+{
+        struct stage s;
+        err *e;
+
+        play(&s, "dbus/system_bus_socket", true, forged_script);
+        start(&s, &e);
+        check_err(e, "error creating systemd unit `" UNIT "`: got `failed`");
         end_play(&s);
 }
 
@@ -864,6 +896,7 @@ int main(void)
                 cmocka_unit_test(systemd_property_parse_permits_no_power),
                 cmocka_unit_test(systemd_start_waits_for_its_own_job),
                 cmocka_unit_test(systemd_start_works_through_a_bus),
+                cmocka_unit_test(systemd_start_believes_nobody_else_on_the_bus),
                 cmocka_unit_test(systemd_start_takes_news_before_the_answer),
                 cmocka_unit_test(systemd_start_tells_a_failed_job),
                 cmocka_unit_test(systemd_start_forgets_a_failed_unit_of_that_name),
