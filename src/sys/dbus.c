@@ -91,7 +91,8 @@ static err *get(struct dbus *d, int64_t deadline)
         for (;;) {
                 struct pollfd f = {d->fd, POLLIN, 0};
                 int64_t left = deadline - dbus_deadline(0);
-                int r = poll(&f, 1, left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left);
+                /* Also when there is something to read: what is waited for may never come. */
+                int r = left <= 0 ? 0 : poll(&f, 1, left > INT32_MAX ? INT32_MAX : (int)left);
                 ssize_t n;
 
                 if (r == 0)

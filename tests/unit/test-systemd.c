@@ -473,7 +473,7 @@ static void read_lines(struct player *p, const char *text)
         expect(memcmp(got, text, n) == 0);
 }
 
-static void greet(struct player *p)
+static void authenticate(struct player *p)
 {
         char text[100];
         int n = snprintf(text, sizeof(text), "%cAUTH EXTERNAL ", 'x');
@@ -486,6 +486,11 @@ static void greet(struct player *p)
         text[0] = '\0';
         read_lines(p, text);
         expect(file_write_all(p->fd, "OK 0123\r\n", 9) == 0);
+}
+
+static void greet(struct player *p)
+{
+        authenticate(p);
         if (p->is_bus) {
                 want(p, "Hello");
                 answer_text(p, "s", ":1.5");
@@ -627,6 +632,40 @@ static void systemd_start_believes_nobody_else_on_the_bus(void **state)
         play(&s, "dbus/system_bus_socket", true, forged_script);
         start(&s, &e);
         check_err(e, "error creating systemd unit `" UNIT "`: got `failed`");
+        end_play(&s);
+}
+
+static void talkative_script(struct player *p, int listener)
+{
+        char byte;
+
+        (void)listener;
+        authenticate(p);
+        for (int i = 0; i < 100; i++)
+                job_removed(p, JOB, UNIT, "done");
+        expect(read(p->fd, &byte, 1) <= 0); /* until the other side closes */
+}
+
+/* Or who waits for one thing would wait for as long as others come. */
+static void dbus_receive_stops_at_the_deadline_though_others_talk(void **state)
+{
+        struct dbus *d = NULL;
+        struct dbus_message m;
+        char path[128];
+        struct stage s;
+        int n = 0;
+        err *e;
+
+        play(&s, "systemd/private", false, talkative_script);
+        (void)snprintf(path, sizeof(path), "%s/systemd/private", s.dir);
+        check_ok(dbus_open(path, false, dbus_deadline(5000), &d));
+        check_ok(dbus_receive(d, dbus_deadline(5000), &m));
+        (void)usleep(50000);
+        for (e = NULL; !e; n++)
+                e = dbus_receive(d, dbus_deadline(0), &m); /* what has been read already is given out */
+        check_code(e, ERR_TIMEOUT);
+        assert_true(n < 100);
+        dbus_close(d);
         end_play(&s);
 }
 
@@ -897,6 +936,7 @@ int main(void)
                 cmocka_unit_test(systemd_start_waits_for_its_own_job),
                 cmocka_unit_test(systemd_start_works_through_a_bus),
                 cmocka_unit_test(systemd_start_believes_nobody_else_on_the_bus),
+                cmocka_unit_test(dbus_receive_stops_at_the_deadline_though_others_talk),
                 cmocka_unit_test(systemd_start_takes_news_before_the_answer),
                 cmocka_unit_test(systemd_start_tells_a_failed_job),
                 cmocka_unit_test(systemd_start_forgets_a_failed_unit_of_that_name),
