@@ -100,7 +100,8 @@ profile() {
 }
 mkdir "$B/spec"
 "${program[hodrun]}" spec -b "$B/spec"
-jq '.process.terminal = false | .process.args = ["true"] | .root = {path: $root, readonly: true} |
+# (Debian 12's crun knows no newer version.)
+jq '.ociVersion = "1.0.2" | .process.terminal = false | .process.args = ["true"] | .root = {path: $root, readonly: true} |
     .process.capabilities |= map_values(["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD",
         "CAP_NET_RAW", "CAP_SETGID", "CAP_SETUID", "CAP_SETFCAP", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE",
         "CAP_SYS_CHROOT", "CAP_KILL", "CAP_AUDIT_WRITE"]) | .process.capabilities.ambient = [] |
