@@ -105,15 +105,32 @@ static err *set_stdio(struct plan *p, struct plan_process *to, const int stdio[3
         return arena_check(&p->arena);
 }
 
-/* What cannot be had is no error, as in runc. */
-static void warn_of_caps(struct plan_process *to)
+/* What we do not have ourselves; in a user namespace of its own the container's root has everything. */
+static uint64_t ungrantable(const struct plan *p)
+{
+        uint64_t effective, permitted, inheritable;
+
+        if (p->new_user || p->user_fd >= 0 || caps_get(&effective, &permitted, &inheritable) < 0)
+                return 0;
+        return ~permitted;
+}
+
+/* What cannot be had is no error: runtime-spec, config.md, "process.capabilities". */
+static void warn_of_caps(const struct plan *p, struct plan_process *to)
 {
         struct oci_caps *c = &to->caps;
-        uint64_t impossible = c->ambient & ~(c->permitted & c->inheritable);
+        uint64_t missing = (c->effective | c->permitted | c->inheritable) & ungrantable(p), impossible;
         _cleanup_str_ struct str names = {0};
 
+        c->effective &= ~missing;
+        c->permitted &= ~missing;
+        c->inheritable &= ~missing;
+        impossible = c->ambient & ~(c->permitted & c->inheritable);
         for (size_t i = 0; c->unknown && c->unknown[i]; i++)
-                str_printf(&names, "%s%s", i ? " " : "", c->unknown[i]);
+                str_printf(&names, "%s%s", names.len ? " " : "", c->unknown[i]);
+        for (unsigned n = 0; oci_cap_name(n); n++)
+                if (missing >> n & 1)
+                        str_printf(&names, "%s%s", names.len ? " " : "", oci_cap_name(n));
         if (names.len)
                 log_warn("ignoring unknown or unavailable capabilities: [%s]", str_text(&names));
         for (unsigned n = 0; oci_cap_name(n); n++)
@@ -137,7 +154,7 @@ err *plan_set_process(struct plan *p, const struct oci_process *process, const i
         to->n_groups = process->user.n_groups;
         to->umask = process->user.umask_set ? process->user.umask & 0777 : 0022;
         to->caps = process->caps; /* none where the section is missing, as runc */
-        warn_of_caps(to);
+        warn_of_caps(p, to);
         to->rlimits = process->rlimits;
         to->n_rlimits = process->n_rlimits;
         to->no_new_privs = process->no_new_privileges;
