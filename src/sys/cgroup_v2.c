@@ -363,11 +363,16 @@ static err *unified_apply(const struct cgroup_hierarchy *h, const char *path, co
 {
         for (size_t i = 0; i < r->n_unified; i++) {
                 const char *key = r->unified[i].name, *value = r->unified[i].value;
-                int ret;
+                _cleanup_strv_ char **lines = NULL;
+                int ret = 0;
 
                 if (!*key || *key == '.' || strchr(key, '/'))
                         return err_new(ERR_INVALID, "unified resource \"%.100s\" must be a file name", key);
-                ret = cgroup_put(h, path, key, value);
+                /* Files of many devices take one a write. */
+                TRY(strv_split(value, '\n', &lines));
+                for (size_t k = 0; lines[k] && ret == 0; k++)
+                        if (*lines[k] || !lines[1])
+                                ret = cgroup_put(h, path, key, lines[k]);
                 if (ret == -ENOENT)
                         return err_new(ERR_UNSUPPORTED,
                                        "unified resource \"%s\" can't be set: controller \"%.*s\" not available", key,
@@ -375,6 +380,31 @@ static err *unified_apply(const struct cgroup_hierarchy *h, const char *path, co
                 if (ret < 0)
                         return cgroup_set_failed(-ret, path, key, value);
         }
+        return NULL;
+}
+
+/* Before Linux 4.15 only cgroups(7) knew. */
+#define DELEGATED "cgroup.procs\ncgroup.subtree_control\ncgroup.threads\n"
+
+err *cgroup_delegate(const struct cgroup_layout *l, const char *path, uid_t uid)
+{
+        _cleanup_free_ char *known = NULL;
+        _cleanup_strv_ char **names = NULL;
+        _cleanup_close_ int dir = -1;
+        char name[CGROUP_FILE_MAX];
+
+        CGROUP_CHECK_PATH(path, false);
+        if (l->mode != CGROUP_MODE_V2)
+                return NULL;
+        (void)file_read(AT_FDCWD, "/sys/kernel/cgroup/delegate", 65536, &known, NULL);
+        TRY(strv_split(known ? known : DELEGATED, '\n', &names));
+        dir = openat(l->h[(int)l->unified].fd, cgroup_name(path, NULL, name), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (dir < 0 || fchown(dir, uid, (gid_t)-1) < 0)
+                return err_sys(errno, "cgroup: giving %s to user %u", path, (unsigned)uid);
+        for (size_t i = 0; names[i]; i++)
+                if (*names[i] && !strchr(names[i], '/') &&
+                    fchownat(dir, names[i], uid, (gid_t)-1, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
+                        return err_sys(errno, "cgroup: giving %s/%s to user %u", path, names[i], (unsigned)uid);
         return NULL;
 }
 

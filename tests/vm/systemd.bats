@@ -195,3 +195,14 @@ sleeper() { spec '.process.args = ["sleep", "1000"] | '"$1" "${@:2}"; }
         unit_is_gone hodrun-one.scope
         is "$(hodrun features | jq -c '.linux.cgroup | [.systemd, .systemdUser]')" "[true,true]"
 }
+
+@test "whoever has a cgroup namespace and a writable view of it may make groups below, and change no limit" {
+        spec '.process.args = ["sh", "-c", "cd /sys/fs/cgroup && mkdir x && echo 0 >x/cgroup.procs && cat /proc/self/cgroup; echo 1 >memory.max"]
+                | .linux.namespaces += [{type: "user"}]
+                | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] | .linux.gidMappings = .linux.uidMappings
+                | .mounts |= map(if .destination == "/sys/fs/cgroup" then .options -= ["ro"] else . end)'
+        run sd run one
+        contains "$output" "0::/x"
+        contains "$output" "memory.max: Permission denied"
+        unit_is_gone hodrun-one.scope
+}
