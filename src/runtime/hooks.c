@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "base/trace.h"
 #include "runtime/child/child_hook.h"
@@ -107,6 +108,15 @@ static err *run_one(const struct oci_hook *h, enum oci_hook_kind kind, size_t nu
                        oci_hook_name(kind), number, text);
 }
 
+/* The specification: one that fails after the end is logged, and everything goes on as if it had not. */
+static err *settle(err *e, enum oci_hook_kind kind)
+{
+        if (!e || kind != OCI_HOOK_POSTSTOP)
+                return e;
+        log_error_free(LOG_LEVEL_WARN, e);
+        return NULL;
+}
+
 err *hooks_run(const struct oci_spec *s, enum oci_hook_kind kind, const char *id, const char *bundle,
                const char *status, pid_t pid)
 {
@@ -130,7 +140,7 @@ err *hooks_run(const struct oci_spec *s, enum oci_hook_kind kind, const char *id
         out = place.out[0];
         error = place.out[1];
         for (size_t i = 0; i < hooks->n; i++)
-                TRY(run_one(&hooks->hook[i], kind, i, &place));
+                TRY(settle(run_one(&hooks->hook[i], kind, i, &place), kind));
         trace_end(&span, 0, oci_hook_name(kind));
         return NULL;
 }

@@ -7,7 +7,7 @@
 
 /* Run all hooks of @kind one after the other with the state document on their standard input. They get their own
  * environment and nothing of ours. The first failure ends it: ERR_SYS (exit status, with what it wrote to stderr),
- * ERR_TIMEOUT. @status: "creating", "created", "running", "stopped". */
+ * ERR_TIMEOUT; those of poststop are warned of only. @status: "creating", "created", "running", "stopped". */
 MUST_USE err *hooks_run(const struct oci_spec *s, enum oci_hook_kind kind, const char *id, const char *bundle,
                         const char *status, pid_t pid);
 

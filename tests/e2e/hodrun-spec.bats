@@ -475,10 +475,18 @@ hook() {
         # poststop: told, and gone all the same.
         edit 'del(.hooks)'
         hook poststop 'exit 5'
+        hook poststop "echo \$(pwd) >$T/last"
         args true
         run go
         contains "$output" "error running poststop hook #0: exit status 5"
+        is "$status $(<"$T/last")" "0 $T/b"
         nothing_left
+        hodrun create c >/dev/null 2>&1 </dev/null
+        run hodrun delete c
+        contains "$output" "level=warning"
+        is "$status" 0
+        nothing_left
+        rm "$T/last"
 }
 
 @test "hooks: one that hangs is ended with all it started" {
