@@ -40,7 +40,7 @@ static void session_end(struct session *s)
 
 /* ---- the plan ---- */
 
-static err *open_pid_ns(struct plan *p, pid_t pid)
+static err *open_pid_ns(struct plan *p, pid_t pid, int pidfd)
 {
         char path[40];
         int fd;
@@ -48,6 +48,9 @@ static err *open_pid_ns(struct plan *p, pid_t pid)
         (void)snprintf(path, sizeof(path), "/proc/%d/ns/pid", (int)pid);
         TRY(ns_open(path, CLONE_NEWPID, &fd));
         p->pid_ns_fd = plan_own_fd(p, fd);
+        /* Still the same process: then it was its own. */
+        if (process_signal(pidfd, 0) < 0)
+                return err_new(ERR_NOT_RUNNING, "container not running");
         return arena_check(&p->arena);
 }
 
@@ -93,7 +96,7 @@ static err *plan_to_add(struct session *s, const struct live_mounts *l)
         s->spec.n_mounts = l->n;
         /* Whoever mounts is not in the container's PID namespace. */
         if (first_of(l, "proc") && l->spec->linux_.ns[OCI_NS_PID].present) {
-                TRY(open_pid_ns(p, l->pid));
+                TRY(open_pid_ns(p, l->pid, l->pidfd));
                 if (!mountfd_proc_takes_pidns(p->pid_ns_fd))
                         return err_new(ERR_UNSUPPORTED,
                                        "mount %s: this kernel cannot mount the proc file system of a running container",

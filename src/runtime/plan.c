@@ -115,6 +115,26 @@ static void know_self(struct plan *p)
         }
 }
 
+static err *set_time_offsets(struct plan *p, const struct oci_linux *l)
+{
+        const struct {
+                const char *name;
+                bool set;
+                long long secs;
+                unsigned nanosecs;
+        } clocks[] = {
+                {"monotonic", l->monotonic.set, l->monotonic.secs, l->monotonic.nanosecs},
+                {"boottime", l->boottime.set, l->boottime.secs, l->boottime.nanosecs},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(clocks); i++)
+                if (clocks[i].set)
+                        p->time_offsets =
+                                arena_printf(&p->arena, "%s%s %lld %u\n", p->time_offsets ? p->time_offsets : "",
+                                             clocks[i].name, clocks[i].secs, clocks[i].nanosecs);
+        return arena_check(&p->arena);
+}
+
 static err *set_namespaces(struct plan *p, const struct oci_spec *s)
 {
         for (unsigned i = 0; i < OCI_NS_MAX_; i++) {
@@ -361,6 +381,7 @@ err *plan_for_create(struct plan *p, const struct runtime_request *r)
         p->rootless = ns_is_rootless();
         TRY(check_rootless(s));
         TRY(set_namespaces(p, s));
+        TRY(set_time_offsets(p, &s->linux_));
         /* Whoever is in there might trace us (reference/security.md 4.3, step 10). With a FIFO to wait in, the host's
          * /proc has to stay open, and a kernel before 6.17 mounts a procfs of another namespace than ours for nobody:
          * no stages are possible then. */

@@ -206,6 +206,7 @@ struct plan {
         size_t n_join;
         int pid_ns_fd; /* to be entered by the parent: it decides about children only; -1 = no */
         bool new_time;
+        const char *time_offsets;                   /* what is written into timens_offsets; NULL = none are given */
         int join_all_pidfd, join_all_flags;         /* exec: everything of one process at once; -1 = no */
         bool wait_cgroup;                           /* it does not enter its cgroup itself: systemd's scope */
         int cgroup_fds[CGROUP_HIERARCHIES_MAX + 2]; /* and of resctrl */

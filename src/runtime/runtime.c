@@ -236,10 +236,9 @@ static err *enter_pid_ns(struct detour *d, int fd)
 }
 
 /* Offsets can be written as long as nobody is inside. */
-static err *new_time_ns(struct detour *d, const struct oci_linux *l)
+static err *new_time_ns(struct detour *d, const char *offsets)
 {
-        char text[128];
-        int n = 0, r;
+        int r;
 
         d->time_ns = open("/proc/self/ns/time", O_RDONLY | O_CLOEXEC);
         if (d->time_ns < 0)
@@ -250,15 +249,7 @@ static err *new_time_ns(struct detour *d, const struct oci_linux *l)
         }
         if (unshare(CLONE_NEWTIME) < 0)
                 return err_sys(errno, "making a time namespace");
-        if (l->monotonic.set)
-                n = snprintf(text, sizeof(text), "monotonic %lld %u\n", (long long)l->monotonic.secs,
-                             l->monotonic.nanosecs);
-        if (l->boottime.set)
-                n += snprintf(text + n, sizeof(text) - (size_t)n, "boottime %lld %u\n", (long long)l->boottime.secs,
-                              l->boottime.nanosecs);
-        if (n == 0)
-                return NULL;
-        r = file_put(AT_FDCWD, "/proc/self/timens_offsets", text);
+        r = offsets ? file_put(AT_FDCWD, "/proc/self/timens_offsets", offsets) : 0;
         return r < 0 ? err_sys(-r, "setting the offsets of the time namespace") : NULL;
 }
 
@@ -302,8 +293,8 @@ static err *start_child(struct session *s, bool as_sibling)
         theirs = p->socket = pair[1];
         if (p->pid_ns_fd >= 0 && !p->stages && !p->split)
                 TRY(enter_pid_ns(&detour, p->pid_ns_fd));
-        if (p->new_time)
-                TRY(new_time_ns(&detour, &s->request->spec->linux_));
+        if (p->new_time && !p->rootless) /* else the child does, in its user namespace */
+                TRY(new_time_ns(&detour, p->time_offsets));
         if (p->process.affinity_initial)
                 TRY(borrow_cpus(&cpus, p->process.affinity_initial));
         s->pid = process_clone((p->split ? 0 : p->clone_flags) | CLONE_CLEAR_SIGHAND | (as_sibling ? CLONE_PARENT : 0),

@@ -267,6 +267,16 @@ $(readlink "/proc/$pid/ns/pid")"
         is "$(user run c)" seen
 }
 
+@test "a time namespace with offsets" {
+        edit '.linux.namespaces += [{type: "time"}] | .linux.timeOffsets = {boottime: {secs: 100000000, nanosecs: 0}, monotonic: {secs: 7, nanosecs: 5}}'
+        args 'cut -d. -f1 /proc/uptime; readlink /proc/self/ns/time'
+        out=$(user run c)
+        (($(head -n 1 <<<"$out") >= 100000000)) || fail "$out"
+        [[ $(tail -n 1 <<<"$out") != "$(readlink /proc/self/ns/time)" ]]
+        wait_user
+        (($(user exec c cut -d. -f1 /proc/uptime) >= 100000000))
+}
+
 @test "rlimits, a score, hooks, a terminal, sysctls, as far as one may" {
         edit '.process.oomScoreAdj = 500 | .linux.namespaces += [{type: "network"}] | .linux.sysctl = {"net.ipv4.ip_forward": "1"}
                 | .hooks = {createRuntime: [{path: "/bin/sh", args: ["sh", "-c", "id -u >hook-ran"]}], createContainer: [{path: "/bin/true"}], poststop: [{path: "/bin/true"}]}'

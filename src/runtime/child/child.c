@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/trace.h"
 #include "sys/fdpass.h"
 #include "sys/keyring.h"
@@ -153,6 +154,25 @@ static int become_userns_root(struct child *c)
         return 0;
 }
 
+/* Rootless: only the user namespace gives the privilege. Offsets are written as long as nobody is inside. */
+static int new_time(struct child *c)
+{
+        const char *offsets = c->p->time_offsets;
+        _cleanup_close_ int file = -1, ns = -1;
+
+        if (unshare(CLONE_NEWTIME) < 0)
+                return child_fail(c, PLAN_STEP_NAMESPACE, errno, "time");
+        if (offsets) {
+                file = openat(c->p->proc_fd, "self/timens_offsets", O_WRONLY | O_CLOEXEC);
+                if (file < 0 || write(file, offsets, strlen(offsets)) < 0)
+                        return child_fail(c, PLAN_STEP_NAMESPACE, errno, "time: setting its offsets");
+        }
+        ns = openat(c->p->proc_fd, "self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
+        if (ns < 0 || setns(ns, CLONE_NEWTIME) < 0)
+                return child_fail(c, PLAN_STEP_NAMESPACE, errno, "time");
+        return 0;
+}
+
 static int enter_namespaces(struct child *c)
 {
         const struct plan *p = c->p;
@@ -161,6 +181,8 @@ static int enter_namespaces(struct child *c)
                 if (child_send(c, PLAN_REPORT_WANT_MAP, -1) < 0 || child_wait_go(c) < 0)
                         return -1;
                 if (p->lower_mount && child_open_trees(c) < 0) /* as who we were: that is who may see the sources */
+                        return -1;
+                if (p->new_time && p->rootless && new_time(c) < 0) /* as long as our files in /proc are ours */
                         return -1;
                 if (become_userns_root(c) < 0)
                         return -1;
