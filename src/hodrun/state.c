@@ -27,6 +27,9 @@
 #define STATE_MAX (1u << 20)
 #define KILL_SOON_MS 50
 #define KILL_WAIT_MS 10000
+#define LOCK_TRIES 10
+#define LOCK_TRY_US 10000
+#define REMOVE_TRIES 10
 #define REMOVE_WAIT_MS 50000 /* somebody inside may be in uninterruptible sleep for a while */
 
 const char *state_status_name(enum state_status s)
@@ -78,15 +81,36 @@ static err *state_new(const char *id, struct state **ret)
         return NULL;
 }
 
+/* Without a lock file the container is being deleted, unless its maker was killed before it had made one: then somebody
+ * has to. */
+static int open_lock(const struct state *s, bool make)
+{
+        int fd = -1;
+
+        for (int i = 0; i < LOCK_TRIES && !make; i++) {
+                struct stat st;
+
+                fd = openat(s->dirfd, LOCK_FILE, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+                if (fd >= 0 || errno != ENOENT)
+                        return fd;
+                if (fstat(s->dirfd, &st) == 0 && st.st_nlink == 0) {
+                        errno = ENOENT;
+                        return -1;
+                }
+                (void)usleep(LOCK_TRY_US);
+        }
+        return openat(s->dirfd, LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
 /* Take the lock: ERR_NOT_FOUND if the container was removed while we waited. A lock of the process, not of the open
  * file: the container's init, which begins with copies of our descriptors, must not keep it. */
-static err *take_lock(struct state *s)
+static err *take_lock(struct state *s, bool make)
 {
         struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
         struct stat st;
         int r;
 
-        s->lock_fd = openat(s->dirfd, LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        s->lock_fd = open_lock(s, make);
         if (s->lock_fd < 0)
                 return errno == ENOENT ? err_new(ERR_NOT_FOUND, "container does not exist")
                                        : err_sys(errno, "opening the lock of container %s", s->id);
@@ -105,7 +129,7 @@ void state_unlock(struct state *s)
 
 err *state_lock(struct state *s)
 {
-        return take_lock(s);
+        return take_lock(s, false);
 }
 
 err *state_create(const char *root, const char *id, struct state **ret)
@@ -134,7 +158,7 @@ err *state_create(const char *root, const char *id, struct state **ret)
         s->dirfd = openat(s->root_fd, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (s->dirfd < 0)
                 return err_sys(errno, "opening %s/%s", root, id);
-        TRY(take_lock(s));
+        TRY(take_lock(s, true));
         s->created_ns = clock_now_ns();
         s->owner = geteuid();
         *ret = TAKE_PTR(s);
@@ -257,7 +281,7 @@ err *state_open(const char *root, const char *id, bool lock, struct state **ret)
                 return errno == ENOENT ? err_new(ERR_NOT_FOUND, "container does not exist")
                                        : err_sys(errno, "opening %s/%s", root, id);
         if (lock)
-                TRY(take_lock(s));
+                TRY(take_lock(s, false));
         /* Locked by us and nothing written: whoever made it has died. It can be deleted by force. */
         if (!lock || file_exists(s->dirfd, STATE_FILE))
                 TRY(read_file(s));
@@ -271,7 +295,13 @@ err *state_open(const char *root, const char *id, bool lock, struct state **ret)
 
 err *state_load_spec(struct state *s)
 {
-        return s->spec ? NULL : oci_spec_read(s->dirfd, "config.json", &s->spec);
+        err *e = s->spec ? NULL : oci_spec_read(s->dirfd, "config.json", &s->spec);
+
+        if (e && !file_exists(s->dirfd, STATE_FILE)) {
+                err_free(e); /* deleted while we looked at it */
+                return err_new(ERR_NOT_FOUND, "container does not exist");
+        }
+        return e;
 }
 
 err *state_save(const struct state *s)
@@ -420,8 +450,17 @@ enum state_status state_status(const struct state *s)
 
 err *state_remove(struct state *s)
 {
-        int r = file_remove_tree(s->root_fd, s->id);
+        int r = -ENOTEMPTY;
 
+        /* Whoever wants the lock of something that is going away may make its file again. */
+        for (int i = 0; i < REMOVE_TRIES && r == -ENOTEMPTY; i++) {
+                struct stat ours, named;
+
+                if (fstat(s->dirfd, &ours) < 0 || fstatat(s->root_fd, s->id, &named, AT_SYMLINK_NOFOLLOW) < 0 ||
+                    ours.st_ino != named.st_ino || ours.st_dev != named.st_dev)
+                        return NULL; /* gone, and perhaps there is another one of that name */
+                r = file_remove_tree(s->root_fd, s->id);
+        }
         return r < 0 ? err_sys(-r, "removing the state of container %s", s->id) : NULL;
 }
 

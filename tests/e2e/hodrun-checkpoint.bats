@@ -423,7 +423,6 @@ PY
         local job=$! status=0
         for _ in {1..100}; do [[ $(status_of 2>/dev/null) != running ]] || break; sleep 0.1; done
         hodrun kill c TERM
-        hodrun kill c KILL
         wait $job || status=$?
         ((status == 137 || status == 143)) || fail "exit status $status: $(cat "$T/out")"
         nothing_left
