@@ -15,6 +15,7 @@ setup_file() {
 		default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]
 		[engine]
 		runtime_supports_json = ["hodrun"]
+		runtime_supports_nocgroup = ["hodrun"]
 		[engine.runtimes]
 		hodrun = ["$HODRUN"]
 		END
@@ -172,6 +173,11 @@ logs_match() { [[ $(pm logs "$1") =~ $2 ]]; }
         pm container update --cpus 0.5 --memory 128m --memory-swap 128m c >/dev/null
         prints '134217728 50000 20' pm exec c sh -c 'cd /sys/fs/cgroup; echo $(cat memory/memory.limit_in_bytes \
                 cpu/cpu.cfs_quota_us pids/pids.max)'
+}
+
+@test "--cgroups disabled: podman asks hodrun for none" {
+        prints "$(cut -d: -f2- /proc/self/cgroup | sort)" \
+                pm run --rm --network none --cgroups disabled busybox sh -c 'cut -d: -f2- /proc/self/cgroup | sort'
 }
 
 @test "healthcheck" {
