@@ -48,6 +48,17 @@ static void request_add(struct request *q, unsigned type, const void *data, size
 
 typedef int answer_fn(const struct nlmsghdr *h, void *arg);
 
+/* Is all of the structure there that a message of this type begins with? */
+static bool is_whole(const struct nlmsghdr *h)
+{
+        size_t size = h->nlmsg_type == NLMSG_ERROR   ? sizeof(struct nlmsgerr)
+                      : h->nlmsg_type == RTM_NEWLINK ? sizeof(struct ifinfomsg)
+                      : h->nlmsg_type == RTM_NEWADDR ? sizeof(struct ifaddrmsg)
+                                                     : 0;
+
+        return h->nlmsg_len >= NLMSG_LENGTH(size);
+}
+
 /* The messages in one datagram: 1 = more to come, 0 = the end, -errno. */
 static int read_answer(const char *data, size_t size, answer_fn *fn, void *arg, bool *interrupted)
 {
@@ -56,6 +67,8 @@ static int read_answer(const char *data, size_t size, answer_fn *fn, void *arg, 
         for (int left = (int)size; NLMSG_OK(h, (unsigned)left); h = NLMSG_NEXT(h, left)) {
                 int r = 0;
 
+                if (!is_whole(h))
+                        return -EBADMSG;
                 *interrupted |= h->nlmsg_flags & NLM_F_DUMP_INTR;
                 if (h->nlmsg_type == NLMSG_DONE)
                         return 0;
@@ -83,14 +96,18 @@ static int talk(int s, struct request *q, answer_fn *fn, void *arg)
         if (send(s, q, q->head.nlmsg_len, 0) < 0)
                 return -errno;
         do {
-                ssize_t n = recv(s, data, ANSWER_MAX, 0);
+                struct sockaddr_nl from = {0};
+                socklen_t from_size = sizeof(from);
+                ssize_t n = recvfrom(s, data, ANSWER_MAX, MSG_TRUNC, (struct sockaddr *)&from, &from_size);
 
-                if (n < 0 && errno == EINTR) {
-                        r = 1;
-                        continue;
-                }
-                if (n < 0)
+                r = 1;
+                if (n < 0 && errno != EINTR)
                         return -errno;
+                /* In a namespace that is joined others may have the right to write to us. */
+                if (n < 0 || from.nl_pid != 0)
+                        continue;
+                if (n > ANSWER_MAX)
+                        return -EMSGSIZE;
                 r = read_answer(data, (size_t)n, fn, arg, &interrupted);
         } while (r > 0);
         return r == 0 && interrupted ? -EAGAIN : r;
@@ -121,23 +138,26 @@ static int open_socket_in(int ns)
 
 /* ---- links ---- */
 
-static int find_index(const struct nlmsghdr *h, void *arg)
+static int find_link(const struct nlmsghdr *h, void *arg)
 {
         if (h->nlmsg_type == RTM_NEWLINK)
-                *(int *)arg = ((const struct ifinfomsg *)NLMSG_DATA(h))->ifi_index;
+                *(struct ifinfomsg *)arg = *(const struct ifinfomsg *)NLMSG_DATA(h);
         return 0;
 }
 
-/* Index of the device @name, or -errno (-ENODEV). */
-static int link_index(int s, const char *name)
+/* Index of the device @name, or -errno (-ENODEV). @ret_up may be NULL. */
+static int link_index(int s, const char *name, bool *ret_up)
 {
+        struct ifinfomsg link = {.ifi_index = -ENODEV};
         struct request q;
-        int index = -ENODEV, r;
+        int r;
 
         (void)request_begin(&q, RTM_GETLINK, 0, sizeof(struct ifinfomsg));
         request_add(&q, IFLA_IFNAME, name, strlen(name) + 1);
-        r = talk(s, &q, find_index, &index);
-        return r < 0 ? r : index;
+        r = talk(s, &q, find_link, &link);
+        if (ret_up)
+                *ret_up = link.ifi_flags & IFF_UP;
+        return r < 0 ? r : link.ifi_index;
 }
 
 static int link_set_up(int s, int index, bool up)
@@ -151,7 +171,7 @@ static int link_set_up(int s, int index, bool up)
         return talk(s, &q, NULL, NULL);
 }
 
-/* Name and namespace in one request: in no namespace there is ever a device of a wrong name. */
+/* Name and namespace in one request. The kernel moves first: that the name is free has to be known before. */
 static int link_move(int s, int index, const char *name, int ns)
 {
         struct request q;
@@ -301,7 +321,7 @@ static int set_address(int s, int index, const struct address *a)
 /* What a device has to have again where it is now. */
 static err *furnish(int there, const char *name, const struct indexes *before, const struct addresses *addresses)
 {
-        int index = strchr(name, '%') ? new_link(there, before) : link_index(there, name), r;
+        int index = strchr(name, '%') ? new_link(there, before) : link_index(there, name, NULL), r;
 
         if (index < 0)
                 return err_sys(-index, "finding network device %s in the container", name);
@@ -314,22 +334,33 @@ static err *furnish(int there, const char *name, const struct indexes *before, c
         return r < 0 ? err_sys(-r, "setting network device %s up", name) : NULL;
 }
 
+/* What a device had and lost by going down, after it could not be moved. */
+static void give_back(int here, const struct addresses *addresses)
+{
+        (void)link_set_up(here, addresses->index, true);
+        for (size_t i = 0; i < addresses->n; i++)
+                (void)set_address(here, addresses->index, &addresses->list[i]);
+}
+
 err *netdev_move(const char *name, const char *new_name, int ns)
 {
         _cleanup_close_ int here = open_socket(), there = open_socket_in(ns);
         _cleanup_(addresses_done) struct addresses addresses = {0};
         _cleanup_(indexes_done) struct indexes before = {0};
+        bool up;
         int r;
 
         if (here < 0 || there < 0)
                 return err_sys(here < 0 ? -here : -there, "opening a netlink socket");
         if (!new_name)
                 new_name = name;
-        addresses.index = link_index(here, name);
+        addresses.index = link_index(here, name, &up);
         if (addresses.index == -ENODEV)
                 return err_new(ERR_NOT_FOUND, "link not found for interface %s on runtime namespace", name);
         if (addresses.index < 0)
                 return err_sys(-addresses.index, "finding network device %s", name);
+        if (!strchr(new_name, '%') && link_index(there, new_name, NULL) >= 0)
+                return err_sys(EEXIST, "moving network device %s into the container as %s", name, new_name);
         /* Before it goes down: IPv6 addresses go with that. */
         r = list_addresses(here, &addresses);
         if (r < 0)
@@ -341,6 +372,8 @@ err *netdev_move(const char *name, const char *new_name, int ns)
         if (r < 0)
                 return err_sys(-r, "setting network device %s down", name);
         r = link_move(here, addresses.index, new_name, ns);
+        if (r < 0 && up)
+                give_back(here, &addresses);
         if (r < 0)
                 return err_sys(-r, "moving network device %s into the container as %s", name, new_name);
         return furnish(there, new_name, &before, &addresses);

@@ -216,6 +216,23 @@ net_end() {
         net_end
 }
 
+@test "a network device that cannot be moved stays as it is" {
+        net_begin
+        net ip link set hd0 up
+        net ip link set lo up
+        edit '.linux.netDevices = {"hd0": {name: "lo"}}'
+        run net "$HOD_BIN/hodrun" --root "$T/run" run c
+        contains "$output" "moving network device hd0 into the container as lo: file exists"
+        edit '.linux.netDevices = {"lo": {name: "lo1"}}' # the kernel moves no loopback device
+        run net "$HOD_BIN/hodrun" --root "$T/run" run c
+        contains "$output" "moving network device lo into the container as lo1"
+        run net ip -o addr show up
+        contains "$output" "192.0.2.7/24"
+        contains "$output" "2001:db8::7/64"
+        contains "$output" "127.0.0.1/8"
+        net_end
+}
+
 @test "network devices that cannot be moved: one clear line" {
         edit '.linux.netDevices = {"hod-nosuch": {}}'
         wrong 'link not found for interface hod-nosuch'
