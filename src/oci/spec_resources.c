@@ -22,8 +22,8 @@ static err *read_rule_access(struct fields_reader *r, const struct fields_at *at
 
         TRY(fields_str(at, v, &text));
         for (; *text; text++) {
-                /* "all" is no word of the specification; runc takes it and leaves it out. Nobody gets more by it here.
-                 */
+                /* "a" (all) is no letter of the specification; runc takes it and leaves it out. Nobody gets more by it
+                 * here. */
                 if (*text == 'a' && !rule->allow) {
                         rule->access |= OCI_DEVICE_READ | OCI_DEVICE_WRITE | OCI_DEVICE_MKNOD;
                         continue;

@@ -48,6 +48,8 @@ static int layout_add(struct cgroup_layout *l, struct found *known, int fd, dev_
                 return 0; /* an empty directory of the tmpfs: nothing mounted */
         for (size_t i = 0; i < l->n; i++)
                 if (known[i].dev == st.st_dev && (!l->is_fake || known[i].ino == st.st_ino)) {
+                        if (v2) /* mounted twice; @c says nothing */
+                                return 0;
                         l->h[i].controllers |= 1u << c;
                         l->of[c] = (signed char)i;
                         return 0;

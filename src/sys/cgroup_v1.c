@@ -160,7 +160,7 @@ static err *cpu_set_shares(const struct cgroup_hierarchy *h, const char *path, u
                        (unsigned long long)got);
 }
 
-/* A write that is EINVAL until another one has been made: remember it. Missing files (old kernels) are fine. */
+/* A write that is EINVAL until another one has been made: remember it. */
 static err *cpu_set_early(const struct cgroup_hierarchy *h, const char *path, const char *file, uint64_t n,
                           bool may_retry, bool *later)
 {

@@ -359,6 +359,22 @@ static err *devices_apply(const struct cgroup_layout *l, const struct cgroup_hie
         return err_errno(e) == EPERM && is_rootless() ? err_free(e) : e;
 }
 
+/* There is no file @key. */
+static err *unified_missing(const struct cgroup_hierarchy *h, const char *path, const char *key, const char *value)
+{
+        size_t n = strcspn(key, ".");
+        int c = controller_by_name(key, n);
+
+        if (!key[n])
+                return err_new(ERR_INVALID, "unified resource \"%.100s\" must be in the form CONTROLLER.PARAMETER",
+                               key);
+        if ((n == 6 && strncmp(key, "cgroup", n) == 0) ||
+            (c >= 0 && cgroup_v2_controllers(h, path, "cgroup.controllers") & (1u << c)))
+                return cgroup_set_failed(ENOENT, path, key, value);
+        return err_new(ERR_UNSUPPORTED, "unified resource \"%.100s\" can't be set: controller \"%.*s\" not available",
+                       key, (int)n, key);
+}
+
 static err *unified_apply(const struct cgroup_hierarchy *h, const char *path, const struct cgroup_resources *r)
 {
         for (size_t i = 0; i < r->n_unified; i++) {
@@ -374,9 +390,7 @@ static err *unified_apply(const struct cgroup_hierarchy *h, const char *path, co
                         if (*lines[k] || !lines[1])
                                 ret = cgroup_put(h, path, key, lines[k]);
                 if (ret == -ENOENT)
-                        return err_new(ERR_UNSUPPORTED,
-                                       "unified resource \"%s\" can't be set: controller \"%.*s\" not available", key,
-                                       (int)strcspn(key, "."), key);
+                        return unified_missing(h, path, key, value);
                 if (ret < 0)
                         return cgroup_set_failed(-ret, path, key, value);
         }

@@ -14,6 +14,6 @@ ssize_t fdpass_send(int socket, const void *data, size_t size, int fd);
 ssize_t fdpass_receive(int socket, void *data, size_t size, int *ret_fd);
 
 /* Connect a SOCK_STREAM socket to @path ("@name" is an abstract one; of any length), and send @data with @fd. Neither
- * waits for ever: -ETIMEDOUT when nobody accepts or reads for FDPASS_TIMEOUT_S. */
+ * waits for ever: ERR_TIMEOUT when nobody accepts or reads for FDPASS_TIMEOUT_S. ERR_SYS. */
 #define FDPASS_TIMEOUT_S 10
 MUST_USE err *fdpass_deliver(const char *path, const void *data, size_t size, int fd);

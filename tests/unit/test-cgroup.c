@@ -263,6 +263,30 @@ static void cgroup_give_changes_the_owner_of_what_the_kernel_delegates(void **st
         fake_end(&f);
 }
 
+static void cgroup_apply_v2_writes_unified_files_or_says_why_not(void **state)
+{
+        static const char *const names[] = {"io.max", NULL};
+        struct cgroup_name_value unified = {"io.max", "8:0 rbps=1"};
+        const struct cgroup_resources r = {.unified = &unified, .n_unified = 1};
+        struct fake f;
+
+        fake_begin(&f, "io memory\n");
+        ok(cgroup_create(&f.l, "/c"));
+        fake_files(&f, names);
+        fake_file(&f, "c/cgroup.controllers", "io\n");
+        ok(cgroup_apply(&f.l, "/c", &r));
+        fake_is(&f, "c/io.max", "8:0 rbps=1");
+        unified = (struct cgroup_name_value){"memory.max", "1"};
+        refused(cgroup_apply(&f.l, "/c", &r), ERR_UNSUPPORTED, "controller \"memory\" not available");
+        unified = (struct cgroup_name_value){"io.nosuch", "1"};
+        refused(cgroup_apply(&f.l, "/c", &r), ERR_SYS, "io.nosuch: No such file");
+        unified = (struct cgroup_name_value){"cgroup.nosuch", "1"};
+        refused(cgroup_apply(&f.l, "/c", &r), ERR_SYS, "cgroup.nosuch: No such file");
+        unified = (struct cgroup_name_value){"nosuch", "1"};
+        refused(cgroup_apply(&f.l, "/c", &r), ERR_INVALID, "must be in the form CONTROLLER.PARAMETER");
+        fake_end(&f);
+}
+
 static void cgroup_stats_read_v2_reads_what_is_there(void **state)
 {
         struct cgroup_stats s;
@@ -574,6 +598,7 @@ int main(void)
                 cmocka_unit_test(cgroup_apply_v2_converts_units),
                 cmocka_unit_test(cgroup_apply_v2_knows_the_special_values),
                 cmocka_unit_test(cgroup_give_changes_the_owner_of_what_the_kernel_delegates),
+                cmocka_unit_test(cgroup_apply_v2_writes_unified_files_or_says_why_not),
                 cmocka_unit_test(cgroup_stats_read_v2_reads_what_is_there),
                 cmocka_unit_test(cgroup_layout_open_finds_controllers_mounted_together),
                 cmocka_unit_test(cgroup_life_works_on_this_machine),
