@@ -219,7 +219,7 @@ const char *cgroup_ops_limit(const struct oci_resources *r)
                 {r->cpu.shares.n || r->cpu.quota.n || r->cpu.period.n || r->cpu.burst.set || r->cpu.idle.set ||
                          r->cpu.realtime_runtime.n || r->cpu.realtime_period.n,
                  "cpu"},
-                {r->cpu.cpus || r->cpu.mems, "cpuset"},
+                {!str_empty(r->cpu.cpus) || !str_empty(r->cpu.mems), "cpuset"},
                 {r->block_io.weight.n || r->block_io.leaf_weight.n || r->block_io.n_weight_devices ||
                          r->block_io.read_bps.n || r->block_io.write_bps.n || r->block_io.read_iops.n ||
                          r->block_io.write_iops.n,

@@ -149,8 +149,8 @@ struct cgroup_resources {
 /* Make @path in every hierarchy (parents too; v2: enables the controllers on the way; v1 cpuset: inherits cpus and
  * mems). Hybrid: the v2 hierarchy is left out when it is empty and the caller is at its root: joining it costs 0.2 ms
  * and gives nothing; cgroup_apply() makes it there when a limit needs it. An existing directory is accepted when it is
- * empty of processes and not frozen. On failure everything made is undone. Errors: ERR_CONFLICT (processes inside,
- * frozen), ERR_DENIED, ERR_SYS. */
+ * empty of processes and not frozen. On failure nothing is left at @path (parents stay). Errors: ERR_CONFLICT
+ * (processes inside, frozen), ERR_DENIED, ERR_SYS. */
 MUST_USE err *cgroup_create(const struct cgroup_layout *l, const char *path);
 
 /* The same for one that somebody else (systemd) has made, perhaps only in some hierarchies: it may have processes. */
