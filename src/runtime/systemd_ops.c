@@ -113,7 +113,7 @@ static err *add_annotations(const struct oci_spec *spec, struct systemd_props *p
                 const char *name = str_after(spec->annotations[i].key, ANNOTATION);
 
                 if (name)
-                        TRY(systemd_property_parse(name, spec->annotations[i].value, p));
+                        TRY(systemd_annotation_parse(name, spec->annotations[i].value, p));
         }
         return NULL;
 }

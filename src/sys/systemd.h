@@ -69,7 +69,7 @@ int64_t systemd_quota(int64_t quota, uint64_t period);
  * ("uint64 5", "true", "'text'", "['a', 'b']"). Only properties that neither run nor stop anything else and lift no
  * limit are taken (docs/decisions/0019-systemd-driver.md). A name in "Sec" takes seconds and becomes "USec".
  * ERR_DENIED for another name, ERR_INVALID for a value that is not of the property's type. */
-MUST_USE err *systemd_property_parse(const char *name, const char *text, struct systemd_props *p);
+MUST_USE err *systemd_annotation_parse(const char *name, const char *text, struct systemd_props *p);
 
 /* ---- units ---- */
 

@@ -1,4 +1,4 @@
-/* systemd_property.c - properties from annotations; see systemd_property_parse() in systemd.h. */
+/* systemd_annotation.c - properties from annotations; see systemd_annotation_parse() in systemd.h. */
 #include "base/parse.h"
 #include "sys/systemd.h"
 
@@ -209,7 +209,7 @@ static err *add(const char *name, char type, const char *text, uint64_t scale, s
         return str_done(&p->body);
 }
 
-err *systemd_property_parse(const char *name, const char *text, struct systemd_props *p)
+err *systemd_annotation_parse(const char *name, const char *text, struct systemd_props *p)
 {
         _cleanup_free_ char *micro = NULL;
         uint64_t scale = 1;

@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (!text)
                 return 0;
         *text++ = '\0';
-        e = systemd_property_parse(name, text, &p);
+        e = systemd_annotation_parse(name, text, &p);
         if (e) {
                 err_free(e);
                 if (p.body.len)

@@ -216,7 +216,7 @@ static void systemd_resources_says_the_unified_files(void **state)
 
 /* ---- annotations ---- */
 
-static void systemd_property_parse_reads_typed_values(void **state)
+static void systemd_annotation_parse_reads_typed_values(void **state)
 {
         static const char *const cases[][3] = {
                 {"TimeoutStopUSec", "uint64 5000000", "TimeoutStopUSec=t:5000000"},
@@ -236,13 +236,13 @@ static void systemd_property_parse_reads_typed_values(void **state)
                 _cleanup_systemd_props_ struct systemd_props p = {{0}};
                 _cleanup_free_ char *got = NULL;
 
-                check_ok(systemd_property_parse(cases[i][0], cases[i][1], &p));
+                check_ok(systemd_annotation_parse(cases[i][0], cases[i][1], &p));
                 got = show(&p);
                 assert_string_equal(got, cases[i][2]);
         }
 }
 
-static void systemd_property_parse_refuses_other_types(void **state)
+static void systemd_annotation_parse_refuses_other_types(void **state)
 {
         static const char *const cases[][2] = {
                 {"TimeoutStopUSec", "-1"},
@@ -269,7 +269,7 @@ static void systemd_property_parse_refuses_other_types(void **state)
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 _cleanup_systemd_props_ struct systemd_props p = {{0}};
-                err *e = systemd_property_parse(cases[i][0], cases[i][1], &p);
+                err *e = systemd_annotation_parse(cases[i][0], cases[i][1], &p);
 
                 if (err_code(e) != ERR_INVALID)
                         fail_msg("%s = %s is taken", cases[i][0], cases[i][1]);
@@ -279,7 +279,7 @@ static void systemd_property_parse_refuses_other_types(void **state)
 }
 
 /* CVE-2024-3154 and its relatives: nothing that runs, stops, loads, moves or lifts. */
-static void systemd_property_parse_permits_no_power(void **state)
+static void systemd_annotation_parse_permits_no_power(void **state)
 {
         static const char *const names[] = {
                 "ExecStart",
@@ -327,7 +327,7 @@ static void systemd_property_parse_permits_no_power(void **state)
 
         for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
                 _cleanup_systemd_props_ struct systemd_props p = {{0}};
-                err *e = systemd_property_parse(names[i], "true", &p);
+                err *e = systemd_annotation_parse(names[i], "true", &p);
 
                 if (err_code(e) != ERR_DENIED)
                         fail_msg("%s is permitted", names[i]);
@@ -930,9 +930,9 @@ int main(void)
                 cmocka_unit_test(systemd_resources_refuses_impossible_lists),
                 cmocka_unit_test(systemd_resources_says_devices),
                 cmocka_unit_test(systemd_resources_says_the_unified_files),
-                cmocka_unit_test(systemd_property_parse_reads_typed_values),
-                cmocka_unit_test(systemd_property_parse_refuses_other_types),
-                cmocka_unit_test(systemd_property_parse_permits_no_power),
+                cmocka_unit_test(systemd_annotation_parse_reads_typed_values),
+                cmocka_unit_test(systemd_annotation_parse_refuses_other_types),
+                cmocka_unit_test(systemd_annotation_parse_permits_no_power),
                 cmocka_unit_test(systemd_start_waits_for_its_own_job),
                 cmocka_unit_test(systemd_start_works_through_a_bus),
                 cmocka_unit_test(systemd_start_believes_nobody_else_on_the_bus),
