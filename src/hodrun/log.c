@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/parse.h"
 #include "codec/json.h"
 #include "hodrun/hodrun.h"
 
@@ -49,28 +50,10 @@ static void add_value(struct str *s, const char *text)
 
         for (const char *p = text; *p && bare; p++)
                 bare = isalnum((unsigned char)*p) || strchr("-._/@^+", *p);
-        if (bare) {
+        if (bare)
                 str_add(s, text);
-                return;
-        }
-        str_add_char(s, '"');
-        for (const char *p = text; *p; p++) {
-                unsigned char c = (unsigned char)*p;
-
-                if (c == '"' || c == '\\')
-                        str_printf(s, "\\%c", c);
-                else if (c == '\n')
-                        str_add(s, "\\n");
-                else if (c == '\t')
-                        str_add(s, "\\t");
-                else if (c == '\r')
-                        str_add(s, "\\r");
-                else if (c < 0x20 || c == 0x7f)
-                        str_printf(s, "\\x%02x", c);
-                else
-                        str_add_char(s, (char)c);
-        }
-        str_add_char(s, '"');
+        else
+                parse_quote(s, text);
 }
 
 static void write_line(const char *level, const char *text)
