@@ -1,8 +1,6 @@
 /* systemd_ops.c - see systemd_ops.h and struct runtime_unit in runtime.h. */
 #include "runtime/systemd_ops.h"
 
-#include <sys/mount.h>
-
 #include "base/str.h"
 #include "runtime/cgroup_ops.h"
 #include "sys/systemd.h"
@@ -147,33 +145,6 @@ static struct oci_resources usable(const struct runtime_unit *u, const struct oc
         return copy;
 }
 
-/* Who has a cgroup namespace and a writable view of it may manage what is below, as whatever user he is outside. */
-static bool owner_of(const struct oci_spec *spec, uid_t *ret)
-{
-        const struct oci_namespace *ns = &spec->linux_.ns[OCI_NS_CGROUP];
-        const struct oci_idmaps *map = &spec->linux_.uid_map;
-        uint32_t uid = spec->process->user.uid;
-        bool writable = false;
-
-        for (size_t i = 0; i < spec->n_mounts; i++) {
-                const struct oci_mount *m = &spec->mounts[i];
-
-                writable |= (str_eq(m->type, "cgroup") || str_eq(m->type, "cgroup2")) &&
-                            str_eq(m->destination, "/sys/fs/cgroup") && !(m->options.flags & MS_RDONLY);
-        }
-        if (!writable || !ns->present || ns->path)
-                return false;
-        *ret = uid;
-        if (!spec->linux_.ns[OCI_NS_USER].present)
-                return true;
-        for (size_t i = 0; i < map->n; i++)
-                if (uid >= map->map[i].container && uid - map->map[i].container < map->map[i].size) {
-                        *ret = map->map[i].host + (uid - map->map[i].container);
-                        return true;
-                }
-        return false;
-}
-
 err *systemd_ops_enter(const struct runtime_unit *u, const struct cgroup_layout *l, const char *cgroup,
                        const struct oci_spec *spec, pid_t pid, bool *ret_made)
 {
@@ -181,7 +152,6 @@ err *systemd_ops_enter(const struct runtime_unit *u, const struct cgroup_layout 
         _cleanup_systemd_props_ struct systemd_props p = {{0}};
         _cleanup_systemd_ struct systemd *s = NULL;
         bool v2 = l->mode == CGROUP_MODE_V2;
-        uid_t owner;
         err *e;
 
         TRY(open_manager(u, &s));
@@ -194,8 +164,8 @@ err *systemd_ops_enter(const struct runtime_unit *u, const struct cgroup_layout 
         TRY(cgroup_adopt(l, cgroup));
         /* The hierarchies that systemd does not use; and a check that the scope is where it has to be. */
         TRY(cgroup_join(l, cgroup, pid));
-        if (v2 && !u->user && owner_of(spec, &owner))
-                TRY(cgroup_delegate(l, cgroup, owner));
+        if (v2 && !u->user)
+                TRY(cgroup_ops_give(l, cgroup, spec));
         return u->user ? cgroup_ops_apply(l, cgroup, &r) : cgroup_ops_apply_new(l, cgroup, &r);
 }
 

@@ -251,6 +251,3 @@ MUST_USE err *cgroup_swap_v2(const struct cgroup_resources *r, int64_t *ret, boo
 /* The part of cgroup_apply() that refuses a memory limit below what is used, when the resources ask for that: for who
  * lets somebody else set the limit first. ERR_INVALID. */
 MUST_USE err *cgroup_check_usage(const struct cgroup_layout *l, const char *path, const struct cgroup_resources *r);
-/* v2: give @path and the files of it that the kernel means for a delegatee (/sys/kernel/cgroup/delegate) to @uid: it
- * may make groups below and move processes among them, not change the limits. No-op elsewhere. ERR_SYS. */
-MUST_USE err *cgroup_delegate(const struct cgroup_layout *l, const char *path, uid_t uid);

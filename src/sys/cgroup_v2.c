@@ -397,31 +397,6 @@ static err *unified_apply(const struct cgroup_hierarchy *h, const char *path, co
         return NULL;
 }
 
-/* Before Linux 4.15 only cgroups(7) knew. */
-#define DELEGATED "cgroup.procs\ncgroup.subtree_control\ncgroup.threads\n"
-
-err *cgroup_delegate(const struct cgroup_layout *l, const char *path, uid_t uid)
-{
-        _cleanup_free_ char *known = NULL;
-        _cleanup_strv_ char **names = NULL;
-        _cleanup_close_ int dir = -1;
-        char name[CGROUP_FILE_MAX];
-
-        CGROUP_CHECK_PATH(path, false);
-        if (l->mode != CGROUP_MODE_V2)
-                return NULL;
-        (void)file_read(AT_FDCWD, "/sys/kernel/cgroup/delegate", 65536, &known, NULL);
-        TRY(strv_split(known ? known : DELEGATED, '\n', &names));
-        dir = openat(l->h[(int)l->unified].fd, cgroup_name(path, NULL, name), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (dir < 0 || fchown(dir, uid, (gid_t)-1) < 0)
-                return err_sys(errno, "cgroup: giving %s to user %u", path, (unsigned)uid);
-        for (size_t i = 0; names[i]; i++)
-                if (*names[i] && !strchr(names[i], '/') &&
-                    fchownat(dir, names[i], uid, (gid_t)-1, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
-                        return err_sys(errno, "cgroup: giving %s/%s to user %u", path, names[i], (unsigned)uid);
-        return NULL;
-}
-
 err *cgroup_check_usage(const struct cgroup_layout *l, const char *path, const struct cgroup_resources *r)
 {
         CGROUP_CHECK_PATH(path, false);
