@@ -117,6 +117,7 @@ END
         is "$(python3 "$T/many" "$HOD_BIN/hodrun" --root "$T/run" exec c ls /proc/self/fd | tr '\n' ' ')" '0 1 2 3 '
         is "$(python3 "$T/many" "$HOD_BIN/hodrun" --root "$T/run" exec --preserve-fds 1 c ls /proc/self/fd | tr '\n' ' ')" '0 1 2 3 4 '
         hodrun delete -f c
+        args 'true'
         edit '.hooks = {createRuntime: [{path: "/bin/sh", args: ["sh", "-c", "ls /proc/self/fd >$PWD/fds"]}],
                 startContainer: [{path: "/bin/sh", args: ["sh", "-c", "ls /proc/self/fd >/fds"]}]}'
         python3 "$T/many" "$HOD_BIN/hodrun" --root "$T/run" run c >/dev/null
