@@ -57,7 +57,8 @@ static err *change(struct invocation *inv, err *(*how)(const struct live_mounts 
                                 .cgroup = s->cgroup,
                                 .mounts = mounts->mounts,
                                 .n = mounts->n_mounts};
-        return how(&l);
+        TRY(how(&l));
+        return NULL;
 }
 
 static err *mounts_run(struct invocation *inv)

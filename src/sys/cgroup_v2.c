@@ -147,9 +147,10 @@ static err *memory_check_usage(const struct cgroup_hierarchy *h, const char *pat
                 return NULL;
         if (r->memory_swap.n > 0) {
                 (void)cgroup_get_u64(h, path, "memory.swap.current", &swap);
-                if (usage + swap > (uint64_t)r->memory_swap.n)
+                swap += usage;
+                if (swap > (uint64_t)r->memory_swap.n)
                         return err_new(ERR_INVALID, "rejecting memory+swap limit %lld < usage %llu",
-                                       (long long)r->memory_swap.n, (unsigned long long)(usage + swap));
+                                       (long long)r->memory_swap.n, (unsigned long long)swap);
         }
         if (r->memory_limit.n > 0 && usage > (uint64_t)r->memory_limit.n)
                 return err_new(ERR_INVALID, "rejecting memory limit %lld < usage %llu", (long long)r->memory_limit.n,

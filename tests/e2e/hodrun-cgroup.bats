@@ -122,12 +122,12 @@ no_cgroup() { [[ -z $(find /sys/fs/cgroup -depth -type d -path "*$CG-c*" 2>/dev/
                 "stats,c,blkio cpu cpuset hugetlb intel_rdt memory network_interfaces pids"
         is "$(jq '.data | .memory.usage.limit == 33554432 and .memory.usage.usage > 0 and .pids.current >= 1
                 and .cpu.usage.total > 0 and (.memory.raw | length > 10) and (.memory.usage.failcnt == 0)' stats)" true
-        hodrun events --interval 50ms c >events 3>&- &
-        eventually 10 test -s events
+        hodrun events --interval 50ms c >seen 3>&- &
+        eventually 10 test -s seen
         sleep 0.3
         hodrun delete -f c
         wait $!
-        [[ $(jq -r .type events | sort -u) == stats && $(wc -l <events) -ge 2 ]] || fail "$(cat events)"
+        [[ $(jq -r .type seen | sort -u) == stats && $(wc -l <seen) -ge 2 ]] || fail "$(cat seen)"
         run -1 hodrun events c
         contains "$output" "container does not exist"
 }
@@ -147,10 +147,10 @@ no_cgroup() { [[ -z $(find /sys/fs/cgroup -depth -type d -path "*$CG-c*" 2>/dev/
 @test "events: the end of a process for want of memory" {
         edit '.linux.resources.memory = {limit: 33554432, swap: 33554432}'
         background
-        hodrun events --interval 1h c >events 3>&- &
+        hodrun events --interval 1h c >seen 3>&- &
         sleep 0.3
         run ! timeout 30 "$HOD_BIN/hodrun" --root "$T/run" exec c sh -c 'x=$(yes | head -c 90000000)'
-        eventually 10 grep -qx '{"type":"oom","id":"c"}' events
+        eventually 10 grep -qx '{"type":"oom","id":"c"}' seen
         hodrun delete -f c
         wait $!
 }
