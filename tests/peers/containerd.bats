@@ -69,7 +69,7 @@ task_is() { [[ $(ct tasks ls | awk -v c="$1" '$1 == c {print $3}') == "$2" ]]; }
 }
 
 @test "exec: status, directory, user, terminal; many at a time" {
-        local i out
+        local i out pids=()
         crun -d "$image" c sleep 1000
         ends 4 ct tasks exec --exec-id x c sh -c 'exit 4'
         prints '/tmp 1000:1000' ct tasks exec --exec-id x --cwd /tmp --user 1000:1000 c sh -c 'echo $PWD $(id -u):$(id -g)'
@@ -78,8 +78,9 @@ task_is() { [[ $(ct tasks ls | awk -v c="$1" '$1 == c {print $3}') == "$2" ]]; }
         like "$out" '/dev/pts/0'
         for i in {1..6}; do
                 (is "$(ct tasks exec --exec-id "x$i" c echo "$i")" "$i" || echo "$i" >>"$T/bad") &
+                pids+=($!)
         done
-        wait
+        wait "${pids[@]}" # not for the clock of BATS_TEST_TIMEOUT
         [[ ! -e $T/bad ]]
 }
 
@@ -153,12 +154,13 @@ two_sleep() { (($(pgrep -fc '^sleep 123[45]$') == 2)); }
 no_task() { [[ -z $(ct tasks ls -q) ]]; }
 
 @test "twenty tasks, five at a time" {
-        local i
+        local i pids=()
         for i in {1..5}; do
                 (for j in 1 2 3 4; do
                         is "$(crun --rm "$image" "c$i-$j" echo "$i")" "$i" || echo "$i" >>"$T/bad"
                 done) &
+                pids+=($!)
         done
-        wait
+        wait "${pids[@]}" # not for the clock of BATS_TEST_TIMEOUT
         [[ ! -e $T/bad ]]
 }

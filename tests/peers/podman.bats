@@ -260,11 +260,12 @@ answers() { [[ $("$@" </dev/null) == answer ]]; }
 }
 
 @test "many at a time: every one is right, nothing is left" {
-        local i
+        local i pids=()
         for i in {1..6}; do
                 (for _ in 1 2; do is "$(prun --rm busybox echo "$i")" "$i" || echo bad >>"$T/many"; done) &
+                pids+=($!)
         done
-        wait
+        wait "${pids[@]}" # not for the clock of BATS_TEST_TIMEOUT
         [[ ! -e $T/many ]]
         is "$(pm ps -aq)" ''
 }
