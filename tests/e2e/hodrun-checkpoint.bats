@@ -344,6 +344,7 @@ one_line() { ((${#lines[@]} == 1)) || fail "more than one line:" "$output"; }
         fake '{terminal: true}'
         run restore
         contains "$output" 'cannot allocate tty if'
+        local receiver
         python3 - "$T/console" >"$T/console.out" <<'PY' &
 import array, os, socket, sys
 s = socket.socket(socket.AF_UNIX)
@@ -355,18 +356,20 @@ text, anc, _, _ = c.recvmsg(100, 100)
 fd = array.array("i", anc[0][2])[0]
 print(text.decode(), os.readlink("/proc/self/fd/%d" % fd))
 PY
+        receiver=$!
         for _ in {1..50}; do [[ ! -S $T/console ]] || break; sleep 0.1; done
         restore --console-socket "$T/console"
-        wait
+        wait "$receiver" # not for bats' own clock
         like "$(cat "$T/console.out")" '^/dev/pts/ptmx .*/ptmx$'
         hodrun delete -f c
         fake '{}'
         python3 -c "import socket, time; s = socket.socket(socket.AF_UNIX); s.bind('$T/console2'); s.listen(); time.sleep(3)" &
+        receiver=$!
         for _ in {1..50}; do [[ ! -S $T/console2 ]] || break; sleep 0.1; done
         run restore --console-socket "$T/console2"
         contains "$output" 'the checkpoint has no terminal for the console socket'
         nothing_left
-        wait
+        wait "$receiver"
 }
 
 # Row 42 of the catalogue of weaknesses: an image decides who the processes are, the bundle what they may be.
