@@ -218,7 +218,7 @@ CASES
         run -7 hodrun run c
         edit '.hooks.poststop = [{path: "/bin/false"}]'
         run -7 hodrun run c
-        [[ $output == *'level=warning msg="unable to destroy container: error running poststop hook #0: exit status 1'* ]]
+        [[ $output == *'level=warning msg="error running poststop hook #0: exit status 1'* ]]
         [[ -z $(hodrun list -q) ]]
         edit 'del(.hooks)'
         args 'trap "exit 9" TERM; kill -TERM $$'
