@@ -249,6 +249,7 @@ $(readlink "/proc/$pid/ns/pid")"
         # The container in the namespace of its caller.
         edit '.linux.namespaces |= map(select(.type != "user")) | del(.linux.uidMappings) | del(.linux.gidMappings)'
         is "$(as_user unshare -Urm "$T/hodrun" --root "$T/nested" run c)" $'0\n1\nsome'
+        args 'exec sleep 1000'
         is "$(as_user unshare -Urm bash -c "$T/hodrun --root $T/nested run -d c </dev/null >/dev/null 2>&1; $T/hodrun --root $T/nested exec c id -u; $T/hodrun --root $T/nested delete -f c")" 0
 }
 
