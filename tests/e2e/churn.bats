@@ -20,7 +20,6 @@ nothing_left() {
         nothing_left
 }
 
-# bats test_tags=vm
 @test "sixteen run --rm at once, four times" {
         for round in 1 2 3 4; do
                 pids=()

@@ -12,7 +12,7 @@ nothing_changed() {
         [[ -z $(ls -A "$HOD_STATE/containers" 2>/dev/null) ]] || fail "left: $(ls "$HOD_STATE/containers")"
 }
 
-# bats test_tags=vm,asan
+# bats test_tags=asan
 @test "arguments arrive exactly: spaces, quotes, newlines, empty, non-ASCII, not UTF-8" {
         # shellcheck disable=SC1003
         args=('a b' '"' "'" $'new\nline' '' '\' '$HOME' '*' 'größe' $'\xff\xfe' '-x' '--' $'\t' 'ε=1' '{{.x}}' '%s%n')
@@ -25,7 +25,6 @@ nothing_changed() {
         is "$(hod run --rm -e "X=$(printf 'a\nb "c" ü')" busybox sh -c 'printf %s "$X"')" "$(printf 'a\nb "c" ü')"
 }
 
-# bats test_tags=vm
 @test "200 arguments, 100 KB of environment, one argument of 100 KB" {
         mapfile -t args < <(seq -f 'argument number %g' 200)
         is "$(hod run --rm busybox sh -c 'echo $#; eval echo \${$#}' sh "${args[@]}")" $'200\nargument number 200'
@@ -74,7 +73,6 @@ nothing_changed() {
         nothing_changed
 }
 
-# bats test_tags=vm
 @test "names: bad, taken" {
         for name in -bad 'a b' a/b ../x .x 'ü' $'a\nb' "$(printf 'n%.0s' {1..300})"; do
                 refused 125 'invalid container name|name' hod run --rm "--name=$name" busybox true
@@ -188,7 +186,6 @@ with_small_disk() {
         umount "$T/small"
 }
 
-# bats test_tags=vm
 @test "an unwritable root directory; a file where a directory is; a relative path" {
         with_small_disk 20m
         mount -o remount,ro "$T/small"

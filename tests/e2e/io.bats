@@ -12,7 +12,6 @@ teardown() { e2e_clean; }
         is "$status $output $stderr" "7 out err"
 }
 
-# bats test_tags=vm
 @test "-i: stdin goes in, its end too; without -i it is empty" {
         is "$(printf 'l1\nl2\n' | hod run --rm -i busybox cat)" $'l1\nl2'
         is "$(printf 'x\n' | hod run --rm busybox cat)" ''
@@ -127,7 +126,6 @@ teardown() { e2e_clean; }
         is_running two
 }
 
-# bats test_tags=vm
 @test "logs: -n, -t, --since, --until, -f" {
         hod run --name ll busybox sh -c 'echo one; echo err >&2; sleep 1.2; echo two; printf noeol'
         is "$(hod logs ll 2>/dev/null)" $'one\ntwo\nnoeol'

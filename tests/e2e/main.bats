@@ -58,7 +58,6 @@ teardown() { e2e_clean; }
         is "$(hod logs plain | tr '\n\t' ' ')" 'Umask: 0022 SigBlk: 0000000000000000 SigIgn: 0000000000000000 / '
 }
 
-# bats test_tags=vm
 @test "A3: a host name of its own; the host keeps its" {
         before=$(hostname)
         is "$(hod run --rm -h nshost busybox hostname)" nshost
@@ -126,14 +125,12 @@ teardown() { e2e_clean; }
         [[ -e $T/work/tree/made ]]
 }
 
-# bats test_tags=vm
 @test "A16: import a tar and run it" {
         hod import "$(busybox_file)" b16 >/dev/null
         hod run --rm b16 true
         hod rmi b16
 }
 
-# bats test_tags=vm
 @test "A17: export lists the root file system" {
         hod run -d --name d busybox sleep 100
         out=$(hod export d | tar t)
@@ -141,7 +138,7 @@ teardown() { e2e_clean; }
         like "$out" 'etc/passwd'
 }
 
-# bats test_tags=vm,asan
+# bats test_tags=asan
 @test "A18: commit makes an image with one more layer" {
         hod run --name w busybox sh -c 'echo text > /tmpfile'
         like "$(hod commit w i18)" '^sha256:[0-9a-f]{64}$'
@@ -151,7 +148,6 @@ teardown() { e2e_clean; }
         hod rmi i18
 }
 
-# bats test_tags=vm
 @test "A21: -v makes the parents and shares the directory" {
         hod run --rm -v "$T/work/a/b:/to" busybox touch /to/x
         [[ -e $T/work/a/b/x ]]
@@ -175,7 +171,6 @@ teardown() { e2e_clean; }
         is "$(hod run --rm --cpuset-cpus 0 busybox nproc)" 1
 }
 
-# bats test_tags=vm
 @test "A28: ps lists; a dead one is Exited (N)" {
         hod run -d --name up busybox sleep 100
         hod run --name down busybox sh -c 'exit 3' || is $? 3
@@ -187,7 +182,6 @@ teardown() { e2e_clean; }
         is "$(hod ps -aq | wc -l)" 2
 }
 
-# bats test_tags=vm
 @test "A29: logs keeps stdout and stderr apart, and follows" {
         hod run -d --name l busybox sh -c 'echo out; echo err >&2; sleep 0.7; echo later'
         eventually 5 logs_have l err
@@ -196,7 +190,7 @@ teardown() { e2e_clean; }
         is "$(hod logs -f l 2>/dev/null)" $'out\nlater'
 }
 
-# bats test_tags=vm,asan
+# bats test_tags=asan
 @test "A30: exec's status is the program's; arguments stay apart" {
         hod run -d --name d busybox sleep 100
         run hod exec d sh -c 'exit 7'
