@@ -212,6 +212,16 @@ int file_replace(int dirfd, const char *name, const void *data, size_t size, mod
         return r;
 }
 
+int file_create(int dirfd, const char *name, const void *data, size_t size, mode_t mode)
+{
+        _cleanup_close_ int fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+        int r = fd < 0 ? -errno : file_write_all(fd, data, size);
+
+        if (r < 0 && fd >= 0)
+                (void)unlinkat(dirfd, name, 0);
+        return r;
+}
+
 /* The removal of one tree. Directories deeper than REMOVE_DEPTH are moved up into the top under a fresh name and
  * removed in another round, so that the depth of the tree costs neither descriptors nor stack. */
 #define REMOVE_DEPTH 16u

@@ -56,6 +56,9 @@ enum file_durability {
 };
 /* Replace @name in @dirfd atomically. */
 int file_replace(int dirfd, const char *name, const void *data, size_t size, mode_t mode, enum file_durability how);
+/* Make the new file @name (-EEXIST). Readers may see a part of it: for directories that nobody reads yet. Removed again
+ * on failure. */
+int file_create(int dirfd, const char *name, const void *data, size_t size, mode_t mode);
 
 /* Remove @name and everything below it, by descriptor, never following a symlink, never crossing a mount point
  * (-EXDEV). A missing @name is fine. Immune to directories deeper than the descriptor limit. */

@@ -11,19 +11,23 @@
 
 _Thread_local bool json_build_failed;
 
-err *json_read(int dirfd, const char *path, json **ret)
+err *json_load(int dirfd, const char *path, char **ret, size_t *ret_size)
 {
-        _cleanup_free_ char *text = NULL;
-        size_t size;
-        int r;
+        int r = file_read(dirfd, path, JSON_MAX_SIZE, ret, ret_size);
 
-        r = file_read(dirfd, path, JSON_MAX_SIZE, &text, &size);
         if (r == -ENOENT)
                 return err_new(ERR_NOT_FOUND, "%s: no such file or directory", path);
         if (r == -EFBIG)
                 return err_new(ERR_LIMIT, "%s is larger than %u bytes", path, JSON_MAX_SIZE);
-        if (r < 0)
-                return err_sys(r, "reading %s", path);
+        return r < 0 ? err_sys(r, "reading %s", path) : NULL;
+}
+
+err *json_read(int dirfd, const char *path, json **ret)
+{
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+
+        TRY(json_load(dirfd, path, &text, &size));
         TRY_WRAP(json_parse(text, size, ret), "%s", path);
         return NULL;
 }

@@ -23,7 +23,10 @@ typedef struct json_object json;
  * Bytes that are not UTF-8 survive a round trip of our own files: json_print() writes each as a lone surrogate
  * (\udc80..\udcff, as Python's surrogateescape), and these, but no others, are turned back here. */
 MUST_USE err *json_parse(const char *text, size_t size, json **ret);
-/* Read and parse (dirfd, path), at most JSON_MAX_SIZE. A missing file is ERR_NOT_FOUND. */
+/* Read (dirfd, path), at most JSON_MAX_SIZE, for json_parse(). The text is the caller's. A missing file is
+ * ERR_NOT_FOUND. */
+MUST_USE err *json_load(int dirfd, const char *path, char **ret, size_t *ret_size);
+/* Read and parse. Errors as of both; they name @path. */
 MUST_USE err *json_read(int dirfd, const char *path, json **ret);
 json *json_ref(json *j);
 void json_free(json *j); /* drop one reference; NULL is fine */

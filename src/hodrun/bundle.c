@@ -16,7 +16,18 @@ void bundle_done(struct bundle *b)
 {
         (void)file_close(b->fd);
         free(b->path);
+        free(b->text);
         oci_spec_free(b->spec);
+}
+
+static err *read_config(struct bundle *b)
+{
+        _cleanup_json_ json *doc = NULL;
+
+        TRY(json_load(b->config_dir, b->config, &b->text, &b->size));
+        TRY_WRAP(json_parse(b->text, b->size, &doc), "%s", b->config);
+        TRY_WRAP(oci_spec_from_json(doc, &b->spec), "%s", b->config);
+        return oci_spec_check(b->spec);
 }
 
 err *bundle_open(const char *path, const char *config, struct bundle *b)
@@ -46,8 +57,7 @@ err *bundle_open(const char *path, const char *config, struct bundle *b)
                                        : err_sys(errno, "stat %s", b->config);
         if (!S_ISREG(st.st_mode)) /* a FIFO would keep us waiting */
                 return err_new(ERR_INVALID, "%s is not a regular file", b->config);
-        TRY(oci_spec_read(b->config_dir, b->config, &b->spec));
-        TRY(oci_spec_check(b->spec));
+        TRY(read_config(b));
         trace_end(&span, 0, b->path);
         return NULL;
 }
@@ -68,8 +78,7 @@ err *bundle_check_terminal(const struct oci_spec *s, const char *console_socket,
 err *bundle_remember(const struct bundle *b, bool systemd, struct state *s)
 {
         const char *root = b->spec->root_path, *cgroup = b->spec->linux_.cgroups_path;
-        _cleanup_free_ char *by_id = str_format("/%s", s->id), *text = NULL;
-        size_t size;
+        _cleanup_free_ char *by_id = str_format("/%s", s->id);
         int r;
 
         s->bundle = str_dup(b->path);
@@ -87,9 +96,8 @@ err *bundle_remember(const struct bundle *b, bool systemd, struct state *s)
         } else {
                 TRY(cgroup_path_clean(cgroup ? cgroup : by_id, &s->cgroup));
         }
-        r = file_read(b->config_dir, b->config, JSON_MAX_SIZE, &text, &size);
-        if (r == 0)
-                r = file_replace(s->dirfd, "config.json", text, size, 0600, FILE_VOLATILE);
+        s->ends_quietly = b->spec->hooks[OCI_HOOK_POSTSTOP].n == 0 && !b->spec->linux_.intel_rdt;
+        r = file_create(s->dirfd, "config.json", b->text, b->size, 0600); /* whole before there is a state.json */
         if (r < 0)
                 return err_sys(-r, "keeping config.json");
         return state_save(s);

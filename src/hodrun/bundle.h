@@ -10,6 +10,8 @@ struct bundle {
         char *path;         /* absolute */
         const char *config; /* name of config.json, from config_dir */
         int config_dir;     /* fd or AT_FDCWD; not ours */
+        char *text;         /* of config.json, as it was read: what the container is made from is what is kept */
+        size_t size;
         struct oci_spec *spec;
         bool no_cgroup; /* the container gets none; set by who asks for that */
 };

@@ -227,6 +227,7 @@ static err *read_file(struct state *s)
         s->pid = (pid_t)json_get_int(j, "pid", 0);
         s->pid_start = json_get_uint(j, "pidStart", 0);
         s->owner = (uid_t)json_get_int(j, "owner", 0);
+        s->ends_quietly = json_get_bool(j, "endsQuietly", false);
         if (json_has(j, "stdio"))
                 TRY(json_get_strv(j, "stdio", &s->stdio));
         TRY(read_unit(s, json_get(j, "systemd")));
@@ -321,6 +322,7 @@ err *state_save(const struct state *s)
         json_set_str(j, "cgroup", s->cgroup);
         json_set_str(j, "created", created);
         json_set_int(j, "owner", s->owner);
+        json_set_bool(j, "endsQuietly", s->ends_quietly);
         if (s->stdio)
                 json_set_strv(j, "stdio", s->stdio);
         if (s->unit.name) {
@@ -511,7 +513,7 @@ err *state_destroy(struct state *s)
         trace_end(&span, 0, s->cgroup);
         span = trace_begin(TRACE_STATE_REMOVE);
         /* The specification: a failing poststop hook is logged, and the container goes all the same. */
-        if (file_exists(s->dirfd, "config.json"))
+        if (!s->ends_quietly && file_exists(s->dirfd, "config.json"))
                 e = state_load_spec(s);
         if (s->spec)
                 warn_free(runtime_rdt_remove(s->spec, s->id));

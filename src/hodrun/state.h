@@ -31,6 +31,7 @@ struct state {
         char **stdio;             /* of init: "pipe:[123]" or "", three or none; for `restore` */
         struct runtime_unit unit; /* of systemd's that the cgroup belongs to; no name: cgroupfs */
 
+        bool ends_quietly;  /* config.json says nothing about the end: no poststop hook, nothing of intelRdt's */
         bool abandoned;     /* whoever made it was killed before there was a process to be remembered */
         int root_fd, dirfd; /* ROOT, ROOT/<id> */
         int lock_fd;
