@@ -391,7 +391,6 @@ err *plan_for_create(struct plan *p, const struct runtime_request *r)
                 return err_new(ERR_INVALID, "unable to restrict sys entries without a private MNT namespace");
         TRY(plan_set_process(p, s->process, r->stdio, r->fix_stdio_owner));
         p->process.relayed = r->relayed;
-        p->process.runc_words = r->runc_words;
         TRY(plan_open_proc(p, s->linux_.n_sysctl > 0));
         know_self(p);
         TRY(set_container(p, r));
@@ -450,7 +449,6 @@ err *plan_for_exec(struct plan *p, const struct runtime_exec *x)
         p->keyring = x->keyring;
         TRY(plan_set_process(p, x->process, x->stdio, x->fix_stdio_owner));
         p->process.relayed = x->relayed;
-        p->process.runc_words = x->runc_words;
         TRY(plan_open_proc(p, false));
         if (!p->has_mount)
                 TRY(open_root_of(p, x));

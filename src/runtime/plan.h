@@ -178,7 +178,6 @@ struct plan_process {
         const struct oci_bitmap *affinity_initial, *affinity_final; /* exec: of the parent at the clone; once inside */
         bool affinity_reset; /* neither: all CPUs that the cgroup has, whatever the caller may use */
         bool terminal;
-        bool runc_words;
         bool relayed; /* its output is shown on another terminal, which makes the line ends */
         unsigned height, width;
         int stdio[3]; /* ours, above 2 */

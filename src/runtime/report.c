@@ -20,7 +20,7 @@ static const char *words(int errnum, char *buf, size_t size)
         return buf;
 }
 
-static err *lookup_error(const struct plan *p, const struct plan_report *r)
+static err *lookup_error(const struct plan_report *r)
 {
         char why[96];
 
@@ -29,9 +29,8 @@ static err *lookup_error(const struct plan *p, const struct plan_report *r)
         switch (r->errnum) {
         case ENOENT:
                 return err_new(ERR_EXEC_NOT_FOUND, "exec: %s: %s", r->detail, words(r->errnum, why, sizeof(why)));
-        case EISDIR: /* docker adds the second half, and people match it */
-                return err_new(ERR_EXEC_DENIED, "exec: %s: is a directory%s", r->detail,
-                               p->process.runc_words ? "" : ": permission denied");
+        case EISDIR: /* dockerd and podman know from the second half that the status is 126 */
+                return err_new(ERR_EXEC_DENIED, "exec: %s: is a directory: permission denied", r->detail);
         default:
                 return err_new(ERR_EXEC_DENIED, "exec: %s: %s", r->detail, words(r->errnum, why, sizeof(why)));
         }
@@ -76,7 +75,7 @@ err *report_to_err(const struct plan *p, const struct plan_report *r)
         safe.detail[sizeof(safe.detail) - 1] = '\0';
         switch (safe.step) {
         case PLAN_STEP_LOOKUP:
-                return lookup_error(p, &safe);
+                return lookup_error(&safe);
         case PLAN_STEP_MOUNT:
                 return mount_error(p, &safe);
         case PLAN_STEP_CWD:

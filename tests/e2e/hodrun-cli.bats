@@ -198,7 +198,7 @@ LINES
 nosuch|\"nosuch\": executable file not found in $PATH
 /no/such|\"/no/such\": stat /no/such: no such file or directory
 /etc/passwd|\"/etc/passwd\": permission denied
-/etc|\"/etc\": is a directory
+/etc|\"/etc\": is a directory: permission denied
 CASES
         sleeper
         run -255 hodrun exec c nosuch
