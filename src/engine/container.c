@@ -130,6 +130,8 @@ static err *without_status(struct container *c, err *e)
         if (!damaged && err_code(e) != ERR_NOT_FOUND)
                 return e;
         err_free(e);
+        if (!damaged) /* the directory is just being removed, by a cleanup that has written the exit into the record */
+                TRY(reread_if_cleaned(c));
         state_from_record(c);
         if (damaged) {
                 /* One damaged file must not hide all the others: nobody knows how this one ended. */
