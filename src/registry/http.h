@@ -1,0 +1,57 @@
+/* http.h - HTTPS requests to registries, by libcurl, which is loaded at first use (linking it would cost every command
+ * 3.4 ms). Only programs that may load libraries can use it: commands with `.libraries = true`.
+ *
+ * Every answer is bounded. Redirects are followed here, not by libcurl: Authorization never goes to another scheme,
+ * host or port, and https never becomes http. Proxies come from the environment (HTTPS_PROXY, NO_PROXY, ...). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "codec/stream.h"
+
+struct http_options {
+        const char *user_agent;
+        bool insecure;            /* do not verify the peer */
+        const char *ca_directory; /* *.crt there are trusted beside the system's; *.cert + *.key identify us; NULL */
+        unsigned connect_timeout; /* seconds, 0 = 30 */
+        unsigned stall_timeout;   /* seconds below a few bytes a second, 0 = 60 */
+};
+/* Connections to one or several hosts, kept open and used again. */
+struct http;
+MUST_USE err *http_new(const struct http_options *o, struct http **ret);
+void http_free(struct http *h);
+DEFINE_CLEANUP(struct http *, http_free)
+
+struct http_request {
+        const char *method; /* "GET", ... */
+        const char *url;
+        char *const *headers;      /* "Accept: ...", NULL-terminated; may be NULL */
+        const char *authorization; /* value of that header; sent to the url's own origin only */
+        struct stream *body;       /* NULL = none; borrowed */
+        uint64_t body_size;
+        uint64_t max_answer;                        /* of bytes in memory; 0 = 4 MB */
+        void (*progress)(void *arg, uint64_t sent); /* of the body; may be NULL */
+        void *arg;
+};
+struct http_answer {
+        long status;
+        char *url;      /* where it came from after redirects */
+        char **headers; /* "name: value", names in lower case */
+        char *data;     /* NUL-terminated */
+        size_t size;
+};
+void http_answer_done(struct http_answer *a);
+#define _cleanup_answer_ __attribute__((cleanup(http_answer_done)))
+/* Value of a header of the answer; NULL; borrowed. */
+const char *http_answer_header(const struct http_answer *a, const char *name);
+
+/* One request, the answer in memory. An HTTP status of failure is not an error here. ERR_LIMIT, ERR_NETWORK. */
+MUST_USE err *http_send(struct http *h, const struct http_request *r, struct http_answer *ret);
+/* A GET whose body is read piece by piece. @ret_answer: without data. The stream fails with ERR_NETWORK when the
+ * connection breaks before Content-Length bytes. One at a time for each `struct http`. */
+MUST_USE err *http_open(struct http *h, const struct http_request *r, struct http_answer *ret_answer,
+                        struct stream **ret);
