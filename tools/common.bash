@@ -16,12 +16,14 @@ die() {
 # shellcheck disable=SC2034  # used by the scripts that source this
 {
 packages_build=(gcc libc6-dev meson ninja-build pkg-config libjson-c-dev libseccomp-dev libsqlite3-dev zlib1g-dev
-        libzstd-dev libisal-dev)
-# libzstd, libcrypto and libisal are opened only by the commands that unpack (the last two only make it faster).
-packages_image=(busybox-static tar libzstd1 libssl3 libisal2)
+        libzstd-dev libisal-dev liblzma-dev libbz2-dev)
+# libzstd, liblzma, libbz2, libcrypto and libisal are opened only by the commands that unpack (the last two only make it
+# faster).
+packages_image=(busybox-static tar libzstd1 liblzma5 libbz2-1.0 libssl3 libisal2)
 packages_test=(libcmocka-dev clang clang-format clang-tidy cppcheck shellcheck pmccabe bats jq python3 strace
-        libarchive-dev zstd gzip xz-utils iproute2 util-linux attr libcap2-bin procps)
-packages_peers=(podman conmon containernetworking-plugins uidmap containerd docker.io runc tini iptables nftables)
+        libarchive-dev zstd gzip xz-utils bzip2 iproute2 util-linux attr libcap2-bin procps)
+packages_peers=(podman conmon containernetworking-plugins uidmap containerd docker.io runc tini iptables nftables
+        skopeo umoci buildah)
 packages_vm=(qemu-system-x86 mmdebstrap e2fsprogs)
 packages_bench=(hyperfine docker.io podman)
 packages_runtime_bench=(hyperfine jq python3 crun runc golang-github-containers-common)

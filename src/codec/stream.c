@@ -233,7 +233,12 @@ static void peek_stream_free(struct stream *stream)
 
 const char *stream_format_name(enum stream_format format)
 {
-        return format == STREAM_GZIP ? "gzip" : format == STREAM_ZSTD ? "zstd" : "none";
+        static const char *const names[] = {
+                [STREAM_PLAIN] = "none", [STREAM_GZIP] = "gzip",   [STREAM_ZSTD] = "zstd",
+                [STREAM_XZ] = "xz",      [STREAM_BZIP2] = "bzip2",
+        };
+
+        return names[format];
 }
 
 /* A tar archive may begin with any file name, so a block that is a tar header is never taken for something else. */
@@ -260,17 +265,11 @@ static err *detect(const unsigned char *b, size_t size, enum stream_format *ret)
                 const char *name, *magic;
                 unsigned char size;
         } refused[] = {
-                {"xz",
-                 "\xfd"
-                 "7zXZ",
-                 6},
-                {"bzip2", "BZh", 3},
-                {"lz4", "\x04\x22\x4d\x18", 4},
-                {"compress (.Z)", "\x1f\x9d", 2},
-                {"lzip", "LZIP", 4},
-                {"7z", "7z\xbc\xaf\x27\x1c", 6},
-                {"zip", "PK\x03\x04", 4},
+                {"lz4", "\x04\x22\x4d\x18", 4},  {"compress (.Z)", "\x1f\x9d", 2}, {"lzip", "LZIP", 4},
+                {"7z", "7z\xbc\xaf\x27\x1c", 6}, {"zip", "PK\x03\x04", 4},
         };
+
+        static const char xz_magic[6] = {'\xfd', '7', 'z', 'X', 'Z', '\0'};
 
         *ret = STREAM_PLAIN;
         if (is_tar_header(b, size))
@@ -280,11 +279,33 @@ static err *detect(const unsigned char *b, size_t size, enum stream_format *ret)
         else if (size >= 4 && (memcmp(b, "\x28\xb5\x2f\xfd", 4) == 0 ||
                                ((b[0] & 0xf0) == 0x50 && memcmp(b + 1, "\x2a\x4d\x18", 3) == 0)))
                 *ret = STREAM_ZSTD;
+        else if (size >= 6 && memcmp(b, xz_magic, 6) == 0)
+                *ret = STREAM_XZ;
+        else if (size >= 3 && memcmp(b, "BZh", 3) == 0)
+                *ret = STREAM_BZIP2;
         for (size_t i = 0; *ret == STREAM_PLAIN && i < ARRAY_SIZE(refused); i++)
                 if (size >= refused[i].size && memcmp(b, refused[i].magic, refused[i].size) == 0)
                         return err_new(ERR_UNSUPPORTED,
                                        "%s compression is not supported: decompress it first, or use gzip or zstd",
                                        refused[i].name);
+        return NULL;
+}
+
+static err *open_format(struct stream *below, enum stream_format format, struct stream **ret)
+{
+        switch (format) {
+        case STREAM_GZIP:
+                return stream_open_gunzip(below, ret);
+        case STREAM_ZSTD:
+                return stream_open_unzstd(below, ret);
+        case STREAM_XZ:
+                return stream_open_unxz(below, ret);
+        case STREAM_BZIP2:
+                return stream_open_unbzip2(below, ret);
+        case STREAM_PLAIN:
+                break;
+        }
+        *ret = below;
         return NULL;
 }
 
@@ -299,12 +320,7 @@ err *stream_open_auto(struct stream *below, enum stream_format *ret_format, stru
         *p = (struct peek_stream){.stream = {peek_read, peek_stream_free}, .below = below};
         TRY(stream_read_full(below, p->data, sizeof(p->data), &p->size));
         TRY(detect(p->data, p->size, &format));
-        if (format == STREAM_GZIP)
-                TRY(stream_open_gunzip(&p->stream, &top));
-        else if (format == STREAM_ZSTD)
-                TRY(stream_open_unzstd(&p->stream, &top));
-        else
-                top = &p->stream;
+        TRY(open_format(&p->stream, format, &top));
         TAKE_PTR(p); /* owned by @top, or is it */
         if (ret_format)
                 *ret_format = format;

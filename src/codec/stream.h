@@ -46,13 +46,17 @@ MUST_USE err *stream_open_hash(struct stream *below, struct digest_hasher *h, st
 /* Let at most @max bytes pass: then ERR_LIMIT "@what is larger than ...". @what is borrowed. */
 MUST_USE err *stream_open_limit(struct stream *below, uint64_t max, const char *what, struct stream **ret);
 /* Decompress. Several members or frames in a row are one text. ERR_CORRUPT when the input is damaged, truncated or
- * followed by garbage (zeros are padding). ERR_UNSUPPORTED when libzstd is missing. See gzip.h and zstd.h. */
+ * followed by garbage (zeros are padding). ERR_UNSUPPORTED when the library is missing. See gzip.h, zstd.h, xz.h,
+ * bzip2.h.
+ */
 MUST_USE err *stream_open_gunzip(struct stream *below, struct stream **ret);
 MUST_USE err *stream_open_unzstd(struct stream *below, struct stream **ret);
+MUST_USE err *stream_open_unxz(struct stream *below, struct stream **ret);
+MUST_USE err *stream_open_unbzip2(struct stream *below, struct stream **ret);
 
-enum stream_format { STREAM_PLAIN, STREAM_GZIP, STREAM_ZSTD };
-const char *stream_format_name(enum stream_format format); /* "none", "gzip", "zstd" */
-/* Look at the first bytes and decompress accordingly; anything unknown passes unchanged. xz, bzip2, lz4 and compress
+enum stream_format { STREAM_PLAIN, STREAM_GZIP, STREAM_ZSTD, STREAM_XZ, STREAM_BZIP2 };
+const char *stream_format_name(enum stream_format format); /* "none", "gzip", "zstd", "xz", "bzip2" */
+/* Look at the first bytes and decompress accordingly; anything unknown passes unchanged. lz4, compress and their like
  * are refused by name with ERR_UNSUPPORTED. @ret_format may be NULL. */
 MUST_USE err *stream_open_auto(struct stream *below, enum stream_format *ret_format, struct stream **ret);
 

@@ -213,6 +213,34 @@ def gzips():
         save("gzip", "zstd-window", b"\x28\xb5\x2f\xfd\x00\xa8\x01\x00\x00")
 
 
+def xzs():
+    import bz2, lzma
+    text = b"the quick brown fox jumps over the lazy dog. " * 20 + bytes(range(256))
+    x = lzma.compress(text, preset=0)
+    b = bz2.compress(text, 1)
+    for name, z, mark in (("xz", x, 12), ("bzip2", b, 4)):
+        save("xz", name + "-good", z)
+        save("xz", name + "-two", z + z)
+        save("xz", name + "-padding", z + b"\0" * 4)
+        save("xz", name + "-padded-two", z + b"\0" * 4 + z)
+        save("xz", name + "-garbage", z + b"garbage")
+        save("xz", name + "-cut", z[:-5])
+        save("xz", name + "-cut-middle", z[:len(z) // 2])
+        save("xz", name + "-magic", z[:6])
+        save("xz", name + "-damaged", z[:60] + bytes([z[60] ^ 0x55]) + z[61:])
+        save("xz", name + "-header", z[:mark] + b"\xff" + z[mark + 1:])
+        save("xz", name + "-empty", lzma.compress(b"") if name == "xz" else bz2.compress(b""))
+    save("xz", "xz-check-none", lzma.compress(text, check=lzma.CHECK_NONE, preset=0))
+    save("xz", "xz-check-crc32", lzma.compress(text, check=lzma.CHECK_CRC32, preset=0))
+    filters = [{"id": lzma.FILTER_X86}, {"id": lzma.FILTER_DELTA, "dist": 4}, {"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 4096}]
+    save("xz", "xz-filters", lzma.compress(text, filters=filters))
+    block = bytearray(b"\2\0\x21\1\x28\0\0\0")  # LZMA2 with a dictionary of 4 GiB
+    save("xz", "xz-dictionary", x[:12] + bytes(block) + struct.pack("<I", zlib.crc32(bytes(block))) + b"\1\0\0a\0")
+    save("xz", "xz-bomb", lzma.compress(b"\0" * (5 << 20), preset=6))
+    save("xz", "bzip2-bomb", bz2.compress(b"\0" * (5 << 20)))
+    save("xz", "bzip2-level-zero", b"BZh01AY&SY" + b[10:])
+
+
 def protobufs():
     def varint(n):
         out = bytearray()
@@ -326,3 +354,4 @@ if __name__ == "__main__":
     templates()
     tomls()
     gzips()
+    xzs()

@@ -1,4 +1,4 @@
-/* stream-cases.h - what the tests of the two compressors share. */
+/* stream-cases.h - what the tests of the compressors share. */
 #pragma once
 
 #include <stdarg.h>
@@ -86,6 +86,48 @@ static inline void compress_all(sink_opener *open, int level, const struct str *
         for (size_t at = 0; at < data->len; at += step)
                 assert_null(sink_write(s, data->data + at, data->len - at < step ? data->len - at : step));
         assert_null(sink_finish(s));
+}
+
+/* A sink for a compressor that wants everything at once: @pack(level, data, out) when it is finished. */
+struct whole_sink {
+        struct sink sink;
+        struct sink *below;
+        void (*pack)(int level, const struct str *data, struct str *out);
+        int level;
+        struct str data;
+};
+
+static inline err *whole_write(struct sink *s, const void *data, size_t size)
+{
+        str_add_n(&((struct whole_sink *)s)->data, data, size);
+        return NULL;
+}
+
+static inline err *whole_finish(struct sink *s)
+{
+        struct whole_sink *w = (struct whole_sink *)s;
+        _cleanup_str_ struct str out = {0};
+
+        str_add(&w->data, "");
+        w->pack(w->level, &w->data, &out);
+        TRY(sink_write(w->below, out.data, out.len));
+        return sink_finish(w->below);
+}
+
+static inline void whole_free(struct sink *s)
+{
+        str_free(&((struct whole_sink *)s)->data);
+        free(s);
+}
+
+static inline struct sink *whole_sink_new(struct sink *below, int level,
+                                          void (*pack)(int level, const struct str *data, struct str *out))
+{
+        struct whole_sink *w = MEM_NEW0(struct whole_sink, 1);
+
+        assert_non_null(w);
+        *w = (struct whole_sink){{whole_write, whole_finish, whole_free}, below, pack, level, {0}};
+        return &w->sink;
 }
 
 static inline err *expand_all(stream_opener *open, const char *data, size_t size, size_t in_step, size_t out_step,
