@@ -42,6 +42,7 @@ static const struct {
         [ERR_DIGEST] = {"digest", 125, 1, 500},
         [ERR_BUSY] = {"busy", 125, 1, 409},
         [ERR_TIMEOUT] = {"timeout", 125, 1, 504},
+        [ERR_NETWORK] = {"network", 125, 1, 502},
         [ERR_CALLER] = {"caller", 1, 1, 400},
         [ERR_INTERRUPTED] = {"interrupted", 130, 130, 500},
 };

@@ -38,7 +38,8 @@ enum err_code {
         ERR_BUSY,           /* in use, try again */
         ERR_TIMEOUT,
         ERR_INTERRUPTED,
-        ERR_CALLER, /* the command line contradicts itself or our terminal: 1, as docker, also for run */
+        ERR_NETWORK, /* another machine does not answer, or breaks off */
+        ERR_CALLER,  /* the command line contradicts itself or our terminal: 1, as docker, also for run */
         ERR_CODE_MAX_
 };
 

@@ -15,15 +15,28 @@
 #include "codec/stream.h"
 #include "oci/reference.h"
 
+/* cli/ui_registry.h fills this from the environment and hod's configuration. Everything is borrowed until
+ * registry_free(). */
 struct registry_options {
-        bool push;             /* scope "pull,push", no mirrors */
-        int tls_verify;        /* -1 = as configured, 0, 1 */
-        const char *creds;     /* "user:password" from --creds, or NULL = as configured */
-        const char *auth_file; /* --authfile, or NULL */
-        const char *cert_dir;  /* --cert-dir, or NULL */
+        bool push;                 /* scope "pull,push", no mirrors */
+        int tls_verify;            /* -1 = as configured, 0, 1 */
+        const char *creds;         /* "user[:password]" from --creds, or NULL = as configured */
+        const char *auth_file;     /* --authfile, or NULL */
+        const char *cert_dir;      /* --cert-dir, or NULL */
+        char *const *environment;  /* HOME, DOCKER_CONFIG, HTTPS_PROXY, ... */
+        char *const *insecure;     /* hod's insecure-registries: host[:port] or CIDR; may be NULL */
+        char *const *mirrors;      /* hod's registry-mirrors of docker.io: URLs; may be NULL */
+        char *const *token_realms; /* other hosts that may be sent passwords for a token; may be NULL */
+        unsigned timeout;          /* seconds without progress, 0 = 60 */
+        const char *system_root;   /* for tests: where /etc/... is; NULL = "" */
 };
 struct registry;
-/* Find out how to reach the repository of @r; no request is made. ERR_DENIED (blocked by registries.conf), ... */
+/* The names that @text, as a person wrote it, may stand for, in the order in which they are to be tried: full names
+ * ("docker.io/library/busybox:latest"). One, docker's, unless registries.conf has an alias or search registries for a
+ * name without a registry. ERR_INVALID (a bad name, or short-name-mode = "enforcing" and several registries). */
+MUST_USE err *registry_names(const struct registry_options *o, const char *text, bool default_tag, char ***ret);
+/* Find out how to reach the repository of @r; no request is made. A @r with only a domain is for login. ERR_DENIED
+ * (blocked by registries.conf), ERR_INVALID (a configuration file is wrong; it is named). */
 MUST_USE err *registry_open(const struct registry_options *o, const struct reference *r, struct registry **ret);
 void registry_free(struct registry *r);
 DEFINE_CLEANUP(struct registry *, registry_free)
@@ -71,5 +84,7 @@ MUST_USE err *registry_blob_put(struct registry *r, const struct registry_upload
 MUST_USE err *registry_tags(struct registry *r, char ***ret);
 /* Referrers of a manifest: an index; falls back to the tag schema. */
 MUST_USE err *registry_referrers(struct registry *r, const struct digest *subject, struct registry_document *ret);
+/* "https://host:port": who answered last; borrowed. */
+const char *registry_origin(const struct registry *r);
 /* Do the credentials work? For login. @ret_token: an identity token if the server gave one, owned; NULL. */
 MUST_USE err *registry_login(struct registry *r, const char *user, const char *password, char **ret_token);

@@ -2,7 +2,8 @@
  * 3.4 ms). Only programs that may load libraries can use it: commands with `.libraries = true`.
  *
  * Every answer is bounded. Redirects are followed here, not by libcurl: Authorization never goes to another scheme,
- * host or port, and https never becomes http. Proxies come from the environment (HTTPS_PROXY, NO_PROXY, ...). */
+ * host or port, and https never becomes http. Proxies come from the environment as Go reads it (HTTPS_PROXY,
+ * HTTP_PROXY, NO_PROXY, in either case); the loopback is never reached through one. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,16 +15,22 @@
 #include "codec/stream.h"
 
 struct http_options {
-        const char *user_agent;
-        bool insecure;            /* do not verify the peer */
-        const char *ca_directory; /* *.crt there are trusted beside the system's; *.cert + *.key identify us; NULL */
-        unsigned connect_timeout; /* seconds, 0 = 30 */
-        unsigned stall_timeout;   /* seconds below a few bytes a second, 0 = 60 */
+        const char *user_agent;               /* NULL = hod/VERSION */
+        bool insecure;                        /* do not verify the peer */
+        char *const *ca_files;                /* PEM files, trusted beside the system's; may be NULL */
+        const char *client_cert, *client_key; /* PEM files that identify us, or NULL */
+        char *const *environment;             /* proxies, SSL_CERT_FILE, SSL_CERT_DIR; may be NULL */
+        unsigned connect_timeout;             /* seconds, 0 = 30 */
+        unsigned stall_timeout;               /* seconds below HTTP_RATE_MIN, 0 = 60 */
 };
-/* Connections to one or several hosts, kept open and used again. */
+#define HTTP_RATE_MIN 256 /* bytes a second on average: who sends less for stall_timeout is given up */
+
+/* Connections to one or several hosts, kept open and used again. What @o points to is copied. */
 struct http;
 MUST_USE err *http_new(const struct http_options *o, struct http **ret);
 void http_free(struct http *h);
+/* Of a forked child: forget the connections, which stay the parent's. */
+MUST_USE err *http_after_fork(struct http *h);
 DEFINE_CLEANUP(struct http *, http_free)
 
 struct http_request {
@@ -31,9 +38,9 @@ struct http_request {
         const char *url;
         char *const *headers;      /* "Accept: ...", NULL-terminated; may be NULL */
         const char *authorization; /* value of that header; sent to the url's own origin only */
-        struct stream *body;       /* NULL = none; borrowed */
-        uint64_t body_size;
-        uint64_t max_answer;                        /* of bytes in memory; 0 = 4 MB */
+        struct stream *body;       /* NULL = none; borrowed. With one, a redirect is not followed but the answer */
+        uint64_t body_size;        /* 0 with a body = unknown: sent in chunks */
+        uint64_t max_answer;       /* of bytes in memory; 0 = 4 MB */
         void (*progress)(void *arg, uint64_t sent); /* of the body; may be NULL */
         void *arg;
 };
@@ -46,12 +53,14 @@ struct http_answer {
 };
 void http_answer_done(struct http_answer *a);
 #define _cleanup_answer_ __attribute__((cleanup(http_answer_done)))
-/* Value of a header of the answer; NULL; borrowed. */
+/* Value of a header of the answer; NULL; borrowed. The first one if it came several times. */
 const char *http_answer_header(const struct http_answer *a, const char *name);
 
-/* One request, the answer in memory. An HTTP status of failure is not an error here. ERR_LIMIT, ERR_NETWORK. */
+/* One request, the answer in memory. An HTTP status of failure is not an error here. ERR_LIMIT; ERR_NETWORK with Go's
+ * words, which scripts look for: `Get "URL": dial tcp 127.0.0.1:1: connect: connection refused`. */
 MUST_USE err *http_send(struct http *h, const struct http_request *r, struct http_answer *ret);
 /* A GET whose body is read piece by piece. @ret_answer: without data. The stream fails with ERR_NETWORK when the
- * connection breaks before Content-Length bytes. One at a time for each `struct http`. */
+ * connection breaks before Content-Length bytes. One at a time for each `struct http`, and no http_send() meanwhile;
+ * free the stream before @h. A status outside of 200..299: *@ret is NULL and the (small) answer is in memory. */
 MUST_USE err *http_open(struct http *h, const struct http_request *r, struct http_answer *ret_answer,
                         struct stream **ret);
