@@ -22,8 +22,11 @@ static err *diff_run(struct invocation *inv)
         TRY(ui_engine(inv, &e));
         TRY(container_find(e, inv->operands[0], &c));
         TRY(snapshots_diff(c, &list));
-        for (size_t i = 0; i < list.n; i++)
-                (void)printf("%c %s\n", list.items[i].kind, list.items[i].path);
+        for (size_t i = 0; i < list.n; i++) {
+                (void)printf("%c ", list.items[i].kind);
+                ui_print(stdout, list.items[i].path);
+                (void)putchar('\n');
+        }
         return NULL;
 }
 

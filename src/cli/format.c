@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "base/table.h"
+#include "cli/ui.h"
 #include "codec/template.h"
 
 static const char *cell(const json *row, const char *field)
@@ -49,6 +50,12 @@ static err *label_method(void *ctx, const json *root, const char *name, json *co
         *ret = json_new_str(value ? value : "");
         *found = true;
         return NULL;
+}
+
+/* How values get to a terminal; the format itself is the user's own. */
+static void (*print_hook(void))(struct str *out, const char *text)
+{
+        return ui_terminal(stdout) ? ui_escape : NULL;
 }
 
 /* A row of headings, for "table TEMPLATE". */
@@ -99,7 +106,9 @@ static err *heading_label(void *ctx, const json *root, const char *name, json *c
 
 static err *print_template(const struct format_list *list, const json *rows, const char *text, bool as_table)
 {
-        struct template_options options = {.type_name = list->type_name, .method = label_method};
+        const char *parsing = list->own_words ? "failed to parse template" : "template parsing error";
+        const char *executing = list->own_words ? "failed to execute template" : "template parsing error";
+        struct template_options options = {.type_name = list->type_name, .method = label_method, .print = print_hook()};
         _cleanup_(template_freep) struct template *t = NULL;
         _cleanup_str_ struct str out = {0}, unescaped = {0};
 
@@ -111,16 +120,16 @@ static err *print_template(const struct format_list *list, const json *rows, con
                         str_add_char(&unescaped, *p);
         }
         TRY(str_done(&unescaped));
-        TRY_WRAP(template_parse("", str_text(&unescaped), &t), "failed to parse template");
+        TRY_WRAP(template_parse("", str_text(&unescaped), &t), "%s", parsing);
         if (as_table) {
                 struct template_options heading = {.type_name = list->type_name, .method = heading_label};
                 _cleanup_json_ json *row = heading_row(list);
 
-                TRY_WRAP(template_execute(t, row, &heading, &out), "failed to execute template");
+                TRY_WRAP(template_execute(t, row, &heading, &out), "%s", executing);
                 str_add_char(&out, '\n');
         }
         for (size_t i = 0; i < json_len(rows); i++) {
-                TRY_WRAP(template_execute(t, json_at(rows, i), &options, &out), "failed to execute template");
+                TRY_WRAP(template_execute(t, json_at(rows, i), &options, &out), "%s", executing);
                 str_add_char(&out, '\n');
         }
         return print_lines(&out, as_table);
@@ -134,8 +143,10 @@ err *format_rows(const struct format_list *list, const json *rows, const char *f
                 if (!as_table)
                         (void)fprintf(stderr,
                                       "WARNING: Ignoring custom format, because both --format and --quiet are set.\n");
-                for (size_t i = 0; i < json_len(rows); i++)
-                        (void)printf("%s\n", cell(json_at(rows, i), list->quiet_field));
+                for (size_t i = 0; i < json_len(rows); i++) {
+                        ui_print(stdout, cell(json_at(rows, i), list->quiet_field));
+                        (void)putchar('\n');
+                }
                 return NULL;
         }
         if (!format || strcmp(format, "table") == 0)
@@ -145,7 +156,8 @@ err *format_rows(const struct format_list *list, const json *rows, const char *f
                         _cleanup_free_ char *line = NULL;
 
                         TRY(json_print(json_at(rows, i), JSON_COMPACT, &line));
-                        (void)printf("%s\n", line);
+                        ui_print(stdout, line);
+                        (void)putchar('\n');
                 }
                 return NULL;
         }
@@ -156,7 +168,7 @@ err *format_rows(const struct format_list *list, const json *rows, const char *f
 
 err *format_document(const char *text, json *doc)
 {
-        struct template_options options = {.types = &template_docker_types};
+        struct template_options options = {.types = &template_docker_types, .print = print_hook()};
         _cleanup_(template_freep) struct template *t = NULL;
         _cleanup_str_ struct str out = {0};
         err *e;

@@ -17,6 +17,7 @@ struct format_list {
         const char *type_name;               /* Go's, for error messages: "*formatter.ContainerContext" */
         const struct format_column *columns; /* all known fields, ended by {0} */
         const char *quiet_field;             /* member printed with -q */
+        bool own_words;                      /* ps: "failed to parse template", not "template parsing error" */
 };
 
 /* Print @rows (array). @format: NULL, "table", "json", "raw", "table TEMPLATE" or TEMPLATE. */

@@ -72,7 +72,8 @@ static err *print_all(const json *found, const char *format)
         _cleanup_free_ char *text = NULL;
 
         TRY(json_print(found, format ? JSON_COMPACT : JSON_INDENT4, &text));
-        (void)printf("%s\n", text);
+        ui_print(stdout, text);
+        (void)putchar('\n');
         return NULL;
 }
 

@@ -88,7 +88,7 @@ int main(int argc, char **argv)
 
                 (void)fflush(stdout);
                 status = opt_report(&inv, "hod", e, &text);
-                (void)fputs(str_text(&text), stderr);
+                ui_print(stderr, str_text(&text));
         }
         status = finish(status);
         opt_done(&inv);

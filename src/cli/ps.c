@@ -216,7 +216,7 @@ static err *ps_run(struct invocation *inv)
         _cleanup_json_ json *rows = json_new_array();
         _cleanup_engine_ struct engine *e = NULL;
         struct format_column shown[ARRAY_SIZE(columns)];
-        struct format_list list = {"*formatter.ContainerContext", shown, "ID"};
+        struct format_list list = {"*formatter.ContainerContext", shown, "ID", true};
         struct container **containers;
         struct ps_times times = {0};
         size_t n;

@@ -1,8 +1,12 @@
 /* ui.h - what the verbs share: the engine from the global flags, errors and warnings for people. */
 #pragma once
 
+#include <stdbool.h>
+#include <stdio.h>
+
 #include "base/err.h"
 #include "base/opt.h"
+#include "base/str.h"
 #include "engine/engine.h"
 
 /* `hod` linked dynamically: docs/decisions/0017-hod-is-static.md. */
@@ -13,6 +17,14 @@ MUST_USE err *ui_program(const char *name, char **ret);
 
 /* Open the engine that the global flags of @inv name. */
 MUST_USE err *ui_engine(const struct invocation *inv, struct engine **ret);
+
+/* Append @text, what a terminal would obey or hide (control and bidirectional characters, broken UTF-8) as \u001b: text
+ * from images, registries and containers must not drive the terminal of who looks at it. Line ends and tabs stay. */
+void ui_escape(struct str *out, const char *text);
+/* Print @text to @f: escaped if that is a terminal, else as it is. */
+void ui_print(FILE *f, const char *text);
+/* Is what is printed to @f looked at? (0, 1 and 2 only.) */
+bool ui_terminal(FILE *f);
 
 /* "WARNING: ..." lines on stderr. */
 void ui_warnings(char *const *warnings);

@@ -50,6 +50,9 @@ struct template_options {
         err *(*method)(void *ctx, const json *root, const char *name, json *const *args, size_t n_args, json **ret,
                        bool *found);
         void *ctx;
+        /* What an action prints goes through this to the output; NULL = as it is. The template's own text never does.
+         */
+        void (*print)(struct str *out, const char *text);
 };
 
 /* Append the output to @out. NULL @options means all zero. After an error @out holds what was printed before it

@@ -424,6 +424,20 @@ static err *walk_range(struct state *s, struct value dot, const struct node *n)
         }
 }
 
+/* What an action printed, in the caller's way. */
+static void print_value(struct state *s, const struct value *v)
+{
+        _cleanup_str_ struct str text = {0};
+
+        if (!s->options->print) {
+                template_print_value(s, v, true, s->out);
+                return;
+        }
+        template_print_value(s, v, true, &text);
+        s->options->print(s->out, str_text(&text));
+        s->out->failed = s->out->failed || text.failed;
+}
+
 static err *walk_node(struct state *s, struct value dot, const struct node *n)
 {
         size_t mark = s->n_variables;
@@ -438,7 +452,7 @@ static err *walk_node(struct state *s, struct value dot, const struct node *n)
         case N_ACTION:
                 TRY(eval_pipeline(s, dot, n->pipe, &v));
                 if (!n->pipe->names)
-                        template_print_value(s, &v, true, s->out);
+                        print_value(s, &v);
                 return NULL;
         case N_IF:
         case N_WITH:

@@ -266,3 +266,111 @@ err *reference_repository(const struct reference *r, char **ret)
 {
         return print(r, true, false, ret);
 }
+
+/* ---- patterns ---- */
+
+static const char *class_char(const char *p, char *ret)
+{
+        if (*p == '-' || *p == ']')
+                return NULL;
+        if (*p == '\\')
+                p++;
+        *ret = *p;
+        return *p ? p + 1 : NULL;
+}
+
+/* Is @c in the class that begins at @p, behind the bracket? Gives what follows the class, NULL: it is none. */
+static const char *match_class(const char *p, char c, bool *ret)
+{
+        bool negated = *p == '^', found = false;
+
+        if (negated)
+                p++;
+        for (bool any = false; *p != ']' || !any; any = true) {
+                char low, high;
+
+                p = class_char(p, &low);
+                if (!p)
+                        return NULL;
+                high = low;
+                if (*p == '-')
+                        p = class_char(p + 1, &high);
+                if (!p)
+                        return NULL;
+                found = found || (low <= c && c <= high);
+        }
+        *ret = found != negated;
+        return p + 1;
+}
+
+static bool pattern_valid(const char *p)
+{
+        bool ignored;
+
+        while (p && *p) {
+                if (*p == '[') {
+                        p = match_class(p + 1, 'x', &ignored);
+                        continue;
+                }
+                if (*p == '\\' && !*++p)
+                        return false;
+                p++;
+        }
+        return p != NULL;
+}
+
+/* One character of a valid pattern against @c; gives what follows in the pattern, NULL: it does not match. */
+static const char *match_one(const char *p, char c)
+{
+        bool yes = false;
+
+        if (*p == '[') {
+                p = match_class(p + 1, c, &yes);
+                return yes ? p : NULL;
+        }
+        if (*p == '?')
+                return c != '/' ? p + 1 : NULL;
+        if (*p == '\\')
+                p++;
+        return *p && *p == c ? p + 1 : NULL;
+}
+
+/* On a mismatch the last star takes one character more; what earlier ones took is never too little. */
+static bool pattern_matches(const char *p, const char *text)
+{
+        const char *star = NULL, *taken = NULL;
+
+        for (;;) {
+                const char *next;
+
+                if (*p == '*') {
+                        star = ++p;
+                        taken = text;
+                        continue;
+                }
+                if (!*text && !*p)
+                        return true;
+                next = *text ? match_one(p, *text) : NULL;
+                if (next) {
+                        p = next;
+                        text++;
+                } else if (star && *taken && *taken != '/') {
+                        p = star;
+                        text = ++taken;
+                } else {
+                        return false;
+                }
+        }
+}
+
+err *reference_matches(const struct reference *r, const char *pattern, bool *ret)
+{
+        _cleanup_free_ char *whole = NULL, *repository = NULL;
+
+        if (!pattern_valid(pattern))
+                return err_new(ERR_INVALID, "syntax error in pattern");
+        TRY(reference_familiar(r, &whole));
+        TRY(reference_repository(r, &repository));
+        *ret = pattern_matches(pattern, whole) || pattern_matches(pattern, repository);
+        return NULL;
+}

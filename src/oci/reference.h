@@ -24,3 +24,6 @@ MUST_USE err *reference_full(const struct reference *r, char **ret);
 MUST_USE err *reference_familiar(const struct reference *r, char **ret);
 /* Familiar form of the repository alone: "busybox", "reg.example:5000/a/b"; owned. */
 MUST_USE err *reference_repository(const struct reference *r, char **ret);
+/* Does the familiar form or the repository of it alone match @pattern, as docker's reference= filter has it (Go's
+ * path.Match: "*" and "?" do not cross "/")? ERR_INVALID "syntax error in pattern". */
+MUST_USE err *reference_matches(const struct reference *r, const char *pattern, bool *ret);

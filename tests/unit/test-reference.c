@@ -121,6 +121,50 @@ static void reference_parse_adds_no_tag_when_told(void **state)
         assert_string_equal(repository, "reg.example:5000/a/b");
 }
 
+static bool matches(const char *pattern, const char *name)
+{
+        _cleanup_reference_ struct reference r = {0};
+        bool yes = false;
+
+        check_ok(reference_parse(name, true, &r));
+        check_ok(reference_matches(&r, pattern, &yes));
+        return yes;
+}
+
+static void reference_matches_as_docker_does(void **state)
+{
+        (void)state;
+        assert_true(matches("busybox", "busybox:1"));
+        assert_true(matches("busybox:1", "busybox:1"));
+        assert_false(matches("busybox:2", "busybox:1"));
+        assert_false(matches("busy", "busybox:1"));
+        assert_true(matches("*:latest", "busybox"));
+        assert_false(matches("*:latest", "user/busybox"));
+        assert_true(matches("*/*:latest", "user/busybox"));
+        assert_true(matches("b*y*x", "busybox"));
+        assert_true(matches("b?sybox:[0-9].*", "busybox:1.35"));
+        assert_false(matches("busybox:[^0-9]*", "busybox:1.35"));
+        assert_true(matches("busybox:[\\]1-]", "busybox:1") == false);
+        assert_true(matches("busybox:\\1", "busybox:1"));
+        assert_true(matches("user/?usybox", "user/busybox"));
+        assert_false(matches("user?busybox", "user/busybox"));
+        assert_true(matches("reg.example:5000/*", "reg.example:5000/x:2"));
+        assert_true(matches("*a*b*c", "xaxxbxxbc"));
+        assert_true(matches("busybox@" DIGEST, "busybox@" DIGEST));
+}
+
+static void reference_matches_refuses_what_is_no_pattern(void **state)
+{
+        static const char *const bad[] = {"[", "[]", "[a", "x[^]", "[a-]", "[-a]", "a\\", "*[", "[\\", "[a-\\"};
+        _cleanup_reference_ struct reference r = {0};
+        bool yes;
+
+        (void)state;
+        check_ok(reference_parse("zzz", true, &r));
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+                check_err(reference_matches(&r, bad[i], &yes), "syntax error in pattern");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -132,6 +176,8 @@ int main(void)
                 cmocka_unit_test(reference_parse_names_the_mistake_of_capitals),
                 cmocka_unit_test(reference_parse_bounds_lengths),
                 cmocka_unit_test(reference_parse_adds_no_tag_when_told),
+                cmocka_unit_test(reference_matches_as_docker_does),
+                cmocka_unit_test(reference_matches_refuses_what_is_no_pattern),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,126 @@
+/* image_tree.c - `hod images --tree`: the platforms of each image, what they take, and whether containers use them. */
+#include <stdio.h>
+
+#include "base/id.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "base/utf8.h"
+#include "cli/image_ls.h"
+#include "cli/ui.h"
+
+/* Widths of the columns behind the first one, as docker's. */
+enum { WIDTH_ID = 12, WIDTH_USAGE = 10, WIDTH_CONTENT = 12, SPACING = 3 };
+
+struct tree_line {
+        char *name;
+        char id[ID_SHORT + 1];
+        uint64_t usage, content;
+        bool values; /* the others are empty: one more name of the same image */
+        bool child, used;
+};
+
+struct tree {
+        struct tree_line *lines;
+        size_t n;
+};
+
+static void tree_done(struct tree *t)
+{
+        for (size_t i = 0; i < t->n; i++)
+                free(t->lines[i].name);
+        free(t->lines);
+}
+
+static err *add_line(struct tree *t, char *name, struct tree_line **ret)
+{
+        if (!name || mem_grow(&t->lines, t->n, sizeof(*t->lines)) < 0) {
+                free(name);
+                return err_nomem();
+        }
+        t->lines[t->n] = (struct tree_line){.name = name};
+        *ret = &t->lines[t->n++];
+        return NULL;
+}
+
+static err *add_image(struct tree *t, struct store *s, const struct image_filter *f, const struct image *i)
+{
+        _cleanup_image_refs_ struct image_refs refs = {0};
+        const char *hex = str_after(i->id, "sha256:");
+        struct tree_line *line = NULL;
+        uint64_t users, content = 0;
+
+        TRY(image_refs_get(f, i, &refs));
+        if (!refs.shown)
+                return NULL;
+        for (size_t k = 0; k < refs.n; k++) {
+                char *name = NULL;
+
+                if (refs.items[k].digest && k + 1 < refs.n)
+                        continue;
+                TRY(reference_familiar(&refs.items[k], &name));
+                TRY(add_line(t, name, &line));
+        }
+        if (!line)
+                TRY(add_line(t, str_dup("<untagged>"), &line));
+        TRY(image_users(s, i, &users));
+        for (size_t k = 0; k < i->n_layers; k++)
+                content += i->layers[k].blob_size;
+        (void)snprintf(line->id, sizeof(line->id), "%s", hex ? hex : i->id);
+        line->content = content;
+        line->usage = i->size + content;
+        line->used = users > 0;
+        line->values = true;
+        return NULL;
+}
+
+static void print_heading(size_t width)
+{
+        static const char *const headings[] = {"IMAGE", "ID", "DISK USAGE", "CONTENT SIZE", "EXTRA"};
+        const size_t widths[] = {width, WIDTH_ID, WIDTH_USAGE, WIDTH_CONTENT, 0};
+        const char *bold = ui_terminal(stdout) ? "\033[1m" : "", *plain = ui_terminal(stdout) ? "\033[0m" : "";
+
+        (void)printf("%*s\n\n", (int)(width + WIDTH_ID + WIDTH_USAGE + WIDTH_CONTENT + 4 * SPACING + 5),
+                     "Info ->  U In Use");
+        for (size_t i = 0; i < ARRAY_SIZE(headings); i++) {
+                int pad = i + 1 < ARRAY_SIZE(headings) ? (int)(widths[i] - strlen(headings[i]) + SPACING) : 0;
+
+                (void)printf("%s%s%s%*s", bold, headings[i], plain, pad, "");
+        }
+        (void)putchar('\n');
+}
+
+static void print_line(const struct tree_line *l, size_t width)
+{
+        char usage[32], content[32];
+
+        ui_print(stdout, l->name);
+        if (!l->values) {
+                (void)putchar('\n');
+                return;
+        }
+        parse_size_format(l->usage, usage, sizeof(usage));
+        parse_size_format(l->content, content, sizeof(content));
+        (void)printf("%*s%-*s%*s%*s%*s%s\n", (int)(width - utf8_columns(l->name) + SPACING), "", WIDTH_ID, l->id,
+                     WIDTH_USAGE + SPACING, usage, WIDTH_CONTENT + SPACING, content, SPACING, "", l->used ? " U" : "");
+}
+
+err *image_tree(struct store *s, const struct image_filter *f)
+{
+        _cleanup_(tree_done) struct tree t = {0};
+        struct image **images;
+        size_t n, width = strlen("IMAGE");
+        err *error = NULL;
+
+        TRY(image_list(s, &images, &n));
+        for (size_t i = 0; !error && i < n; i++)
+                error = add_image(&t, s, f, images[i]);
+        image_list_free(images, n);
+        TRY(error);
+        for (size_t i = 0; i < t.n; i++)
+                if (utf8_columns(t.lines[i].name) > width)
+                        width = utf8_columns(t.lines[i].name);
+        print_heading(width);
+        for (size_t i = 0; i < t.n; i++)
+                print_line(&t.lines[i], width);
+        return NULL;
+}
