@@ -4,11 +4,13 @@
 #include <ctype.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/id.h"
 #include "base/str.h"
 #include "oci/image.h"
 #include "oci/reference.h"
 #include "store/image_private.h"
+#include "store/tree.h"
 
 #define COLUMNS "SELECT i.id, i.created, i.size, i.manifest, i.config, i.layers FROM images i "
 
@@ -22,6 +24,7 @@ void image_free(struct image *i)
                 image_layer_done(&i->layers[n]);
         free(i->layers);
         strv_free(i->names);
+        strv_free(i->digests);
         json_free(i->config);
         free(i->id);
         free(i->manifest);
@@ -103,35 +106,25 @@ static err *add_row(const struct db_row *row, void *arg)
         return db_row_dup(row, 5, &r->layers);
 }
 
-struct name_list {
-        char **names;
-        int64_t tagged;
-};
-
 static err *add_name(const struct db_row *row, void *arg)
 {
-        struct name_list *l = arg;
+        struct image *i = arg;
+        const char *name = db_row_text(row, 0);
 
-        if (db_row_int(row, 1) > l->tagged)
-                l->tagged = db_row_int(row, 1);
-        return strv_add(&l->names, db_row_text(row, 0));
+        if (strchr(name, '@'))
+                return strv_add(&i->digests, name);
+        if (db_row_int(row, 1) > i->tagged_ns)
+                i->tagged_ns = db_row_int(row, 1);
+        return strv_add(&i->names, name);
 }
 
-err *image_names(struct db *db, const char *id, char ***ret, int64_t *ret_tagged)
+static err *read_names(struct db *db, struct image *i)
 {
-        struct name_list l = {.names = MEM_NEW0(char *, 1)};
-        err *e = l.names ? NULL : err_nomem();
-
-        if (!e)
-                e = db_select(db, add_name, &l, "SELECT name, tagged FROM names WHERE image=? ORDER BY name", "s", id);
-        if (e) {
-                strv_free(l.names);
-                return e;
-        }
-        *ret = l.names;
-        if (ret_tagged)
-                *ret_tagged = l.tagged;
-        return NULL;
+        i->names = MEM_NEW0(char *, 1);
+        i->digests = MEM_NEW0(char *, 1);
+        if (!i->names || !i->digests)
+                return err_nomem();
+        return db_select(db, add_name, i, "SELECT name, tagged FROM names WHERE image=? ORDER BY name", "s", i->id);
 }
 
 /* Turn a row into an image that holds a lease. */
@@ -141,7 +134,7 @@ static err *finish(struct store *s, struct db *db, struct image_row *row, struct
 
         TRY_WRAP(json_parse(row->config, strlen(row->config), &i->config), "configuration of image %s", i->id);
         TRY_WRAP(parse_layers(row->layers, i), "layers of image %s", i->id);
-        TRY(image_names(db, i->id, &i->names, &i->tagged_ns));
+        TRY(read_names(db, i));
         TRY(txn_lease(s));
         i->store = s;
         *ret = TAKE_PTR(row->image);
@@ -169,6 +162,11 @@ static err *find_by_name(struct db *db, const char *ref, struct image_rows *rows
         *ret_valid = !e;
         if (e)
                 return e;
+        /* A digest says it all: "name:tag@digest" is found whatever the tag points at now. */
+        if (r.digest) {
+                free(r.tag);
+                r.tag = NULL;
+        }
         TRY(reference_full(&r, &name));
         return db_select(db, add_row, rows, COLUMNS "JOIN names n ON n.image=i.id WHERE n.name=?", "s", name);
 }
@@ -309,5 +307,43 @@ err *image_layer_used(struct db *db, const char *digest, const char *but, bool *
                       "SELECT count(*) FROM images WHERE id<>?1 AND (instr(layers, ?2) OR manifest=?2 OR id=?2)", "ss",
                       but ? but : "", digest));
         *ret = used;
+        return NULL;
+}
+
+struct layer_size {
+        const char *chain;
+        bool found;
+        uint64_t size;
+};
+
+static err *take_layer_size(const struct db_row *row, void *arg)
+{
+        const char *text = db_row_text(row, 0);
+        _cleanup_json_ json *list = NULL;
+        struct layer_size *l = arg;
+
+        TRY(json_parse(text, strlen(text), &list));
+        for (size_t n = 0; n < json_len(list); n++) {
+                if (!str_eq(json_get_str(json_at(list, n), "chain"), l->chain))
+                        continue;
+                l->size = json_get_uint(json_at(list, n), "size", 0);
+                l->found = true;
+        }
+        return NULL;
+}
+
+err *image_layer_size(struct store *s, const char *chain, uint64_t *ret)
+{
+        struct layer_size l = {.chain = chain};
+        _cleanup_close_ int fd = -1;
+        struct db *db;
+
+        TRY(txn_reader(s, &db));
+        TRY(db_select(db, take_layer_size, &l, "SELECT layers FROM images WHERE instr(layers, ?) LIMIT 1", "s", chain));
+        if (!l.found) {
+                TRY(layer_open(s, chain, &fd));
+                TRY(tree_usage(fd, &l.size));
+        }
+        *ret = l.size;
         return NULL;
 }

@@ -7,17 +7,23 @@
 #include "store/image_private.h"
 #include "store/snapshot.h"
 
+static err *add_familiar(json *list, char *const *names)
+{
+        for (; names && *names; names++) {
+                _cleanup_free_ char *familiar = NULL;
+
+                TRY(image_familiar(*names, &familiar));
+                json_add_str(list, familiar);
+        }
+        return NULL;
+}
+
 static err *set_names(json *doc, const struct image *i)
 {
         json *tags = json_sub_array(doc, "RepoTags"), *digests = json_sub_array(doc, "RepoDigests");
 
-        for (char **n = i->names; n && *n; n++) {
-                _cleanup_free_ char *familiar = NULL;
-
-                TRY(image_familiar(*n, &familiar));
-                json_add_str(strchr(familiar, '@') ? digests : tags, familiar);
-        }
-        return NULL;
+        TRY(add_familiar(tags, i->names));
+        return add_familiar(digests, i->digests);
 }
 
 static err *set_driver(json *doc, const struct image *i)

@@ -30,8 +30,10 @@ MUST_USE err *image_draft_config(struct image_draft *d, int64_t now, const char 
 void image_draft_history(json *config, int64_t now, const char *created_by, const char *author, const char *comment,
                          bool empty_layer);
 
-/* Names of @id from the database, sorted. */
-MUST_USE err *image_names(struct db *db, const char *id, char ***ret, int64_t *ret_tagged);
+/* A layer as an image's record has it. */
+json *image_layer_record(const struct image_layer *l);
+/* Bytes of the files of a layer that is here: from a record, or counted. */
+MUST_USE err *image_layer_size(struct store *s, const char *chain, uint64_t *ret);
 /* The familiar form of a full name. */
 MUST_USE err *image_familiar(const char *full, char **ret);
 /* Does an image other than @but use the layer, or the blob? */

@@ -149,22 +149,25 @@ static err *link_layers(struct image_draft *d, uint64_t *ret_size)
         return NULL;
 }
 
+json *image_layer_record(const struct image_layer *l)
+{
+        json *o = json_new_object();
+
+        json_set_str(o, "chain", l->chain);
+        json_set_str(o, "diff_id", l->diff_id);
+        json_set_str(o, "digest", l->digest);
+        json_set_str(o, "media_type", l->media_type);
+        json_set(o, "size", json_new_uint(l->size));
+        json_set(o, "blob_size", json_new_uint(l->blob_size));
+        return o;
+}
+
 static err *layers_text(const struct image_draft *d, char **ret)
 {
         _cleanup_json_ json *list = json_new_array();
 
-        for (size_t i = 0; i < d->n_layers; i++) {
-                const struct image_layer *l = &d->layers[i];
-                json *o = json_new_object();
-
-                json_set_str(o, "chain", l->chain);
-                json_set_str(o, "diff_id", l->diff_id);
-                json_set_str(o, "digest", l->digest);
-                json_set_str(o, "media_type", l->media_type);
-                json_set(o, "size", json_new_uint(l->size));
-                json_set(o, "blob_size", json_new_uint(l->blob_size));
-                json_add(list, o);
-        }
+        for (size_t i = 0; i < d->n_layers; i++)
+                json_add(list, image_layer_record(&d->layers[i]));
         return json_print(list, JSON_COMPACT, ret);
 }
 
@@ -203,9 +206,9 @@ err *image_publish(struct image_draft *d, struct staging *st, char **ret_id)
 
         TRY(link_layers(d, &size));
         TRY(json_print(d->config, JSON_COMPACT, &texts.config));
-        TRY(blob_stage(st, texts.config, &config));
+        TRY(blob_stage(st, texts.config, strlen(texts.config), &config));
         TRY(manifest_text(d, &config, strlen(texts.config), &texts.manifest));
-        TRY(blob_stage(st, texts.manifest, &manifest));
+        TRY(blob_stage(st, texts.manifest, strlen(texts.manifest), &manifest));
         TRY(layers_text(d, &texts.layers));
         id = str_dup(config.text);
         if (!id)

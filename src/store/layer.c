@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/random.h>
@@ -18,6 +19,13 @@
 
 #define BLOB "blob"   /* in a staging directory: the blob as received */
 #define LAYER "layer" /* ... and what becomes layers/<chain> */
+
+static err *check_digest(const char *digest)
+{
+        if (!oci_image_digest_valid(digest))
+                return err_new(ERR_CORRUPT, "'%s' is not a digest", digest ? digest : "");
+        return NULL;
+}
 
 static const char *hex_of(const char *digest)
 {
@@ -134,26 +142,44 @@ static err *tee_open(struct stream *below, int fd, struct stream **ret)
         return NULL;
 }
 
+err *layer_make(struct staging *st, const char *name, int *ret_fd)
+{
+        _cleanup_close_ int fd = -1;
+        char diff[NAME_MAX + 8];
+
+        (void)snprintf(diff, sizeof(diff), "%s/diff", name);
+        if (mkdirat(st->fd, name, 0700) < 0 || mkdirat(st->fd, diff, 0700) < 0)
+                return err_sys(errno, "making a directory for the layer");
+        fd = file_open_beneath(st->fd, diff, O_RDONLY | O_DIRECTORY, 0);
+        if (fd < 0)
+                return err_sys(fd, "opening the layer's directory");
+        if (fchmod(fd, 0755) < 0)
+                return err_sys(errno, "setting the mode of the layer's root");
+        *ret_fd = TAKE_FD(fd);
+        return NULL;
+}
+
+err *layer_root_like(int from, int to)
+{
+        struct stat like;
+
+        if (fstat(from, &like) < 0)
+                return err_sys(errno, "looking at the root of a layer");
+        if (fchown(to, like.st_uid, like.st_gid) < 0 || fchmod(to, like.st_mode & 07777) < 0)
+                return err_sys(errno, "setting the owner of the layer's root");
+        return tree_xattrs_copy(from, to);
+}
+
 /* LAYER/diff in the staging directory. */
 static err *make_diff_dir(struct staging *st, const char *parent_chain, int *ret)
 {
         _cleanup_close_ int fd = -1, parent = -1;
-        struct stat like = {.st_mode = 0755};
 
-        if (mkdirat(st->fd, LAYER, 0700) < 0 || mkdirat(st->fd, LAYER "/diff", 0700) < 0)
-                return err_sys(errno, "making a directory for the layer");
-        fd = file_open_beneath(st->fd, LAYER "/diff", O_RDONLY | O_DIRECTORY, 0);
-        if (fd < 0)
-                return err_sys(fd, "opening the layer's directory");
+        TRY(layer_make(st, LAYER, &fd));
         if (!str_empty(parent_chain)) {
                 TRY(layer_open(st->store, parent_chain, &parent));
-                if (fstat(parent, &like) < 0)
-                        return err_sys(errno, "looking at layer %s", parent_chain);
+                TRY(layer_root_like(parent, fd));
         }
-        if (fchown(fd, like.st_uid, like.st_gid) < 0 || fchmod(fd, like.st_mode & 07777) < 0)
-                return err_sys(errno, "setting the owner of the layer's root");
-        if (parent >= 0)
-                TRY(tree_xattrs_copy(parent, fd));
         *ret = TAKE_FD(fd);
         return NULL;
 }
@@ -239,11 +265,12 @@ void image_layer_done(struct image_layer *l)
         *l = (struct image_layer){0};
 }
 
-/* Move @name of the staging directory to ROOT/@dir/<hex of digest>, unless it is there. */
-static err *publish(struct staging *st, const char *name, const char *dir, const char *digest)
+err *staging_publish(struct staging *st, const char *name, const char *dir, const char *digest)
 {
-        _cleanup_free_ char *path = str_format("%s/%s", dir, hex_of(digest));
+        _cleanup_free_ char *path = NULL;
 
+        TRY(check_digest(digest));
+        path = str_format("%s/%s", dir, hex_of(digest));
         if (!path)
                 return err_nomem();
         if (renameat2(st->fd, name, st->store->root_fd, path, RENAME_NOREPLACE) < 0 && errno != EEXIST)
@@ -253,17 +280,17 @@ static err *publish(struct staging *st, const char *name, const char *dir, const
 
 err *layer_publish(struct staging *st, const struct image_layer *l)
 {
-        TRY(publish(st, LAYER, "layers", l->chain));
-        return publish(st, BLOB, "blobs/sha256", l->digest);
+        TRY(staging_publish(st, LAYER, "layers", l->chain));
+        return staging_publish(st, BLOB, "blobs/sha256", l->digest);
 }
 
-err *blob_stage(struct staging *st, const char *text, struct digest *ret)
+err *blob_stage(struct staging *st, const char *text, size_t size, struct digest *ret)
 {
         struct digest d;
         int r;
 
-        digest_of(text, strlen(text), &d);
-        r = file_replace(st->fd, d.text, text, strlen(text), 0600, FILE_VOLATILE);
+        digest_of(text, size, &d);
+        r = file_replace(st->fd, d.text, text, size, 0600, FILE_VOLATILE);
         if (r < 0)
                 return err_sys(r, "writing blob %s", d.text);
         *ret = d;
@@ -272,7 +299,7 @@ err *blob_stage(struct staging *st, const char *text, struct digest *ret)
 
 err *blob_publish(struct staging *st, const char *digest)
 {
-        return publish(st, digest, "blobs/sha256", digest);
+        return staging_publish(st, digest, "blobs/sha256", digest);
 }
 
 err *layer_sync_directories(struct store *s)
@@ -285,13 +312,6 @@ err *layer_sync_directories(struct store *s)
                 if (fd < 0 || fsync(fd) < 0)
                         return err_sys(fd < 0 ? -fd : errno, "writing %s/%s to disk", s->root, dirs[i]);
         }
-        return NULL;
-}
-
-static err *check_digest(const char *digest)
-{
-        if (!oci_image_digest_valid(digest))
-                return err_new(ERR_CORRUPT, "'%s' is not a digest", digest ? digest : "");
         return NULL;
 }
 

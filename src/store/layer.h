@@ -20,6 +20,8 @@ struct staging {
         char name[40];       /* below ROOT/tmp */
         int fd;
 };
+/* In a staging place: digests that are needed there, one a line. No gc removes them while its maker lives. */
+#define STAGING_KEEP "keep"
 MUST_USE err *staging_begin(struct store *s, struct staging *ret);
 /* Remove it with what is still in it. */
 void staging_done(struct staging *st);
@@ -27,9 +29,16 @@ void staging_done(struct staging *st);
 /* Everything written so far is on disk afterwards (one syncfs). */
 MUST_USE err *staging_sync(struct staging *st);
 
+/* Move @name of the staging place to ROOT/@dir/<hex of @digest>, unless that is there. Synced before. */
+MUST_USE err *staging_publish(struct staging *st, const char *name, const char *dir, const char *digest);
+
 /* Chain id of a layer: its diff id alone at the bottom (@parent NULL or ""), else sha256("parent diff"). */
 void layer_chain_id(const char *parent, const char *diff_id, struct digest *ret);
 
+/* Make the directory @name/diff for a layer in staging, owned by root with mode 0755. */
+MUST_USE err *layer_make(struct staging *st, const char *name, int *ret_fd);
+/* The root @to of a layer whose archive says nothing about it gets owner, mode and xattrs of the layer below. */
+MUST_USE err *layer_root_like(int from, int to);
 /* A new layer: bytes come in, are kept as blob and unpacked.
  * @from: the blob as received (compressed or not), consumed to its end; borrowed.
  * The root of a layer on top of another (@parent_chain not NULL) starts with owner, mode and xattrs of that one's root.
@@ -40,7 +49,7 @@ MUST_USE err *layer_publish(struct staging *st, const struct image_layer *l);
 void image_layer_done(struct image_layer *l);
 
 /* Put a small blob into staging, to be published with blob_publish(). */
-MUST_USE err *blob_stage(struct staging *st, const char *text, struct digest *ret);
+MUST_USE err *blob_stage(struct staging *st, const char *text, size_t size, struct digest *ret);
 MUST_USE err *blob_publish(struct staging *st, const char *digest);
 /* fsync the directories that publishing changed. */
 MUST_USE err *layer_sync_directories(struct store *s);

@@ -19,12 +19,14 @@ struct unpack_limits {
 
 enum unpack_flags {
         UNPACK_LAYER = 1 << 0,         /* .wh. names are whiteouts: made into overlay's form; else refused */
+        UNPACK_END_OPTIONAL = 1 << 2,  /* an archive without its end marker is whole: its digest will be compared */
         UNPACK_AS_USER_XATTR = 1 << 1, /* reserved for rootless: user.overlay.* instead of trusted.overlay.* */
 };
 
 struct unpack_result {
         uint64_t entries;
         uint64_t bytes; /* of regular files, hardlinks once */
+        bool root;      /* the archive says what the root directory is like */
 };
 
 /* A running extraction. */

@@ -128,6 +128,7 @@ static err *run(unsigned flags, const struct unpack_limits *limits, struct unpac
         u->times.fd = FD_TIMES;
         tar_limits.max_entries = limits->max_entries ? limits->max_entries : DEFAULT_ENTRIES;
         tar_limits.max_bytes = limits->max_bytes ? limits->max_bytes : DEFAULT_BYTES;
+        tar_limits.missing_end_ok = flags & UNPACK_END_OPTIONAL;
         tar_limits.max_name = UNPACK_PATH_MAX - 1;
         TRY(stream_open_fd(FD_DATA, &stream));
         TRY(tar_reader_new(stream, &tar_limits, &tar));

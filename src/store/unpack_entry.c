@@ -461,6 +461,7 @@ static err *set_root(struct unpacker *u, const struct tar_entry *entry)
         if (fchown(u->root, entry->uid, entry->gid) < 0 || fchmod(u->root, entry->mode) < 0)
                 return err_sys(errno, "setting owner and mode of the root");
         TRY(set_xattrs(u, entry, u->root, -1, NULL, ""));
+        u->result.root = true;
         return add_time(u, entry, "");
 }
 

@@ -1,0 +1,218 @@
+/* ingest_publish.c - the moment when an image from elsewhere is visible. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "oci/image.h"
+#include "oci/reference.h"
+#include "store/blob.h"
+#include "store/ingest_private.h"
+
+/* Names as the database has them: a tag, or a digest that one of the documents has. */
+static err *check_names(const struct ingest *i, char *const *names, char ***ret)
+{
+        _cleanup_strv_ char **full = MEM_NEW0(char *, 1);
+
+        if (!full)
+                return err_nomem();
+        for (; names && *names; names++) {
+                _cleanup_reference_ struct reference r = {0};
+                char *name = NULL;
+
+                TRY(reference_parse(*names, true, &r));
+                if (r.digest && strcmp(r.digest, i->manifest.text) != 0 && strcmp(r.digest, i->index.text) != 0)
+                        return err_new(ERR_DIGEST, "%s: the manifest is %s", *names, i->manifest.text);
+                if (r.digest && r.tag) {
+                        free(r.tag);
+                        r.tag = NULL;
+                }
+                TRY(reference_full(&r, &name));
+                TRY(strv_push(&full, name));
+        }
+        *ret = TAKE_PTR(full);
+        return NULL;
+}
+
+struct known {
+        bool found;
+        char *manifest, *layers;
+};
+
+static void known_done(struct known *k)
+{
+        free(k->manifest);
+        free(k->layers);
+}
+
+static err *take_known(const struct db_row *row, void *arg)
+{
+        struct known *k = arg;
+
+        k->found = true;
+        TRY(db_row_dup(row, 0, &k->manifest));
+        return db_row_dup(row, 1, &k->layers);
+}
+
+static err *take_flag(const struct db_row *row, void *arg)
+{
+        *(bool *)arg = db_row_int(row, 0) != 0;
+        return NULL;
+}
+
+/* Are all blobs of the layers in a record's text here? */
+static bool has_blobs(struct store *s, const char *layers)
+{
+        _cleanup_json_ json *list = NULL;
+        err *e = json_parse(layers, strlen(layers), &list);
+
+        for (size_t n = 0; !e && n < json_len(list); n++)
+                if (!blob_exists(s, json_get_str_or(json_at(list, n), "digest", "")))
+                        return false;
+        if (!e)
+                return true;
+        err_free(e);
+        return false;
+}
+
+/* The same image may come with other blobs (another compression). The record names those that are here, or the newest.
+ */
+static bool keeps_old(struct ingest *i, const struct known *k)
+{
+        if (!k->found || strcmp(k->manifest, i->manifest.text) == 0)
+                return k->found;
+        for (size_t n = 0; n < i->n; n++)
+                if (!blob_exists(i->store, i->items[n].layer.digest))
+                        return has_blobs(i->store, k->layers);
+        return false;
+}
+
+static err *layers_text(const struct ingest *i, char **ret)
+{
+        _cleanup_json_ json *list = json_new_array();
+
+        for (size_t n = 0; n < i->n; n++)
+                json_add(list, image_layer_record(&i->items[n].layer));
+        return json_print(list, JSON_COMPACT, ret);
+}
+
+static err *write_image(struct ingest *i, struct txn *t)
+{
+        int64_t created = 0;
+        _cleanup_free_ char *layers = NULL, *config = strndup(i->options.config.data, i->options.config.size);
+        uint64_t size = 0;
+
+        if (!config)
+                return err_nomem();
+        err_free(clock_parse(json_get_str_or(i->config, "created", ""), &created));
+        for (size_t n = 0; n < i->n; n++)
+                size += i->items[n].layer.size;
+        TRY(layers_text(i, &layers));
+        return txn_run(t, "INSERT OR REPLACE INTO images VALUES(?,?,?,?,?,?)", "siisss", i->id.text, created,
+                       (int64_t)size, i->manifest.text, config, layers);
+}
+
+/* Does the database say all this already? */
+static err *is_known(struct ingest *i, struct db *db, char *const *names, bool *ret)
+{
+        _cleanup_(known_done) struct known k = {0};
+
+        *ret = false;
+        TRY(db_select(db, take_known, &k, "SELECT manifest, layers FROM images WHERE id=?", "s", i->id.text));
+        if (!keeps_old(i, &k))
+                return NULL;
+        *ret = true;
+        for (; *names && *ret; names++) {
+                *ret = false;
+                TRY(db_select(db, take_flag, ret, "SELECT count(*) FROM names WHERE name=? AND image=?", "ss", *names,
+                              i->id.text));
+        }
+        return NULL;
+}
+
+static err *write_records(struct ingest *i, char *const *names)
+{
+        _cleanup_(known_done) struct known k = {0};
+        _cleanup_txn_ struct txn t = {0};
+        int64_t now = clock_now_ns();
+
+        TRY(txn_begin(i->store, true, &t));
+        TRY(db_select(i->store->run, take_known, &k, "SELECT manifest, layers FROM images WHERE id=?", "s",
+                      i->id.text));
+        if (!keeps_old(i, &k))
+                TRY(write_image(i, &t));
+        for (; *names; names++)
+                TRY(txn_run(&t, "INSERT OR REPLACE INTO names VALUES(?,?,?)", "ssi", *names, i->id.text, now));
+        return txn_commit(&t);
+}
+
+static err *stage_document(struct ingest *i, const struct ingest_document *d, const struct digest *want)
+{
+        struct digest got;
+
+        if (!d->data || blob_exists(i->store, want->text))
+                return NULL;
+        return blob_stage(&i->staging, d->data, d->size, &got);
+}
+
+static err *publish_document(struct ingest *i, const struct ingest_document *d, const struct digest *want)
+{
+        if (!d->data || blob_exists(i->store, want->text))
+                return NULL;
+        return blob_publish(&i->staging, want->text);
+}
+
+static err *stage_documents(struct ingest *i)
+{
+        TRY(stage_document(i, &i->options.config, &i->id));
+        TRY(stage_document(i, &i->options.manifest, &i->manifest));
+        return stage_document(i, &i->options.index, &i->index);
+}
+
+static err *publish_documents(struct ingest *i)
+{
+        TRY(publish_document(i, &i->options.config, &i->id));
+        TRY(publish_document(i, &i->options.manifest, &i->manifest));
+        return publish_document(i, &i->options.index, &i->index);
+}
+
+static bool all_here(const struct ingest *i)
+{
+        for (size_t n = 0; n < i->n; n++)
+                if (i->items[n].shown.state != INGEST_EXISTS)
+                        return false;
+        return blob_exists(i->store, i->id.text) && blob_exists(i->store, i->manifest.text) &&
+               (!*i->index.text || blob_exists(i->store, i->index.text));
+}
+
+static err *publish(struct ingest *i, char *const *names)
+{
+        struct db *db;
+        bool known = false;
+
+        if (all_here(i)) {
+                TRY(txn_reader(i->store, &db));
+                TRY(is_known(i, db, names, &known));
+                return known ? NULL : write_records(i, names);
+        }
+        for (size_t n = 0; n < i->n; n++)
+                if (i->items[n].shown.state != INGEST_DONE && i->items[n].shown.state != INGEST_EXISTS)
+                        return err_new(ERR_INTERNAL, "layer %s is not complete", i->items[n].layer.digest);
+        TRY(stage_documents(i));
+        TRY(ingest_settle(i));
+        TRY(publish_documents(i));
+        TRY(layer_sync_directories(i->store));
+        return write_records(i, names);
+}
+
+err *ingest_publish(struct ingest *i, char *const *names, char **ret_id)
+{
+        _cleanup_strv_ char **full = NULL;
+        _cleanup_free_ char *id = str_dup(i->id.text);
+
+        if (!id)
+                return err_nomem();
+        TRY(check_names(i, names, &full));
+        TRY(publish(i, full));
+        *ret_id = TAKE_PTR(id);
+        return NULL;
+}
