@@ -281,6 +281,13 @@ static err *run(const struct ingest_work *w, struct ingest_message *m)
         return e;
 }
 
+static void set_signal(int signal, void (*handler)(int))
+{
+        const struct sigaction action = {.sa_handler = handler};
+
+        (void)sigaction(signal, &action, NULL);
+}
+
 void ingest_worker(const struct ingest_work *w)
 {
         struct ingest_message m = {.last = true, .state = INGEST_DONE};
@@ -291,9 +298,9 @@ void ingest_worker(const struct ingest_work *w)
         if (getppid() != w->parent)
                 _exit(1);
         /* Ctrl-C reaches the whole group; what it means is for the parent to say. */
-        (void)signal(SIGINT, SIG_IGN);
-        (void)signal(SIGTERM, SIG_DFL);
-        (void)signal(SIGPIPE, SIG_IGN);
+        set_signal(SIGINT, SIG_IGN);
+        set_signal(SIGTERM, SIG_DFL);
+        set_signal(SIGPIPE, SIG_IGN);
         e = run(w, &m);
         if (e) {
                 m.code = (int)err_code(e);
