@@ -228,7 +228,7 @@ int file_create(int dirfd, const char *name, const void *data, size_t size, mode
 
 struct removal {
         int top;
-        dev_t dev;
+        dev_t dev; /* of the top */
         unsigned serial;
         bool lifted;
 };
@@ -260,13 +260,14 @@ static int remove_directory(struct removal *rm, int fd, const char *name, unsign
                 return errno == EBUSY ? -EXDEV : -errno;
         if (depth == REMOVE_DEPTH)
                 return remove_lift(rm, fd, name);
-        sub = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        sub = file_openat2(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, RESOLVE_BENEATH | RESOLVE_NO_XDEV);
         if (sub < 0)
-                return errno == ENOENT ? 0 : -errno;
+                return sub == -ENOENT ? 0 : sub;
         if (fstat(sub, &st) < 0)
                 return -errno;
+        /* No mount, and another device all the same: a subvolume of btrfs, out of which nothing can be renamed. */
         if (st.st_dev != rm->dev)
-                return -EXDEV;
+                return file_remove_tree(fd, name);
         for (unsigned tries = 0;; tries++) {
                 int r = remove_children(rm, sub, depth + 1);
 

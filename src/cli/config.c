@@ -16,7 +16,7 @@
 
 const char *const config_log_levels[] = {"debug", "info", "warn", "error", NULL};
 const char *const config_log_formats[] = {"text", "json", NULL};
-const char *const config_drivers[] = {"overlay", "vfs", NULL};
+const char *const config_drivers[] = {"overlay", "btrfs", "fuse-overlayfs", "vfs", NULL};
 
 void config_done(struct config *c)
 {

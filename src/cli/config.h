@@ -41,8 +41,7 @@ extern const char *const config_drivers[];
                         .def = "/run/hod", .env = "HOD_STATE", .config = "state", .complete = OPT_COMPLETE_DIR),       \
                 OPT_STR(0, "storage-driver", struct global_args, storage_driver, "string",                             \
                         "How layers become a root file system (default: the best that works)",                         \
-                        .env = "HOD_STORAGE_DRIVER", .config = "storage-driver", .choices = config_drivers,            \
-                        .strict = true),                                                                               \
+                        .env = "HOD_STORAGE_DRIVER", .config = "storage-driver", .choices = config_drivers),           \
                 OPT_FLAG('v', "version", struct global_args, version, "Print version information and quit")
 
 /* What the program keeps while a command runs: inv->context. */

@@ -340,6 +340,16 @@ static err *body_restart(json *host, const char *policy)
         return NULL;
 }
 
+static err *body_storage(json *host, const struct create_args *a)
+{
+        for (char **o = a->storage_opts; o && *o; o++) {
+                if (!strchr(*o, '='))
+                        return err_new(ERR_INVALID, "invalid storage option");
+                TRY(set_pair(json_sub_object(host, "StorageOpt"), *o));
+        }
+        return NULL;
+}
+
 static err *body_logs(json *host, const struct create_args *a)
 {
         json *log = json_sub_object(host, "LogConfig");
@@ -372,6 +382,7 @@ err *create_args_body(const struct invocation *inv, json **ret)
         TRY(body_limits(host, inv, a));
         TRY(body_restart(host, a->restart));
         TRY(body_logs(host, a));
+        TRY(body_storage(host, a));
         json_set_bool(host, "AutoRemove", a->rm);
         if (a->cidfile)
                 json_set_str(host, "ContainerIDFile", a->cidfile);

@@ -32,7 +32,7 @@ struct create_args {
         char **read_bps, **write_bps, **read_iops, **write_iops;
         /* logs */
         const char *log_driver;
-        char **log_opts;
+        char **log_opts, **storage_opts;
 };
 
 /* The flags themselves; a struct that embeds create_args as its first member may use them too. In docker's order. */
@@ -132,6 +132,8 @@ struct create_args {
                         .complete = OPT_COMPLETE_SIGNAL),                                                              \
                 OPT_INT(0, "stop-timeout", struct create_args, stop_timeout,                                           \
                         "Timeout (in seconds) to stop a container", .min = INT32_MIN, .max = INT32_MAX),               \
+                OPT_LIST(0, "storage-opt", struct create_args, storage_opts, "list",                                   \
+                         "Storage driver options for the container: size=SIZE"),                                       \
                 OPT_LIST(0, "sysctl", struct create_args, sysctls, "map", "Sysctl options",                            \
                          .check = parse_check_sysctl),                                                                 \
                 OPT_LIST(0, "tmpfs", struct create_args, tmpfs, "list", "Mount a tmpfs directory"),                    \

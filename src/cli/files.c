@@ -23,6 +23,8 @@ static err *diff_run(struct invocation *inv)
         TRY(container_find(e, inv->operands[0], &c));
         TRY(snapshots_diff(c, &list));
         for (size_t i = 0; i < list.n; i++) {
+                if (list.items[i].name_only)
+                        continue;
                 (void)printf("%c ", list.items[i].kind);
                 ui_print(stdout, list.items[i].path);
                 (void)putchar('\n');

@@ -138,10 +138,13 @@ static err *write_record(struct draft *d, const struct create_options *o, const 
         _cleanup_json_ json *config = NULL, *host = NULL;
         _cleanup_free_ char *slashed = str_format("/%s", name);
         const json *image_config = d->image ? json_get(d->image->config, "config") : NULL;
+        const char *driver = "dir";
         char text[CLOCK_TEXT_MAX];
 
         if (!slashed)
                 return err_nomem();
+        if (d->image)
+                TRY(snapshot_driver_name(d->engine->store, &driver));
         TRY(hostconfig_merge_config(o->body, image_config, &config));
         TRY(hostconfig_complete(json_get(o->body, "HostConfig"), &host));
         TRY(hostconfig_check(config, host, warnings));
@@ -172,7 +175,7 @@ static err *write_record(struct draft *d, const struct create_options *o, const 
         TRY(set_log_path(d, host));
         json_set_str(d->record, "Name", slashed);
         json_set_int(d->record, "RestartCount", 0);
-        json_set_str(d->record, "Driver", d->image ? snapshot_driver(d->engine->store) : "dir");
+        json_set_str(d->record, "Driver", driver);
         json_set_str(d->record, "Platform", "linux");
         json_set_str(d->record, "MountLabel", "");
         json_set_str(d->record, "ProcessLabel", "");
@@ -190,12 +193,14 @@ static err *write_record(struct draft *d, const struct create_options *o, const 
 static err *make_snapshot(struct draft *d)
 {
         struct trace_span span = trace_begin(TRACE_SNAPSHOT_PREPARE);
+        struct snapshot_options options = {0};
         struct snapshot snap = {0};
         err *e;
 
+        TRY(hostconfig_storage_size(json_get(d->record, "HostConfig"), &options.size));
         d->snapshot = true;
-        TRY(snapshot_prepare(d->engine->store, d->id, d->image, &snap));
-        e = d->image ? mounts_populate(d->engine, d->record, snap.lower) : NULL;
+        TRY(snapshot_prepare(d->engine->store, d->id, d->image, &options, &snap));
+        e = d->image ? mounts_populate(d->engine, d->record, &snap) : NULL;
         snapshot_done(&snap);
         trace_end(&span, 0, d->id);
         return e;

@@ -19,5 +19,8 @@ MUST_USE err *hostconfig_check(const json *config, json *host, char ***warnings)
 /* --log-opt of json-file: bytes a file (UINT64_MAX = unlimited) and files kept. ERR_INVALID. */
 MUST_USE err *hostconfig_log_limits(const json *host, uint64_t *ret_size, unsigned *ret_files);
 
+/* --storage-opt size=: bytes, 0 = none given. ERR_INVALID. */
+MUST_USE err *hostconfig_storage_size(const json *host, uint64_t *ret);
+
 /* The program and its arguments: Entrypoint + Cmd. ERR_INVALID "no command specified" when both are empty. */
 MUST_USE err *hostconfig_argv(const json *config, char ***ret);

@@ -322,12 +322,32 @@ err *hostconfig_log_limits(const json *host, uint64_t *ret_size, unsigned *ret_f
         return NULL;
 }
 
+err *hostconfig_storage_size(const json *host, uint64_t *ret)
+{
+        int64_t size = 0;
+
+        JSON_EACH (json_get(host, "StorageOpt"), it) {
+                if (strcasecmp(it.key, "size") != 0)
+                        return err_new(ERR_INVALID, "unknown option %s", it.key);
+                TRY_WRAP(parse_size(json_str(it.value) ? json_str(it.value) : "", &size), "--storage-opt size");
+                if (size <= 0)
+                        return err_new(ERR_INVALID, "--storage-opt size: it must be a positive number, not '%s'",
+                                       json_str(it.value));
+                if (json_get_str(host, "Rootfs"))
+                        return err_new(ERR_UNSUPPORTED, "--storage-opt is not supported with --rootfs: the directory "
+                                                        "has the size of its file system");
+        }
+        *ret = (uint64_t)size;
+        return NULL;
+}
+
 static err *check_logs(const json *host)
 {
         const json *log = json_get(host, "LogConfig");
         unsigned files;
         uint64_t size;
 
+        TRY(hostconfig_storage_size(host, &size));
         if (str_eq(json_get_str(log, "Type"), "none"))
                 return json_len(json_get(log, "Config")) ? err_new(ERR_INVALID, "invalid logging opts for driver none")
                                                          : NULL;

@@ -323,7 +323,7 @@ err *mounts_resolve(struct engine *e, json *record, struct mounts_made *made)
         return NULL;
 }
 
-err *mounts_populate(struct engine *e, const json *record, char *const *lower)
+err *mounts_populate(struct engine *e, const json *record, const struct snapshot *snap)
 {
         const json *mounts = json_get(record, "Mounts");
         _cleanup_close_ int root = -1;
@@ -337,9 +337,10 @@ err *mounts_populate(struct engine *e, const json *record, char *const *lower)
                     !volume_is_empty(e->store, name))
                         continue;
                 if (root < 0) {
-                        struct runtime_overlay image = {.lower = lower, .readonly = true};
+                        struct runtime_overlay image = {.lower = snap->lower, .readonly = true};
 
-                        TRY_WRAP(runtime_overlay_open(&image, &root), "reading the image for volume %s", name);
+                        TRY_WRAP(runtime_rootfs_open(snap->driver, &image, &root), "reading the image for volume %s",
+                                 name);
                 }
                 source = file_open_in(root, json_get_str_or(m, "Destination", ""), O_RDONLY | O_DIRECTORY, 0);
                 if (source < 0)

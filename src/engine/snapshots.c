@@ -99,7 +99,7 @@ err *snapshots_root(struct container *c, int *ret_fd)
         for (char **l = snap.lower; *l; l++)
                 TRY(strv_add(&lower, *l));
         overlay = (struct runtime_overlay){.lower = lower, .readonly = true};
-        return runtime_overlay_open(&overlay, ret_fd);
+        return runtime_rootfs_open(snap.driver, &overlay, ret_fd);
 }
 
 err *snapshots_export(struct container *c, int fd)

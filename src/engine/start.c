@@ -130,6 +130,7 @@ static err *conf_snapshot(struct container *c, struct monitor_conf *conf)
                 return strv_add(&conf->lower, rootfs);
         }
         TRY(snapshot_get(c->engine->store, c->id, json_get_str_or(c->record, "Image", ""), &snap));
+        conf->rootfs_limited = json_len(json_get(host, "StorageOpt")) > 0;
         conf->rootfs_driver = str_dup(snap.driver);
         conf->lower = TAKE_PTR(snap.lower);
         conf->upper = TAKE_PTR(snap.upper);

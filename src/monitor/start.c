@@ -77,13 +77,10 @@ static err *open_rootfs(const struct monitor_conf *c, int *ret)
                 .work = c->work,
                 .is_volatile = c->rootfs_volatile,
                 .readonly = c->rootfs_readonly,
+                .limited = c->rootfs_limited,
         };
 
-        if (str_eq(c->rootfs_driver, "overlay"))
-                return runtime_overlay_open(&o, ret);
-        if (str_eq(c->rootfs_driver, "dir"))
-                return runtime_dir_open(c->lower[0], c->rootfs_readonly, ret);
-        return err_new(ERR_UNSUPPORTED, "unknown root file system driver \"%s\"", c->rootfs_driver);
+        return runtime_rootfs_open(c->rootfs_driver, &o, ret);
 }
 
 /* config.json names namespaces by the number of a process. They are open now: was it still the same process? (It may

@@ -76,6 +76,7 @@ static const struct field conf_fields[] = {
         FIELD(struct monitor_conf, work, "work", KIND_STRING),
         FIELD(struct monitor_conf, rootfs_volatile, "rootfs_volatile", KIND_BOOL),
         FIELD(struct monitor_conf, rootfs_readonly, "rootfs_readonly", KIND_BOOL),
+        FIELD(struct monitor_conf, rootfs_limited, "rootfs_limited", KIND_BOOL),
         FIELD(struct monitor_conf, restart_policy, "restart_policy", KIND_STRING),
         FIELD(struct monitor_conf, restart_max, "restart_max", KIND_UNSIGNED),
         FIELD(struct monitor_conf, stop_signal, "stop_signal", KIND_INT),

@@ -68,10 +68,10 @@ struct monitor_conf {
         bool term_added;     /* config.json's TERM is there for the terminal only: sessions do not inherit it */
         char *user;          /* docker's user[:group], NULL or "" = root; resolved inside the root file system */
         char **groups;       /* --group-add: names or numbers */
-        char *rootfs_driver; /* "overlay" or "dir" */
+        char *rootfs_driver; /* as runtime_rootfs_open() takes it */
         char **lower;        /* overlay: topmost first, absolute; dir: one entry */
         char *upper, *work;
-        bool rootfs_volatile, rootfs_readonly;
+        bool rootfs_volatile, rootfs_readonly, rootfs_limited;
         char *restart_policy; /* "no", "always", "on-failure", "unless-stopped" */
         unsigned restart_max;
         int stop_signal;

@@ -1,5 +1,7 @@
-/* overlay.c - root file systems as detached mounts: overlay and plain directories. Nothing appears in a mount table. */
+/* overlay.c - root file systems as detached mounts: overlays and plain directories. Nothing appears in a mount table.
+ */
 #include <errno.h>
+#include <linux/capability.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
@@ -11,7 +13,9 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "base/trace.h"
+#include "runtime/fuse_overlay.h"
 #include "runtime/overlay.h"
+#include "sys/caps.h"
 #include "sys/fdpass.h"
 #include "sys/mountfd.h"
 #include "sys/process.h"
@@ -258,6 +262,32 @@ static int open_any_way(const struct runtime_overlay *o, char log[LOG_MAX])
         return fd;
 }
 
+#define CAP_BIT(cap) (1ull << (cap))
+
+/* overlayfs writes as who made it, and CAP_SYS_RESOURCE may exceed the quotas of ext4. */
+static int open_limited(const struct runtime_overlay *o, char log[LOG_MAX])
+{
+        uint64_t effective, permitted, inheritable;
+        int r = caps_get(&effective, &permitted, &inheritable), fd;
+
+        if (r == 0)
+                r = caps_set(effective & ~CAP_BIT(CAP_SYS_RESOURCE), permitted, inheritable);
+        if (r < 0)
+                return r;
+        fd = open_any_way(o, log);
+        r = caps_set(effective, permitted, inheritable);
+        if (r < 0 && fd >= 0) {
+                (void)file_close(fd);
+                return r;
+        }
+        return fd;
+}
+
+static int open_once(const struct runtime_overlay *o, char log[LOG_MAX])
+{
+        return o->limited ? open_limited(o, log) : open_any_way(o, log);
+}
+
 err *runtime_overlay_open(const struct runtime_overlay *o, int *ret_fd)
 {
         struct trace_span span = trace_begin(TRACE_ROOTFS_OPEN);
@@ -266,9 +296,9 @@ err *runtime_overlay_open(const struct runtime_overlay *o, int *ret_fd)
 
         if (!o->lower || !o->lower[0] || (o->upper && !o->work))
                 return err_new(ERR_INVALID, "overlay: no layers");
-        fd = open_any_way(o, log);
+        fd = open_once(o, log);
         if (fd == -EINVAL && forget_volatile(o))
-                fd = open_any_way(o, log);
+                fd = open_once(o, log);
         if (fd < 0)
                 return failed(-fd, o->upper ? o->upper : o->lower[0], log);
         trace_end(&span, 0, o->upper ? o->upper : o->lower[0]);
@@ -299,4 +329,15 @@ err *runtime_dir_open(const char *path, bool readonly, int *ret_fd)
         trace_end(&span, 0, path);
         *ret_fd = TAKE_FD(fd);
         return NULL;
+}
+
+err *runtime_rootfs_open(const char *driver, const struct runtime_overlay *o, int *ret_fd)
+{
+        if (str_eq(driver, "overlay"))
+                return runtime_overlay_open(o, ret_fd);
+        if (str_eq(driver, "fuse-overlayfs"))
+                return fuse_overlay_open(o, ret_fd);
+        if (str_eq(driver, "dir"))
+                return runtime_dir_open(o->lower[0], o->readonly, ret_fd);
+        return err_new(ERR_UNSUPPORTED, "unknown root file system driver \"%s\"", driver);
 }

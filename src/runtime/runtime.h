@@ -89,10 +89,14 @@ struct runtime_overlay {
         char *const *lower;
         const char *upper, *work;
         bool is_volatile, readonly;
+        bool limited; /* what is written through it is bound by disk quotas: it is made without CAP_SYS_RESOURCE */
 };
 MUST_USE err *runtime_overlay_open(const struct runtime_overlay *o, int *ret_fd);
 /* The same for a plain directory: a detached, private bind mount. */
 MUST_USE err *runtime_dir_open(const char *path, bool readonly, int *ret_fd);
+/* What a snapshot's driver asks for: "overlay", "fuse-overlayfs" (see fuse_overlay.h), "dir" (o->lower[0]).
+ * ERR_UNSUPPORTED: another, or not on this machine. */
+MUST_USE err *runtime_rootfs_open(const char *driver, const struct runtime_overlay *o, int *ret_fd);
 
 /* cgroup operations by the path that runtime_process reported. */
 MUST_USE err *runtime_cgroup_freeze(const char *cgroup, bool frozen);

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/str.h"
+#include "store/inodes.h"
 #include "store/lowers.h"
 #include "store/tree.h"
 
@@ -21,7 +22,9 @@ struct level {
 
 struct differ {
         struct lowers lowers;
-        bool compare; /* the tree is a full copy: what equals the image is no change */
+        bool compare;         /* the tree is a full copy: what equals the image is no change */
+        bool wh_names;        /* .wh. files in the tree are deletions */
+        struct inodes linked; /* compare: what is changed and has more names */
         struct level *levels;
         size_t n;
         struct diff_list result;
@@ -41,6 +44,7 @@ static void differ_done(struct differ *d)
                 lowers_view_done(&d->levels[--d->n].view);
         free(d->levels);
         lowers_done(&d->lowers);
+        inodes_done(&d->linked);
         diff_list_done(&d->result);
 }
 
@@ -140,10 +144,36 @@ static err *enter(struct differ *d, const struct tree_entry *e, bool listed, boo
         return list_missing(d, fd, e->path, &view, !d->compare);
 }
 
+static bool is_opaque(const struct differ *d, const struct tree_entry *e)
+{
+        _cleanup_free_ char *mark = NULL;
+
+        if (lowers_is_opaque(e->dir_fd, e->name))
+                return true;
+        mark = d->wh_names ? str_format("%s/.wh..wh..opq", e->name) : NULL;
+        return mark && file_exists(e->dir_fd, mark);
+}
+
+/* ".wh.name": a deletion, unless it is a mark of its directory. */
+static err *visit_wh(struct differ *d, const struct tree_entry *e)
+{
+        _cleanup_free_ char *victim = NULL;
+        struct stat lower;
+        int layer;
+
+        if (str_starts(e->name, ".wh..wh."))
+                return NULL;
+        victim = str_format("%.*s%s", (int)(e->name - e->path), e->path, e->name + strlen(".wh."));
+        if (!victim)
+                return err_nomem();
+        TRY(lowers_stat(&d->lowers, &d->levels[d->n - 1].view, victim, &lower, &layer));
+        return layer >= 0 ? add(d, (struct diff_entry){.kind = DIFF_DELETED}, victim) : NULL;
+}
+
 static err *visit_dir(struct differ *d, const struct tree_entry *e, const struct stat *lower, int layer)
 {
         bool exists = layer >= 0, merged = exists && S_ISDIR(lower->st_mode);
-        bool opaque = merged && !d->compare && lowers_is_opaque(e->dir_fd, e->name);
+        bool opaque = merged && !d->compare && is_opaque(d, e);
         bool listed = !merged || opaque || !same_meta(&e->st, lower), same = true;
 
         if (!listed && !e->mount_point)
@@ -159,8 +189,11 @@ static err *visit(const struct tree_entry *e, void *arg)
         struct differ *d = arg;
         struct stat lower;
         bool exists, same = false;
+        const char *first;
         int layer;
 
+        if (d->wh_names && str_starts(e->name, ".wh."))
+                return visit_wh(d, e);
         TRY(lowers_stat(&d->lowers, &d->levels[d->n - 1].view, e->path, &lower, &layer));
         exists = layer >= 0;
         if (S_ISDIR(e->st.st_mode))
@@ -171,6 +204,8 @@ static err *visit(const struct tree_entry *e, void *arg)
                 TRY(same_xattrs(d, e, layer, &same));
         if (same)
                 return NULL;
+        if (d->compare && e->st.st_nlink > 1)
+                TRY(inodes_seen(&d->linked, &e->st, "", &first));
         return add(d, (struct diff_entry){.kind = exists ? DIFF_CHANGED : DIFF_ADDED}, e->path);
 }
 
@@ -202,9 +237,46 @@ static int compare_entries(const void *a, const void *b)
         return *p < *q ? -1 : 1;
 }
 
+struct names {
+        struct differ *d;
+        size_t n; /* of d->result that are sorted */
+};
+
+static err *visit_name(const struct tree_entry *e, void *arg)
+{
+        const struct names *names = arg;
+        struct differ *d = names->d;
+        struct diff_entry key = {0};
+        _cleanup_free_ char *path = NULL;
+
+        if (S_ISDIR(e->st.st_mode) || e->st.st_nlink < 2 || !inodes_has(&d->linked, &e->st))
+                return NULL;
+        key.path = path = str_format("/%s", e->path);
+        if (!path)
+                return err_nomem();
+        if (bsearch(&key, d->result.items, names->n, sizeof(key), compare_entries))
+                return NULL;
+        return append(d, &(struct diff_entry){.kind = DIFF_CHANGED, .name_only = true}, e->path, strlen(e->path));
+}
+
+/* A full copy shares inodes with nothing: a new name for an old file is one change, and its other names look as before.
+ * In a layer they must all be there, or the new name would be a file of its own. */
+static err *add_names(struct differ *d, int fd)
+{
+        struct names names = {.d = d, .n = d->result.n};
+        const struct tree_walk w = {.visit = visit_name, .arg = &names};
+
+        if (!d->linked.n)
+                return NULL;
+        TRY(tree_walk(fd, &w));
+        if (d->result.n > names.n)
+                qsort(d->result.items, d->result.n, sizeof(*d->result.items), compare_entries);
+        return NULL;
+}
+
 err *diff_changes(const struct snapshot *snap, struct diff_list *ret)
 {
-        _cleanup_(differ_done) struct differ d = {.compare = snap->upper == NULL};
+        _cleanup_(differ_done) struct differ d = {.compare = snap->upper == NULL, .wh_names = snap->wh_names};
         const struct tree_walk w = {.visit = visit, .leave = leave, .arg = &d};
         const char *top = snap->upper ? snap->upper : snap->lower[0];
         _cleanup_close_ int fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -222,6 +294,7 @@ err *diff_changes(const struct snapshot *snap, struct diff_list *ret)
         TRY(tree_walk(fd, &w));
         if (d.result.n)
                 qsort(d.result.items, d.result.n, sizeof(*d.result.items), compare_entries);
+        TRY(add_names(&d, fd));
         *ret = d.result;
         d.result = (struct diff_list){0};
         return NULL;

@@ -14,6 +14,7 @@ struct diff_entry {
         enum diff_kind kind;
         bool opaque;       /* a directory that hides what the image has below it */
         bool under_opaque; /* deleted because of that: needs no whiteout of its own */
+        bool name_only;    /* itself unchanged; a hard link of something changed, which must stay one in a layer */
         char *path;        /* absolute in the container */
 };
 struct diff_list {
@@ -23,7 +24,8 @@ struct diff_list {
 void diff_list_done(struct diff_list *l);
 #define _cleanup_diff_list_ __attribute__((cleanup(diff_list_done)))
 
-/* docker diff: sorted by path; directories on the way to a change are C. The container may run. */
+/* docker diff: sorted by path; directories on the way to a change are C (name_only ones are not shown to people). The
+ * container may run. */
 MUST_USE err *diff_changes(const struct snapshot *snap, struct diff_list *ret);
 
 /* Write the changes to @sink (not finished) as an OCI layer tar: whiteouts are .wh. files, opaque directories hold

@@ -26,7 +26,7 @@ static err *remove_unlocked(int tmp, const char *name)
 
         if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
                 return NULL;
-        r = file_remove_tree(tmp, name);
+        r = snapshot_remove_dir(tmp, name);
         return r < 0 ? err_sys(r, "removing tmp/%s", name) : NULL;
 }
 
@@ -75,7 +75,7 @@ static err *containers(struct store *s, uint64_t *bytes)
                 err_free(e);
                 log_debug("removing %s/containers/%s, which no container has", s->root, *n);
                 *bytes += size_of(s->containers_fd, *n);
-                removed = file_remove_tree(s->containers_fd, *n);
+                removed = snapshot_remove_dir(s->containers_fd, *n);
                 if (removed < 0)
                         return err_sys(removed, "removing %s/containers/%s", s->root, *n);
         }

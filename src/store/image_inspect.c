@@ -30,6 +30,7 @@ static err *set_driver(json *doc, const struct image *i)
 {
         json *driver = json_sub_object(doc, "GraphDriver"), *data = json_sub_object(driver, "Data");
         _cleanup_str_ struct str lower = {0};
+        const char *name = "";
 
         for (size_t n = i->n_layers; n > 0; n--) {
                 _cleanup_free_ char *path = NULL;
@@ -43,7 +44,8 @@ static err *set_driver(json *doc, const struct image *i)
         TRY(str_done(&lower));
         if (lower.len)
                 json_set_str(data, "LowerDir", str_text(&lower));
-        json_set_str(driver, "Name", snapshot_driver(i->store));
+        err_free(snapshot_driver_name(i->store, &name));
+        json_set_str(driver, "Name", name);
         return NULL;
 }
 

@@ -61,3 +61,8 @@ err *inodes_seen(struct inodes *s, const struct stat *st, const char *path, cons
         s->n++;
         return NULL;
 }
+
+bool inodes_has(const struct inodes *s, const struct stat *st)
+{
+        return s->n && slot(s->slots, s->room, st->st_dev, st->st_ino)->path;
+}

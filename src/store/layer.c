@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "oci/image.h"
+#include "store/snapshot_private.h"
 #include "store/tree.h"
 #include "store/unpack.h"
 
@@ -78,7 +79,7 @@ void staging_done(struct staging *st)
         if (!st->store)
                 return;
         path = str_format("tmp/%s", st->name);
-        r = path ? file_remove_tree(st->store->root_fd, path) : -ENOMEM;
+        r = path ? snapshot_remove_dir(st->store->root_fd, path) : -ENOMEM;
         if (r < 0)
                 log_warn("removing %s/tmp/%s: %s", st->store->root, st->name, strerror(-r));
         st->fd = file_close(st->fd);
@@ -349,11 +350,11 @@ static err *remove_published(struct store *s, const char *dir, const char *diges
         tmp = str_format("tmp/gone-%s", hex_of(digest));
         if (!path || !tmp)
                 return err_nomem();
-        r = file_remove_tree(s->root_fd, tmp);
+        r = snapshot_remove_dir(s->root_fd, tmp);
         if (r == 0 && renameat(s->root_fd, path, s->root_fd, tmp) < 0)
                 r = errno == ENOENT ? 0 : -errno;
         if (r == 0)
-                r = file_remove_tree(s->root_fd, tmp);
+                r = snapshot_remove_dir(s->root_fd, tmp);
         return r < 0 ? err_sys(r, "removing %s/%s", s->root, path) : NULL;
 }
 

@@ -15,9 +15,13 @@
 #include "store/snapshot_private.h"
 #include "store/tree.h"
 
-#define NOTE "layers" /* in a container's directory: chain ids, topmost first, one a line */
+/* In a container's directory: chain ids, topmost first, one a line. An empty one says that a driver has something to be
+ * forgotten: so that the removal of all others need not look. */
+#define NOTE "layers"
 
-static const struct snapshot_driver *const drivers[] = {&snapshot_overlay, &snapshot_vfs};
+/* In the order in which they are tried. */
+static const struct snapshot_driver *const drivers[] = {&snapshot_overlay, &snapshot_btrfs, &snapshot_fuse,
+                                                        &snapshot_vfs};
 
 void snapshot_done(struct snapshot *s)
 {
@@ -29,39 +33,85 @@ void snapshot_done(struct snapshot *s)
         *s = (struct snapshot){0};
 }
 
-/* What --driver says; else what was found out before (ROOT/driver, a link); else the first that works. */
-static const struct snapshot_driver *choose(struct store *s)
+static bool is_named(const struct snapshot_driver *d, const char *name)
+{
+        return strcmp(name, d->name) == 0 || strcmp(name, d->shown) == 0;
+}
+
+err *snapshot_driver_find(const char *name, const struct snapshot_driver **ret)
+{
+        static const char *const others[] = {"aufs", "devicemapper", "zfs", "windowsfilter"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(drivers); i++) {
+                if (!is_named(drivers[i], name))
+                        continue;
+                if (ret)
+                        *ret = drivers[i];
+                return NULL;
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+                if (strcmp(name, others[i]) == 0)
+                        return err_new(ERR_UNSUPPORTED,
+                                       "storage driver %s is not supported: hod has overlay, btrfs, fuse-overlayfs and "
+                                       "vfs",
+                                       name);
+        return err_new(ERR_INVALID, "unknown storage driver '%s': hod has overlay, btrfs, fuse-overlayfs and vfs",
+                       name);
+}
+
+/* What was found out before (ROOT/driver, a link), if anything. */
+static const struct snapshot_driver *remembered(struct store *s)
 {
         char found[32];
-        ssize_t n = -1;
+        ssize_t n = readlinkat(s->root_fd, "driver", found, sizeof(found) - 1);
 
-        if (!s->driver_wanted)
-                n = readlinkat(s->root_fd, "driver", found, sizeof(found) - 1);
-        for (size_t i = 0; i < ARRAY_SIZE(drivers); i++) {
-                const struct snapshot_driver *d = drivers[i];
+        if (n < 0)
+                return NULL;
+        found[n] = '\0';
+        for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
+                if (strcmp(found, drivers[i]->name) == 0)
+                        return drivers[i];
+        return NULL;
+}
 
-                if (s->driver_wanted &&
-                    (strcmp(s->driver_wanted, d->name) == 0 || strcmp(s->driver_wanted, d->shown) == 0))
-                        return d;
-                if (n > 0 && (size_t)n == strlen(d->name) && memcmp(found, d->name, (size_t)n) == 0)
-                        return d;
+/* What --storage-driver says; else what was found out before; else the first that works. */
+static err *choose(struct store *s, const struct snapshot_driver **ret)
+{
+        if (s->driver_wanted) {
+                TRY(snapshot_driver_find(s->driver_wanted, ret));
+                /* The default one needs no look: whoever mounts it says what is wrong. */
+                if (*ret != &snapshot_overlay)
+                        TRY_WRAP((*ret)->check(s), "storage driver %s", (*ret)->name);
+                return NULL;
         }
-        for (size_t i = 0; i < ARRAY_SIZE(drivers); i++) {
-                if (!drivers[i]->works(s))
+        *ret = remembered(s);
+        for (size_t i = 0; i < ARRAY_SIZE(drivers) && !*ret; i++) {
+                err *e = drivers[i]->check(s);
+
+                if (e) {
+                        log_error_free(LOG_LEVEL_DEBUG, e);
                         continue;
+                }
+                *ret = drivers[i];
                 /* Remembered for the next command; one that cannot write it will choose again. */
                 if (symlinkat(drivers[i]->name, s->root_fd, "driver") < 0 && errno != EEXIST)
                         log_debug("remembering the storage driver: %s", strerror(errno));
-                return drivers[i];
         }
-        return &snapshot_vfs;
+        if (!*ret)
+                *ret = &snapshot_vfs;
+        return NULL;
 }
 
-const char *snapshot_driver(struct store *s)
+static err *find_driver(struct store *s)
 {
-        if (!s->driver)
-                s->driver = choose(s);
-        return s->driver->shown;
+        return s->driver ? NULL : choose(s, &s->driver);
+}
+
+err *snapshot_driver_name(struct store *s, const char **ret)
+{
+        TRY(find_driver(s));
+        *ret = s->driver->shown;
+        return NULL;
 }
 
 static err *check_id(const char *id)
@@ -69,11 +119,10 @@ static err *check_id(const char *id)
         return id_valid(id) ? NULL : err_new(ERR_INVALID, "'%s' is not a container id", id);
 }
 
-/* Absolute paths of the layers, topmost first, with the small one on top. */
-static err *layer_paths(struct store *s, const struct image_layer *layers, size_t n, char ***ret)
+/* Absolute paths of the layers, topmost first. */
+static err *image_paths(struct store *s, const struct image_layer *layers, size_t n, char ***ret)
 {
-        _cleanup_strv_ char **image = NULL, **all = NULL;
-        char *init = NULL;
+        _cleanup_strv_ char **image = NULL;
 
         if (!n)
                 return err_new(ERR_INVALID, "the image has no layers");
@@ -85,6 +134,17 @@ static err *layer_paths(struct store *s, const struct image_layer *layers, size_
                 if (access(path, F_OK) < 0)
                         return err_new(ERR_NOT_FOUND, "layer %s is missing from %s", layers[i - 1].chain, s->root);
         }
+        *ret = TAKE_PTR(image);
+        return NULL;
+}
+
+/* With the small one on top. */
+static err *layer_paths(struct store *s, const struct image_layer *layers, size_t n, char ***ret)
+{
+        _cleanup_strv_ char **image = NULL, **all = NULL;
+        char *init = NULL;
+
+        TRY(image_paths(s, layers, n, &image));
         TRY(snapshot_init_layer(s, layers[n - 1].chain, image, &init));
         TRY(strv_push(&all, init));
         for (char **p = image; *p; p++)
@@ -118,17 +178,37 @@ static err *get(struct store *s, const char *id, int fd, char **lower, struct sn
         return err_new(ERR_NOT_FOUND, "%s has no writable layer", path);
 }
 
-static err *prepare(struct store *s, const char *id, int fd, const struct image *image, struct snapshot *ret)
+static err *prepare(struct store *s, const char *id, int fd, const struct image *image,
+                    const struct snapshot_options *o, struct snapshot *ret)
 {
+        struct snapshot_plan plan = {.store = s, .id = id, .fd = fd, .image = image, .size = o ? o->size : 0};
         _cleanup_strv_ char **lower = NULL;
 
-        (void)snapshot_driver(s);
+        TRY(find_driver(s));
+        if (s->driver == &snapshot_btrfs || plan.size) {
+                int r = file_create(fd, NOTE, "", 0, 0600);
+
+                if (r < 0)
+                        return err_sys(r, "writing into %s/containers/%s", s->root, id);
+        }
         TRY(layer_paths(s, image->layers, image->n_layers, &lower));
-        TRY(s->driver->prepare(s, fd, lower));
+        plan.lower = lower;
+        TRY(s->driver->prepare(&plan));
         return get(s, id, fd, TAKE_PTR(lower), ret);
 }
 
-err *snapshot_prepare(struct store *s, const char *id, const struct image *image, struct snapshot *ret)
+int snapshot_remove_dir(int dirfd, const char *name)
+{
+        _cleanup_close_ int fd = file_open_beneath(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
+
+        for (size_t i = 0; fd >= 0 && i < ARRAY_SIZE(drivers); i++)
+                if (drivers[i]->forget)
+                        drivers[i]->forget(fd);
+        return file_remove_tree(dirfd, name);
+}
+
+err *snapshot_prepare(struct store *s, const char *id, const struct image *image, const struct snapshot_options *o,
+                      struct snapshot *ret)
 {
         _cleanup_close_ int fd = -1;
         err *e;
@@ -139,14 +219,23 @@ err *snapshot_prepare(struct store *s, const char *id, const struct image *image
                                        : err_sys(errno, "making %s/containers/%s", s->root, id);
         e = image ? open_container(s, id, &fd) : NULL;
         if (!e && image)
-                e = prepare(s, id, fd, image, ret);
+                e = prepare(s, id, fd, image, o, ret);
         if (e) {
-                int r = file_remove_tree(s->containers_fd, id);
+                int r = snapshot_remove_dir(s->containers_fd, id);
 
                 if (r < 0)
                         log_warn("removing %s/containers/%s: %s", s->root, id, strerror(-r));
         }
         return e;
+}
+
+err *snapshot_of_image(struct store *s, const struct image *image, struct snapshot *ret)
+{
+        char **layers = NULL;
+
+        TRY(find_driver(s));
+        TRY(image_paths(s, image->layers, image->n_layers, &layers));
+        return s->driver->image(s, image, layers, ret);
 }
 
 static err *read_note(int fd, struct image_layer **ret, size_t *ret_n)
@@ -157,9 +246,9 @@ static err *read_note(int fd, struct image_layer **ret, size_t *ret_n)
         size_t n = 0;
         int r = file_read(fd, NOTE, 1 << 20, &text, NULL);
 
-        if (r < 0)
-                return r == -ENOENT ? err_new(ERR_NOT_FOUND, "no note")
-                                    : err_sys(r, "reading the layers of a container");
+        if (r < 0 || str_empty(text))
+                return r == -ENOENT || r == 0 ? err_new(ERR_NOT_FOUND, "no note")
+                                              : err_sys(r, "reading the layers of a container");
         TRY(strv_split(text, '\n', &lines));
         layers = MEM_NEW0(struct image_layer, strv_len(lines) + 1);
         if (!layers)
@@ -221,6 +310,7 @@ err *snapshot_get(struct store *s, const char *id, const char *image_id, struct 
 err *snapshot_remove(struct store *s, const char *id)
 {
         _cleanup_free_ char *note = NULL;
+        struct stat st;
         bool noted;
         int r;
 
@@ -228,12 +318,12 @@ err *snapshot_remove(struct store *s, const char *id)
         note = str_format("%s/" NOTE, id);
         if (!note)
                 return err_nomem();
-        noted = file_exists(s->containers_fd, note);
-        r = file_remove_tree(s->containers_fd, id);
+        noted = fstatat(s->containers_fd, note, &st, AT_SYMLINK_NOFOLLOW) == 0;
+        r = noted ? snapshot_remove_dir(s->containers_fd, id) : file_remove_tree(s->containers_fd, id);
         if (r < 0)
                 return err_sys(r, "removing %s/containers/%s", s->root, id);
         /* It may have been the last to need layers of an image that is gone. */
-        if (noted)
+        if (noted && st.st_size)
                 log_error_free(LOG_LEVEL_WARN, store_gc(s, NULL));
         return NULL;
 }
@@ -242,13 +332,16 @@ err *snapshot_usage(struct store *s, const char *id, const char *image_id, uint6
 {
         _cleanup_(image_freep) struct image *image = NULL;
         _cleanup_close_ int fd = -1, top = -1;
+        const struct snapshot_driver *d = NULL;
         uint64_t rw = 0, below = 0;
         err *e;
 
         TRY(check_id(id));
         TRY(open_container(s, id, &fd));
-        for (size_t i = 0; i < ARRAY_SIZE(drivers) && top < 0; i++)
-                top = file_open_beneath(fd, drivers[i]->mark, O_RDONLY | O_DIRECTORY, 0);
+        for (size_t i = 0; i < ARRAY_SIZE(drivers) && top < 0; i++) {
+                d = drivers[i];
+                top = file_open_beneath(fd, d->mark, O_RDONLY | O_DIRECTORY, 0);
+        }
         if (top >= 0)
                 TRY(tree_usage(top, &rw));
         if (!str_empty(image_id)) {
@@ -258,8 +351,8 @@ err *snapshot_usage(struct store *s, const char *id, const char *image_id, uint6
                 TRY(e);
         }
         below = image ? image->size : 0;
-        if (top >= 0 && !file_exists(fd, snapshot_overlay.mark)) {
-                /* a full copy: what is there is everything */
+        if (top >= 0 && d->copies) {
+                /* what is there is everything */
                 *ret_all = rw;
                 *ret_rw = rw > below ? rw - below : 0;
                 return NULL;

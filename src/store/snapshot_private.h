@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "store/snapshot.h"
@@ -15,16 +16,48 @@ MUST_USE err *snapshot_layer_noted(struct store *s, const char *chain, bool *ret
  * @lower: the image's layers, topmost first. @ret_path: absolute, owned. */
 MUST_USE err *snapshot_init_layer(struct store *s, const char *top_chain, char *const *lower, char **ret_path);
 
-/* One way of giving a container its writable root. All work in the container's directory @fd. */
+/* What a new writable layer is made of. */
+struct snapshot_plan {
+        struct store *store;
+        const char *id;
+        int fd;                    /* ROOT/containers/<id> */
+        const struct image *image; /* its layers' directories exist */
+        char *const *lower;        /* the image's layers and the small one, topmost first */
+        uint64_t size;             /* limit in bytes, 0 = none */
+};
+
+/* One way of giving a container its writable root. All work in the container's directory @fd. Drivers live side by
+ * side: a container keeps the one that made it, which its mark tells. */
 struct snapshot_driver {
-        const char *name;  /* what people give and --driver takes */
+        const char *name;  /* what people give and --storage-driver takes */
         const char *shown; /* docker's name for it */
-        const char *mark;  /* the entry of the container's directory that tells that this driver made it */
-        /* Make the writable layer for @lower (topmost first). */
-        err *(*prepare)(struct store *s, int fd, char *const *lower);
+        const char *mark;  /* the entry of the container's directory that tells that this driver made it: the tree */
+        bool copies;       /* the tree holds the image too */
+        /* Make the writable layer. */
+        err *(*prepare)(const struct snapshot_plan *p);
         /* Fill @ret; @path is the container's directory, @lower is consumed. */
         err *(*get)(const char *path, char **lower, struct snapshot *ret);
-        /* Does it work with this ROOT? */
-        bool (*works)(struct store *s);
+        /* An image without a container, for reading. @layers: topmost first, consumed. */
+        err *(*image)(struct store *s, const struct image *image, char **layers, struct snapshot *ret);
+        /* What must be done before the directory @fd, the container's or a layer's, is removed as files. May be NULL.
+         */
+        void (*forget)(int fd);
+        /* NULL if it works with this ROOT, else why not. */
+        err *(*check)(struct store *s);
 };
-extern const struct snapshot_driver snapshot_overlay, snapshot_vfs;
+extern const struct snapshot_driver snapshot_overlay, snapshot_fuse, snapshot_btrfs, snapshot_vfs;
+
+/* The driver @name ("overlay" or docker's "overlay2"); ERR_INVALID, ERR_UNSUPPORTED (docker has it, we do not). */
+MUST_USE err *snapshot_driver_find(const char *name, const struct snapshot_driver **ret);
+/* Remove @name below @dirfd, a container's or a layer's directory, whatever drivers have put there. -errno. */
+int snapshot_remove_dir(int dirfd, const char *name);
+
+/* upper and work with the looks of the image's root, as overlayfs wants them. @lower: topmost first. */
+MUST_USE err *snapshot_make_upper(int fd, const char *upper, const char *work, char *const *lower);
+
+/* docker's words for a --storage-opt that the driver cannot have. */
+MUST_USE err *snapshot_no_size(const char *shown);
+/* A limit for all that is written below the directories @fds, by project quota. ERR_UNSUPPORTED in docker's words. */
+MUST_USE err *quota_limit(const int *fds, size_t n, const char *id, uint64_t bytes);
+/* Take it back; whatever was there. @fd: one of the directories. */
+void quota_forget(int fd);

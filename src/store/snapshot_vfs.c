@@ -9,15 +9,17 @@
 #include "store/snapshot_private.h"
 #include "store/tree.h"
 
-static err *vfs_prepare(struct store *s, int fd, char *const *lower)
+static err *vfs_prepare(const struct snapshot_plan *p)
 {
         _cleanup_close_ int to = -1;
+        char *const *lower = p->lower;
         size_t n = strv_len(lower);
 
-        (void)s;
-        if (mkdirat(fd, "rootfs", 0755) < 0)
+        if (p->size)
+                return snapshot_no_size("vfs");
+        if (mkdirat(p->fd, "rootfs", 0755) < 0)
                 return err_sys(errno, "making the container's root");
-        to = file_open_beneath(fd, "rootfs", O_RDONLY | O_DIRECTORY, 0);
+        to = file_open_beneath(p->fd, "rootfs", O_RDONLY | O_DIRECTORY, 0);
         if (to < 0)
                 return err_sys(to, "opening the container's root");
         while (n > 0) {
@@ -44,17 +46,25 @@ static err *vfs_get(const char *path, char **lower, struct snapshot *ret)
         return NULL;
 }
 
-static bool vfs_works(struct store *s)
+/* Nothing can be copied for a reader who may never come back: what is only read can be stacked nearly everywhere. */
+static err *vfs_image(struct store *s, const struct image *image, char **layers, struct snapshot *ret)
+{
+        return snapshot_overlay.image(s, image, layers, ret);
+}
+
+static err *vfs_check(struct store *s)
 {
         (void)s;
-        return true;
+        return NULL;
 }
 
 const struct snapshot_driver snapshot_vfs = {
         .name = "vfs",
         .shown = "vfs",
         .mark = "rootfs",
+        .copies = true,
         .prepare = vfs_prepare,
         .get = vfs_get,
-        .works = vfs_works,
+        .image = vfs_image,
+        .check = vfs_check,
 };

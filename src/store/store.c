@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "store/gc.h"
+#include "store/snapshot_private.h"
 #include "store/tree.h"
 #include "store/txn.h"
 
@@ -256,9 +257,8 @@ static err *init(struct store *s, const struct store_options *o)
 {
         TRY(check_path("root", o->root));
         TRY(check_path("state", o->state));
-        if (o->driver && strcmp(o->driver, "overlay") != 0 && strcmp(o->driver, "overlay2") != 0 &&
-            strcmp(o->driver, "vfs") != 0)
-                return err_new(ERR_INVALID, "unknown storage driver '%s': this version has overlay and vfs", o->driver);
+        if (o->driver)
+                TRY(snapshot_driver_find(o->driver, NULL));
         if (geteuid() != 0)
                 return err_new(ERR_DENIED, "hod must run as root (rootless containers are not supported yet)");
         s->root = str_dup(o->root);

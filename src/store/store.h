@@ -30,7 +30,7 @@ struct store;
 struct store_options {
         const char *root;   /* absolute */
         const char *state;  /* absolute */
-        const char *driver; /* "overlay", "vfs", or NULL = the best that works */
+        const char *driver; /* "overlay", "btrfs", "fuse-overlayfs", "vfs", or NULL = the best that works */
 };
 
 /* Open both directories, making them (0700) if needed. What an earlier boot left in STATE is void and is reset here.

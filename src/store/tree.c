@@ -217,7 +217,8 @@ void tree_xattrs_done(struct tree_xattrs *x)
 
 static bool xattr_wanted(const char *name)
 {
-        if (str_starts(name, "trusted.overlay.") || str_starts(name, "user.overlay."))
+        if (str_starts(name, "trusted.overlay.") || str_starts(name, "user.overlay.") ||
+            str_starts(name, "user.fuseoverlayfs."))
                 return false;
         return !str_starts(name, "security.") || strcmp(name, "security.capability") == 0;
 }

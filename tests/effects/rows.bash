@@ -163,6 +163,16 @@ check_stop_timeout() {
         ((took > 1000 && took < 4000))
 }
 outside stop-timeout check_stop_timeout
+check_storage_opt() {
+        # What a limit does is in tests/e2e/drivers.bats, on a file system that can have one.
+        local said
+        if said=$(hod create --name eff --storage-opt size=5m busybox true 2>&1); then
+                [[ $(hod inspect -f '{{json .HostConfig.StorageOpt}}' eff) == '{"size":"5m"}' ]]
+        else
+                [[ $said == *"--storage-opt is "*"supported"* ]]
+        fi
+}
+outside storage-opt check_storage_opt
 check_annotation() {
         hod create --name eff --annotation x=y busybox true >/dev/null
         [[ $(hod inspect -f '{{json .HostConfig.Annotations}}' eff) == '{"x":"y"}' ]]
