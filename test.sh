@@ -4,6 +4,7 @@
 #   ./test.sh PART...          only these parts: build lint unit fuzz e2e effects peers asan vm
 #   ./test.sh e2e FILE...      only these files of tests/e2e (main.bats, ...); peers FILE... of tests/peers
 #   ./test.sh -v ...           show all output, not only that of failures
+# What does not depend on time or on the machine's state (lint, fuzz, vm and builds for them) runs behind the rest.
 # Needs root and Debian 12's packages (installed when missing). Logs stay in build/test-logs.
 set -euo pipefail
 # shellcheck source=tools/common.bash
@@ -11,7 +12,6 @@ set -euo pipefail
 cd "$top"
 
 logs=$top/build/test-logs
-total_passed=0 total_failed=0 total_skipped=0
 verbose=0
 files=()
 stage_limit=900
@@ -41,12 +41,12 @@ watch() {
         kill -9 $(descendants "$1")
 }
 
-# stage NAME COMMAND...: run, keep the output in a log, add up its last "N passed, N failed[, N skipped]" line.
-# A command that fails without counting a failure counts as one.
+# stage NAME COMMAND...: run, keep the output in a log, count its last "N passed, N failed[, N skipped]" line.
+# A command that fails without counting a failure counts as one. One line when it ends, in one write: lanes run at the
+# same time.
 stage() {
         local name=$1 log=$logs/${1//\//-}.log status=0 start=$SECONDS job counts passed failed skipped
         shift
-        printf '%-22s ' "$name"
         # Not as a condition: `set -e` must hold inside.
         (
                 set -e
@@ -63,20 +63,25 @@ stage() {
         elif [[ -z $counts ]]; then
                 passed=1
         fi
-        total_passed=$((total_passed + passed))
-        total_failed=$((total_failed + failed))
-        total_skipped=$((total_skipped + skipped))
-        printf '%5d passed %4d failed %4d skipped  %4d s\n' "$passed" "$failed" "$skipped" "$((SECONDS - start))"
-        if ((failed || verbose)); then
-                sed 's/^/    /' "$log" | head -n 400
-        fi
-        return 0
+        report "$passed" "$failed" "$skipped" "$(
+                printf '%-22s %5d passed %4d failed %4d skipped  %4d s' "$name" "$passed" "$failed" "$skipped" "$((SECONDS - start))"
+                if ((failed || verbose)); then
+                        echo
+                        sed 's/^/    /' "$log" | head -n 400
+                fi
+        )"
 }
 
-skip_stage() {
-        printf '%-22s skipped: %s\n' "$1" "$2"
-        total_skipped=$((total_skipped + 1))
+# report PASSED FAILED SKIPPED TEXT: add it up and say it; one lane at a time.
+report() {
+        (
+                flock 8
+                printf '%d %d %d\n' "$1" "$2" "$3" >&8
+                printf '%s\n' "$4"
+        ) 8>>"$logs/counts"
 }
+
+skip_stage() { report 0 0 1 "$(printf '%-22s skipped: %s' "$1" "$2")"; }
 
 # --- stages -------------------------------------------------------------------------------------------------------
 
@@ -110,7 +115,8 @@ check_programs() {
 }
 
 build_release() { build_in build-release -Dtests=false --buildtype=release -Doptimization=2; }
-build_clang() { CC=clang build_in build-clang -Dtests=true; }
+# clang's warnings do not depend on optimisation, and nothing of this build is run.
+build_clang() { CC=clang build_in build-clang -Dtests=true --buildtype=plain -Doptimization=0; }
 build_asan() { build_in build-asan -Dtests=true --buildtype=debug -Db_sanitize=address,undefined; }
 
 # run_meson_tests BUILD: count the cases of each cmocka program, and the programs that died.
@@ -132,24 +138,30 @@ run_meson_tests() {
 
 # Every corpus as an ordinary test: the fuzzer runs its files once. And a few seconds of real fuzzing each.
 run_fuzz() {
-        local fuzzer name passed=0 failed=0
+        local fuzzers
+        mapfile -t fuzzers < <(basename -s .c tests/fuzz/fuzz-*.c)
         CC=clang build_in build-fuzz -Dfuzzing=true -Dtests=false --buildtype=debug \
-                -Db_sanitize=address,undefined -Db_lundef=false
-        while read -r fuzzer; do
-                name=$(basename "$fuzzer")
-                mkdir -p build-fuzz/new/"$name"
-                if "$fuzzer" -runs=2000 -max_total_time=10 -timeout=10 -rss_limit_mb=2048 \
-                        -artifact_prefix="$logs/$name-" build-fuzz/new/"$name" \
-                        "tests/fuzz/corpus/${name#fuzz-}" >"$logs/$name.log" 2>&1; then
-                        passed=$((passed + 1))
-                else
-                        failed=$((failed + 1))
-                        tail -n 40 "$logs/$name.log"
-                fi
-        done < <(find build-fuzz/tests/fuzz -maxdepth 1 -type f -name 'fuzz-*' -perm -u+x | sort)
-        echo "$passed passed, $failed failed"
-        ((failed == 0 && passed > 0))
+                -Db_sanitize=address,undefined -Db_lundef=false "${fuzzers[@]/#/target=tests/fuzz/}"
+        rm -f "$logs"/fuzz-*.failed
+        # shellcheck disable=SC2016  # $1 is the inner shell's
+        printf '%s\0' "${fuzzers[@]}" | logs=$logs xargs -0 -P "$jobs" -I {} bash -c 'run_fuzzer "$1"' _ {}
+        local fuzzer failed=0
+        for fuzzer in "${fuzzers[@]}"; do
+                [[ -e $logs/$fuzzer.failed ]] || continue
+                failed=$((failed + 1))
+                echo "$fuzzer:"
+                tail -n 40 "$logs/$fuzzer.log"
+        done
+        echo "$((${#fuzzers[@]} - failed)) passed, $failed failed"
+        ((failed == 0))
 }
+run_fuzzer() {
+        mkdir -p build-fuzz/new/"$1"
+        build-fuzz/tests/fuzz/"$1" -runs=2000 -max_total_time=10 -timeout=10 -rss_limit_mb=2048 \
+                -artifact_prefix="$logs/$1-" build-fuzz/new/"$1" "tests/fuzz/corpus/${1#fuzz-}" >"$logs/$1.log" 2>&1 ||
+                : >"$logs/$1.failed"
+}
+export -f run_fuzzer
 
 run_shellcheck() {
         local file failed=0 n=0
@@ -231,9 +243,11 @@ run_asan_e2e() {
 part_build() {
         stage build/gcc build_gcc
         stage build/programs check_programs
+        stage build/asan build_asan
+}
+part_builds() {
         stage build/release build_release
         stage build/clang build_clang
-        stage build/asan build_asan
 }
 part_lint() {
         stage lint/layers tools/check-layers build
@@ -251,20 +265,19 @@ part_unit() {
 part_fuzz() { stage fuzz run_fuzz; }
 part_e2e() { run_e2e; }
 part_effects() { stage effects tests/effects/run.sh; }
-part_peers() {
-        need_packages "${packages_peers[@]}"
-        run_peers
-}
+part_peers() { run_peers; }
 part_asan() { stage e2e-asan run_asan_e2e; }
 part_vm() {
         if [[ -x tests/vm/run.sh ]]; then
                 stage_limit=1800
-                need_packages "${packages_vm[@]}"
-                stage vm tests/vm/run.sh
+                # Mounts of its own: what is mounted while the guest is made is no leak of a test that runs meanwhile.
+                stage vm unshare --mount --propagation private tests/vm/run.sh
         else
                 skip_stage vm "tests/vm/run.sh is not there"
         fi
 }
+
+# --- what is run, and when ----------------------------------------------------------------------------------------
 
 parts=()
 while (($#)); do
@@ -283,23 +296,42 @@ done
 ((${#files[@]} == 0 || ${#parts[@]})) || parts=(e2e)
 ((${#parts[@]})) || parts=(build lint unit fuzz e2e effects peers asan vm)
 
+has() { [[ " ${parts[*]} " == *" $1 "* ]]; }
+
 need_packages "${packages_build[@]}" "${packages_image[@]}" "${packages_test[@]}"
+! has peers || need_packages "${packages_peers[@]}"
+! has vm || need_packages "${packages_vm[@]}"
 mkdir -p "$logs"
+: >"$logs/counts"
 start=$SECONDS
 # Every part works on a fresh clone: what it runs is built first.
-case " ${parts[*]} " in
-*" build "*) ;;
-*)
+if has build; then
+        part_build
+else
         stage build/gcc build_gcc
-        case " ${parts[*]} " in
-        *" unit "* | *" asan "*) stage build/asan build_asan ;;&
-        *" lint "*) stage build/clang build_clang ;;
-        esac
-        ;;
-esac
-for part in "${parts[@]}"; do
-        "part_$part"
+        if has unit || has asan; then stage build/asan build_asan; fi
+        ! has lint || stage build/clang build_clang
+fi
+# Two lanes, about as long as each other on two processors. The virtual machine keeps one processor busy; the tests that
+# look at the clock or at the whole machine follow each other in the other lane, and wait more than they work.
+behind() {
+        ! has vm || part_vm
+        renice -n 10 "$BASHPID" >/dev/null
+        ! has build || part_builds
+        ! has lint || part_lint
+        ! has fuzz || part_fuzz
+}
+behind &
+lane=$!
+# shellcheck disable=SC2046  # numbers
+trap 'kill $(descendants $$ | grep -vx $$) 2>/dev/null; exit 130' INT TERM
+for part in unit effects e2e peers asan; do
+        ! has "$part" || "part_$part"
 done
+lane_status=0
+wait "$lane" || lane_status=$?
+((lane_status == 0)) || report 0 1 0 "what runs behind ended with status $lane_status"
+read -r total_passed total_failed total_skipped < <(awk '{p += $1; f += $2; s += $3} END {print p + 0, f + 0, s + 0}' "$logs/counts")
 printf 'took %d min %d s; logs in build/test-logs\n' "$(((SECONDS - start) / 60))" "$(((SECONDS - start) % 60))"
 printf '%d passed, %d failed, %d skipped\n' "$total_passed" "$total_failed" "$total_skipped"
 ((total_failed == 0))

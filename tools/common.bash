@@ -59,19 +59,23 @@ need_packages() {
         rm -f "${TMPDIR:-/tmp}/hod-apt.$$"
 }
 
-# build_in DIR [meson option...]: configure once, build; the programs are DIR/bin/*.
+# build_in DIR [meson option...] [target=TARGET...]: configure once, build all or the targets named; the programs are
+# DIR/bin/*.
 build_in() {
-        local dir=$1 log
+        local dir=$1 log word targets=() options=()
         shift
+        for word in "$@"; do
+                if [[ $word == target=* ]]; then targets+=("${word#target=}"); else options+=("$word"); fi
+        done
         mkdir -p "$dir"
         log=$dir/build.log
         if [[ ! -f $dir/build.ninja ]]; then
-                if ! meson setup "$dir" "$top" "$@" >"$log" 2>&1; then
+                if ! meson setup "$dir" "$top" "${options[@]}" >"$log" 2>&1; then
                         cat "$log" >&2
                         return 1
                 fi
         fi
-        if ! ninja -C "$dir" -k 0 >"$log" 2>&1; then
+        if ! ninja -C "$dir" -k 0 "${targets[@]}" >"$log" 2>&1; then
                 grep -vE '^\[[0-9]+/[0-9]+\]|^ninja: Entering' "$log" >&2 || true
                 return 1
         fi
