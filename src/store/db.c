@@ -21,7 +21,8 @@ struct db_row {
         sqlite3_stmt *statement;
 };
 
-static const char schema[] =
+/* Step n makes version n+1 of version n. Never edited: files of every version exist. */
+static const char *const steps[DB_SCHEMA_VERSION] = {
         "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
         "CREATE TABLE containers(id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created INTEGER NOT NULL,"
         " durable INTEGER NOT NULL, json TEXT NOT NULL);"
@@ -29,7 +30,11 @@ static const char schema[] =
         " manifest TEXT NOT NULL, config TEXT NOT NULL, layers TEXT NOT NULL);"
         "CREATE TABLE names(name TEXT PRIMARY KEY, image TEXT NOT NULL, tagged INTEGER NOT NULL) WITHOUT ROWID;"
         "CREATE INDEX names_image ON names(image);"
-        "PRAGMA user_version=1;";
+        "PRAGMA user_version=1;",
+        /* images that no prune removes */
+        "CREATE TABLE pins(image TEXT PRIMARY KEY, since INTEGER NOT NULL) WITHOUT ROWID;"
+        "PRAGMA user_version=2;",
+};
 
 static err *db_error(const struct db *db, int code, const char *what)
 {
@@ -92,11 +97,11 @@ static err *check_schema(struct db *db)
         if (version > DB_SCHEMA_VERSION)
                 return err_new(ERR_UNSUPPORTED, "%s was written by a newer version of hod (schema %lld, known %d)",
                                db->name, (long long)version, DB_SCHEMA_VERSION);
-        /* New, or a creator died before its commit: whoever gets the transaction makes it. */
+        /* New, older, or somebody died before the commit: whoever gets the transaction makes it. */
         TRY(db_begin(db));
         TRY(db_select(db, read_version, &version, "PRAGMA user_version", ""));
-        if (version == 0)
-                TRY(exec(db, schema, "making the tables"));
+        for (; version < DB_SCHEMA_VERSION; version++)
+                TRY(exec(db, steps[version], "making the tables"));
         return db_commit(db);
 }
 
@@ -263,7 +268,8 @@ static err *copy_tables(struct db *db, int64_t stamp)
                  "DELETE FROM containers WHERE durable=1;"
                  "INSERT OR REPLACE INTO containers SELECT * FROM durable.containers;"
                  "DELETE FROM images; INSERT INTO images SELECT * FROM durable.images;"
-                 "DELETE FROM names; INSERT INTO names SELECT * FROM durable.names;",
+                 "DELETE FROM names; INSERT INTO names SELECT * FROM durable.names;"
+                 "DELETE FROM pins; INSERT INTO pins SELECT * FROM durable.pins;",
                  "copying state.db"));
         return db_run(db, "INSERT OR REPLACE INTO meta VALUES('stamp', ?)", "i", stamp);
 }

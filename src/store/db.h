@@ -11,13 +11,13 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-#define DB_SCHEMA_VERSION 1
+#define DB_SCHEMA_VERSION 2
 
 struct db;
 struct db_row;
 
-/* Open or create DIR/@name. @durable: synchronous=FULL, else OFF. A new file gets the schema.
- * ERR_UNSUPPORTED when a newer hod wrote it, ERR_CORRUPT, ERR_SYS. */
+/* Open or create DIR/@name. @durable: synchronous=FULL, else OFF. A new file gets the schema, an older one is brought
+ * up to it in place. ERR_UNSUPPORTED when a newer hod wrote it, ERR_CORRUPT, ERR_SYS. */
 MUST_USE err *db_open(const char *dir, const char *name, bool durable, struct db **ret);
 void db_close(struct db *db);
 DEFINE_CLEANUP(struct db *, db_close)

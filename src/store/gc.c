@@ -14,6 +14,7 @@
 #include "store/image_private.h"
 #include "store/layer.h"
 #include "store/record.h"
+#include "store/roots.h"
 #include "store/snapshot_private.h"
 #include "store/tree.h"
 #include "store/txn.h"
@@ -84,29 +85,24 @@ static err *containers(struct store *s, uint64_t *bytes)
 
 typedef err *remove_fn(struct store *s, const char *digest);
 
-/* Entries of ROOT/@dir, named by their digests, that no image and no container needs. */
-static err *unreferenced(struct store *s, const char *dir, remove_fn *remove_one, uint64_t *bytes)
+/* Entries of ROOT/@dir, named by their digests, that nothing needs. */
+static err *unreferenced(struct store *s, const struct roots *roots, const char *dir, remove_fn *remove_one,
+                         uint64_t *bytes)
 {
         _cleanup_close_ int fd = file_open_beneath(s->root_fd, dir, O_RDONLY | O_DIRECTORY, 0);
         _cleanup_strv_ char **names = NULL;
-        struct db *db;
 
         if (fd < 0)
                 return err_sys(fd, "opening %s/%s", s->root, dir);
-        TRY(txn_reader(s, &db));
         TRY(tree_names(fd, &names));
         for (char **n = names; *n; n++) {
                 _cleanup_free_ char *digest = str_format("sha256:%s", *n);
-                bool used;
 
                 if (!digest)
                         return err_nomem();
-                TRY(image_layer_used(db, digest, NULL, &used));
-                if (!used)
-                        TRY(snapshot_layer_noted(s, digest, &used));
-                if (used || !id_valid(*n)) /* 64 digits, like an id; anything else is not ours */
+                if (roots_have(roots, digest) || !id_valid(*n)) /* 64 digits, like an id; anything else is not ours */
                         continue;
-                log_debug("removing %s/%s/%s, which no image has", s->root, dir, *n);
+                log_debug("removing %s/%s/%s, which nothing needs", s->root, dir, *n);
                 *bytes += size_of(fd, *n);
                 TRY(remove_one(s, digest));
         }
@@ -115,10 +111,13 @@ static err *unreferenced(struct store *s, const char *dir, remove_fn *remove_one
 
 static err *collect(struct store *s, uint64_t *bytes)
 {
+        _cleanup_roots_ struct roots roots = {0};
+
         TRY(gc_tmp(s));
         TRY(containers(s, bytes));
-        TRY(unreferenced(s, "layers", layer_remove, bytes));
-        return unreferenced(s, "blobs/sha256", blob_remove, bytes);
+        TRY(roots_collect(s, &roots));
+        TRY(unreferenced(s, &roots, "layers", layer_remove, bytes));
+        return unreferenced(s, &roots, "blobs/sha256", blob_remove, bytes);
 }
 
 err *store_gc(struct store *s, uint64_t *ret_bytes)

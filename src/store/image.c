@@ -12,7 +12,9 @@
 #include "store/image_private.h"
 #include "store/tree.h"
 
-#define COLUMNS "SELECT i.id, i.created, i.size, i.manifest, i.config, i.layers FROM images i "
+#define COLUMNS                                                                                                        \
+        "SELECT i.id, i.created, i.size, i.manifest, i.config, i.layers,"                                              \
+        " EXISTS(SELECT 1 FROM pins p WHERE p.image=i.id) FROM images i "
 
 void image_free(struct image *i)
 {
@@ -100,6 +102,7 @@ static err *add_row(const struct db_row *row, void *arg)
         rows->n++;
         r->image->created_ns = db_row_int(row, 1);
         r->image->size = (uint64_t)db_row_int(row, 2);
+        r->image->pinned = db_row_int(row, 6) != 0;
         TRY(db_row_dup(row, 0, &r->image->id));
         TRY(db_row_dup(row, 3, &r->image->manifest));
         TRY(db_row_dup(row, 4, &r->config));
@@ -293,21 +296,20 @@ err *image_tag(struct store *s, const char *image, const char *name)
         return txn_commit(&t);
 }
 
-static err *take_flag(const struct db_row *row, void *arg)
+err *image_pin(struct store *s, const char *image, bool pinned)
 {
-        *(bool *)arg = db_row_int(row, 0) != 0;
-        return NULL;
-}
+        _cleanup_(image_freep) struct image *i = NULL;
+        _cleanup_txn_ struct txn t = {0};
 
-err *image_layer_used(struct db *db, const char *digest, const char *but, bool *ret)
-{
-        bool used = false;
-
-        TRY(db_select(db, take_flag, &used,
-                      "SELECT count(*) FROM images WHERE id<>?1 AND (instr(layers, ?2) OR manifest=?2 OR id=?2)", "ss",
-                      but ? but : "", digest));
-        *ret = used;
-        return NULL;
+        TRY(image_find(s, image, &i));
+        if (i->pinned == pinned)
+                return NULL;
+        TRY(txn_begin(s, true, &t));
+        if (pinned)
+                TRY(txn_run(&t, "INSERT OR REPLACE INTO pins VALUES(?,?)", "si", i->id, clock_now_ns()));
+        else
+                TRY(txn_run(&t, "DELETE FROM pins WHERE image=?", "s", i->id));
+        return txn_commit(&t);
 }
 
 struct layer_size {

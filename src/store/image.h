@@ -28,6 +28,7 @@ struct image {
         char *manifest; /* "sha256:<64 hex>" */
         char **names;   /* "docker.io/library/busybox:latest", sorted; empty list = dangling */
         char **digests; /* "docker.io/library/busybox@sha256:...": what it was pulled as; sorted, may be empty */
+        bool pinned;    /* no prune removes it */
         int64_t created_ns;
         int64_t tagged_ns;          /* last time a name was given, 0 = never */
         uint64_t size;              /* sum of the layers' */
@@ -79,6 +80,9 @@ MUST_USE err *image_commit(struct store *s, const struct image_commit *c, char *
 /* Give @image (reference or id) the name @name too; a name that points elsewhere moves.
  * ERR_INVALID "Error parsing reference: ...". */
 MUST_USE err *image_tag(struct store *s, const char *image, const char *name);
+
+/* Pin an image (reference or id): image and system prune leave it alone, rmi wants force. Or take that back. */
+MUST_USE err *image_pin(struct store *s, const char *image, bool pinned);
 
 struct image_removed {
         bool deleted; /* "Deleted: sha256:..." or "Untagged: busybox:latest" */

@@ -36,5 +36,3 @@ json *image_layer_record(const struct image_layer *l);
 MUST_USE err *image_layer_size(struct store *s, const char *chain, uint64_t *ret);
 /* The familiar form of a full name. */
 MUST_USE err *image_familiar(const char *full, char **ret);
-/* Does an image other than @but use the layer, or the blob? */
-MUST_USE err *image_layer_used(struct db *db, const char *digest, const char *but, bool *ret);

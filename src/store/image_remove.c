@@ -11,6 +11,7 @@
 #include "store/gc.h"
 #include "store/image_private.h"
 #include "store/record.h"
+#include "store/roots.h"
 #include "store/snapshot_private.h"
 
 struct removal {
@@ -18,6 +19,7 @@ struct removal {
         const struct image_remove_options *options;
         struct image *image; /* holds no lease here: we are alone */
         struct record_list users;
+        char **documents; /* what names with a digest pointed at */
         struct image_removed *done;
         size_t n_done;
 };
@@ -33,6 +35,7 @@ static void removal_done(struct removal *r)
 {
         image_free(r->image);
         record_list_done(&r->users);
+        strv_free(r->documents);
         image_removed_free(r->done, r->n_done);
 }
 
@@ -59,6 +62,8 @@ static err *untag(struct removal *r, const char *full)
         _cleanup_txn_ struct txn t = {0};
 
         TRY(image_familiar(full, &familiar));
+        if (strchr(full, '@'))
+                TRY(strv_add(&r->documents, strchr(full, '@') + 1));
         TRY(txn_begin(r->store, true, &t));
         TRY(txn_run(&t, "DELETE FROM names WHERE name=?", "s", full));
         TRY(txn_commit(&t));
@@ -82,6 +87,30 @@ static const char *running_user(const struct removal *r)
         return NULL;
 }
 
+/* Is @b a name in the same repository as @a? (Full names: a tag cannot have a slash.) */
+static bool same_repository(const char *a, const char *b)
+{
+        size_t n = strcspn(a, "@"), m = strcspn(b, "@");
+        const char *tag_a = strchr(a, '@') ? NULL : strrchr(a, ':'), *tag_b = strchr(b, '@') ? NULL : strrchr(b, ':');
+
+        n = tag_a ? (size_t)(tag_a - a) : n;
+        m = tag_b ? (size_t)(tag_b - b) : m;
+        return n == m && memcmp(a, b, n) == 0;
+}
+
+/* docker's rule: one tag and digests of its repository count as one name. */
+static bool has_one_name(const struct image *i)
+{
+        const char *first = *i->names ? *i->names : *i->digests;
+
+        if (strv_len(i->names) > 1)
+                return false;
+        for (char **d = i->digests; *d; d++)
+                if (!same_repository(first, *d))
+                        return false;
+        return true;
+}
+
 /* @names: more than one name is a reason too (removal by id). */
 static err *check_users(const struct removal *r, bool names)
 {
@@ -91,7 +120,9 @@ static err *check_users(const struct removal *r, bool names)
                 return conflict(r, true, "image is being used by running container", running);
         if (r->options->force)
                 return NULL;
-        if (names && strv_len(r->image->names) > 1)
+        if (r->image->pinned)
+                return conflict(r, false, "image is pinned", NULL);
+        if (names && !has_one_name(r->image))
                 return conflict(r, false, "image is referenced in multiple repositories", NULL);
         if (r->users.n)
                 return conflict(r, false, "image is being used by stopped container", r->users.items[0].id);
@@ -107,26 +138,25 @@ static err *keep_for_users(struct removal *r, bool *ret_keep)
         return NULL;
 }
 
+static err *remove_blob(struct removal *r, const struct roots *roots, const char *digest)
+{
+        return roots_have(roots, digest) ? NULL : blob_remove(r->store, digest);
+}
+
 static err *remove_content(struct removal *r, bool keep_layers)
 {
-        struct db *db;
-        bool used;
+        _cleanup_roots_ struct roots roots = {0};
 
-        TRY(txn_reader(r->store, &db));
-        TRY(blob_remove(r->store, r->image->id));
-        TRY(image_layer_used(db, r->image->manifest, NULL, &used));
-        if (!used)
-                TRY(blob_remove(r->store, r->image->manifest));
+        TRY(roots_collect(r->store, &roots));
+        TRY(remove_blob(r, &roots, r->image->id));
+        TRY(remove_blob(r, &roots, r->image->manifest));
+        for (char **d = r->documents; d && *d; d++)
+                TRY(remove_blob(r, &roots, *d));
         for (size_t i = r->image->n_layers; i > 0; i--) {
                 const struct image_layer *l = &r->image->layers[i - 1];
 
-                TRY(image_layer_used(db, l->digest, NULL, &used));
-                if (!used)
-                        TRY(blob_remove(r->store, l->digest));
-                TRY(image_layer_used(db, l->chain, NULL, &used));
-                if (!used && !keep_layers)
-                        TRY(snapshot_layer_noted(r->store, l->chain, &used));
-                if (used || keep_layers)
+                TRY(remove_blob(r, &roots, l->digest));
+                if (keep_layers || roots_have(&roots, l->chain))
                         continue;
                 TRY(note(r, true, l->chain));
                 TRY(layer_remove(r->store, l->chain));
@@ -143,6 +173,7 @@ static err *delete_image(struct removal *r)
         TRY(txn_begin(r->store, true, &t));
         TRY(txn_run(&t, "DELETE FROM names WHERE image=?", "s", r->image->id));
         TRY(txn_run(&t, "DELETE FROM images WHERE id=?", "s", r->image->id));
+        TRY(txn_run(&t, "DELETE FROM pins WHERE image=?", "s", r->image->id));
         TRY(txn_commit(&t));
         TRY(note(r, true, r->image->id));
         /* It is gone now; what stays behind is only space, and gc will find it. */
@@ -150,15 +181,44 @@ static err *delete_image(struct removal *r)
         return NULL;
 }
 
+/* After a tag went: digests of a repository without any tag left go, too. */
+static err *untag_digests(struct removal *r, const char *full)
+{
+        for (char **n = r->image->names; *n; n++)
+                if (strcmp(*n, full) != 0 && same_repository(*n, full))
+                        return NULL;
+        for (char **d = r->image->digests; *d; d++)
+                if (same_repository(*d, full))
+                        TRY(untag(r, *d));
+        return NULL;
+}
+
+/* What is left of the names after @full, and what goes with it, has gone? */
+static bool is_last(const struct image *i, const char *full)
+{
+        bool digest = strchr(full, '@') != NULL, tags = false;
+        size_t left = 0;
+
+        for (char **n = i->names; *n; n++) {
+                tags |= strcmp(*n, full) != 0 && same_repository(*n, full);
+                left += strcmp(*n, full) != 0;
+        }
+        for (char **d = i->digests; *d; d++)
+                left += strcmp(*d, full) != 0 && (digest || tags || !same_repository(*d, full));
+        return left == 0;
+}
+
 static err *remove_by_name(struct removal *r, const char *full)
 {
         _cleanup_free_ char *familiar = NULL;
-        bool last = strv_len(r->image->names) == 1;
+        bool last = is_last(r->image, full);
         char container_id[ID_SHORT + 1], image_id[ID_SHORT + 1];
         err *e;
 
         TRY(image_familiar(full, &familiar));
-        if (last && !r->options->force && r->users.n)
+        if (last && r->image->pinned && !r->options->force)
+                return conflict(r, false, "image is pinned", NULL);
+        if (has_one_name(r->image) && !r->options->force && r->users.n)
                 return err_new(ERR_CONFLICT,
                                "conflict: unable to remove repository reference \"%s\" (must force) - container %s is "
                                "using its "
@@ -166,6 +226,8 @@ static err *remove_by_name(struct removal *r, const char *full)
                                familiar, short_id(r->users.items[0].id, container_id),
                                short_id(r->image->id, image_id));
         TRY(untag(r, full));
+        if (!strchr(full, '@'))
+                TRY(untag_digests(r, full));
         if (!last || r->options->no_prune)
                 return NULL;
         /* A name was removed: that the data is still needed is no failure then. */
@@ -182,6 +244,8 @@ static err *remove_by_id(struct removal *r)
         TRY(check_users(r, true));
         for (char **n = r->image->names; *n; n++)
                 TRY(untag(r, *n));
+        for (char **d = r->image->digests; *d; d++)
+                TRY(untag(r, *d));
         return delete_image(r);
 }
 
@@ -197,8 +261,12 @@ static err *match_name(const struct removal *r, const char *ref, const char **re
                 err_free(e);
                 return NULL;
         }
+        if (parsed.digest) {
+                free(parsed.tag);
+                parsed.tag = NULL;
+        }
         TRY(reference_full(&parsed, &full));
-        for (char **n = r->image->names; *n; n++)
+        for (char **n = parsed.digest ? r->image->digests : r->image->names; *n; n++)
                 if (strcmp(*n, full) == 0)
                         *ret = *n;
         return NULL;

@@ -383,18 +383,21 @@ err *snapshot_note_layers(struct store *s, const char *id, const struct image *i
         return r < 0 ? err_sys(r, "noting the layers of container %s", id) : NULL;
 }
 
-err *snapshot_layer_noted(struct store *s, const char *chain, bool *ret)
+err *snapshot_notes(struct store *s, char **ret)
 {
         _cleanup_strv_ char **ids = NULL;
+        _cleanup_str_ struct str all = {0};
+        int fd;
 
-        *ret = false;
-        TRY(tree_names(s->containers_fd, &ids));
-        for (char **id = ids; *id && !*ret; id++) {
+        TRY(store_containers_fd(s, &fd));
+        TRY(tree_names(fd, &ids));
+        for (char **id = ids; *id; id++) {
                 _cleanup_free_ char *path = str_format("%s/" NOTE, *id), *text = NULL;
 
                 if (!path)
                         return err_nomem();
-                *ret = file_read(s->containers_fd, path, 1 << 20, &text, NULL) == 0 && strstr(text, chain);
+                if (file_read(fd, path, 1 << 20, &text, NULL) == 0)
+                        str_add(&all, text);
         }
-        return NULL;
+        return str_take(&all, ret);
 }

@@ -9,8 +9,8 @@
 
 /* Remember in the container's directory which layers it needs, because its image's record goes away. */
 MUST_USE err *snapshot_note_layers(struct store *s, const char *id, const struct image *image);
-/* Does any container have such a note that names @chain? */
-MUST_USE err *snapshot_layer_noted(struct store *s, const char *chain, bool *ret);
+/* The chains of all such notes, one a line; owned. */
+MUST_USE err *snapshot_notes(struct store *s, char **ret);
 
 /* The small layer between image and container (see snapshot.h): ROOT/layers/<top chain>/init, made if missing.
  * @lower: the image's layers, topmost first. @ret_path: absolute, owned. */

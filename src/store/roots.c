@@ -1,0 +1,177 @@
+/* roots.c - see roots.h. */
+#include "store/roots.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "codec/json.h"
+#include "oci/image.h"
+#include "store/blob.h"
+#include "store/ingest.h"
+#include "store/layer.h"
+#include "store/snapshot_private.h"
+#include "store/tree.h"
+#include "store/txn.h"
+
+#define DEPTH_MAX 4 /* indexes in indexes */
+
+void roots_done(struct roots *r)
+{
+        free(r->items);
+        *r = (struct roots){0};
+}
+
+static err *add(struct roots *r, const char *digest)
+{
+        if (!oci_image_digest_valid(digest))
+                return NULL;
+        if (mem_grow(&r->items, r->n, sizeof(*r->items)) < 0)
+                return err_nomem();
+        memcpy(r->items[r->n++].text, digest, sizeof(r->items->text));
+        return NULL;
+}
+
+/* One digest a line. */
+static err *add_lines(struct roots *r, char *text)
+{
+        for (char *line = text, *next; *line; line = next) {
+                next = line + strcspn(line, "\n");
+                if (*next)
+                        *next++ = '\0';
+                TRY(add(r, line));
+        }
+        return NULL;
+}
+
+/* What the makers of staging places need. Those of dead ones do no harm. */
+static err *add_staging(struct store *s, struct roots *r)
+{
+        _cleanup_close_ int tmp = file_open_beneath(s->root_fd, "tmp", O_RDONLY | O_DIRECTORY, 0);
+        _cleanup_strv_ char **names = NULL;
+
+        if (tmp < 0)
+                return err_sys(tmp, "opening %s/tmp", s->root);
+        TRY(tree_names(tmp, &names));
+        for (char **n = names; *n; n++) {
+                _cleanup_free_ char *path = str_format("%s/" STAGING_KEEP, *n), *text = NULL;
+
+                if (!path)
+                        return err_nomem();
+                if (file_read(tmp, path, 1 << 20, &text, NULL) == 0)
+                        TRY(add_lines(r, text));
+        }
+        return NULL;
+}
+
+struct rows {
+        struct roots *roots;
+        char **documents; /* digests of names */
+};
+
+static err *take_image(const struct db_row *row, void *arg)
+{
+        struct rows *rows = arg;
+        const char *layers = db_row_text(row, 2);
+        _cleanup_json_ json *list = NULL;
+
+        TRY(add(rows->roots, db_row_text(row, 0)));
+        TRY(add(rows->roots, db_row_text(row, 1)));
+        TRY_WRAP(json_parse(layers, strlen(layers), &list), "layers of image %s", db_row_text(row, 0));
+        for (size_t i = 0; i < json_len(list); i++) {
+                TRY(add(rows->roots, json_get_str(json_at(list, i), "chain")));
+                TRY(add(rows->roots, json_get_str(json_at(list, i), "digest")));
+        }
+        return NULL;
+}
+
+static err *take_name(const struct db_row *row, void *arg)
+{
+        const char *at = strchr(db_row_text(row, 0), '@');
+        struct rows *rows = arg;
+
+        return at ? strv_add(&rows->documents, at + 1) : NULL;
+}
+
+static err *add_document(struct store *s, struct roots *r, const char *digest, unsigned depth);
+
+/* A manifest's config and layers, an index's manifests. */
+static err *add_children(struct store *s, struct roots *r, const json *doc, unsigned depth)
+{
+        const json *layers = json_get(doc, "layers"), *manifests = json_get(doc, "manifests");
+
+        TRY(add(r, json_get_str(json_get(doc, "config"), "digest")));
+        for (size_t i = 0; i < json_len(layers); i++)
+                TRY(add(r, json_get_str(json_at(layers, i), "digest")));
+        for (size_t i = 0; i < json_len(manifests) && depth < DEPTH_MAX; i++)
+                TRY(add_document(s, r, json_get_str_or(json_at(manifests, i), "digest", ""), depth + 1));
+        return NULL;
+}
+
+static err *add_document(struct store *s, struct roots *r, const char *digest, unsigned depth)
+{
+        _cleanup_free_ char *text = NULL;
+        _cleanup_json_ json *doc = NULL;
+        size_t size;
+        err *e;
+
+        TRY(add(r, digest));
+        if (!blob_exists(s, digest))
+                return NULL; /* of an index only one manifest is here, as a rule */
+        e = blob_read(s, digest, INGEST_DOCUMENT_MAX, &text, &size);
+        if (!e)
+                e = json_parse(text, size, &doc);
+        if (!e)
+                return add_children(s, r, doc, depth);
+        if (err_code(e) == ERR_NOMEM)
+                return e;
+        /* Damaged: `system check` tells of it. It keeps nothing. */
+        log_error_free(LOG_LEVEL_DEBUG, e);
+        return NULL;
+}
+
+static int compare(const void *a, const void *b)
+{
+        return strcmp(((const struct digest *)a)->text, ((const struct digest *)b)->text);
+}
+
+err *roots_collect(struct store *s, struct roots *ret)
+{
+        _cleanup_roots_ struct roots r = {0};
+        _cleanup_strv_ char **documents = NULL;
+        _cleanup_free_ char *notes = NULL;
+        struct rows rows = {.roots = &r};
+        struct db *db;
+        err *e;
+
+        /* The ingests first: what one has finished meanwhile is in the database then. */
+        TRY(add_staging(s, &r));
+        TRY(txn_reader(s, &db));
+        TRY(db_select(db, take_image, &rows, "SELECT id, manifest, layers FROM images", ""));
+        e = db_select(db, take_name, &rows, "SELECT name FROM names WHERE instr(name, '@')", "");
+        documents = rows.documents;
+        TRY(e);
+        for (char **d = documents; d && *d; d++)
+                TRY(add_document(s, &r, *d, 0));
+        TRY(snapshot_notes(s, &notes));
+        TRY(add_lines(&r, notes));
+        if (r.n)
+                qsort(r.items, r.n, sizeof(*r.items), compare);
+        *ret = r;
+        r = (struct roots){0};
+        return NULL;
+}
+
+bool roots_have(const struct roots *r, const char *digest)
+{
+        struct digest key;
+
+        if (!oci_image_digest_valid(digest) || !r->n)
+                return false;
+        memcpy(key.text, digest, sizeof(key.text));
+        return bsearch(&key, r->items, r->n, sizeof(*r->items), compare) != NULL;
+}

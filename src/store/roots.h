@@ -1,0 +1,23 @@
+/* roots.h - what must stay: every digest that something in the store needs. Only for files of this layer.
+ *
+ * Needed are: the documents, layers and blobs of images; the documents that names with a digest point at, and what
+ * those list; layers of containers whose image was forced away; what a living ingest works with. Collect while alone
+ * with the store (txn_exclusive()): what is not among them then, nothing can need later but by making it again. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "codec/digest.h"
+#include "store/store.h"
+
+struct roots {
+        struct digest *items; /* sorted */
+        size_t n;
+};
+void roots_done(struct roots *r);
+#define _cleanup_roots_ __attribute__((cleanup(roots_done)))
+
+MUST_USE err *roots_collect(struct store *s, struct roots *ret);
+bool roots_have(const struct roots *r, const char *digest);
