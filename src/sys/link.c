@@ -1,0 +1,448 @@
+/* link.c - see link.h. */
+#include "sys/link.h"
+
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include "base/str.h"
+#include "sys/netlink.h"
+
+#define RETRIES 8
+
+/* ---- pieces ---- */
+
+struct found {
+        int index;
+        char kind[16];
+};
+
+static int take_link(const struct nlmsghdr *h, void *arg)
+{
+        const struct ifinfomsg *m = NLMSG_DATA(h);
+        struct found *f = arg;
+        size_t size, n;
+        const void *all, *info;
+        const char *kind;
+
+        if (h->nlmsg_type != RTM_NEWLINK || h->nlmsg_len < NLMSG_LENGTH(sizeof(*m)))
+                return 0;
+        f->index = m->ifi_index;
+        all = netlink_attributes(h, sizeof(*m), &size);
+        info = netlink_attribute(all, size, IFLA_LINKINFO, &n);
+        kind = info ? netlink_attribute(info, n, IFLA_INFO_KIND, &n) : NULL;
+        if (kind && n < sizeof(f->kind)) {
+                memcpy(f->kind, kind, n);
+                f->kind[n] = '\0';
+        }
+        return 0;
+}
+
+static int find(int fd, const char *name, struct found *ret)
+{
+        _cleanup_netbuf_ struct netbuf b = {0};
+        struct ifinfomsg any = {0};
+
+        *ret = (struct found){.index = -ENODEV};
+        netbuf_begin(&b, RTM_GETLINK, 0, &any, sizeof(any));
+        netbuf_add_str(&b, IFLA_IFNAME, name);
+        return netlink_ask(fd, &b, take_link, ret);
+}
+
+int link_index(int fd, const char *name)
+{
+        struct found f;
+        int r = find(fd, name, &f);
+
+        return r < 0 ? r : f.index;
+}
+
+/* No link-local address: must come before the link goes up. */
+static void add_no_link_local(struct netbuf *b, int index)
+{
+        struct ifinfomsg m = {.ifi_index = index};
+        size_t spec, inet6;
+
+        netbuf_begin(b, RTM_NEWLINK, NLM_F_ACK, &m, sizeof(m));
+        spec = netbuf_open(b, IFLA_AF_SPEC);
+        inet6 = netbuf_open(b, AF_INET6);
+        netbuf_add_u8(b, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+        netbuf_close(b, inet6);
+        netbuf_close(b, spec);
+}
+
+static void add_up(struct netbuf *b, int index)
+{
+        struct ifinfomsg m = {.ifi_index = index, .ifi_change = IFF_UP, .ifi_flags = IFF_UP};
+
+        netbuf_begin(b, RTM_NEWLINK, NLM_F_ACK, &m, sizeof(m));
+}
+
+static size_t address_size(int family)
+{
+        return family == AF_INET ? 4 : 16;
+}
+
+static void add_address(struct netbuf *b, int index, const struct link_address *a)
+{
+        struct ifaddrmsg m = {.ifa_family = (unsigned char)a->family,
+                              .ifa_prefixlen = a->prefix,
+                              .ifa_index = (uint32_t)index,
+                              .ifa_scope = RT_SCOPE_UNIVERSE,
+                              .ifa_flags = a->family == AF_INET6 ? IFA_F_NODAD : 0}; /* it is ours: no waiting */
+        unsigned char last[4];
+
+        netbuf_begin(b, RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, &m, sizeof(m));
+        netbuf_add(b, IFA_LOCAL, a->data, address_size(a->family));
+        netbuf_add(b, IFA_ADDRESS, a->data, address_size(a->family));
+        if (a->family != AF_INET || a->prefix >= 31)
+                return;
+        for (unsigned i = 0; i < 4; i++) {
+                unsigned bits = a->prefix > 8 * i ? a->prefix - 8 * i : 0;
+
+                last[i] = (unsigned char)(a->data[i] | (bits >= 8 ? 0 : 0xffu >> bits));
+        }
+        netbuf_add(b, IFA_BROADCAST, last, sizeof(last));
+}
+
+static void add_route(struct netbuf *b, int index, const struct link_route *r)
+{
+        struct rtmsg m = {.rtm_family = (unsigned char)(r->via.family ? r->via.family : r->to.family),
+                          .rtm_dst_len = r->to.family ? r->to.prefix : 0,
+                          .rtm_table = RT_TABLE_MAIN,
+                          .rtm_protocol = RTPROT_BOOT /* as `ip route add` does */,
+                          .rtm_scope = r->via.family ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
+                          .rtm_type = RTN_UNICAST};
+
+        netbuf_begin(b, RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, &m, sizeof(m));
+        if (r->to.family && r->to.prefix)
+                netbuf_add(b, RTA_DST, r->to.data, address_size(r->to.family));
+        if (r->via.family)
+                netbuf_add(b, RTA_GATEWAY, r->via.data, address_size(r->via.family));
+        netbuf_add_u32(b, RTA_OIF, (uint32_t)index);
+        if (r->metric)
+                netbuf_add_u32(b, RTA_PRIORITY, r->metric);
+}
+
+/* ---- bridges ---- */
+
+static int make_bridge(int fd, const struct link_bridge *bridge)
+{
+        _cleanup_netbuf_ struct netbuf b = {0};
+        struct ifinfomsg m = {0};
+        size_t info, data;
+
+        netbuf_begin(&b, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, &m, sizeof(m));
+        netbuf_add_str(&b, IFLA_IFNAME, bridge->name);
+        if (bridge->mtu)
+                netbuf_add_u32(&b, IFLA_MTU, bridge->mtu);
+        info = netbuf_open(&b, IFLA_LINKINFO);
+        netbuf_add_str(&b, IFLA_INFO_KIND, "bridge");
+        data = netbuf_open(&b, IFLA_INFO_DATA);
+        if (bridge->vlan_filtering) /* not in every kernel */
+                netbuf_add_u8(&b, IFLA_BR_VLAN_FILTERING, 1);
+        /* Nothing is to be learnt about other bridges: ports forward at once. */
+        netbuf_add_u32(&b, IFLA_BR_STP_STATE, 0);
+        netbuf_add_u32(&b, IFLA_BR_FORWARD_DELAY, 0);
+        netbuf_close(&b, data);
+        netbuf_close(&b, info);
+        return netlink_send(fd, &b, NULL);
+}
+
+err *link_bridge_make(int fd, const struct link_bridge *bridge, int *ret_index, bool *ret_made)
+{
+        _cleanup_netbuf_ struct netbuf b = {0};
+        bool made = false;
+        struct found f;
+        int r = find(fd, bridge->name, &f);
+
+        if (r == -ENODEV) {
+                r = make_bridge(fd, bridge);
+                made = r == 0;
+                if (r == 0 || r == -EEXIST) /* another start was as fast */
+                        r = find(fd, bridge->name, &f);
+        }
+        if (r < 0)
+                return err_sys(-r, "making bridge %s", bridge->name);
+        if (!str_eq(f.kind, "bridge"))
+                return err_new(ERR_CONFLICT, "the name %s belongs to a network device that is no bridge", bridge->name);
+        if (!bridge->ipv6)
+                add_no_link_local(&b, f.index);
+        for (unsigned i = 0; i < LINK_ADDRESSES; i++)
+                if (bridge->address[i].family)
+                        add_address(&b, f.index, &bridge->address[i]);
+        add_up(&b, f.index);
+        r = netlink_send(fd, &b, NULL);
+        if (r < 0) {
+                if (made)
+                        err_free(link_delete(fd, bridge->name));
+                return err_sys(-r, "setting up bridge %s", bridge->name);
+        }
+        *ret_index = f.index;
+        if (ret_made)
+                *ret_made = made;
+        return NULL;
+}
+
+err *link_delete(int fd, const char *name)
+{
+        _cleanup_netbuf_ struct netbuf b = {0};
+        struct ifinfomsg any = {0};
+        int r;
+
+        netbuf_begin(&b, RTM_DELLINK, NLM_F_ACK, &any, sizeof(any));
+        netbuf_add_str(&b, IFLA_IFNAME, name);
+        r = netlink_send(fd, &b, NULL);
+        return r < 0 && r != -ENODEV ? err_sys(-r, "removing network device %s", name) : NULL;
+}
+
+/* ---- endpoints ---- */
+
+static void add_device(struct netbuf *b, const char *name, const struct link_endpoint *e, int ns)
+{
+        netbuf_add_str(b, IFLA_IFNAME, name);
+        netbuf_add(b, IFLA_ADDRESS, e->mac, sizeof(e->mac));
+        if (e->mtu)
+                netbuf_add_u32(b, IFLA_MTU, e->mtu);
+        netbuf_add_u32(b, IFLA_NET_NS_FD, (uint32_t)ns);
+}
+
+static int make_pair(int host, int ns, const struct link_endpoint *e)
+{
+        _cleanup_netbuf_ struct netbuf b = {0};
+        struct ifinfomsg m = {0};
+        size_t info, data, peer;
+
+        netbuf_begin(&b, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, &m, sizeof(m));
+        netbuf_add_str(&b, IFLA_IFNAME, e->host_name);
+        if (e->mtu)
+                netbuf_add_u32(&b, IFLA_MTU, e->mtu);
+        netbuf_add_u32(&b, IFLA_MASTER, (uint32_t)e->bridge);
+        info = netbuf_open(&b, IFLA_LINKINFO);
+        netbuf_add_str(&b, IFLA_INFO_KIND, "veth");
+        data = netbuf_open(&b, IFLA_INFO_DATA);
+        peer = netbuf_open(&b, VETH_INFO_PEER);
+        netbuf_add_raw(&b, &m, sizeof(m));
+        add_device(&b, e->name, e, ns);
+        netbuf_close(&b, peer);
+        netbuf_close(&b, data);
+        netbuf_close(&b, info);
+        return netlink_send(host, &b, NULL);
+}
+
+/* The host's end: quiet, on the bridge, up. */
+static int furnish_port(int host, const struct link_endpoint *e)
+{
+        int index = link_index(host, e->host_name);
+        _cleanup_netbuf_ struct netbuf b = {0};
+
+        if (index < 0)
+                return index;
+        add_no_link_local(&b, index);
+        if (e->isolated) {
+                struct ifinfomsg m = {.ifi_family = AF_BRIDGE, .ifi_index = index};
+                size_t port;
+
+                netbuf_begin(&b, RTM_SETLINK, NLM_F_ACK, &m, sizeof(m));
+                port = netbuf_open(&b, IFLA_PROTINFO);
+                netbuf_add_u8(&b, IFLA_BRPORT_ISOLATED, 1);
+                netbuf_close(&b, port);
+        }
+        add_up(&b, index);
+        return netlink_send(host, &b, NULL);
+}
+
+/* The container's end: addresses, up, routes, in this order. */
+static int furnish_inside(int there, const struct link_endpoint *e)
+{
+        int index = link_index(there, e->name);
+        _cleanup_netbuf_ struct netbuf b = {0};
+
+        if (index < 0)
+                return index;
+        if (!e->ipv6)
+                add_no_link_local(&b, index);
+        for (unsigned i = 0; i < LINK_ADDRESSES; i++)
+                if (e->address[i].family)
+                        add_address(&b, index, &e->address[i]);
+        add_up(&b, 1); /* lo, the first link of every namespace */
+        add_up(&b, index);
+        for (unsigned i = 0; i < e->n_routes; i++)
+                add_route(&b, index, &e->route[i]);
+        return netlink_send(there, &b, NULL);
+}
+
+/* A carrier that has come is noticed by the kernel's link watch, which may take its time: up to a second, in which what
+ * is sent is lost. Asking about the link makes it look now (rtnl_getlink(), since Linux 6.8). */
+static void settle(int fd, const char *name)
+{
+        (void)link_index(fd, name);
+}
+
+err *link_endpoint_make(int host, int ns, int there, const struct link_endpoint *e)
+{
+        int r = make_pair(host, ns, e);
+
+        if (r == -EEXIST)
+                return err_new(ERR_CONFLICT, "a network device %s or %s is there already", e->host_name, e->name);
+        if (r < 0)
+                return err_sys(-r, "making the veth pair %s - %s", e->host_name, e->name);
+        r = furnish_inside(there, e);
+        if (r == 0)
+                r = furnish_port(host, e);
+        if (r == 0) {
+                settle(there, e->name);
+                settle(host, e->host_name);
+                return NULL;
+        }
+        err_free(link_delete(host, e->host_name));
+        return err_sys(-r, "setting up network device %s of the container", e->name);
+}
+
+err *link_loopback_up(int fd)
+{
+        _cleanup_netbuf_ struct netbuf b = {0};
+        int r;
+
+        add_up(&b, 1);
+        r = netlink_send(fd, &b, NULL);
+        return r < 0 ? err_sys(-r, "setting lo up") : NULL;
+}
+
+/* ---- macvlan, ipvlan ---- */
+
+static const struct {
+        const char *kind, *name;
+        uint32_t value;
+} modes[] = {
+        {"macvlan", "bridge", MACVLAN_MODE_BRIDGE}, {"macvlan", "private", MACVLAN_MODE_PRIVATE},
+        {"macvlan", "vepa", MACVLAN_MODE_VEPA},     {"macvlan", "passthru", MACVLAN_MODE_PASSTHRU},
+        {"ipvlan", "l2", IPVLAN_MODE_L2},           {"ipvlan", "l3", IPVLAN_MODE_L3},
+        {"ipvlan", "l3s", IPVLAN_MODE_L3S},
+};
+
+static int find_mode(const char *kind, const char *name, uint32_t *ret)
+{
+        for (unsigned i = 0; i < ARRAY_SIZE(modes); i++)
+                if (str_eq(modes[i].kind, kind) && str_eq(modes[i].name, name)) {
+                        *ret = modes[i].value;
+                        return 0;
+                }
+        return -EINVAL;
+}
+
+static int make_sub(int host, int ns, const struct link_endpoint *e, int parent, const char *kind, uint32_t mode)
+{
+        bool macvlan = str_eq(kind, "macvlan");
+        _cleanup_netbuf_ struct netbuf b = {0};
+        struct ifinfomsg m = {0};
+        uint16_t mode16 = (uint16_t)mode;
+        size_t info, data;
+
+        netbuf_begin(&b, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, &m, sizeof(m));
+        netbuf_add_u32(&b, IFLA_LINK, (uint32_t)parent);
+        netbuf_add_str(&b, IFLA_IFNAME, e->name);
+        if (macvlan) /* an ipvlan has its parent's */
+                netbuf_add(&b, IFLA_ADDRESS, e->mac, sizeof(e->mac));
+        if (e->mtu)
+                netbuf_add_u32(&b, IFLA_MTU, e->mtu);
+        netbuf_add_u32(&b, IFLA_NET_NS_FD, (uint32_t)ns);
+        info = netbuf_open(&b, IFLA_LINKINFO);
+        netbuf_add_str(&b, IFLA_INFO_KIND, kind);
+        data = netbuf_open(&b, IFLA_INFO_DATA);
+        if (macvlan)
+                netbuf_add_u32(&b, IFLA_MACVLAN_MODE, mode);
+        else
+                netbuf_add(&b, IFLA_IPVLAN_MODE, &mode16, sizeof(mode16));
+        netbuf_close(&b, data);
+        netbuf_close(&b, info);
+        return netlink_send(host, &b, NULL);
+}
+
+err *link_endpoint_sub(int host, int ns, int there, const struct link_endpoint *e, int parent, const char *kind,
+                       const char *mode)
+{
+        uint32_t value;
+        int r;
+
+        if (find_mode(kind, mode, &value) < 0)
+                return err_new(ERR_INVALID, "%s has no mode '%s'", kind, mode);
+        r = make_sub(host, ns, e, parent, kind, value);
+        if (r == -EOPNOTSUPP)
+                return err_new(ERR_UNSUPPORTED, "this kernel has no %s devices", kind);
+        if (r == -EEXIST)
+                return err_new(ERR_CONFLICT, "a network device %s is in the container already", e->name);
+        if (r < 0)
+                return err_sys(-r, "making %s device %s", kind, e->name);
+        r = furnish_inside(there, e);
+        if (r == 0)
+                return NULL;
+        err_free(link_delete(there, e->name));
+        return err_sys(-r, "setting up network device %s of the container", e->name);
+}
+
+/* ---- routes of the host ---- */
+
+struct overlap {
+        const struct link_address *a;
+        int except, found;
+};
+
+static bool same_prefix(const unsigned char *a, const unsigned char *b, unsigned bits)
+{
+        unsigned bytes = bits / 8, rest = bits % 8;
+
+        return memcmp(a, b, bytes) == 0 && (!rest || ((a[bytes] ^ b[bytes]) & (0xff00u >> rest) & 0xff) == 0);
+}
+
+static int take_route(const struct nlmsghdr *h, void *arg)
+{
+        const struct rtmsg *m = NLMSG_DATA(h);
+        struct overlap *o = arg;
+        const void *all, *to, *out;
+        size_t size, n;
+        int link = 0;
+
+        if (h->nlmsg_type != RTM_NEWROUTE || h->nlmsg_len < NLMSG_LENGTH(sizeof(*m)) || m->rtm_family != o->a->family ||
+            m->rtm_dst_len == 0 || m->rtm_table != RT_TABLE_MAIN || m->rtm_type != RTN_UNICAST)
+                return 0;
+        all = netlink_attributes(h, sizeof(*m), &size);
+        to = netlink_attribute(all, size, RTA_DST, &n);
+        if (!to || n < address_size(o->a->family))
+                return 0;
+        out = netlink_attribute(all, size, RTA_OIF, &n);
+        if (out && n == sizeof(link))
+                memcpy(&link, out, sizeof(link));
+        if (link == o->except)
+                return 0;
+        if (same_prefix(o->a->data, to, m->rtm_dst_len < o->a->prefix ? m->rtm_dst_len : o->a->prefix))
+                o->found = link;
+        return 0;
+}
+
+err *link_route_overlaps(int fd, const struct link_address *a, const char *except, char **ret)
+{
+        struct overlap o = {.a = a, .except = except ? link_index(fd, except) : -1, .found = -1};
+        char name[IF_NAMESIZE];
+        int r = -EAGAIN;
+
+        for (int i = 0; i < RETRIES && r == -EAGAIN; i++) {
+                _cleanup_netbuf_ struct netbuf b = {0};
+                struct rtmsg any = {.rtm_family = (unsigned char)a->family};
+
+                o.found = -1;
+                netbuf_begin(&b, RTM_GETROUTE, NLM_F_DUMP, &any, sizeof(any));
+                r = netlink_ask(fd, &b, take_route, &o);
+        }
+        if (r < 0)
+                return err_sys(-r, "reading the host's routes");
+        *ret = NULL;
+        if (o.found < 0)
+                return NULL;
+        *ret = str_dup(if_indextoname((unsigned)o.found, name) ? name : "?");
+        return *ret ? NULL : err_nomem();
+}

@@ -1,0 +1,71 @@
+/* link.h - the links of a network: a bridge on the host, and for each container a veth pair between it and the
+ * container's network namespace; by rtnetlink(7) itself, several requests in one message.
+ *
+ * Host ends have no addresses of their own, not even link-local ones: a bridge's port takes part in nothing but the
+ * bridge. Router advertisements of containers are believed by nobody (accept_ra is set through addr_gen_mode and by the
+ * caller's sysctls). Privilege: CAP_NET_ADMIN over the namespaces. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define LINK_NAME_MAX 15 /* IFNAMSIZ without the terminator */
+#define LINK_ADDRESSES 2 /* one of each family */
+
+struct link_address {
+        int family; /* AF_INET, AF_INET6; 0 = none */
+        unsigned char data[16];
+        unsigned char prefix;
+};
+
+struct link_route {
+        struct link_address to; /* family 0 = everything, in the family of @via */
+        struct link_address via;
+        uint32_t metric;
+};
+
+/* Index of the link @name, or -errno (-ENODEV). @fd: a NETLINK_ROUTE socket. */
+int link_index(int fd, const char *name);
+
+struct link_bridge {
+        const char *name;
+        unsigned mtu; /* 0 = the kernel's */
+        bool ipv6;    /* keeps a link-local address */
+        struct link_address address[LINK_ADDRESSES];
+        bool vlan_filtering;
+};
+/* Make the bridge, or bring the one that is there into this state. *@ret_index: its index. *@ret_made: it was not there
+ * (may be NULL). ERR_CONFLICT: the name belongs to another kind of link. ERR_SYS. */
+MUST_USE err *link_bridge_make(int fd, const struct link_bridge *b, int *ret_index, bool *ret_made);
+/* Remove a link. A missing one is fine. */
+MUST_USE err *link_delete(int fd, const char *name);
+
+struct link_endpoint {
+        const char *host_name; /* of the end that stays: "hod1a2b3c4d5e6" */
+        const char *name;      /* of the end in the container: "eth0" */
+        int bridge;            /* index */
+        unsigned mtu;          /* 0 = the kernel's */
+        unsigned char mac[6];
+        bool ipv6;     /* a link-local address is wanted */
+        bool isolated; /* bridge port isolation: reaches the bridge only, no other port */
+        struct link_address address[LINK_ADDRESSES];
+        struct link_route *route; /* borrowed */
+        unsigned n_routes;
+};
+/* Make the pair, and everything of it on both sides, up and with addresses and routes. @host: a NETLINK_ROUTE socket of
+ * the host; @there: one of the namespace @ns. `lo` there is set up too. On failure nothing is left.
+ * ERR_CONFLICT: a link with such a name is there already. */
+MUST_USE err *link_endpoint_make(int host, int ns, int there, const struct link_endpoint *e);
+/* `lo` up. */
+MUST_USE err *link_loopback_up(int fd);
+
+/* A macvlan or ipvlan device on @parent (index), in the namespace. @mode: "bridge", "private", "vepa", "passthru";
+ * "l2", "l3", "l3s". Else as link_endpoint_make(); host_name and bridge are not used. */
+MUST_USE err *link_endpoint_sub(int host, int ns, int there, const struct link_endpoint *e, int parent,
+                                const char *kind, const char *mode);
+
+/* Does a route of the host (other than the default one and those of link @except) overlap @a? *@ret: name of its link,
+ * owned, or NULL. */
+MUST_USE err *link_route_overlaps(int fd, const struct link_address *a, const char *except, char **ret);
