@@ -1,0 +1,299 @@
+/* nft.c - see nft.h. Tables, chains, sets; rules are in nft_rule.c. */
+#include "sys/nft.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "sys/nft_private.h"
+
+#define UDATA_SET_KEYBYTEORDER 0
+#define UDATA_COMMENT 0
+#define BATCH_RECEIVE (1 << 20)
+
+/* ---- messages ---- */
+
+void nft_message(struct nft *n, unsigned type, unsigned flags)
+{
+        struct nfgenmsg head = {.nfgen_family = n->family, .version = NFNETLINK_V0};
+
+        netbuf_begin(&n->buf, (NFNL_SUBSYS_NFTABLES << 8) | type, flags, &head, sizeof(head));
+}
+
+static void batch_mark(struct netbuf *b, unsigned type)
+{
+        struct nfgenmsg head = {.version = NFNETLINK_V0, .res_id = htobe16(NFNL_SUBSYS_NFTABLES)};
+
+        netbuf_begin(b, type, 0, &head, sizeof(head));
+}
+
+void nft_begin(struct nft *n, uint8_t family)
+{
+        *n = (struct nft){.family = family};
+        batch_mark(&n->buf, NFNL_MSG_BATCH_BEGIN);
+}
+
+void nft_done(struct nft *n)
+{
+        netbuf_done(&n->buf);
+}
+
+int nft_commit(int fd, struct nft *n, unsigned *ret_failed)
+{
+        unsigned failed = 0;
+        int size = BATCH_RECEIVE, r;
+
+        if (n->buf.size > BATCH_RECEIVE / 2)
+                size = (int)n->buf.size * 2;
+        /* A large batch is one datagram, and each of its messages is acknowledged. */
+        if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
+                (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+        if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+                (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+        batch_mark(&n->buf, NFNL_MSG_BATCH_END);
+        r = netlink_send(fd, &n->buf, &failed);
+        if (ret_failed)
+                *ret_failed = failed ? failed - 1 : 0; /* the mark does not count */
+        return r;
+}
+
+/* ---- tables, chains ---- */
+
+void nft_table_add(struct nft *n, const char *table)
+{
+        nft_message(n, NFT_MSG_NEWTABLE, NLM_F_ACK | NLM_F_CREATE);
+        netbuf_add_str(&n->buf, NFTA_TABLE_NAME, table);
+        netbuf_add_be32(&n->buf, NFTA_TABLE_FLAGS, 0);
+}
+
+void nft_table_delete(struct nft *n, const char *table)
+{
+        nft_message(n, NFT_MSG_DELTABLE, NLM_F_ACK);
+        netbuf_add_str(&n->buf, NFTA_TABLE_NAME, table);
+}
+
+void nft_chain_add(struct nft *n, const char *table, const char *chain, const struct nft_hook *hook)
+{
+        size_t open;
+
+        nft_message(n, NFT_MSG_NEWCHAIN, NLM_F_ACK | NLM_F_CREATE);
+        netbuf_add_str(&n->buf, NFTA_CHAIN_TABLE, table);
+        netbuf_add_str(&n->buf, NFTA_CHAIN_NAME, chain);
+        if (!hook || !hook->type)
+                return;
+        open = netbuf_open(&n->buf, NFTA_CHAIN_HOOK);
+        netbuf_add_be32(&n->buf, NFTA_HOOK_HOOKNUM, hook->hook);
+        netbuf_add_be32(&n->buf, NFTA_HOOK_PRIORITY, (uint32_t)hook->priority);
+        netbuf_close(&n->buf, open);
+        netbuf_add_be32(&n->buf, NFTA_CHAIN_POLICY, hook->drop ? NF_DROP : NF_ACCEPT);
+        netbuf_add_str(&n->buf, NFTA_CHAIN_TYPE, hook->type);
+}
+
+void nft_chain_flush(struct nft *n, const char *table, const char *chain)
+{
+        nft_message(n, NFT_MSG_DELRULE, NLM_F_ACK);
+        netbuf_add_str(&n->buf, NFTA_RULE_TABLE, table);
+        netbuf_add_str(&n->buf, NFTA_RULE_CHAIN, chain);
+}
+
+void nft_chain_delete(struct nft *n, const char *table, const char *chain)
+{
+        nft_message(n, NFT_MSG_DELCHAIN, NLM_F_ACK);
+        netbuf_add_str(&n->buf, NFTA_CHAIN_TABLE, table);
+        netbuf_add_str(&n->buf, NFTA_CHAIN_NAME, chain);
+}
+
+static int take_any(const struct nlmsghdr *h, void *arg)
+{
+        *(bool *)arg = true;
+        return 0;
+}
+
+int nft_chain_exists(int fd, uint8_t family, const char *table, const char *chain)
+{
+        _cleanup_nft_ struct nft n = {.family = family};
+        bool there = false;
+        int r;
+
+        nft_message(&n, NFT_MSG_GETCHAIN, 0);
+        netbuf_add_str(&n.buf, NFTA_CHAIN_TABLE, table);
+        netbuf_add_str(&n.buf, NFTA_CHAIN_NAME, chain);
+        r = netlink_ask(fd, &n.buf, take_any, &there);
+        return r == -ENOENT ? 0 : r < 0 ? r : there;
+}
+
+/* ---- sets ---- */
+
+/* What only nft(8) reads: without it addresses and ports are listed in the wrong byte order. */
+static void add_set_userdata(struct netbuf *b)
+{
+        unsigned char data[] = {UDATA_SET_KEYBYTEORDER, 4, 2 /* network order */, 0, 0, 0};
+
+        netbuf_add(b, NFTA_SET_USERDATA, data, sizeof(data));
+}
+
+static void add_concat(struct netbuf *b, const struct nft_set *set)
+{
+        size_t desc = netbuf_open(b, NFTA_SET_DESC), concat = netbuf_open(b, NFTA_SET_DESC_CONCAT);
+
+        for (unsigned i = 0; i < sizeof(set->part) && set->part[i]; i++) {
+                size_t field = netbuf_open(b, NFTA_LIST_ELEM);
+
+                netbuf_add_be32(b, NFTA_SET_FIELD_LEN, set->part[i]);
+                netbuf_close(b, field);
+        }
+        netbuf_close(b, concat);
+        netbuf_close(b, desc);
+}
+
+void nft_set_add(struct nft *n, const char *table, const struct nft_set *set)
+{
+        struct netbuf *b = &n->buf;
+
+        nft_message(n, NFT_MSG_NEWSET, NLM_F_ACK | NLM_F_CREATE);
+        netbuf_add_str(b, NFTA_SET_TABLE, table);
+        netbuf_add_str(b, NFTA_SET_NAME, set->name);
+        netbuf_add_be32(b, NFTA_SET_FLAGS, set->flags);
+        netbuf_add_be32(b, NFTA_SET_KEY_TYPE, set->key_type);
+        netbuf_add_be32(b, NFTA_SET_KEY_LEN, set->key_size);
+        if (set->flags & NFT_SET_MAP) {
+                netbuf_add_be32(b, NFTA_SET_DATA_TYPE, set->data_type);
+                if (set->data_type != NFT_DATA_VERDICT)
+                        netbuf_add_be32(b, NFTA_SET_DATA_LEN, set->data_size);
+        }
+        netbuf_add_be32(b, NFTA_SET_ID, ++n->sets);
+        if (set->part[0])
+                add_concat(b, set);
+        add_set_userdata(b);
+}
+
+static void set_message(struct nft *n, unsigned type, const char *table, const char *set)
+{
+        nft_message(n, type, NLM_F_ACK);
+        netbuf_add_str(&n->buf, NFTA_SET_TABLE, table);
+        netbuf_add_str(&n->buf, NFTA_SET_NAME, set);
+}
+
+void nft_set_delete(struct nft *n, const char *table, const char *set)
+{
+        set_message(n, NFT_MSG_DELSET, table, set);
+}
+
+void nft_set_flush(struct nft *n, const char *table, const char *set)
+{
+        nft_message(n, NFT_MSG_DELSETELEM, NLM_F_ACK);
+        netbuf_add_str(&n->buf, NFTA_SET_ELEM_LIST_TABLE, table);
+        netbuf_add_str(&n->buf, NFTA_SET_ELEM_LIST_SET, set);
+}
+
+/* ---- elements ---- */
+
+static void add_value(struct netbuf *b, unsigned type, const void *data, size_t size)
+{
+        size_t open = netbuf_open(b, type);
+
+        netbuf_add(b, NFTA_DATA_VALUE, data, size);
+        netbuf_close(b, open);
+}
+
+void nft_comment(struct netbuf *b, unsigned type, const char *text)
+{
+        size_t size = strnlen(text, NFT_COMMENT_MAX) + 1;
+        unsigned char data[NFT_COMMENT_MAX + 3] = {UDATA_COMMENT, (unsigned char)size};
+
+        memcpy(data + 2, text, size - 1);
+        netbuf_add(b, type, data, size + 2);
+}
+
+static void add_element_data(struct netbuf *b, const struct nft_element *e)
+{
+        size_t data, verdict;
+
+        if (e->data) {
+                add_value(b, NFTA_SET_ELEM_DATA, e->data, e->data_size);
+        } else if (e->has_verdict) {
+                data = netbuf_open(b, NFTA_SET_ELEM_DATA);
+                verdict = netbuf_open(b, NFTA_DATA_VERDICT);
+                netbuf_add_be32(b, NFTA_VERDICT_CODE, (uint32_t)(e->jump ? NFT_JUMP : e->verdict));
+                if (e->jump)
+                        netbuf_add_str(b, NFTA_VERDICT_CHAIN, e->jump);
+                netbuf_close(b, verdict);
+                netbuf_close(b, data);
+        }
+}
+
+static void element_message(struct nft *n, unsigned type, unsigned flags, const char *table, const char *set,
+                            const struct nft_element *e, bool with_data)
+{
+        struct netbuf *b = &n->buf;
+        size_t list, element;
+
+        nft_message(n, type, flags);
+        netbuf_add_str(b, NFTA_SET_ELEM_LIST_TABLE, table);
+        netbuf_add_str(b, NFTA_SET_ELEM_LIST_SET, set);
+        list = netbuf_open(b, NFTA_SET_ELEM_LIST_ELEMENTS);
+        element = netbuf_open(b, NFTA_LIST_ELEM);
+        add_value(b, NFTA_SET_ELEM_KEY, e->key, e->key_size);
+        if (e->key_end)
+                add_value(b, NFTA_SET_ELEM_KEY_END, e->key_end, e->key_size);
+        if (e->interval_end)
+                netbuf_add_be32(b, NFTA_SET_ELEM_FLAGS, NFT_SET_ELEM_INTERVAL_END);
+        if (with_data)
+                add_element_data(b, e);
+        if (with_data && e->comment)
+                nft_comment(b, NFTA_SET_ELEM_USERDATA, e->comment);
+        netbuf_close(b, element);
+        netbuf_close(b, list);
+}
+
+void nft_element_add(struct nft *n, const char *table, const char *set, const struct nft_element *e)
+{
+        element_message(n, NFT_MSG_NEWSETELEM, NLM_F_ACK | NLM_F_CREATE, table, set, e, true);
+}
+
+void nft_element_delete(struct nft *n, const char *table, const char *set, const struct nft_element *e)
+{
+        element_message(n, NFT_MSG_DELSETELEM, NLM_F_ACK, table, set, e, false);
+}
+
+struct wanted {
+        void *data;
+        size_t *size;
+        bool found;
+};
+
+static int take_element(const struct nlmsghdr *h, void *arg)
+{
+        struct wanted *w = arg;
+        size_t size, n;
+        const void *p = netlink_attributes(h, sizeof(struct nfgenmsg), &size);
+
+        p = netlink_attribute(p, size, NFTA_SET_ELEM_LIST_ELEMENTS, &n);
+        p = p ? netlink_attribute(p, n, NFTA_LIST_ELEM, &n) : NULL;
+        if (!p)
+                return 0;
+        w->found = true;
+        p = netlink_attribute(p, n, NFTA_SET_ELEM_DATA, &n);
+        p = p ? netlink_attribute(p, n, NFTA_DATA_VALUE, &n) : NULL;
+        if (w->size)
+                *w->size = p && n <= *w->size ? n : 0;
+        if (p && w->data && w->size && *w->size)
+                memcpy(w->data, p, n);
+        return 0;
+}
+
+int nft_element_get(int fd, uint8_t family, const char *table, const char *set, const void *key, size_t key_size,
+                    void *data, size_t *data_size)
+{
+        const struct nft_element e = {.key = key, .key_size = key_size};
+        struct wanted w = {.data = data, .size = data_size};
+        _cleanup_nft_ struct nft n = {.family = family};
+        int r;
+
+        element_message(&n, NFT_MSG_GETSETELEM, 0, table, set, &e, false);
+        r = netlink_ask(fd, &n.buf, take_element, &w);
+        return r == -ENOENT ? 0 : r < 0 ? r : w.found;
+}

@@ -1,0 +1,137 @@
+/* nft.h - nf_tables by netlink: one batch is one transaction, all of it or nothing (linux/netfilter/nf_tables.h,
+ * nft(8)).
+ *
+ * A batch is put together in memory and committed at once. Rules are written as nft's virtual machine sees them: load
+ * something into a register, compare or look it up, say what happens.
+ *
+ *   nft_rule_begin(&n, "hod", "input");
+ *   nft_meta(&n, NFT_META_IIFNAME, NFT_REG_1);          iifname
+ *   nft_lookup(&n, "bridges", NFT_REG_1, 0, 0);         @bridges
+ *   nft_verdict(&n, NF_DROP, NULL);                     drop
+ *   nft_rule_end(&n);
+ *
+ * Registers: NFT_REG_1..4 hold 16 bytes each; concatenations use NFT_REG32_00.. of 4 bytes in a row. Everything of
+ * family inet unless nft_begin() was told another. Privilege: CAP_NET_ADMIN over the network namespace. */
+#pragma once
+
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "sys/netlink.h"
+
+struct nft {
+        struct netbuf buf;
+        uint8_t family;
+        size_t list, expression; /* what is open */
+        unsigned sets;           /* transaction-wide numbers of sets made here */
+};
+/* @family: NFPROTO_INET, ... */
+void nft_begin(struct nft *n, uint8_t family);
+void nft_done(struct nft *n);
+#define _cleanup_nft_ __attribute__((cleanup(nft_done)))
+
+/* Commit the batch in the namespace of the NETLINK_NETFILTER socket @fd. 0 or -errno of the first message that failed:
+ * nothing of it has happened then. *@ret_failed (may be NULL): which message, counted from 0 as they were added. */
+int nft_commit(int fd, struct nft *n, unsigned *ret_failed);
+
+/* ---- tables, chains ---- */
+
+void nft_table_add(struct nft *n, const char *table); /* one that is there is fine */
+void nft_table_delete(struct nft *n, const char *table);
+
+struct nft_hook {
+        const char *type; /* "filter", "nat", "route"; NULL = a chain that others jump to */
+        unsigned hook;    /* NF_INET_PRE_ROUTING, ... */
+        int priority;     /* NF_IP_PRI_FILTER, ... */
+        bool drop;        /* policy */
+};
+void nft_chain_add(struct nft *n, const char *table, const char *chain, const struct nft_hook *hook);
+void nft_chain_flush(struct nft *n, const char *table, const char *chain); /* all its rules */
+void nft_chain_delete(struct nft *n, const char *table, const char *chain);
+
+/* ---- sets and maps ---- */
+
+struct nft_set {
+        const char *name;
+        uint32_t key_type; /* nft(8)'s number for the type, only for `nft list`; concatenations: 6 bits each */
+        uint32_t key_size; /* bytes; parts of a concatenation are rounded up to 4 each */
+        uint32_t flags;    /* NFT_SET_MAP, NFT_SET_INTERVAL, ... */
+        uint32_t data_type, data_size; /* of a map; NFT_DATA_VERDICT = verdicts */
+        /* Sizes of the parts of a concatenation with NFT_SET_CONCAT | NFT_SET_INTERVAL; ends with 0. */
+        uint8_t part[8];
+};
+void nft_set_add(struct nft *n, const char *table, const struct nft_set *set);
+void nft_set_flush(struct nft *n, const char *table, const char *set);
+void nft_set_delete(struct nft *n, const char *table, const char *set);
+
+struct nft_element {
+        const void *key;
+        const void *key_end; /* of an interval in a concatenation; NULL = a single key */
+        size_t key_size;
+        const void *data; /* of a map; NULL = none */
+        size_t data_size;
+        const char *jump; /* of a verdict map: a chain; or NULL and @verdict */
+        int verdict;
+        bool has_verdict;
+        bool interval_end;   /* of a plain interval set: the first key that is outside */
+        const char *comment; /* NULL = none; at most 100 bytes */
+};
+void nft_element_add(struct nft *n, const char *table, const char *set, const struct nft_element *e);
+/* One that is not there makes the whole batch fail with ENOENT. */
+void nft_element_delete(struct nft *n, const char *table, const char *set, const struct nft_element *e);
+/* Is it there? 1, 0 or -errno. *@data (may be NULL): its data, at most *@data_size bytes. */
+int nft_element_get(int fd, uint8_t family, const char *table, const char *set, const void *key, size_t key_size,
+                    void *data, size_t *data_size);
+
+/* ---- rules ---- */
+
+void nft_rule_begin(struct nft *n, const char *table, const char *chain);
+/* Shown by `nft list`, and how nft_rules_delete_commented() finds a rule of ours in a table that is not. Before the
+ * expressions' end; at most 100 bytes. */
+void nft_rule_comment(struct nft *n, const char *text);
+void nft_rule_end(struct nft *n);
+/* Delete every rule of @chain in @table with this comment (asks, then adds to @n; NULL: only counts). *@ret_count: how
+ * many.
+ */
+int nft_rules_delete_commented(int fd, struct nft *n, uint8_t family, const char *table, const char *chain,
+                               const char *comment, unsigned *ret_count);
+/* Does the chain exist? 1, 0 or -errno. */
+int nft_chain_exists(int fd, uint8_t family, const char *table, const char *chain);
+
+void nft_meta(struct nft *n, unsigned key, unsigned reg);
+void nft_meta_set(struct nft *n, unsigned key, unsigned reg);
+void nft_payload(struct nft *n, unsigned base, unsigned offset, unsigned size, unsigned reg);
+void nft_ct(struct nft *n, unsigned key, unsigned reg);
+/* @direction: IP_CT_DIR_ORIGINAL, IP_CT_DIR_REPLY. */
+void nft_ct_direction(struct nft *n, unsigned key, unsigned direction, unsigned reg);
+/* @flags: NFTA_FIB_F_DADDR, ...; @result: NFT_FIB_RESULT_ADDRTYPE, ... */
+void nft_fib(struct nft *n, unsigned flags, unsigned result, unsigned reg);
+void nft_cmp(struct nft *n, unsigned op, unsigned reg, const void *data, size_t size);
+void nft_cmp_u8(struct nft *n, unsigned op, unsigned reg, uint8_t value);
+void nft_cmp_u32(struct nft *n, unsigned op, unsigned reg, uint32_t value); /* host order, as meta and ct give it */
+/* iifname, oifname and the like: @name compared with what is in the register. */
+void nft_cmp_name(struct nft *n, unsigned op, unsigned reg, const char *name);
+void nft_bitwise(struct nft *n, unsigned reg, size_t size, const void *mask);
+/* Continue if the register is in the set (@flags NFT_LOOKUP_F_INV: is not). Maps: what is found goes to @dreg; verdict
+ * maps: nft_lookup_verdict(). @dreg is unused for sets: 0. */
+void nft_lookup(struct nft *n, const char *set, unsigned reg, unsigned dreg, unsigned flags);
+void nft_lookup_verdict(struct nft *n, const char *map, unsigned reg);
+void nft_immediate(struct nft *n, unsigned reg, const void *data, size_t size);
+/* NF_ACCEPT, NF_DROP, NFT_RETURN, NFT_JUMP, NFT_GOTO (the latter two to @chain). */
+void nft_verdict(struct nft *n, int verdict, const char *chain);
+void nft_counter(struct nft *n);
+/* @type: NFT_NAT_DNAT, NFT_NAT_SNAT; @family: NFPROTO_IPV4, NFPROTO_IPV6; address in @address_reg, port (network order)
+ * in
+ * @port_reg, 0 = as it is. */
+void nft_nat(struct nft *n, unsigned type, unsigned family, unsigned address_reg, unsigned port_reg);
+void nft_masquerade(struct nft *n);
+/* REDIRECT to the port (network order) in @port_reg. */
+void nft_redirect(struct nft *n, unsigned port_reg);
+/* @type: NFT_REJECT_ICMPX_UNREACH with a NFT_REJECT_ICMPX_... code, or NFT_REJECT_TCP_RST. */
+void nft_reject(struct nft *n, unsigned type, unsigned code);
+/* At most @rate packets a second. */
+void nft_limit(struct nft *n, uint64_t rate, uint32_t burst);
