@@ -128,9 +128,9 @@ int nft_chain_exists(int fd, uint8_t family, const char *table, const char *chai
 /* ---- sets ---- */
 
 /* What only nft(8) reads: without it addresses and ports are listed in the wrong byte order. */
-static void add_set_userdata(struct netbuf *b)
+static void add_set_userdata(struct netbuf *b, bool host_order)
 {
-        unsigned char data[] = {UDATA_SET_KEYBYTEORDER, 4, 2 /* network order */, 0, 0, 0};
+        unsigned char data[] = {UDATA_SET_KEYBYTEORDER, 4, host_order ? 1 : 2, 0, 0, 0};
 
         netbuf_add(b, NFTA_SET_USERDATA, data, sizeof(data));
 }
@@ -167,7 +167,7 @@ void nft_set_add(struct nft *n, const char *table, const struct nft_set *set)
         netbuf_add_be32(b, NFTA_SET_ID, ++n->sets);
         if (set->part[0])
                 add_concat(b, set);
-        add_set_userdata(b);
+        add_set_userdata(b, set->host_order);
 }
 
 static void set_message(struct nft *n, unsigned type, const char *table, const char *set)
@@ -251,7 +251,8 @@ static void element_message(struct nft *n, unsigned type, unsigned flags, const 
 
 void nft_element_add(struct nft *n, const char *table, const char *set, const struct nft_element *e)
 {
-        element_message(n, NFT_MSG_NEWSETELEM, NLM_F_ACK | NLM_F_CREATE, table, set, e, true);
+        element_message(n, NFT_MSG_NEWSETELEM, NLM_F_ACK | NLM_F_CREATE | (e->exclusive ? NLM_F_EXCL : 0), table, set,
+                        e, true);
 }
 
 void nft_element_delete(struct nft *n, const char *table, const char *set, const struct nft_element *e)
@@ -259,15 +260,23 @@ void nft_element_delete(struct nft *n, const char *table, const char *set, const
         element_message(n, NFT_MSG_DELSETELEM, NLM_F_ACK, table, set, e, false);
 }
 
+const char *nft_comment_find(const unsigned char *data, size_t size)
+{
+        for (; data && size >= 2 && size >= 2u + data[1]; size -= 2u + data[1], data += 2u + data[1])
+                if (data[0] == UDATA_COMMENT && data[1] && data[1] <= NFT_COMMENT_MAX + 1 && !data[1 + data[1]])
+                        return (const char *)data + 2;
+        return NULL;
+}
+
 struct wanted {
-        void *data;
-        size_t *size;
+        char *comment;
         bool found;
 };
 
 static int take_element(const struct nlmsghdr *h, void *arg)
 {
         struct wanted *w = arg;
+        const char *comment;
         size_t size, n;
         const void *p = netlink_attributes(h, sizeof(struct nfgenmsg), &size);
 
@@ -276,23 +285,22 @@ static int take_element(const struct nlmsghdr *h, void *arg)
         if (!p)
                 return 0;
         w->found = true;
-        p = netlink_attribute(p, n, NFTA_SET_ELEM_DATA, &n);
-        p = p ? netlink_attribute(p, n, NFTA_DATA_VALUE, &n) : NULL;
-        if (w->size)
-                *w->size = p && n <= *w->size ? n : 0;
-        if (p && w->data && w->size && *w->size)
-                memcpy(w->data, p, n);
+        p = netlink_attribute(p, n, NFTA_SET_ELEM_USERDATA, &n);
+        comment = p ? nft_comment_find(p, n) : NULL;
+        if (comment)
+                memcpy(w->comment, comment, strlen(comment) + 1);
         return 0;
 }
 
 int nft_element_get(int fd, uint8_t family, const char *table, const char *set, const void *key, size_t key_size,
-                    void *data, size_t *data_size)
+                    char comment[NFT_COMMENT_MAX + 1])
 {
         const struct nft_element e = {.key = key, .key_size = key_size};
-        struct wanted w = {.data = data, .size = data_size};
+        struct wanted w = {.comment = comment};
         _cleanup_nft_ struct nft n = {.family = family};
         int r;
 
+        comment[0] = '\0';
         element_message(&n, NFT_MSG_GETSETELEM, 0, table, set, &e, false);
         r = netlink_ask(fd, &n.buf, take_element, &w);
         return r == -ENOENT ? 0 : r < 0 ? r : w.found;

@@ -14,7 +14,6 @@
  * family inet unless nft_begin() was told another. Privilege: CAP_NET_ADMIN over the network namespace. */
 #pragma once
 
-#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -61,7 +60,8 @@ struct nft_set {
         uint32_t key_size; /* bytes; parts of a concatenation are rounded up to 4 each */
         uint32_t flags;    /* NFT_SET_MAP, NFT_SET_INTERVAL, ... */
         uint32_t data_type, data_size; /* of a map; NFT_DATA_VERDICT = verdicts */
-        /* Sizes of the parts of a concatenation with NFT_SET_CONCAT | NFT_SET_INTERVAL; ends with 0. */
+        bool host_order;               /* keys are not numbers in network order (names): only for `nft list` */
+        /* NFT_SET_CONCAT: sizes of the parts; ends with 0. */
         uint8_t part[8];
 };
 void nft_set_add(struct nft *n, const char *table, const struct nft_set *set);
@@ -78,14 +78,16 @@ struct nft_element {
         int verdict;
         bool has_verdict;
         bool interval_end;   /* of a plain interval set: the first key that is outside */
+        bool exclusive;      /* one that is there already makes the whole batch fail with EEXIST */
         const char *comment; /* NULL = none; at most 100 bytes */
 };
 void nft_element_add(struct nft *n, const char *table, const char *set, const struct nft_element *e);
 /* One that is not there makes the whole batch fail with ENOENT. */
 void nft_element_delete(struct nft *n, const char *table, const char *set, const struct nft_element *e);
-/* Is it there? 1, 0 or -errno. *@data (may be NULL): its data, at most *@data_size bytes. */
+#define NFT_COMMENT_MAX 100
+/* Is it there? 1, 0 or -errno. @comment gets its comment, or "". */
 int nft_element_get(int fd, uint8_t family, const char *table, const char *set, const void *key, size_t key_size,
-                    void *data, size_t *data_size);
+                    char comment[NFT_COMMENT_MAX + 1]);
 
 /* ---- rules ---- */
 

@@ -40,13 +40,10 @@ struct rules {
 
 static bool has_comment(const void *all, size_t size, const char *comment)
 {
-        size_t n, length = strlen(comment) + 1;
+        size_t n;
         const unsigned char *data = netlink_attribute(all, size, NFTA_RULE_USERDATA, &n);
 
-        for (; data && n >= 2 && n >= 2u + data[1]; n -= 2u + data[1], data += 2 + data[1])
-                if (data[0] == 0 && data[1] == length && memcmp(data + 2, comment, length) == 0)
-                        return true;
-        return false;
+        return data && str_eq(nft_comment_find(data, n), comment);
 }
 
 static int take_rule(const struct nlmsghdr *h, void *arg)

@@ -1,0 +1,285 @@
+/* firewall.c - see firewall.h. The elements of the table; the table itself is in firewall_table.c. */
+#include "net/firewall.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <linux/netfilter.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/str.h"
+#include "net/firewall_private.h"
+
+struct firewall {
+        int fd;
+};
+
+err *firewall_open(struct firewall **ret)
+{
+        struct firewall *f = MEM_NEW0(struct firewall, 1);
+
+        if (!f)
+                return err_nomem();
+        f->fd = netlink_open(NETLINK_NETFILTER);
+        if (f->fd < 0) {
+                int r = f->fd;
+
+                free(f);
+                return err_sys(-r, "opening a netlink socket for the firewall");
+        }
+        *ret = f;
+        return NULL;
+}
+
+void firewall_close(struct firewall *f)
+{
+        if (!f)
+                return;
+        f->fd = file_close(f->fd);
+        free(f);
+}
+
+/* ---- networks ---- */
+
+static size_t address_size(int family)
+{
+        return family == AF_INET ? 4 : 16;
+}
+
+static const char *pick(int family, const char *four, const char *six)
+{
+        return family == AF_INET ? four : six;
+}
+
+/* The first address after the prefix; false when there is none (it ends the address space). */
+static bool after(const struct link_address *a, unsigned char ret[16])
+{
+        size_t size = address_size(a->family);
+        unsigned carry = 1u << ((8 - a->prefix % 8) % 8);
+
+        memcpy(ret, a->data, size);
+        for (size_t i = (a->prefix + 7u) / 8; i-- > 0 && carry;) {
+                carry += ret[i];
+                ret[i] = (unsigned char)carry;
+                carry >>= 8;
+        }
+        return !carry;
+}
+
+/* A change of a network, element by element. */
+struct change {
+        struct nft n;
+        int fd;
+        bool add;
+        bool each; /* every element in a transaction of its own, and what is missing is fine */
+        int failed;
+};
+
+static void change(struct change *c, const char *set, struct nft_element *e)
+{
+        int r;
+
+        if (c->each)
+                nft_begin(&c->n, NFPROTO_INET);
+        if (c->add)
+                nft_element_add(&c->n, FIREWALL_TABLE, set, e);
+        else
+                nft_element_delete(&c->n, FIREWALL_TABLE, set, e);
+        if (!c->each)
+                return;
+        r = nft_commit(c->fd, &c->n, NULL);
+        nft_done(&c->n);
+        if (r < 0 && r != -ENOENT && !c->failed)
+                c->failed = r;
+}
+
+static void change_subnet(struct change *c, const struct link_address *a)
+{
+        const char *set = pick(a->family, "masquerade4", "masquerade6");
+        struct nft_element e = {.key = a->data, .key_size = address_size(a->family)};
+        unsigned char next[16];
+        struct nft_element last = {.key = next, .key_size = address_size(a->family), .interval_end = true};
+
+        change(c, set, &e);
+        if (after(a, next))
+                change(c, set, &last);
+}
+
+static void change_name(struct change *c, const char *set, const char *name)
+{
+        char key[16] = "";
+        struct nft_element e = {.key = key, .key_size = sizeof(key)};
+
+        memcpy(key, name, strnlen(name, sizeof(key) - 1));
+        change(c, set, &e);
+}
+
+static void change_network(struct change *c, const struct firewall_network *net)
+{
+        char pair[32] = "";
+        struct nft_element e = {.key = pair, .key_size = sizeof(pair)};
+
+        change_name(c, "bridges", net->bridge);
+        if (net->internal)
+                change_name(c, "internal", net->bridge);
+        memcpy(pair, net->bridge, strnlen(net->bridge, 15));
+        memcpy(pair + 16, net->bridge, strnlen(net->bridge, 15));
+        if (net->icc)
+                change(c, "pairs", &e);
+        for (unsigned i = 0; i < LINK_ADDRESSES; i++) {
+                const struct link_address *gateway = &net->gateway[i];
+                struct nft_element g = {.key = gateway->data, .key_size = address_size(gateway->family)};
+
+                if (net->subnet[i].family && net->masquerade)
+                        change_subnet(c, &net->subnet[i]);
+                if (gateway->family)
+                        change(c, pick(gateway->family, "gateways4", "gateways6"), &g);
+        }
+}
+
+err *firewall_network_add(struct firewall *f, const struct firewall_network *net)
+{
+        struct change c = {.add = true};
+        int r;
+
+        nft_begin(&c.n, NFPROTO_INET);
+        firewall_table(&c.n);
+        change_network(&c, net);
+        r = nft_commit(f->fd, &c.n, NULL);
+        nft_done(&c.n);
+        return r < 0 ? err_sys(-r, "setting up the firewall for bridge %s", net->bridge) : NULL;
+}
+
+err *firewall_network_remove(struct firewall *f, const struct firewall_network *net)
+{
+        struct change c = {.fd = f->fd};
+        int r;
+
+        nft_begin(&c.n, NFPROTO_INET);
+        change_network(&c, net);
+        r = nft_commit(f->fd, &c.n, NULL);
+        nft_done(&c.n);
+        if (r == -ENOENT) { /* something of it, or all: the rest has to go all the same */
+                c.each = true;
+                change_network(&c, net);
+                r = c.failed;
+        }
+        return r < 0 ? err_sys(-r, "taking bridge %s out of the firewall", net->bridge) : NULL;
+}
+
+err *firewall_network_known(struct firewall *f, const struct firewall_network *net, bool *ret)
+{
+        char key[16] = "", comment[NFT_COMMENT_MAX + 1];
+        int r;
+
+        memcpy(key, net->bridge, strnlen(net->bridge, sizeof(key) - 1));
+        r = nft_element_get(f->fd, NFPROTO_INET, FIREWALL_TABLE, "bridges", key, sizeof(key), comment);
+        if (r < 0)
+                return err_sys(-r, "looking for bridge %s in the firewall", net->bridge);
+        *ret = r > 0;
+        return NULL;
+}
+
+/* ---- published ports ---- */
+
+struct entry {
+        unsigned char key[24], data[20];
+        struct nft_element e;
+        const char *set;
+};
+
+/* (address or link) . protocol . port → address . port; parts are padded to 4 bytes. */
+static void make_entry(const struct firewall_port *p, struct entry *ret)
+{
+        size_t size = address_size(p->to.family), at = 0;
+        uint16_t host_port = htobe16(p->host_port), port = htobe16(p->port);
+        bool four = p->to.family == AF_INET;
+
+        *ret = (struct entry){0};
+        if (p->link) {
+                memcpy(ret->key, p->link, strnlen(p->link, 15));
+                at = 16;
+        } else if (p->host.family) {
+                memcpy(ret->key, p->host.data, size);
+                at = size;
+        }
+        ret->set = p->link          ? (four ? "link_ports4" : "link_ports6")
+                   : p->host.family ? (four ? "ports4" : "ports6")
+                                    : (four ? "all_ports4" : "all_ports6");
+        ret->key[at] = p->protocol;
+        memcpy(ret->key + at + 4, &host_port, sizeof(host_port));
+        memcpy(ret->data, p->to.data, size);
+        memcpy(ret->data + size, &port, sizeof(port));
+        ret->e = (struct nft_element){
+                .key = ret->key, .key_size = at + 8, .data = ret->data, .data_size = size + 4, .exclusive = true};
+}
+
+/* Which of @ports belongs to somebody already? */
+static void find_taken(struct firewall *f, const struct firewall_port *ports, size_t n, size_t *ret_taken,
+                       char ret_owner[FIREWALL_OWNER_MAX])
+{
+        for (size_t i = 0; i < n; i++) {
+                struct entry entry;
+
+                make_entry(&ports[i], &entry);
+                if (nft_element_get(f->fd, NFPROTO_INET, FIREWALL_TABLE, entry.set, entry.key, entry.e.key_size,
+                                    ret_owner) <= 0)
+                        continue;
+                *ret_taken = i;
+                return;
+        }
+}
+
+err *firewall_publish(struct firewall *f, const char *owner, const struct firewall_port *ports, size_t count,
+                      size_t *ret_taken, char ret_owner[FIREWALL_OWNER_MAX])
+{
+        _cleanup_nft_ struct nft n;
+        int r;
+
+        nft_begin(&n, NFPROTO_INET);
+        for (size_t i = 0; i < count; i++) {
+                struct entry entry;
+
+                make_entry(&ports[i], &entry);
+                entry.e.comment = owner;
+                nft_element_add(&n, FIREWALL_TABLE, entry.set, &entry.e);
+        }
+        r = nft_commit(f->fd, &n, NULL);
+        if (r == -EEXIST) {
+                find_taken(f, ports, count, ret_taken, ret_owner);
+                return err_new(ERR_CONFLICT, "port is already allocated");
+        }
+        return r < 0 ? err_sys(-r, "publishing ports") : NULL;
+}
+
+err *firewall_unpublish(struct firewall *f, const struct firewall_port *ports, size_t count)
+{
+        int failed = 0;
+
+        /* One by one: what somebody else has removed, or has now, is not to keep the rest. */
+        for (size_t i = 0; i < count; i++) {
+                _cleanup_nft_ struct nft n;
+                struct entry entry;
+                int r;
+
+                nft_begin(&n, NFPROTO_INET);
+                make_entry(&ports[i], &entry);
+                nft_element_delete(&n, FIREWALL_TABLE, entry.set, &entry.e);
+                r = nft_commit(f->fd, &n, NULL);
+                if (r < 0 && r != -ENOENT && !failed)
+                        failed = r;
+        }
+        return failed ? err_sys(-failed, "taking back published ports") : NULL;
+}
+
+err *firewall_remove(struct firewall *f)
+{
+        _cleanup_nft_ struct nft n;
+        int r;
+
+        nft_begin(&n, NFPROTO_INET);
+        nft_table_delete(&n, FIREWALL_TABLE);
+        r = nft_commit(f->fd, &n, NULL);
+        return r < 0 && r != -ENOENT ? err_sys(-r, "removing table inet hod") : NULL;
+}

@@ -1,0 +1,64 @@
+/* firewall.h - what the kernel filters and translates for our networks: one table, `inet hod`, of sets and maps. A
+ * network or a published port is an element, never a rule, so that the thousandth costs what the first did.
+ *
+ *   chain raw          prerouting, before conntrack   nobody reaches 127.0.0.0/8 of the host by a bridge, nobody from
+ *                                                     outside the addresses of bridges
+ *   chain prerouting   nat                            local address? → published
+ *   chain output       nat                            local address? → published
+ *   chain published                                   maps (address . protocol . port) → (address . port): dnat
+ *   chain postrouting  nat                            from a network to elsewhere, and hairpins: masquerade
+ *   chain forward      filter                         known connections; published ports; isolation; nothing else to us
+ *
+ * Tables of others are never touched, with two exceptions, both tagged "hod": a rule in DOCKER-USER, a firewalld zone;
+ * see firewall_foreign(). Every change is one transaction. The table is made when it is first needed; whoever flushed
+ * it finds it made again by the next change and by firewall_restore(). Privilege: CAP_NET_ADMIN. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "sys/link.h"
+
+struct firewall_network {
+        const char *bridge; /* name of its interface */
+        struct link_address subnet[LINK_ADDRESSES], gateway[LINK_ADDRESSES];
+        bool masquerade; /* to the outside with the host's address */
+        bool internal;   /* no way out, no way in */
+        bool icc;        /* its containers may reach each other through the host's routing */
+};
+
+#define FIREWALL_OWNER_MAX 101
+
+struct firewall_port {
+        struct link_address host; /* family 0 = every address; prefix unused */
+        const char *link;         /* published on this interface only; NULL */
+        uint8_t protocol;         /* IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP */
+        uint16_t host_port, port; /* host byte order */
+        struct link_address to;   /* the container's */
+};
+
+/* A NETLINK_NETFILTER socket of ours and how the table is. */
+struct firewall;
+MUST_USE err *firewall_open(struct firewall **ret);
+void firewall_close(struct firewall *f);
+DEFINE_CLEANUP(struct firewall *, firewall_close)
+#define _cleanup_firewall_ __attribute__((cleanup(firewall_closep)))
+
+/* Put a network in, or take it out (what is not there is fine), and make the table if it is missing. */
+MUST_USE err *firewall_network_add(struct firewall *f, const struct firewall_network *n);
+MUST_USE err *firewall_network_remove(struct firewall *f, const struct firewall_network *n);
+/* Is it there? Asks for one element. */
+MUST_USE err *firewall_network_known(struct firewall *f, const struct firewall_network *n, bool *ret);
+
+/* Publish ports of the container @owner: all or none. *@ret_taken (may be NULL): when one of them belongs to another
+ * already (ERR_CONFLICT), which one, and @ret_owner whose. */
+MUST_USE err *firewall_publish(struct firewall *f, const char *owner, const struct firewall_port *ports, size_t n,
+                               size_t *ret_taken, char ret_owner[FIREWALL_OWNER_MAX]);
+/* Take them back; what is not there is fine. */
+MUST_USE err *firewall_unpublish(struct firewall *f, const struct firewall_port *ports, size_t n);
+
+/* Remove the table and our tagged rules elsewhere. */
+MUST_USE err *firewall_remove(struct firewall *f);

@@ -1,0 +1,272 @@
+/* firewall_table.c - the table itself: chains, sets and rules of `inet hod`, in one batch. */
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+#include "net/firewall_private.h"
+
+/* nft(8)'s numbers of types; only listings need them. */
+#define TYPE_IPV4 7
+#define TYPE_IPV6 8
+#define TYPE_PROTOCOL 12
+#define TYPE_SERVICE 13
+#define TYPE_IFNAME 41
+#define CONCAT2(a, b) (((a) << 6) | (b))
+#define CONCAT3(a, b, c) ((CONCAT2(a, b) << 6) | (c))
+
+static const struct nft_set sets[] = {
+        {.name = "bridges", .key_type = TYPE_IFNAME, .key_size = 16, .host_order = true},
+        {.name = "internal", .key_type = TYPE_IFNAME, .key_size = 16, .host_order = true},
+        {.name = "pairs",
+         .key_type = CONCAT2(TYPE_IFNAME, TYPE_IFNAME),
+         .key_size = 32,
+         .flags = NFT_SET_CONCAT,
+         .part = {16, 16}},
+        {.name = "masquerade4", .key_type = TYPE_IPV4, .key_size = 4, .flags = NFT_SET_INTERVAL},
+        {.name = "masquerade6", .key_type = TYPE_IPV6, .key_size = 16, .flags = NFT_SET_INTERVAL},
+        {.name = "gateways4", .key_type = TYPE_IPV4, .key_size = 4},
+        {.name = "gateways6", .key_type = TYPE_IPV6, .key_size = 16},
+        {.name = "ports4",
+         .key_type = CONCAT3(TYPE_IPV4, TYPE_PROTOCOL, TYPE_SERVICE),
+         .key_size = 12,
+         .part = {4, 1, 2},
+         .flags = NFT_SET_MAP | NFT_SET_CONCAT,
+         .data_type = CONCAT2(TYPE_IPV4, TYPE_SERVICE),
+         .data_size = 8},
+        {.name = "ports6",
+         .key_type = CONCAT3(TYPE_IPV6, TYPE_PROTOCOL, TYPE_SERVICE),
+         .key_size = 24,
+         .part = {16, 1, 2},
+         .flags = NFT_SET_MAP | NFT_SET_CONCAT,
+         .data_type = CONCAT2(TYPE_IPV6, TYPE_SERVICE),
+         .data_size = 20},
+        {.name = "all_ports4",
+         .key_type = CONCAT2(TYPE_PROTOCOL, TYPE_SERVICE),
+         .key_size = 8,
+         .part = {1, 2},
+         .flags = NFT_SET_MAP | NFT_SET_CONCAT,
+         .data_type = CONCAT2(TYPE_IPV4, TYPE_SERVICE),
+         .data_size = 8},
+        {.name = "all_ports6",
+         .key_type = CONCAT2(TYPE_PROTOCOL, TYPE_SERVICE),
+         .key_size = 8,
+         .part = {1, 2},
+         .flags = NFT_SET_MAP | NFT_SET_CONCAT,
+         .data_type = CONCAT2(TYPE_IPV6, TYPE_SERVICE),
+         .data_size = 20},
+        {.name = "link_ports4",
+         .key_type = CONCAT3(TYPE_IFNAME, TYPE_PROTOCOL, TYPE_SERVICE),
+         .key_size = 24,
+         .part = {16, 1, 2},
+         .flags = NFT_SET_MAP | NFT_SET_CONCAT,
+         .data_type = CONCAT2(TYPE_IPV4, TYPE_SERVICE),
+         .data_size = 8},
+        {.name = "link_ports6",
+         .key_type = CONCAT3(TYPE_IFNAME, TYPE_PROTOCOL, TYPE_SERVICE),
+         .key_size = 24,
+         .part = {16, 1, 2},
+         .flags = NFT_SET_MAP | NFT_SET_CONCAT,
+         .data_type = CONCAT2(TYPE_IPV6, TYPE_SERVICE),
+         .data_size = 20},
+};
+
+static const struct {
+        const char *name;
+        struct nft_hook hook;
+} chains[] = {
+        {"raw", {"filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW, false}},
+        {"prerouting", {"nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST, false}},
+        {"output", {"nat", NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST, false}},
+        {"published", {0}},
+        {"postrouting", {"nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC, false}},
+        {"forward", {"filter", NF_INET_FORWARD, NF_IP_PRI_FILTER, false}},
+};
+
+/* ---- pieces of rules ---- */
+
+static void begin(struct nft *n, const char *chain)
+{
+        nft_rule_begin(n, FIREWALL_TABLE, chain);
+}
+
+static void end(struct nft *n, int verdict, const char *chain)
+{
+        nft_verdict(n, verdict, chain);
+        nft_rule_end(n);
+}
+
+static void family(struct nft *n, uint8_t which)
+{
+        nft_meta(n, NFT_META_NFPROTO, NFT_REG_1);
+        nft_cmp_u8(n, NFT_CMP_EQ, NFT_REG_1, which);
+}
+
+static void in_set(struct nft *n, unsigned meta, const char *set, bool not )
+{
+        nft_meta(n, meta, NFT_REG_1);
+        nft_lookup(n, set, NFT_REG_1, 0, not ? NFT_LOOKUP_F_INV : 0);
+}
+
+static void ct_bits(struct nft *n, unsigned key, uint32_t bits)
+{
+        const uint32_t zero = 0;
+
+        nft_ct(n, key, NFT_REG_1);
+        nft_bitwise(n, NFT_REG_1, sizeof(bits), &bits);
+        nft_cmp(n, NFT_CMP_NEQ, NFT_REG_1, &zero, sizeof(zero));
+}
+
+/* An address of the network header: source or destination. */
+static void address(struct nft *n, uint8_t which, bool source, unsigned reg)
+{
+        if (which == NFPROTO_IPV4)
+                nft_payload(n, NFT_PAYLOAD_NETWORK_HEADER, source ? 12 : 16, 4, reg);
+        else
+                nft_payload(n, NFT_PAYLOAD_NETWORK_HEADER, source ? 8 : 24, 16, reg);
+}
+
+/* ---- the chains' rules ---- */
+
+static void fill_raw(struct nft *n)
+{
+        static const unsigned char loopback[4] = {127}, mask[4] = {255};
+
+        begin(n, "raw"); /* iifname @bridges ip daddr 127.0.0.0/8 drop: they have route_localnet */
+        in_set(n, NFT_META_IIFNAME, "bridges", false);
+        family(n, NFPROTO_IPV4);
+        address(n, NFPROTO_IPV4, false, NFT_REG_1);
+        nft_bitwise(n, NFT_REG_1, 4, mask);
+        nft_cmp(n, NFT_CMP_EQ, NFT_REG_1, loopback, 4);
+        end(n, NF_DROP, NULL);
+        for (unsigned i = 0; i < 2; i++) { /* iifname != lo iifname != @bridges ip daddr @gateways drop */
+                begin(n, "raw");
+                nft_meta(n, NFT_META_IIFNAME, NFT_REG_1);
+                nft_cmp_name(n, NFT_CMP_NEQ, NFT_REG_1, "lo");
+                nft_lookup(n, "bridges", NFT_REG_1, 0, NFT_LOOKUP_F_INV);
+                family(n, i ? NFPROTO_IPV6 : NFPROTO_IPV4);
+                address(n, i ? NFPROTO_IPV6 : NFPROTO_IPV4, false, NFT_REG_1);
+                nft_lookup(n, i ? "gateways6" : "gateways4", NFT_REG_1, 0, 0);
+                end(n, NF_DROP, NULL);
+        }
+}
+
+static void fill_jump(struct nft *n, const char *chain)
+{
+        begin(n, chain); /* fib daddr type local jump published */
+        nft_fib(n, NFTA_FIB_F_DADDR, NFT_FIB_RESULT_ADDRTYPE, NFT_REG_1);
+        nft_cmp_u32(n, NFT_CMP_EQ, NFT_REG_1, RTN_LOCAL);
+        end(n, NFT_JUMP, "published");
+}
+
+/* Protocol and destination port into the two registers of 4 bytes that begin at @reg. */
+static void service(struct nft *n, unsigned reg)
+{
+        nft_meta(n, NFT_META_L4PROTO, reg);
+        nft_payload(n, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, reg + 1);
+}
+
+/* What the map said, address and port, from NFT_REG32_08 on. */
+static void translate(struct nft *n, uint8_t which, const char *map)
+{
+        nft_lookup(n, map, NFT_REG32_00, NFT_REG32_08, 0);
+        nft_nat(n, NFT_NAT_DNAT, which, NFT_REG32_08, which == NFPROTO_IPV4 ? NFT_REG32_09 : NFT_REG32_12);
+        nft_rule_end(n);
+}
+
+static void fill_published(struct nft *n, uint8_t which)
+{
+        bool six = which == NFPROTO_IPV6;
+
+        begin(n, "published"); /* on this address */
+        family(n, which);
+        address(n, which, false, NFT_REG32_00);
+        service(n, six ? NFT_REG32_04 : NFT_REG32_01);
+        translate(n, which, six ? "ports6" : "ports4");
+        begin(n, "published"); /* on all */
+        family(n, which);
+        service(n, NFT_REG32_00);
+        translate(n, which, six ? "all_ports6" : "all_ports4");
+        begin(n, "published"); /* on the link that it came by */
+        family(n, which);
+        nft_meta(n, NFT_META_IIFNAME, NFT_REG32_00);
+        service(n, NFT_REG32_04);
+        translate(n, which, six ? "link_ports6" : "link_ports4");
+}
+
+static void fill_postrouting(struct nft *n, uint8_t which)
+{
+        static const unsigned char loopback[4] = {127}, mask[4] = {255};
+        const char *set = which == NFPROTO_IPV4 ? "masquerade4" : "masquerade6";
+
+        for (unsigned hairpin = 0; hairpin < 2; hairpin++) {
+                begin(n, "postrouting");
+                family(n, which);
+                in_set(n, NFT_META_OIFNAME, "bridges", !hairpin);
+                if (hairpin)
+                        ct_bits(n, NFT_CT_STATUS, IPS_DST_NAT);
+                address(n, which, true, NFT_REG_1);
+                nft_lookup(n, set, NFT_REG_1, 0, 0);
+                nft_masquerade(n);
+                nft_rule_end(n);
+        }
+        if (which != NFPROTO_IPV4)
+                return;
+        begin(n, "postrouting"); /* the host's own 127.0.0.1, to a published port */
+        family(n, which);
+        in_set(n, NFT_META_OIFNAME, "bridges", false);
+        address(n, which, true, NFT_REG_1);
+        nft_bitwise(n, NFT_REG_1, 4, mask);
+        nft_cmp(n, NFT_CMP_EQ, NFT_REG_1, loopback, 4);
+        nft_masquerade(n);
+        nft_rule_end(n);
+}
+
+static void fill_forward(struct nft *n)
+{
+        for (unsigned out = 0; out < 2; out++) { /* internal: only to itself */
+                begin(n, "forward");
+                in_set(n, out ? NFT_META_OIFNAME : NFT_META_IIFNAME, "internal", false);
+                nft_meta(n, NFT_META_IIFNAME, NFT_REG_1);
+                nft_meta(n, NFT_META_OIFNAME, NFT_REG_2);
+                nft_lookup(n, "pairs", NFT_REG_1, 0, NFT_LOOKUP_F_INV);
+                end(n, NF_DROP, NULL);
+        }
+        begin(n, "forward");
+        ct_bits(n, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED));
+        end(n, NF_ACCEPT, NULL);
+        begin(n, "forward");
+        in_set(n, NFT_META_OIFNAME, "bridges", false);
+        ct_bits(n, NFT_CT_STATUS, IPS_DST_NAT);
+        end(n, NF_ACCEPT, NULL);
+        begin(n, "forward");
+        nft_meta(n, NFT_META_IIFNAME, NFT_REG_1);
+        nft_meta(n, NFT_META_OIFNAME, NFT_REG_2);
+        nft_lookup(n, "pairs", NFT_REG_1, 0, 0);
+        end(n, NF_ACCEPT, NULL);
+        begin(n, "forward"); /* not from another network, not from outside */
+        in_set(n, NFT_META_OIFNAME, "bridges", false);
+        end(n, NF_DROP, NULL);
+        begin(n, "forward");
+        in_set(n, NFT_META_IIFNAME, "bridges", false);
+        end(n, NF_ACCEPT, NULL);
+}
+
+void firewall_table(struct nft *n)
+{
+        nft_table_add(n, FIREWALL_TABLE);
+        for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++)
+                nft_set_add(n, FIREWALL_TABLE, &sets[i]);
+        for (size_t i = 0; i < sizeof(chains) / sizeof(*chains); i++) {
+                nft_chain_add(n, FIREWALL_TABLE, chains[i].name, &chains[i].hook);
+                nft_chain_flush(n, FIREWALL_TABLE, chains[i].name);
+        }
+        fill_raw(n);
+        fill_jump(n, "prerouting");
+        fill_jump(n, "output");
+        fill_published(n, NFPROTO_IPV4);
+        fill_published(n, NFPROTO_IPV6);
+        fill_postrouting(n, NFPROTO_IPV4);
+        fill_postrouting(n, NFPROTO_IPV6);
+        fill_forward(n);
+}
