@@ -13,6 +13,7 @@
 #include "store/blob.h"
 #include "store/image.h"
 #include "store/ingest.h"
+#include "store/layer_tar.h"
 
 #define MANIFEST "application/vnd.oci.image.manifest.v1+json"
 #define INDEX "application/vnd.oci.image.index.v1+json"
@@ -316,7 +317,56 @@ static void ingest_continues_what_an_earlier_one_left(void **state)
         assert_string_equal(log, "0@100000 ");
 }
 
+static void layer_tar_is_the_same_without_the_blob(void **state)
+{
+        _cleanup_fake_ struct fake f = {0};
+        _cleanup_free_ char *id = NULL, *path = NULL, *half = NULL;
+        _cleanup_(image_freep) struct image *i = NULL;
+        struct memory_sink m = {.sink = {memory_write, memory_finish, memory_free}};
+        _cleanup_(digest_hasher_freep) struct digest_hasher *h = NULL;
+        struct digest got;
+
+        (void)state;
+        add_layer(&f, "dir/one", 300001, true, 0750);
+        finish(&f);
+        check_ok(receive(&f, NULL, &id));
+        check_ok(image_find(store, id, &i));
+        /* what a crash left of an earlier try */
+        half = str_format("%s/layers/%s/skeleton", root, digest_hex(&f.diffs[0]));
+        assert_int_equal(file_create(AT_FDCWD, half, "x", 1, 0600), 0);
+        check_ok(layer_tar_keep(store, &i->layers[0]));
+        path = str_format("%s/blobs/sha256/%s", root, digest_hex(&f.digests[0]));
+        assert_int_equal(unlink(path), 0);
+        check_ok(layer_tar_write(store, &i->layers[0], &m.sink));
+        digest_of(m.text.data, m.text.len, &got);
+        assert_string_equal(got.text, f.diffs[0].text);
+        str_free(&m.text);
+}
+
+static void layer_tar_tells_of_a_changed_file(void **state)
+{
+        _cleanup_fake_ struct fake f = {0};
+        _cleanup_free_ char *id = NULL, *blob = NULL, *file = NULL;
+        _cleanup_(image_freep) struct image *i = NULL;
+        _cleanup_(sink_freep) struct sink *null = NULL;
+
+        (void)state;
+        add_layer(&f, "one", 1000, true, 0);
+        finish(&f);
+        check_ok(receive(&f, NULL, &id));
+        check_ok(image_find(store, id, &i));
+        check_ok(layer_tar_keep(store, &i->layers[0]));
+        blob = str_format("%s/blobs/sha256/%s", root, digest_hex(&f.digests[0]));
+        assert_int_equal(unlink(blob), 0);
+        file = str_format("%s/layers/%s/diff/one", root, digest_hex(&f.diffs[0]));
+        assert_int_equal(truncate(file, 999), 0);
+        check_ok(sink_open_null(&null));
+        check_code(layer_tar_write(store, &i->layers[0], null), ERR_CORRUPT);
+}
+
 static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(layer_tar_is_the_same_without_the_blob, setup, teardown),
+        cmocka_unit_test_setup_teardown(layer_tar_tells_of_a_changed_file, setup, teardown),
         cmocka_unit_test_setup_teardown(ingest_makes_an_image_that_is_found_by_tag_and_digest, setup, teardown),
         cmocka_unit_test_setup_teardown(ingest_asks_only_for_the_rest_of_a_broken_blob, setup, teardown),
         cmocka_unit_test_setup_teardown(ingest_continues_what_an_earlier_one_left, setup, teardown),

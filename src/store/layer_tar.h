@@ -1,0 +1,23 @@
+/* layer_tar.h - the archive of a layer, byte for byte what its diff id says, also when its blob was dropped.
+ *
+ * A blob can be dropped to save space once what is needed to make the archive again has been written beside the
+ * layer's tree: ROOT/layers/<chain hex>/skeleton holds everything of the archive but the content of files, which is in
+ * the tree. It is tried out before the blob goes. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "codec/stream.h"
+#include "store/image.h"
+#include "store/store.h"
+
+/* Write the plain tar of layer @l to @sink (not finished): from its blob, from another blob with the same content, or
+ * from its tree and skeleton. Everything is verified: ERR_DIGEST after the last byte when it is not what the diff id
+ * says. ERR_NOT_FOUND "layer sha256:...: its archive was dropped and cannot be made again". Hold the image. */
+MUST_USE err *layer_tar_write(struct store *s, const struct image_layer *l, struct sink *sink);
+
+/* Make blob @l->digest dispensable: write the skeleton, try it out, and sync. ERR_DIGEST: this archive cannot be made
+ * again, keep the blob. */
+MUST_USE err *layer_tar_keep(struct store *s, const struct image_layer *l);
