@@ -18,6 +18,16 @@ const char *const config_log_levels[] = {"debug", "info", "warn", "error", NULL}
 const char *const config_log_formats[] = {"text", "json", NULL};
 const char *const config_drivers[] = {"overlay", "btrfs", "fuse-overlayfs", "vfs", NULL};
 
+err *config_check_timeout(const char *text)
+{
+        int64_t ns;
+
+        TRY(parse_duration(text, &ns));
+        if (ns < 1000000000 || ns > 3600 * 1000000000LL)
+                return err_new(ERR_INVALID, "must be between 1s and 1h");
+        return NULL;
+}
+
 void config_done(struct config *c)
 {
         for (size_t i = 0; i < ARRAY_SIZE(c->docs); i++)

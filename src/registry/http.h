@@ -36,11 +36,12 @@ DEFINE_CLEANUP(struct http *, http_free)
 struct http_request {
         const char *method; /* "GET", ... */
         const char *url;
-        char *const *headers;      /* "Accept: ...", NULL-terminated; may be NULL */
-        const char *authorization; /* value of that header; sent to the url's own origin only */
-        struct stream *body;       /* NULL = none; borrowed. With one, a redirect is not followed but the answer */
-        uint64_t body_size;        /* 0 with a body = unknown: sent in chunks */
-        uint64_t max_answer;       /* of bytes in memory; 0 = 4 MB */
+        char *const *headers;                       /* "Accept: ...", NULL-terminated; may be NULL */
+        char *const *own_headers;                   /* the same, sent to the url's own origin only; may be NULL */
+        const char *authorization;                  /* value of that header; sent to the url's own origin only */
+        struct stream *body;                        /* NULL = none; borrowed */
+        uint64_t body_size;                         /* 0 with a body = unknown: sent in chunks */
+        uint64_t max_answer;                        /* of bytes in memory; 0 = 4 MB */
         void (*progress)(void *arg, uint64_t sent); /* of the body; may be NULL */
         void *arg;
 };
@@ -56,11 +57,14 @@ void http_answer_done(struct http_answer *a);
 /* Value of a header of the answer; NULL; borrowed. The first one if it came several times. */
 const char *http_answer_header(const struct http_answer *a, const char *name);
 
-/* One request, the answer in memory. An HTTP status of failure is not an error here. ERR_LIMIT; ERR_NETWORK with Go's
- * words, which scripts look for: `Get "URL": dial tcp 127.0.0.1:1: connect: connection refused`. */
+/* One request, the answer in memory. Redirects of GET and HEAD are followed, others are the answer. An HTTP status of
+ * failure is not an error here. ERR_LIMIT; ERR_NETWORK with Go's words, which scripts look for:
+ * `Get "URL": dial tcp 127.0.0.1:1: connect: connection refused`. */
 MUST_USE err *http_send(struct http *h, const struct http_request *r, struct http_answer *ret);
 /* A GET whose body is read piece by piece. @ret_answer: without data. The stream fails with ERR_NETWORK when the
  * connection breaks before Content-Length bytes. One at a time for each `struct http`, and no http_send() meanwhile;
  * free the stream before @h. A status outside of 200..299: *@ret is NULL and the (small) answer is in memory. */
 MUST_USE err *http_open(struct http *h, const struct http_request *r, struct http_answer *ret_answer,
                         struct stream **ret);
+/* Was the last ERR_NETWORK one that another try could mend (a connection that broke, not a certificate)? */
+bool http_may_retry(const struct http *h);
