@@ -179,6 +179,17 @@ err *strv_copy(char *const *list, char ***ret)
         return NULL;
 }
 
+static int compare_text(const void *a, const void *b)
+{
+        return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void strv_sort(char **list)
+{
+        if (list)
+                qsort(list, strv_len(list), sizeof(*list), compare_text);
+}
+
 bool strv_contains(char *const *list, const char *text)
 {
         for (; list && *list; list++)

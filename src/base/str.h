@@ -63,6 +63,8 @@ MUST_USE err *strv_add(char ***list, const char *text);
 MUST_USE err *strv_push(char ***list, char *text);
 MUST_USE err *strv_copy(char *const *list, char ***ret);
 bool strv_contains(char *const *list, const char *text);
+/* Sort by bytes; NULL is fine. */
+void strv_sort(char **list);
 /* Split @text at every @sep; empty fields are kept; "" gives one empty field. */
 MUST_USE err *strv_split(const char *text, char sep, char ***ret);
 /* Join with @sep; NULL when out of memory. */

@@ -7,10 +7,15 @@
 #include "codec/json.h"
 
 #define OCI_MEDIA_MANIFEST "application/vnd.oci.image.manifest.v1+json"
+#define OCI_MEDIA_INDEX "application/vnd.oci.image.index.v1+json"
 #define OCI_MEDIA_CONFIG "application/vnd.oci.image.config.v1+json"
 #define OCI_MEDIA_LAYER "application/vnd.oci.image.layer.v1.tar"
 #define OCI_MEDIA_LAYER_GZIP OCI_MEDIA_LAYER "+gzip"
 #define OCI_MEDIA_LAYER_ZSTD OCI_MEDIA_LAYER "+zstd"
+/* docker's own, of registry v2 */
+#define DOCKER_MEDIA_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"
+#define DOCKER_MEDIA_LIST "application/vnd.docker.distribution.manifest.list.v2+json"
+#define DOCKER_MEDIA_SCHEMA1 "application/vnd.docker.distribution.manifest.v1"
 
 /* Apply one change ("CMD [\"sh\"]", "ENV A=b c=d", "ENTRYPOINT", "EXPOSE", "USER", "VOLUME", "WORKDIR", "LABEL",
  * "STOPSIGNAL", "ONBUILD", "HEALTHCHECK") to the run configuration @config (docker's Config names).
