@@ -36,6 +36,9 @@ TRACE_POINT(IDMAP_WRITE, "idmap.write", "map the container's users to unprivileg
             "user_namespaces(7)", "newuidmap, newgidmap")
 TRACE_POINT(CGROUP_JOIN, "cgroup.join", "put the new process under its limits", "write", "cgroups(7)",
             "echo $PID > cgroup.procs")
+TRACE_POINT(NETWORK, "network.attach", "put a veth pair between the bridge and the container: addresses, routes",
+            "sendto NETLINK_ROUTE", "rtnetlink(7), veth(4)",
+            "ip link add hod1 master hod0 type veth peer name eth0 netns c1")
 TRACE_POINT(HOOKS, "hooks", "run the hooks of the spec", "execve", "OCI runtime-spec config.md#posix-platform-hooks",
             "")
 /* child: between clone and exec */

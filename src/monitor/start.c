@@ -16,6 +16,7 @@
 #include "monitor/user.h"
 #include "oci/spec.h"
 #include "runtime/runtime.h"
+#include "sys/endpoint.h"
 #include "sys/process.h"
 
 /* ---- in the builder ---- */
@@ -103,6 +104,20 @@ static err *check_donors(void *arg)
         return NULL;
 }
 
+/* The interfaces of the container, in its new network namespace. */
+static err *make_endpoints(void *arg, int ns)
+{
+        const struct monitor *m = arg;
+
+        for (char *const *line = m->conf.endpoints; *line; line++) {
+                struct endpoint e;
+
+                TRY(endpoint_parse(*line, &e));
+                TRY(endpoint_make(&e, ns));
+        }
+        return NULL;
+}
+
 static err *build(struct monitor *m, int socket, const int stdio[3], struct runtime_process *ret, int *ret_rootfs,
                   bool *said_cgroup)
 {
@@ -117,6 +132,8 @@ static err *build(struct monitor *m, int socket, const int stdio[3], struct runt
                 .start_fd = -1,
                 .opened = check_donors,
                 .opened_arg = m,
+                .network = m->conf.endpoints && *m->conf.endpoints ? make_endpoints : NULL,
+                .network_arg = m,
         };
         struct oci_spec *spec;
 

@@ -330,8 +330,8 @@ static err *set_container(struct plan *p, const struct runtime_request *r)
         TRY(set_hooks(p, &s->hooks[OCI_HOOK_CREATE_CONTAINER], NULL, &p->hooks_container, &p->n_hooks_container));
         /* Nobody says so, but runc's hooks have always found the container's environment there. */
         TRY(set_hooks(p, &s->hooks[OCI_HOOK_START_CONTAINER], p->process.envp, &p->hooks_start, &p->n_hooks_start));
-        p->hooks_runtime =
-                s->hooks[OCI_HOOK_PRESTART].n || s->hooks[OCI_HOOK_CREATE_RUNTIME].n || s->linux_.n_net_devices;
+        p->hooks_runtime = s->hooks[OCI_HOOK_PRESTART].n || s->hooks[OCI_HOOK_CREATE_RUNTIME].n ||
+                           s->linux_.n_net_devices || r->network;
         return arena_check(&p->arena);
 }
 

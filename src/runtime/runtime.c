@@ -43,7 +43,7 @@ struct session {
         const struct runtime_unit *unit; /* NULL: the cgroup is our own affair */
         char *cgroup, *bundle, *state_before, *state_after;
         const char *unit_sub;
-        bool cgroup_made, unit_made, rdt_made, done;
+        bool cgroup_made, unit_made, rdt_made, network_made, done;
         struct exec_cgroup sub;
         int socket, pidfd, terminal_fd, clone_fd;
         pid_t pid;
@@ -323,19 +323,43 @@ static err *send_go(struct session *s)
         return n < 0 ? err_sys((int)-n, "speaking with the new process") : NULL;
 }
 
+static err *open_net_ns(const struct session *s, int *ret)
+{
+        _cleanup_close_ int ns = -1;
+        char path[40];
+
+        (void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)s->pid);
+        TRY(ns_open(path, CLONE_NEWNET, &ns));
+        if (process_signal(s->pidfd, 0) < 0) /* then it was its */
+                return err_new(ERR_NOT_RUNNING, "the new process has ended");
+        *ret = TAKE_FD(ns);
+        return NULL;
+}
+
+/* The caller's part in the network, once. */
+static err *make_network(struct session *s)
+{
+        struct trace_span span = trace_begin(TRACE_NETWORK);
+        _cleanup_close_ int ns = -1;
+
+        if (!s->request->network || s->network_made)
+                return NULL;
+        TRY(open_net_ns(s, &ns));
+        TRY(s->request->network(s->request->network_arg, ns));
+        s->network_made = true;
+        trace_end(&span, 0, NULL);
+        return NULL;
+}
+
 /* Devices of the host that become the container's: before the hooks, which may look for them, and the sysctls. */
 static err *move_net_devices(const struct session *s)
 {
         const struct oci_linux *l = &s->request->spec->linux_;
         _cleanup_close_ int ns = -1;
-        char path[40];
 
         if (!l->n_net_devices)
                 return NULL;
-        (void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)s->pid);
-        TRY(ns_open(path, CLONE_NEWNET, &ns));
-        if (process_signal(s->pidfd, 0) < 0) /* then it was its */
-                return err_new(ERR_NOT_RUNNING, "the new process has ended");
+        TRY(open_net_ns(s, &ns));
         for (size_t i = 0; i < l->n_net_devices; i++)
                 TRY(netdev_move(l->net_devices[i].host_name, l->net_devices[i].name, ns));
         return NULL;
@@ -345,6 +369,7 @@ static err *run_hooks(struct session *s)
 {
         const struct runtime_request *r = s->request;
 
+        TRY(make_network(s));
         TRY(move_net_devices(s));
         TRY(hooks_run(r->spec, OCI_HOOK_PRESTART, r->id, s->bundle, "creating", s->pid));
         TRY(hooks_run(r->spec, OCI_HOOK_CREATE_RUNTIME, r->id, s->bundle, "creating", s->pid));
@@ -558,6 +583,9 @@ err *runtime_create(const struct runtime_request *r, struct runtime_process *ret
         if (r->opened)
                 TRY(r->opened(r->opened_arg));
         TRY(stage(&s, STAGE_START, start_child(&s, r->as_sibling)));
+        /* Where the namespace is there already, while the child goes on. */
+        if ((s.plan.clone_flags & CLONE_NEWNET) && !s.plan.stages && !s.plan.split)
+                TRY(make_network(&s));
         TRY(stage(&s, STAGE_INIT, converse(&s)));
         if (r->start_fd < 0)
                 TRY(hooks_run(r->spec, OCI_HOOK_POSTSTART, r->id, s.bundle, "running", s.pid));

@@ -47,6 +47,11 @@ struct runtime_request {
          * word. May be NULL. */
         err *(*opened)(void *arg);
         void *opened_arg;
+        /* Called with the new network namespace of the container (a descriptor that is ours), beside what the
+         * container's first process does meanwhile, and before the hooks: the program starts when this has ended. May
+         * be NULL. */
+        err *(*network)(void *arg, int ns);
+        void *network_arg;
 };
 
 /* What now runs. Descriptors are the caller's. */

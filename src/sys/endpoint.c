@@ -1,0 +1,230 @@
+/* endpoint.c - see endpoint.h. */
+#include "sys/endpoint.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "base/file.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "sys/netlink.h"
+
+static const char *const kinds[] = {"bridge", "macvlan", "ipvlan"};
+
+/* ---- addresses ---- */
+
+const char *endpoint_address_text(const struct link_address *a, bool prefix, char buf[ENDPOINT_ADDRESS_MAX])
+{
+        char text[INET6_ADDRSTRLEN] = "";
+
+        buf[0] = '\0';
+        if (!a->family || !inet_ntop(a->family, a->data, text, sizeof(text)))
+                return buf;
+        if (prefix)
+                (void)snprintf(buf, ENDPOINT_ADDRESS_MAX, "%s/%u", text, a->prefix);
+        else
+                (void)snprintf(buf, ENDPOINT_ADDRESS_MAX, "%s", text);
+        return buf;
+}
+
+bool endpoint_address_parse(const char *text, struct link_address *ret)
+{
+        size_t n = strcspn(text, "/");
+        struct link_address a = {0};
+        char part[INET6_ADDRSTRLEN];
+        uint64_t prefix, most;
+
+        if (n >= sizeof(part))
+                return false;
+        memcpy(part, text, n);
+        part[n] = '\0';
+        if (inet_pton(AF_INET, part, a.data) == 1)
+                a.family = AF_INET;
+        else if (inet_pton(AF_INET6, part, a.data) == 1)
+                a.family = AF_INET6;
+        else
+                return false;
+        most = a.family == AF_INET ? 32 : 128;
+        prefix = most;
+        if (text[n] == '/' && (!parse_u64(text + n + 1, &prefix) || prefix > most))
+                return false;
+        a.prefix = (unsigned char)prefix;
+        *ret = a;
+        return true;
+}
+
+/* ---- the line ---- */
+
+static void add_word(struct str *s, const char *key, const char *value)
+{
+        str_printf(s, "%s%s=%s", s->len ? " " : "", key, value);
+}
+
+err *endpoint_format(const struct endpoint *e, char **ret)
+{
+        char to[ENDPOINT_ADDRESS_MAX], via[ENDPOINT_ADDRESS_MAX];
+        _cleanup_str_ struct str s = {0};
+
+        add_word(&s, "kind", kinds[e->kind]);
+        add_word(&s, "parent", e->parent);
+        if (e->host_name[0])
+                add_word(&s, "host", e->host_name);
+        add_word(&s, "name", e->name);
+        if (e->mode[0])
+                add_word(&s, "mode", e->mode);
+        if (e->mtu)
+                str_printf(&s, " mtu=%u", e->mtu);
+        str_printf(&s, " mac=%02x:%02x:%02x:%02x:%02x:%02x", e->mac[0], e->mac[1], e->mac[2], e->mac[3], e->mac[4],
+                   e->mac[5]);
+        if (e->ipv6)
+                add_word(&s, "ipv6", "1");
+        if (e->isolated)
+                add_word(&s, "isolated", "1");
+        for (unsigned i = 0; i < LINK_ADDRESSES; i++)
+                if (e->address[i].family)
+                        add_word(&s, "ip", endpoint_address_text(&e->address[i], true, to));
+        for (unsigned i = 0; i < e->n_routes; i++)
+                str_printf(&s, " route=%s,%s,%u", endpoint_address_text(&e->route[i].to, true, to),
+                           endpoint_address_text(&e->route[i].via, false, via), e->route[i].metric);
+        return str_take(&s, ret);
+}
+
+static bool copy(char *to, size_t size, const char *from)
+{
+        size_t n = strlen(from);
+
+        if (n >= size)
+                return false;
+        memcpy(to, from, n + 1);
+        return true;
+}
+
+static bool parse_kind(const char *value, enum endpoint_kind *ret)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+                if (str_eq(kinds[i], value)) {
+                        *ret = (enum endpoint_kind)i;
+                        return true;
+                }
+        return false;
+}
+
+static bool parse_mac(const char *value, unsigned char ret[6])
+{
+        return strlen(value) == 17 && sscanf(value, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &ret[0], &ret[1], &ret[2],
+                                             &ret[3], &ret[4], &ret[5]) == 6;
+}
+
+static bool parse_ip(const char *value, struct endpoint *e)
+{
+        for (unsigned i = 0; i < LINK_ADDRESSES; i++)
+                if (!e->address[i].family)
+                        return endpoint_address_parse(value, &e->address[i]);
+        return false;
+}
+
+/* TO,VIA,METRIC; TO or VIA may be empty. */
+static bool parse_route(char *value, struct endpoint *e)
+{
+        struct link_route *r = &e->route[e->n_routes];
+        char *via = strchr(value, ','), *metric = via ? strchr(via + 1, ',') : NULL;
+        uint64_t number;
+
+        if (!metric || e->n_routes == ENDPOINT_ROUTES)
+                return false;
+        *via++ = '\0';
+        *metric++ = '\0';
+        if ((*value && !endpoint_address_parse(value, &r->to)) || (*via && !endpoint_address_parse(via, &r->via)) ||
+            !parse_u64(metric, &number) || number > UINT32_MAX)
+                return false;
+        r->metric = (uint32_t)number;
+        e->n_routes++;
+        return true;
+}
+
+static bool parse_word(const char *key, char *value, struct endpoint *e)
+{
+        uint64_t number;
+
+        if (str_eq(key, "kind"))
+                return parse_kind(value, &e->kind);
+        if (str_eq(key, "parent"))
+                return copy(e->parent, sizeof(e->parent), value);
+        if (str_eq(key, "host"))
+                return copy(e->host_name, sizeof(e->host_name), value);
+        if (str_eq(key, "name"))
+                return copy(e->name, sizeof(e->name), value);
+        if (str_eq(key, "mode"))
+                return copy(e->mode, sizeof(e->mode), value);
+        if (str_eq(key, "mac"))
+                return parse_mac(value, e->mac);
+        if (str_eq(key, "ip"))
+                return parse_ip(value, e);
+        if (str_eq(key, "route"))
+                return parse_route(value, e);
+        e->ipv6 |= str_eq(key, "ipv6");
+        e->isolated |= str_eq(key, "isolated");
+        if (!str_eq(key, "mtu"))
+                return true;
+        if (!parse_u64(value, &number) || number > UINT16_MAX)
+                return false;
+        e->mtu = (unsigned)number;
+        return true;
+}
+
+err *endpoint_parse(const char *text, struct endpoint *ret)
+{
+        _cleanup_free_ char *copied = str_dup(text);
+        struct endpoint e = {0};
+        char *rest = copied, *word;
+
+        if (!copied)
+                return err_nomem();
+        while ((word = strsep(&rest, " "))) {
+                char *value = strchr(word, '=');
+
+                if (!*word)
+                        continue;
+                if (value)
+                        *value++ = '\0';
+                if (!value || !parse_word(word, value, &e))
+                        return err_new(ERR_CORRUPT, "network endpoint '%s': '%s' is not understood", text, word);
+        }
+        if (!e.parent[0] || !e.name[0])
+                return err_new(ERR_CORRUPT, "network endpoint '%s' is incomplete", text);
+        *ret = e;
+        return NULL;
+}
+
+/* ---- making it ---- */
+
+err *endpoint_make(const struct endpoint *e, int ns)
+{
+        _cleanup_close_ int host = netlink_open(NETLINK_ROUTE), there = netlink_open_in(ns, NETLINK_ROUTE);
+        struct link_endpoint l = {
+                .host_name = e->host_name,
+                .name = e->name,
+                .mtu = e->mtu,
+                .ipv6 = e->ipv6,
+                .isolated = e->isolated,
+                .route = (struct link_route *)e->route,
+                .n_routes = e->n_routes,
+        };
+        int parent;
+
+        if (host < 0 || there < 0)
+                return err_sys(host < 0 ? -host : -there, "opening a netlink socket");
+        memcpy(l.mac, e->mac, sizeof(l.mac));
+        memcpy(l.address, e->address, sizeof(l.address));
+        parent = link_index(host, e->parent);
+        if (parent == -ENODEV)
+                return err_new(ERR_NOT_FOUND, "network device %s is not there", e->parent);
+        if (parent < 0)
+                return err_sys(-parent, "finding network device %s", e->parent);
+        if (e->kind != ENDPOINT_BRIDGE)
+                return link_endpoint_sub(host, ns, there, &l, parent, kinds[e->kind], e->mode);
+        l.bridge = parent;
+        return link_endpoint_make(host, ns, there, &l);
+}

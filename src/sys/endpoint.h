@@ -1,0 +1,44 @@
+/* endpoint.h - one network interface of a container, as the engine decided it and whoever makes the container sets it
+ * up; and the line of text that carries it there (monitor's conf). */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "sys/link.h"
+
+#define ENDPOINT_ROUTES 8
+
+enum endpoint_kind { ENDPOINT_BRIDGE, ENDPOINT_MACVLAN, ENDPOINT_IPVLAN };
+
+struct endpoint {
+        enum endpoint_kind kind;
+        char parent[LINK_NAME_MAX + 1];    /* the bridge; the link of the host that a macvlan or ipvlan stands on */
+        char host_name[LINK_NAME_MAX + 1]; /* of the veth's end on the host */
+        char name[LINK_NAME_MAX + 1];      /* in the container: "eth0" */
+        char mode[12];                     /* of a macvlan or ipvlan */
+        unsigned mtu;                      /* 0 = the kernel's */
+        unsigned char mac[6];
+        bool ipv6, isolated;
+        struct link_address address[LINK_ADDRESSES];
+        struct link_route route[ENDPOINT_ROUTES];
+        unsigned n_routes;
+};
+
+/* "kind=bridge parent=hod0 host=... name=eth0 mac=02:42:... ip=172.17.0.2/16 route=0.0.0.0/0,172.17.0.1,0 ...": owned.
+ */
+MUST_USE err *endpoint_format(const struct endpoint *e, char **ret);
+/* ERR_CORRUPT. Words that are not known are ignored: a newer engine wrote them. */
+MUST_USE err *endpoint_parse(const char *text, struct endpoint *ret);
+
+/* Make it, ready to send: the host's side in our network namespace, the container's in that of the descriptor @ns.
+ * On failure nothing of it is left. Privilege: CAP_NET_ADMIN over both, CAP_SYS_ADMIN over @ns.
+ * ERR_NOT_FOUND: the bridge or parent is not there. As link_endpoint_make(). */
+MUST_USE err *endpoint_make(const struct endpoint *e, int ns);
+
+/* "172.17.0.2", "fd00::2"; "172.17.0.2/16" with @prefix. */
+#define ENDPOINT_ADDRESS_MAX 64
+const char *endpoint_address_text(const struct link_address *a, bool prefix, char buf[ENDPOINT_ADDRESS_MAX]);
+/* An address with or without "/prefix" (then 32 or 128). False: it is none. */
+bool endpoint_address_parse(const char *text, struct link_address *ret);
