@@ -101,7 +101,7 @@ static bool copy(char *to, size_t size, const char *from)
         return true;
 }
 
-static bool parse_kind(const char *value, enum endpoint_kind *ret)
+static bool read_kind(const char *value, enum endpoint_kind *ret)
 {
         for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
                 if (str_eq(kinds[i], value)) {
@@ -111,13 +111,27 @@ static bool parse_kind(const char *value, enum endpoint_kind *ret)
         return false;
 }
 
-static bool parse_mac(const char *value, unsigned char ret[6])
+static int digit(char c)
 {
-        return strlen(value) == 17 && sscanf(value, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &ret[0], &ret[1], &ret[2],
-                                             &ret[3], &ret[4], &ret[5]) == 6;
+        return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static bool parse_ip(const char *value, struct endpoint *e)
+/* As parse_mac() writes it: lower case, colons. */
+static bool read_mac(const char *value, unsigned char ret[6])
+{
+        if (strlen(value) != 17)
+                return false;
+        for (int i = 0; i < 6; i++) {
+                int high = digit(value[3 * i]), low = digit(value[3 * i + 1]);
+
+                if (high < 0 || low < 0 || (i < 5 && value[3 * i + 2] != ':'))
+                        return false;
+                ret[i] = (unsigned char)(high << 4 | low);
+        }
+        return true;
+}
+
+static bool read_ip(const char *value, struct endpoint *e)
 {
         for (unsigned i = 0; i < LINK_ADDRESSES; i++)
                 if (!e->address[i].family)
@@ -126,7 +140,7 @@ static bool parse_ip(const char *value, struct endpoint *e)
 }
 
 /* TO,VIA,METRIC; TO or VIA may be empty. */
-static bool parse_route(char *value, struct endpoint *e)
+static bool read_route(char *value, struct endpoint *e)
 {
         struct link_route *r = &e->route[e->n_routes];
         char *via = strchr(value, ','), *metric = via ? strchr(via + 1, ',') : NULL;
@@ -144,12 +158,12 @@ static bool parse_route(char *value, struct endpoint *e)
         return true;
 }
 
-static bool parse_word(const char *key, char *value, struct endpoint *e)
+static bool read_word(const char *key, char *value, struct endpoint *e)
 {
         uint64_t number;
 
         if (str_eq(key, "kind"))
-                return parse_kind(value, &e->kind);
+                return read_kind(value, &e->kind);
         if (str_eq(key, "parent"))
                 return copy(e->parent, sizeof(e->parent), value);
         if (str_eq(key, "host"))
@@ -159,11 +173,11 @@ static bool parse_word(const char *key, char *value, struct endpoint *e)
         if (str_eq(key, "mode"))
                 return copy(e->mode, sizeof(e->mode), value);
         if (str_eq(key, "mac"))
-                return parse_mac(value, e->mac);
+                return read_mac(value, e->mac);
         if (str_eq(key, "ip"))
-                return parse_ip(value, e);
+                return read_ip(value, e);
         if (str_eq(key, "route"))
-                return parse_route(value, e);
+                return read_route(value, e);
         e->ipv6 |= str_eq(key, "ipv6");
         e->isolated |= str_eq(key, "isolated");
         if (!str_eq(key, "mtu"))
@@ -189,7 +203,7 @@ err *endpoint_parse(const char *text, struct endpoint *ret)
                         continue;
                 if (value)
                         *value++ = '\0';
-                if (!value || !parse_word(word, value, &e))
+                if (!value || !read_word(word, value, &e))
                         return err_new(ERR_CORRUPT, "network endpoint '%s': '%s' is not understood", text, word);
         }
         if (!e.parent[0] || !e.name[0])
