@@ -37,7 +37,9 @@ extern const struct command cmd_history;
 extern const struct command cmd_image_inspect;
 extern const struct command cmd_images;
 extern const struct command cmd_import;
+extern const struct command cmd_load;
 extern const struct command cmd_rmi;
+extern const struct command cmd_save;
 extern const struct command cmd_tag;
 
 /* volumes */

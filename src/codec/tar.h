@@ -107,6 +107,10 @@ MUST_USE err *tar_write_entry(struct tar_writer *w, const struct tar_entry *entr
 MUST_USE err *tar_write_data(struct tar_writer *w, const void *data, size_t size);
 /* Zeros: holes, or the rest of a file that shrank while it was read. */
 MUST_USE err *tar_write_zeros(struct tar_writer *w, uint64_t size);
+/* For who copies a file's data past the writer (copy_file_range): give everything so far to the sink; then say how much
+ * was copied. */
+MUST_USE err *tar_write_flush(struct tar_writer *w);
+MUST_USE err *tar_write_copied(struct tar_writer *w, uint64_t size);
 /* Bytes of the current file still to be written. */
 uint64_t tar_write_left(const struct tar_writer *w);
 /* The end marker. Does not finish the sink. ERR_INVALID when the last file is incomplete. */

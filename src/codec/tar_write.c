@@ -331,6 +331,17 @@ err *tar_write_data(struct tar_writer *w, const void *data, size_t size)
         return pad(w);
 }
 
+err *tar_write_flush(struct tar_writer *w)
+{
+        return flush(w);
+}
+
+err *tar_write_copied(struct tar_writer *w, uint64_t size)
+{
+        TRY(account(w, size));
+        return pad(w);
+}
+
 err *tar_write_zeros(struct tar_writer *w, uint64_t size)
 {
         TRY(account(w, size));

@@ -1,0 +1,109 @@
+/* archive.c - load and save. */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/parse.h"
+#include "base/str.h"
+#include "cli/commands.h"
+#include "cli/ui.h"
+#include "engine/load.h"
+#include "engine/save.h"
+
+/* ---- load ---- */
+
+struct load_args {
+        const char *input, *platform;
+        bool quiet;
+};
+
+static void load_say(void *arg, const char *line)
+{
+        (void)arg;
+        ui_print(stdout, line);
+        (void)putchar('\n');
+        (void)fflush(stdout);
+}
+
+static err *load_run(struct invocation *inv)
+{
+        const struct load_args *a = inv->args;
+        const struct load_progress progress = {.say = load_say};
+        _cleanup_engine_ struct engine *e = NULL;
+        struct stat st;
+
+        if (!a->input && isatty(STDIN_FILENO))
+                return err_new(ERR_INVALID, "requested load from stdin, but stdin is empty");
+        if (a->input && stat(a->input, &st) < 0)
+                return err_sys(errno, "open %s", a->input);
+        TRY(ui_engine(inv, &e));
+        return load_images(e, a->input, a->platform, &progress);
+}
+
+static const struct opt load_opts[] = {
+        OPT_STR('i', "input", struct load_args, input, "string",
+                "Read from a tar archive file, or an OCI layout's directory, instead of STDIN",
+                .complete = OPT_COMPLETE_FILE),
+        OPT_STR(0, "platform", struct load_args, platform, "string",
+                "Load only the given platform: os/arch[/variant] (e.g., \"linux/amd64\")"),
+        OPT_FLAG('q', "quiet", struct load_args, quiet, "Suppress the load output"),
+        OPT_END,
+};
+
+const struct command cmd_load = {
+        .name = "load",
+        .summary = "Load images from a tar archive, an OCI layout, or STDIN",
+        .opts = load_opts,
+        .args_size = sizeof(struct load_args),
+        .run = load_run,
+        .libraries = true,
+};
+
+/* ---- save ---- */
+
+struct save_args {
+        const char *output, *platform, *format;
+};
+
+static const char *const save_formats[] = {"docker-archive", "oci-archive", "oci-dir", "docker-dir", NULL};
+
+static err *save_run(struct invocation *inv)
+{
+        const struct save_args *a = inv->args;
+        struct save_options o = {.output = a->output, .platform = a->platform, .images = inv->operands};
+        _cleanup_engine_ struct engine *e = NULL;
+
+        while (!str_eq(save_formats[o.format], a->format))
+                o.format++;
+        if (!o.output && (o.format == SAVE_OCI_DIR || o.format == SAVE_DOCKER_DIR))
+                return err_new(ERR_INVALID, "--format %s makes a directory: say which one with -o", a->format);
+        if (!o.output && isatty(STDOUT_FILENO))
+                return err_new(ERR_INVALID, "cowardly refusing to save to a terminal. Use the -o flag or redirect");
+        TRY(ui_engine(inv, &e));
+        return save_images(e, &o);
+}
+
+static const struct opt save_opts[] = {
+        OPT_STR(0, "format", struct save_args, format, "string",
+                "Form of the output (\"docker-archive\", \"oci-archive\", \"oci-dir\", \"docker-dir\")",
+                .def = "docker-archive", .choices = save_formats, .strict = true),
+        OPT_STR('o', "output", struct save_args, output, "string", "Write to a file, instead of STDOUT",
+                .complete = OPT_COMPLETE_FILE),
+        OPT_STR(0, "platform", struct save_args, platform, "string",
+                "Save only the given platform: os/arch[/variant] (e.g., \"linux/amd64\")"),
+        OPT_END,
+};
+
+const struct command cmd_save = {
+        .name = "save",
+        .operands = "IMAGE [IMAGE...]",
+        .min_operands = 1,
+        .max_operands = OPERANDS_ANY,
+        .summary = "Save one or more images to a tar archive (streamed to STDOUT by default)",
+        .opts = save_opts,
+        .args_size = sizeof(struct save_args),
+        .run = save_run,
+        .complete = OPT_COMPLETE_IMAGE,
+        .complete_rest = OPT_COMPLETE_IMAGE,
+};

@@ -1,0 +1,180 @@
+/* load.c - see load.h. */
+#include "engine/load.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/str.h"
+#include "engine/bundle.h"
+#include "oci/reference.h"
+#include "store/image.h"
+#include "store/ingest.h"
+
+static void say(const struct load_progress *p, const char *fmt, ...) PRINTF(2, 3);
+static void say(const struct load_progress *p, const char *fmt, ...)
+{
+        _cleanup_str_ struct str line = {0};
+        va_list ap;
+
+        if (!p || !p->say)
+                return;
+        va_start(ap, fmt);
+        str_vprintf(&line, fmt, ap);
+        va_end(ap);
+        p->say(p->arg, str_text(&line));
+}
+
+struct feed {
+        struct source *source;
+        const struct descriptor *blobs; /* config first */
+        const struct load_progress *progress;
+};
+
+static err *feed_open(void *arg, size_t n, uint64_t *offset, struct stream **ret)
+{
+        const struct feed *f = arg;
+
+        return f->source->ops->open(f->source, &f->blobs[n + 1], offset, ret);
+}
+
+static err *feed_progress(void *arg, const struct ingest *i)
+{
+        const struct load_progress *p = ((const struct feed *)arg)->progress;
+
+        for (size_t n = 0; p && p->layer && n < ingest_n_layers(i); n++) {
+                const struct ingest_layer *l = ingest_layer(i, n);
+
+                if (l->state != INGEST_WAITING)
+                        p->layer(p->arg, l->digest, l->here, l->size);
+        }
+        return NULL;
+}
+
+/* Names move, as docker's do; but not without a word. */
+static err *say_moves(struct engine *e, char *const *names, const char *id, const struct load_progress *p)
+{
+        for (; names && *names; names++) {
+                _cleanup_(image_freep) struct image *old = NULL;
+                _cleanup_reference_ struct reference r = {0};
+                _cleanup_free_ char *familiar = NULL;
+                err *error = image_find(e->store, *names, &old);
+
+                if (err_code(error) == ERR_NOT_FOUND) {
+                        err_free(error);
+                        continue;
+                }
+                TRY(error);
+                if (strcmp(old->id, id) == 0)
+                        continue;
+                TRY(reference_parse(*names, true, &r));
+                TRY(reference_familiar(&r, &familiar));
+                say(p, "The image %s already exists, renaming the old one with ID %s to empty string", familiar,
+                    old->id);
+        }
+        return NULL;
+}
+
+static err *ingest_all(struct engine *e, struct feed *f, const struct ingest_options *o, char *const *names,
+                       char **ret_id)
+{
+        const struct ingest_source source = {feed_open, feed_progress, f};
+        _cleanup_ingest_ struct ingest *i = NULL;
+
+        TRY(ingest_begin(e->store, o, &i));
+        TRY(ingest_layers(i, &source));
+        TRY(say_moves(e, names, f->blobs[0].digest.text, f->progress));
+        return ingest_publish(i, names, ret_id);
+}
+
+err *load_source(struct engine *e, struct source *s, const char *platform, char *const *names,
+                 const struct load_progress *progress, char **ret_id)
+{
+        _cleanup_doc_ struct document manifest = {0}, index = {0};
+        _cleanup_free_ struct descriptor *blobs = NULL;
+        _cleanup_free_ char *config = NULL;
+        _cleanup_json_ json *doc = NULL;
+        struct ingest_options o = {0};
+        struct feed feed = {.source = s, .progress = progress};
+        size_t n, size;
+
+        TRY(source_choose(s, platform, &manifest, &index));
+        TRY(json_parse(manifest.data, manifest.size, &doc));
+        TRY(manifest_blobs(doc, &blobs, &n));
+        TRY(source_read(s, &blobs[0], INGEST_CONFIG_MAX, &config, &size));
+        o.manifest = (struct ingest_document){manifest.media_type, manifest.data, manifest.size};
+        o.config = (struct ingest_document){NULL, config, size};
+        if (index.data)
+                o.index = (struct ingest_document){index.media_type, index.data, index.size};
+        feed.blobs = blobs;
+        return ingest_all(e, &feed, &o, names, ret_id);
+}
+
+static err *load_one(struct engine *e, struct bundle *b, size_t n, const char *platform,
+                     const struct load_progress *progress)
+{
+        _cleanup_(source_freep) struct source *source = NULL;
+        _cleanup_free_ char *id = NULL;
+
+        TRY(bundle_source(b, n, &source));
+        TRY(load_source(e, source, platform, source->names, progress, &id));
+        for (char **name = source->names; name && *name; name++) {
+                _cleanup_reference_ struct reference r = {0};
+                _cleanup_free_ char *familiar = NULL;
+
+                TRY(reference_parse(*name, true, &r));
+                TRY(reference_familiar(&r, &familiar));
+                say(progress, "Loaded image: %s", familiar);
+        }
+        if (!source->names || !*source->names)
+                say(progress, "Loaded image ID: %s", id);
+        return NULL;
+}
+
+static err *open_at(struct engine *e, int *fd, struct fileset **ret)
+{
+        _cleanup_close_ int tmp = -1;
+        struct stat st;
+        int unused;
+
+        if (fstat(*fd, &st) < 0)
+                return err_sys(errno, "looking at the archive");
+        if (S_ISDIR(st.st_mode)) {
+                TRY(fileset_open_dir(*fd, ret));
+                *fd = -1;
+                return NULL;
+        }
+        TRY(store_containers_fd(e->store, &unused)); /* makes the directories of an empty store */
+        tmp = openat(store_root_fd(e->store), "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (tmp < 0)
+                return err_sys(errno, "opening %s/tmp", e->root);
+        return fileset_open_archive(*fd, tmp, ret);
+}
+
+err *load_open_files(struct engine *e, const char *path, struct fileset **ret)
+{
+        _cleanup_close_ int fd =
+                path ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+
+        if (fd < 0)
+                return err_sys(errno, "open %s", path ? path : "standard input");
+        return open_at(e, &fd, ret);
+}
+
+err *load_images(struct engine *e, const char *path, const char *platform, const struct load_progress *progress)
+{
+        _cleanup_(fileset_freep) struct fileset *files = NULL;
+        _cleanup_(bundle_freep) struct bundle *b = NULL;
+
+        TRY(load_open_files(e, path, &files));
+        TRY(bundle_open(files, BUNDLE_ANY, &b));
+        TAKE_PTR(files);
+        if (!bundle_n(b))
+                return err_new(ERR_NOT_FOUND, "there is no image in it");
+        for (size_t n = 0; n < bundle_n(b); n++)
+                TRY(load_one(e, b, n, platform, progress));
+        return NULL;
+}
