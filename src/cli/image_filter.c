@@ -99,6 +99,8 @@ bool image_filter_passes(const struct image_filter *f, const struct image *i)
 {
         if (f->before != INT64_MAX && i->created_ns >= f->before)
                 return false;
+        if (f->dangling != IMAGE_FILTER_ANY && (strv_len(i->names) == 0) != (f->dangling == IMAGE_FILTER_DANGLING))
+                return false;
         if (f->since != INT64_MIN && i->created_ns <= f->since)
                 return false;
         for (char *const *l = f->filters; l && *l; l++)

@@ -44,25 +44,45 @@ void image_refs_done(struct image_refs *r)
         *r = (struct image_refs){0};
 }
 
+static err *add_refs(const struct image_filter *f, char *const *names, struct image_refs *refs)
+{
+        bool yes;
+
+        for (; names && *names; names++) {
+                struct reference *r = &refs->items[refs->n];
+
+                TRY(reference_parse(*names, false, r));
+                refs->n++;
+                TRY(image_filter_name(f, r, &yes));
+                if (!yes)
+                        reference_done(&refs->items[--refs->n]);
+        }
+        return NULL;
+}
+
 err *image_refs_get(const struct image_filter *f, const struct image *i, struct image_refs *ret)
 {
-        _cleanup_image_refs_ struct image_refs refs = {.items = MEM_NEW0(struct reference, strv_len(i->names) + 1)};
-        bool tagged = false, yes;
+        _cleanup_image_refs_ struct image_refs refs = {0};
 
+        refs.items = MEM_NEW0(struct reference, strv_len(i->names) + strv_len(i->digests) + 1);
         if (!refs.items)
                 return err_nomem();
-        for (char **n = i->names; n && *n; n++) {
-                TRY(reference_parse(*n, false, &refs.items[refs.n]));
-                tagged = tagged || refs.items[refs.n].tag;
-                TRY(image_filter_name(f, &refs.items[refs.n++], &yes));
-                if (!yes)
-                        reference_done(&refs.items[--refs.n]);
-        }
-        refs.shown = image_filter_passes(f, i) && (refs.n || !f->by_name) &&
-                     (f->dangling == IMAGE_FILTER_ANY || tagged != (f->dangling == IMAGE_FILTER_DANGLING));
+        TRY(add_refs(f, i->names, &refs));
+        TRY(add_refs(f, i->digests, &refs));
+        refs.shown = image_filter_passes(f, i) && (refs.n || !f->by_name);
         *ret = refs;
         refs = (struct image_refs){0};
         return NULL;
+}
+
+bool image_intermediate(const struct image *i, struct image *const *all, size_t n)
+{
+        if (strv_len(i->names) || strv_len(i->digests))
+                return false;
+        for (size_t k = 0; k < n; k++)
+                if (str_eq(all[k]->parent, i->id))
+                        return true;
+        return false;
 }
 
 err *image_users(struct store *s, const struct image *i, uint64_t *ret)
@@ -230,14 +250,15 @@ static err *images_run(struct invocation *inv)
                 return image_tree(e->store, &filter);
         TRY(image_list(e->store, &images, &n));
         for (size_t i = 0; !error && i < n; i++)
-                error = add_image(e->store, &filter, images[i], &wanted, rows);
+                if (a->all || !image_intermediate(images[i], images, n))
+                        error = add_image(e->store, &filter, images[i], &wanted, rows);
         image_list_free(images, n);
         TRY(error);
         return format_rows(&list, rows, a->format, a->quiet);
 }
 
 static const struct opt images_opts[] = {
-        OPT_FLAG('a', "all", struct images_args, all, "Show all images (there are no intermediate images to hide)"),
+        OPT_FLAG('a', "all", struct images_args, all, "Show all images (default hides intermediate images)"),
         OPT_FLAG(0, "digests", struct images_args, digests, "Show digests"),
         OPT_LIST('f', "filter", struct images_args, filters, "filter", "Filter output based on conditions provided",
                  .check = parse_check_filter),

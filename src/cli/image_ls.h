@@ -17,6 +17,8 @@ void image_refs_done(struct image_refs *r);
 #define _cleanup_image_refs_ __attribute__((cleanup(image_refs_done)))
 MUST_USE err *image_refs_get(const struct image_filter *f, const struct image *i, struct image_refs *ret);
 
+/* Is it nameless, and only there because other images were committed from it? */
+bool image_intermediate(const struct image *i, struct image *const *all, size_t n);
 /* How many containers were made from @i? */
 MUST_USE err *image_users(struct store *s, const struct image *i, uint64_t *ret);
 

@@ -10,6 +10,7 @@
 
 struct rmi_args {
         bool force, no_prune;
+        char **platforms;
 };
 
 static bool is_running(const char *id, void *arg)
@@ -31,8 +32,11 @@ static err *rmi_run(struct invocation *inv)
 
         TRY(ui_engine(inv, &e));
         for (char **o = inv->operands; *o; o++) {
-                struct image_remove_options options = {
-                        .force = a->force, .no_prune = a->no_prune, .is_running = is_running, .arg = e};
+                struct image_remove_options options = {.force = a->force,
+                                                       .no_prune = a->no_prune,
+                                                       .platforms = a->platforms,
+                                                       .is_running = is_running,
+                                                       .arg = e};
                 struct image_removed *removed = NULL;
                 size_t n = 0;
                 err *error = image_remove(e->store, *o, &options, &removed, &n);
@@ -53,6 +57,9 @@ static err *rmi_run(struct invocation *inv)
 static const struct opt rmi_opts[] = {
         OPT_FLAG('f', "force", struct rmi_args, force, "Force removal of the image"),
         OPT_FLAG(0, "no-prune", struct rmi_args, no_prune, "Do not delete untagged parents"),
+        OPT_LIST(0, "platform", struct rmi_args, platforms, "strings",
+                 "Remove only the given platform variant. Formatted as \"os[/arch[/variant]]\" (e.g., "
+                 "\"linux/amd64\")"),
         OPT_END,
 };
 

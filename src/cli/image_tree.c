@@ -55,7 +55,7 @@ static err *add_image(struct tree *t, struct store *s, const struct image_filter
         for (size_t k = 0; k < refs.n; k++) {
                 char *name = NULL;
 
-                if (refs.items[k].digest && k + 1 < refs.n)
+                if (refs.items[k].digest && (line || k + 1 < refs.n))
                         continue;
                 TRY(reference_familiar(&refs.items[k], &name));
                 TRY(add_line(t, name, &line));

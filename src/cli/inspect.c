@@ -11,7 +11,7 @@
 #include "store/volume.h"
 
 struct inspect_args {
-        const char *format, *type;
+        const char *format, *type, *platform;
         bool size;
 };
 
@@ -23,11 +23,12 @@ static err *inspect_a_container(struct engine *e, const char *ref, const struct 
         return inspect_container(c, a->size, ret);
 }
 
-static err *inspect_an_image(struct engine *e, const char *ref, json **ret)
+static err *inspect_an_image(struct engine *e, const char *ref, const char *platform, json **ret)
 {
         _cleanup_(image_freep) struct image *i = NULL;
 
         TRY(image_find(e->store, ref, &i));
+        TRY(image_check_platform(i, ref, platform));
         return image_inspect(i, ret);
 }
 
@@ -45,7 +46,7 @@ static err *find(struct engine *e, const char *ref, const char *type, const stru
                 err_free(error);
         }
         if (!type || strcmp(type, "image") == 0) {
-                error = inspect_an_image(e, ref, ret);
+                error = inspect_an_image(e, ref, a->platform, ret);
                 if (!error || type)
                         return error;
                 if (err_code(error) != ERR_NOT_FOUND && err_code(error) != ERR_INVALID)
@@ -139,6 +140,12 @@ static const struct opt inspect_opts[] = {
         OPT_END,
 };
 static const struct opt container_opts[] = {FORMAT_OPT, SIZE_OPT, OPT_END};
+static const struct opt image_opts[] = {
+        FORMAT_OPT,
+        OPT_STR(0, "platform", struct inspect_args, platform, "string",
+                "Inspect a specific platform of the multi-platform image (e.g., \"linux/amd64\")"),
+        OPT_END,
+};
 static const struct opt plain_opts[] = {FORMAT_OPT, OPT_END};
 
 const struct command cmd_inspect = {
@@ -173,7 +180,7 @@ const struct command cmd_image_inspect = {
         .min_operands = 1,
         .max_operands = OPERANDS_ANY,
         .summary = "Display detailed information on one or more images",
-        .opts = plain_opts,
+        .opts = image_opts,
         .args_size = sizeof(struct inspect_args),
         .run = image_inspect_run,
         .complete = OPT_COMPLETE_IMAGE,

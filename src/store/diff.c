@@ -237,6 +237,12 @@ static int compare_entries(const void *a, const void *b)
         return *p < *q ? -1 : 1;
 }
 
+void diff_list_sort(struct diff_list *l)
+{
+        if (l->n)
+                qsort(l->items, l->n, sizeof(*l->items), compare_entries);
+}
+
 struct names {
         struct differ *d;
         size_t n; /* of d->result that are sorted */
@@ -269,8 +275,7 @@ static err *add_names(struct differ *d, int fd)
         if (!d->linked.n)
                 return NULL;
         TRY(tree_walk(fd, &w));
-        if (d->result.n > names.n)
-                qsort(d->result.items, d->result.n, sizeof(*d->result.items), compare_entries);
+        diff_list_sort(&d->result);
         return NULL;
 }
 
@@ -292,8 +297,7 @@ err *diff_changes(const struct snapshot *snap, struct diff_list *ret)
         if (d.compare)
                 TRY(list_missing(&d, fd, "", &d.levels[0].view, false));
         TRY(tree_walk(fd, &w));
-        if (d.result.n)
-                qsort(d.result.items, d.result.n, sizeof(*d.result.items), compare_entries);
+        diff_list_sort(&d.result);
         TRY(add_names(&d, fd));
         *ret = d.result;
         d.result = (struct diff_list){0};

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "codec/stream.h"
+#include "store/image.h"
 #include "store/snapshot.h"
 #include "store/store.h"
 
@@ -23,6 +24,14 @@ struct diff_list {
 };
 void diff_list_done(struct diff_list *l);
 #define _cleanup_diff_list_ __attribute__((cleanup(diff_list_done)))
+
+/* By path, what is in a directory directly after it. */
+void diff_list_sort(struct diff_list *l);
+
+/* What @new has that @old has not, and the other way round: sorted, directories on the way to a change are C. @old
+ * NULL:
+ * @new without its topmost layer. Found in the layers; nothing is mounted or run. */
+MUST_USE err *image_diff(const struct image *new, const struct image *old, struct diff_list *ret);
 
 /* docker diff: sorted by path; directories on the way to a change are C (name_only ones are not shown to people). The
  * container may run. */

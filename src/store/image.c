@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "base/str.h"
 #include "oci/image.h"
+#include "oci/platform.h"
 #include "oci/reference.h"
 #include "store/image_private.h"
 #include "store/tree.h"
@@ -28,6 +29,7 @@ void image_free(struct image *i)
         strv_free(i->names);
         strv_free(i->digests);
         json_free(i->config);
+        free(i->parent);
         free(i->id);
         free(i->manifest);
         free(i);
@@ -64,6 +66,9 @@ static err *parse_layers(const char *text, struct image *i)
                 TRY(dup_member(from, "media_type", &l->media_type));
                 l->size = json_get_uint(from, "size", 0);
                 l->blob_size = json_get_uint(from, "blob_size", 0);
+                /* Of the whole image; it stands with the top layer. */
+                if (n + 1 == json_len(list) && json_get_str(from, "parent"))
+                        TRY(dup_member(from, "parent", &i->parent));
         }
         return NULL;
 }
@@ -277,7 +282,7 @@ err *image_check_name(const char *name, char **ret_full)
 
         TRY(reference_parse(name, true, &r));
         if (r.digest)
-                return err_new(ERR_INVALID, "cannot import digest reference");
+                return err_new(ERR_UNSUPPORTED, "refusing to create a tag with a digest reference");
         return reference_full(&r, ret_full);
 }
 
@@ -288,8 +293,9 @@ err *image_tag(struct store *s, const char *image, const char *name)
         _cleanup_txn_ struct txn t = {0};
         err *e = image_check_name(name, &full);
 
-        if (e)
-                return err_wrap(e, "Error parsing reference: \"%s\" is not a valid repository/tag", name);
+        if (err_code(e) == ERR_UNSUPPORTED)
+                return e;
+        TRY_WRAP(e, "Error parsing reference: \"%s\" is not a valid repository/tag", name);
         TRY(image_find(s, image, &i));
         TRY(txn_begin(s, true, &t));
         TRY(txn_run(&t, "INSERT OR REPLACE INTO names VALUES(?,?,?)", "ssi", full, i->id, clock_now_ns()));
@@ -310,6 +316,44 @@ err *image_pin(struct store *s, const char *image, bool pinned)
         else
                 TRY(txn_run(&t, "DELETE FROM pins WHERE image=?", "s", i->id));
         return txn_commit(&t);
+}
+
+err *image_check_platform(const struct image *i, const char *ref, const char *platform)
+{
+        char wanted[PLATFORM_TEXT], actual[PLATFORM_TEXT];
+        struct platform want, have;
+
+        if (str_empty(platform))
+                return NULL;
+        TRY_WRAP(platform_parse(platform, &want), "error parsing specified platform");
+        /* What a machine could run beside its own is not what was asked for here. */
+        if (platform_read(i->config, &have) && strcmp(have.arch, want.arch) == 0 && platform_rank(&want, &have) >= 0)
+                return NULL;
+        return err_new(ERR_NOT_FOUND,
+                       "image with reference %s was found but its platform (%s) does not match the specified platform "
+                       "(%s)",
+                       ref, platform_read(i->config, &have) ? platform_text(&have, actual) : "unknown",
+                       platform_text(&want, wanted));
+}
+
+static err *take_flag(const struct db_row *row, void *arg)
+{
+        *(bool *)arg = db_row_int(row, 0) != 0;
+        return NULL;
+}
+
+err *image_has_children(struct store *s, const char *id, bool *ret)
+{
+        _cleanup_free_ char *member = str_format("\"parent\":\"%s\"", id);
+        bool any = false;
+        struct db *db;
+
+        if (!member)
+                return err_nomem();
+        TRY(txn_reader(s, &db));
+        TRY(db_select(db, take_flag, &any, "SELECT count(*) FROM images WHERE instr(layers, ?)", "s", member));
+        *ret = any;
+        return NULL;
 }
 
 struct layer_size {

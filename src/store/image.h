@@ -32,6 +32,7 @@ struct image {
         int64_t created_ns;
         int64_t tagged_ns;          /* last time a name was given, 0 = never */
         uint64_t size;              /* sum of the layers' */
+        char *parent;               /* id of the image that it was committed from, which may be gone; or NULL */
         json *config;               /* OCI image config document; its member "config" is the run configuration */
         struct image_layer *layers; /* bottom first */
         size_t n_layers;
@@ -47,6 +48,10 @@ MUST_USE err *image_find(struct store *s, const char *ref, struct image **ret);
 /* All images, newest first, with their names. */
 MUST_USE err *image_list(struct store *s, struct image ***ret, size_t *ret_n);
 void image_list_free(struct image **list, size_t n);
+
+/* Is @i for @platform ("linux/arm64")? ERR_NOT_FOUND with docker's text otherwise, where @ref is how it was called;
+ * ERR_INVALID. NULL and "" fit. */
+MUST_USE err *image_check_platform(const struct image *i, const char *ref, const char *platform);
 
 /* docker's inspect document. */
 MUST_USE err *image_inspect(const struct image *i, json **ret);
@@ -90,14 +95,16 @@ struct image_removed {
 };
 struct image_remove_options {
         bool force;
-        bool no_prune; /* keep untagged data */
+        bool no_prune;          /* keep parents without a name */
+        char *const *platforms; /* the image must be for each of them; may be NULL */
         /* Is the container running? Asked for containers that use the image. May be NULL = none is. */
         bool (*is_running)(const char *container_id, void *arg);
         void *arg;
 };
-/* docker rmi: by name removes the name, and the image with its last name; by id removes all names if it has only one
- * (or @force). ERR_CONFLICT with docker's texts while containers use it. @ret: owned array of what happened, in order.
- */
+/* docker rmi. By name: removes the name, and with the last tag of a repository its digests; with the last name the
+ * image, unless something needs it. By id: the image with its names, if they are of one repository with one tag, or by
+ * force. Then the images that it was committed from, as long as they have no name and nothing needs them. ERR_CONFLICT
+ * with docker's texts while containers or images made from it need it. @ret: owned array of what happened, in order. */
 MUST_USE err *image_remove(struct store *s, const char *ref, const struct image_remove_options *o,
                            struct image_removed **ret, size_t *ret_n);
 void image_removed_free(struct image_removed *list, size_t n);

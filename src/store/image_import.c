@@ -112,6 +112,9 @@ static err *inherit(struct image_draft *d, const struct image *parent)
 {
         static const char *const keys[] = {"architecture", "variant", "os", "os.version", "os.features"};
 
+        d->parent = str_dup(parent->id);
+        if (!d->parent)
+                return err_nomem();
         json_del(d->config, "variant");
         for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
                 if (json_get(parent->config, keys[i]))

@@ -97,7 +97,7 @@ err *image_inspect(const struct image *i, json **ret)
 
         json_set_str(doc, "Id", i->id);
         TRY(set_names(doc, i));
-        json_set_str(doc, "Parent", "");
+        json_set_str(doc, "Parent", i->parent ? i->parent : "");
         json_set_str(doc, "Comment", comment(i));
         json_set_str(doc, "Created", json_get_str_or(i->config, "created", "0001-01-01T00:00:00Z"));
         json_set_str(doc, "DockerVersion", json_get_str_or(i->config, "docker_version", ""));
@@ -117,59 +117,5 @@ err *image_inspect(const struct image *i, json **ret)
         json_set_str(json_sub_object(doc, "Metadata"), "LastTagTime", tagged);
         json_set(doc, "Config", run_config(i));
         *ret = TAKE_PTR(doc);
-        return NULL;
-}
-
-static err *history_row(const struct image *i, const json *entry, uint64_t size, bool top, json **ret)
-{
-        _cleanup_json_ json *row = json_new_object();
-        int64_t created = 0;
-        json *tags;
-
-        err_free(clock_parse(json_get_str_or(entry, "created", ""), &created));
-        json_set_str(row, "Id", top ? i->id : "<missing>");
-        json_set_int(row, "Created", created / 1000000000);
-        json_set_str(row, "CreatedBy", json_get_str_or(entry, "created_by", ""));
-        json_set(row, "Size", json_new_uint(size));
-        json_set_str(row, "Comment", json_get_str_or(entry, "comment", ""));
-        tags = json_sub_array(row, "Tags");
-        for (char **n = i->names; top && n && *n; n++) {
-                _cleanup_free_ char *familiar = NULL;
-
-                TRY(image_familiar(*n, &familiar));
-                json_add_str(tags, familiar);
-        }
-        *ret = TAKE_PTR(row);
-        return NULL;
-}
-
-/* History comes from outside: it may be missing, or have more or fewer entries than there are layers. */
-err *image_history(const struct image *i, json **ret)
-{
-        const json *history = json_get(i->config, "history");
-        _cleanup_json_ json *list = json_new_array();
-        size_t n = json_len(history), layer = 0, *layer_of;
-
-        layer_of = MEM_NEW0(size_t, n + 1);
-        if (!layer_of)
-                return err_nomem();
-        for (size_t h = 0; h < n; h++) {
-                bool empty = json_get_bool(json_at(history, h), "empty_layer", false);
-
-                layer_of[h] = empty || layer >= i->n_layers ? SIZE_MAX : layer++;
-        }
-        for (size_t h = n; h > 0; h--) {
-                uint64_t size = layer_of[h - 1] == SIZE_MAX ? 0 : i->layers[layer_of[h - 1]].size;
-                json *row = NULL;
-                err *e = history_row(i, json_at(history, h - 1), size, h == n, &row);
-
-                if (e) {
-                        free(layer_of);
-                        return e;
-                }
-                json_add(list, row);
-        }
-        free(layer_of);
-        *ret = TAKE_PTR(list);
         return NULL;
 }

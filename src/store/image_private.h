@@ -14,7 +14,8 @@ struct image_draft {
         json *config;               /* OCI config, owned */
         struct image_layer *layers; /* bottom first, owned; the last one is staged, the others exist */
         size_t n_layers;
-        bool staged; /* the last layer is new */
+        bool staged;  /* the last layer is new */
+        char *parent; /* the image that it builds on, or NULL; owned */
 };
 void image_draft_done(struct image_draft *d);
 #define _cleanup_draft_ __attribute__((cleanup(image_draft_done)))
@@ -34,5 +35,7 @@ void image_draft_history(json *config, int64_t now, const char *created_by, cons
 json *image_layer_record(const struct image_layer *l);
 /* Bytes of the files of a layer that is here: from a record, or counted. */
 MUST_USE err *image_layer_size(struct store *s, const char *chain, uint64_t *ret);
+/* Were images committed from it, which are still here? */
+MUST_USE err *image_has_children(struct store *s, const char *id, bool *ret);
 /* The familiar form of a full name. */
 MUST_USE err *image_familiar(const char *full, char **ret);

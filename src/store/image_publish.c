@@ -12,6 +12,7 @@ void image_draft_done(struct image_draft *d)
                 image_layer_done(&d->layers[i]);
         free(d->layers);
         free(d->full_name);
+        free(d->parent);
         json_free(d->config);
         *d = (struct image_draft){0};
 }
@@ -168,6 +169,8 @@ static err *layers_text(const struct image_draft *d, char **ret)
 
         for (size_t i = 0; i < d->n_layers; i++)
                 json_add(list, image_layer_record(&d->layers[i]));
+        if (d->parent && d->n_layers)
+                json_set_str(json_at(list, d->n_layers - 1), "parent", d->parent);
         return json_print(list, JSON_COMPACT, ret);
 }
 

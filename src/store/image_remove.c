@@ -111,18 +111,22 @@ static bool has_one_name(const struct image *i)
         return true;
 }
 
-/* @names: more than one name is a reason too (removal by id). */
+/* What stands against deleting it, in docker's order. @names: its names do, too. */
 static err *check_users(const struct removal *r, bool names)
 {
         const char *running = running_user(r);
+        bool children;
 
+        TRY(image_has_children(r->store, r->image->id, &children));
+        if (children)
+                return conflict(r, true, "image has dependent child images", NULL);
         if (running)
                 return conflict(r, true, "image is being used by running container", running);
         if (r->options->force)
                 return NULL;
         if (r->image->pinned)
                 return conflict(r, false, "image is pinned", NULL);
-        if (names && !has_one_name(r->image))
+        if (names && (*r->image->names || *r->image->digests))
                 return conflict(r, false, "image is referenced in multiple repositories", NULL);
         if (r->users.n)
                 return conflict(r, false, "image is being used by stopped container", r->users.items[0].id);
@@ -181,6 +185,39 @@ static err *delete_image(struct removal *r)
         return NULL;
 }
 
+/* Go on with the image @ref. */
+static err *look_at(struct removal *r, const char *ref)
+{
+        image_free(TAKE_PTR(r->image));
+        record_list_done(&r->users);
+        r->users = (struct record_list){0};
+        TRY(image_find(r->store, ref, &r->image));
+        return record_image_users(r->store, r->image->id, &r->users);
+}
+
+/* The images that it was committed from, as far as nothing else needs them and they have no name: never by force. */
+static err *delete_parents(struct removal *r)
+{
+        const struct image_remove_options *options = r->options;
+        struct image_remove_options gently = *options;
+        err *e = NULL;
+
+        gently.force = false;
+        r->options = &gently;
+        while (!e && !options->no_prune && r->image->parent) {
+                _cleanup_free_ char *parent = str_dup(r->image->parent);
+
+                e = parent ? look_at(r, parent) : err_nomem();
+                if (!e)
+                        e = check_users(r, true);
+                if (!e)
+                        e = delete_image(r);
+        }
+        r->options = options;
+        /* Gone already, or needed: both are fine. */
+        return err_code(e) == ERR_NOT_FOUND || err_code(e) == ERR_CONFLICT ? err_free(e) : e;
+}
+
 /* After a tag went: digests of a repository without any tag left go, too. */
 static err *untag_digests(struct removal *r, const char *full)
 {
@@ -221,32 +258,31 @@ static err *remove_by_name(struct removal *r, const char *full)
         if (has_one_name(r->image) && !r->options->force && r->users.n)
                 return err_new(ERR_CONFLICT,
                                "conflict: unable to remove repository reference \"%s\" (must force) - container %s is "
-                               "using its "
-                               "referenced image %s",
+                               "using its referenced image %s",
                                familiar, short_id(r->users.items[0].id, container_id),
                                short_id(r->image->id, image_id));
         TRY(untag(r, full));
         if (!strchr(full, '@'))
                 TRY(untag_digests(r, full));
-        if (!last || r->options->no_prune)
+        if (!last)
                 return NULL;
         /* A name was removed: that the data is still needed is no failure then. */
         e = check_users(r, false);
-        if (e) {
-                err_free(e);
-                return NULL;
-        }
-        return delete_image(r);
+        if (e)
+                return err_code(e) == ERR_CONFLICT ? err_free(e) : e;
+        TRY(delete_image(r));
+        return delete_parents(r);
 }
 
 static err *remove_by_id(struct removal *r)
 {
-        TRY(check_users(r, true));
+        TRY(check_users(r, !has_one_name(r->image)));
         for (char **n = r->image->names; *n; n++)
                 TRY(untag(r, *n));
         for (char **d = r->image->digests; *d; d++)
                 TRY(untag(r, *d));
-        return delete_image(r);
+        TRY(delete_image(r));
+        return delete_parents(r);
 }
 
 /* Which of the image's names does @ref mean? NULL: it is an id. */
@@ -276,8 +312,9 @@ static err *remove_alone(struct removal *r, const char *ref)
 {
         const char *full;
 
-        TRY(image_find(r->store, ref, &r->image));
-        TRY(record_image_users(r->store, r->image->id, &r->users));
+        TRY(look_at(r, ref));
+        for (char *const *p = r->options->platforms; p && *p; p++)
+                TRY(image_check_platform(r->image, ref, *p));
         TRY(match_name(r, ref, &full));
         return full ? remove_by_name(r, full) : remove_by_id(r);
 }
