@@ -39,6 +39,8 @@ extern const struct command cmd_image_inspect;
 extern const struct command cmd_images;
 extern const struct command cmd_import;
 extern const struct command cmd_load;
+extern const struct command cmd_pull;
+extern const struct command cmd_push;
 extern const struct command cmd_rmi;
 extern const struct command cmd_save;
 extern const struct command cmd_tag;

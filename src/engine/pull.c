@@ -49,7 +49,8 @@ static void image_part_done(struct pull *p)
         free(p->familiar);
         free(p->old_id);
         free(p->told);
-        ingest_free(p->ingest);
+        if (p->ingest)
+                ingest_free(p->ingest);
         p->index = p->manifest = (struct registry_document){0};
         p->config = p->familiar = p->old_id = NULL;
         p->told = NULL;
@@ -61,7 +62,8 @@ static void image_part_done(struct pull *p)
 static void pull_done(struct pull *p)
 {
         image_part_done(p);
-        registry_free(p->registry);
+        if (p->registry)
+                registry_free(p->registry);
         reference_done(&p->ref);
 }
 

@@ -29,7 +29,7 @@ static err *tell(struct push *p, struct push_blob *b, const struct push_outcome 
         enum push_state state = o->state;
 
         if (state == PUSH_SENDING)
-                return progress_amount(out, b->id, "Pushing", o->sent, b->diff_id ? 0 : b->stored_size);
+                return progress_amount(out, b->id, "Pushing", o->sent, b->layer ? 0 : b->stored_size);
         if (state == b->told)
                 return NULL;
         b->told = state;
@@ -197,7 +197,8 @@ static err *prepare(struct push *p, const struct push_options *o)
 static void push_done(struct push *p)
 {
         push_plan_done(&p->plan);
-        registry_free(p->registry);
+        if (p->registry)
+                registry_free(p->registry);
         reference_done(&p->ref);
 }
 

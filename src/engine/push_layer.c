@@ -12,6 +12,7 @@
 #include "engine/push_private.h"
 #include "engine/workers.h"
 #include "store/blob.h"
+#include "store/layer_tar.h"
 
 #define GZIP_LEVELS 9
 #define ZSTD_LEVELS 19
@@ -58,41 +59,22 @@ static err *open_stored(void *arg, struct stream **ret)
 
 /* ---- what is compressed on the way ---- */
 
-static err *check_diff(const struct sending *s, struct digest_hasher *h)
-{
-        struct digest got;
-
-        TRY(digest_hasher_final(h, &got));
-        if (strcmp(got.text, s->blob->diff_id) != 0)
-                return err_new(ERR_CORRUPT, "layer %s is damaged in the store: its content is %s", s->blob->diff_id,
-                               got.text);
-        return NULL;
-}
-
 /* In a process of its own, so that reading and compressing go on while bytes are hashed, encrypted and sent. */
 static err *compress_to(void *arg, int fd)
 {
         const struct sending *s = arg;
         const struct push_compression *c = &s->push->compression;
-        _cleanup_(digest_hasher_freep) struct digest_hasher *h = NULL;
-        _cleanup_(stream_freep) struct stream *from = NULL;
+        const struct store *shared = s->push->engine->store;
+        const struct store_options options = {.root = store_root(shared), .state = store_state(shared)};
+        _cleanup_store_ struct store *own = NULL; /* one store for each process */
         _cleanup_(sink_freep) struct sink *to = NULL;
-        struct stream *plain;
         struct sink *packed;
 
-        if (lseek(s->fd, 0, SEEK_SET) < 0)
-                return err_sys(errno, "reading blob %s", s->blob->stored);
-        TRY(digest_hasher_new(&h));
-        TRY(stream_open_fd(s->fd, &from));
-        TRY(stream_open_auto(from, NULL, &plain));
-        from = plain;
-        TRY(stream_open_hash(from, h, &plain));
-        from = plain;
+        TRY(store_open(&options, &own));
         TRY(sink_open_fd(fd, &to));
         TRY(c->zstd ? sink_open_zstd(to, c->level, &packed) : sink_open_gzip(to, c->level, &packed));
         to = packed;
-        TRY(stream_copy(from, to, NULL));
-        TRY(check_diff(s, h)); /* before the end is written: what is wrong is never whole */
+        TRY(layer_tar_write(own, s->blob->layer, to)); /* says whether the content is right */
         return sink_finish(to);
 }
 
@@ -153,16 +135,16 @@ static err *send_blob(struct sending *s)
         struct push_outcome *o = s->outcome;
         uint64_t size = 0;
 
-        TRY(blob_open(s->push->engine->store, b->stored, &s->fd, &size));
-        if (b->diff_id) {
+        if (b->layer) {
                 u.open = open_compressed;
         } else {
+                TRY(blob_open(s->push->engine->store, b->stored, &s->fd, &size));
                 u.size = size;
                 u.digest = &b->digest;
         }
         o->state = PUSH_SENDING;
         TRY(registry_blob_put(s->push->registry, &u, &o->digest));
-        o->size = b->diff_id ? s->count : size;
+        o->size = b->layer ? s->count : size;
         o->state = PUSH_SENT;
         return NULL;
 }

@@ -125,7 +125,7 @@ static err *add_repository(struct push_memory *m, const char *digest, const char
 static void add_layer(struct push_memory *m, const struct push *p, const struct push_blob *b,
                       const struct push_outcome *o)
 {
-        _cleanup_free_ char *key = layer_key(b->diff_id, &p->compression);
+        _cleanup_free_ char *key = layer_key(b->layer->diff_id, &p->compression);
         json *all = json_sub_object(m->doc, "layers"), *l;
 
         if (!key || str_eq(json_get_str(json_get(all, key), "digest"), o->digest.text))
@@ -146,7 +146,7 @@ err *push_memory_add(struct push_memory *m, const struct push *p, const struct p
 
         if (!repository)
                 return err_nomem();
-        if (b->diff_id)
+        if (b->layer)
                 add_layer(m, p, b, o);
         return add_repository(m, o->digest.text, repository);
 }

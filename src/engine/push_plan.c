@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/str.h"
 #include "engine/push_private.h"
 #include "oci/image.h"
@@ -20,7 +21,6 @@ void push_plan_done(struct push_plan *p)
 {
         for (size_t i = 0; i < p->n_blobs; i++) {
                 free(p->blobs[i].stored);
-                free(p->blobs[i].diff_id);
                 for (size_t s = 0; s < p->blobs[i].n_sources; s++)
                         free(p->blobs[i].sources[s]);
         }
@@ -47,9 +47,9 @@ err *push_blob_source(struct push_blob *b, const char *path)
         return b->sources[b->n_sources++] ? NULL : err_nomem();
 }
 
-/* Index of the blob @digest in the plan; new ones are appended. @diff_id: of a layer to compress, else NULL. */
-static err *add_blob(struct push *p, const char *digest, uint64_t size, const char *shown, const char *diff_id,
-                     size_t *ret)
+/* Index of the blob @digest in the plan; new ones are appended. @layer: to compress, or NULL. */
+static err *add_blob(struct push *p, const char *digest, uint64_t size, const char *shown,
+                     const struct image_layer *layer, size_t *ret)
 {
         struct push_plan *plan = &p->plan;
         struct push_blob *b;
@@ -62,15 +62,14 @@ static err *add_blob(struct push *p, const char *digest, uint64_t size, const ch
         if (mem_grow(&plan->blobs, plan->n_blobs, sizeof(*plan->blobs)) < 0)
                 return err_nomem();
         b = &plan->blobs[plan->n_blobs];
-        *b = (struct push_blob){.stored_size = size};
+        *b = (struct push_blob){.stored_size = size, .layer = layer};
         if (shown)
                 (void)snprintf(b->id, sizeof(b->id), "%s", strchr(shown, ':') + 1);
-        if (!diff_id)
+        if (!layer)
                 TRY(digest_parse(digest, &b->digest));
         b->stored = str_dup(digest);
-        b->diff_id = str_dup(diff_id);
         *ret = plan->n_blobs++;
-        return b->stored && (!diff_id || b->diff_id) ? NULL : err_nomem();
+        return b->stored ? NULL : err_nomem();
 }
 
 static err *add_document(struct push_plan *plan, const char *reference, const char *media_type, char **data,
@@ -239,17 +238,21 @@ static const char *format_type(enum stream_format format)
                                        : OCI_MEDIA_LAYER;
 }
 
+/* Also a layer whose blob was dropped: its archive can be made again. */
 static bool must_compress(const struct push *p, const struct image_layer *l)
 {
         enum stream_format wanted = p->compression.zstd ? STREAM_ZSTD : STREAM_GZIP, is = layer_format(l->media_type);
 
-        return is == STREAM_PLAIN || (p->o->force_compression && (is != wanted || p->compression.level));
+        return is == STREAM_PLAIN || !blob_exists(p->engine->store, l->digest) ||
+               (p->o->force_compression && (is != wanted || p->compression.level));
 }
 
 static err *plan_rebuilt(struct push *p)
 {
         struct image *i = p->plan.image;
+        _cleanup_close_ int fd = -1;
         struct platform want, have;
+        uint64_t config_size;
         size_t at;
 
         TRY(platform_parse(p->o->platform, &want));
@@ -263,11 +266,12 @@ static err *plan_rebuilt(struct push *p)
                 const struct image_layer *l = &i->layers[n];
                 bool compress = must_compress(p, l);
 
-                TRY(add_blob(p, l->digest, l->blob_size, l->diff_id, compress ? l->diff_id : NULL, &p->plan.layers[n]));
+                TRY(add_blob(p, l->digest, l->blob_size, l->diff_id, compress ? l : NULL, &p->plan.layers[n]));
                 p->plan.blobs[p->plan.layers[n]].media_type = format_type(
                         compress ? (p->compression.zstd ? STREAM_ZSTD : STREAM_GZIP) : layer_format(l->media_type));
         }
-        return add_blob(p, i->id, 0, NULL, NULL, &at);
+        TRY(blob_open(p->engine->store, i->id, &fd, &config_size));
+        return add_blob(p, i->id, config_size, NULL, NULL, &at);
 }
 
 static json *descriptor(const char *media_type, const char *digest, uint64_t size)
@@ -346,8 +350,8 @@ static err *add_remembered(struct push *p)
         for (size_t i = 0; i < p->plan.n_blobs; i++) {
                 struct push_blob *b = &p->plan.blobs[i];
 
-                if (b->diff_id)
-                        (void)push_memory_find(m, b->diff_id, &p->compression, &b->digest, &b->size);
+                if (b->layer)
+                        (void)push_memory_find(m, b->layer->diff_id, &p->compression, &b->digest, &b->size);
                 if (b->digest.text[0])
                         TRY(push_memory_sources(m, p->ref.domain, b->digest.text, b));
         }
@@ -378,27 +382,64 @@ static err *no_such_tag(struct push *p)
                      : err_new(ERR_NOT_FOUND, "An image does not exist locally with the tag: %s", repository);
 }
 
-err *push_plan_make(struct push *p)
+static err *find_image(struct push *p)
 {
         _cleanup_free_ char *full = NULL;
-        bool plain = false;
-        struct image *i;
         err *e;
 
         TRY(reference_full(&p->ref, &full));
         e = image_find(p->engine->store, full, &p->plan.image);
-        i = p->plan.image;
-        if ((e && err_code(e) == ERR_NOT_FOUND) || (!e && !strv_contains(i->names, full))) {
+        if ((e && err_code(e) == ERR_NOT_FOUND) || (!e && !strv_contains(p->plan.image->names, full))) {
                 err_free(e);
                 return no_such_tag(p);
         }
-        TRY(e);
+        return e;
+}
+
+/* Is the image's manifest one that came from a registry, by itself or in an index? */
+static bool came(struct push *p)
+{
+        const struct image *i = p->plan.image;
+
+        for (char **name = i->digests; name && *name; name++) {
+                const char *digest = strchr(*name, '@');
+                _cleanup_free_ char *text = NULL;
+                size_t size;
+                err *e;
+
+                if (digest && strcmp(digest + 1, i->manifest) == 0)
+                        return true;
+                e = digest ? blob_read(p->engine->store, digest + 1, INGEST_DOCUMENT_MAX, &text, &size) : NULL;
+                err_free(e);
+                if (text && strstr(text, i->manifest))
+                        return true;
+        }
+        return false;
+}
+
+static err *choose_plan(struct push *p)
+{
+        const struct image *i = p->plan.image;
+        bool plain = false;
+        err *e;
+
         for (size_t n = 0; n < i->n_layers; n++)
                 plain = plain || layer_format(i->layers[n].media_type) == STREAM_PLAIN;
-        if (p->o->force_compression || (plain && (!i->digests || !*i->digests || p->compression.given)))
-                TRY(plan_rebuilt(p));
-        else
-                TRY(plan_as_it_is(p));
+        if (p->o->force_compression || (plain && (p->compression.given || !came(p))))
+                return plan_rebuilt(p);
+        e = plan_as_it_is(p);
+        if (!e || err_code(e) != ERR_NOT_FOUND || p->o->platform)
+                return e;
+        /* The blobs as they came are not here: the same layers came in another form, or were dropped. */
+        err_free(e);
+        forget(&p->plan);
+        return plan_rebuilt(p);
+}
+
+err *push_plan_make(struct push *p)
+{
+        TRY(find_image(p));
+        TRY(choose_plan(p));
         TRY(add_remembered(p));
         return add_pulled_sources(p);
 }

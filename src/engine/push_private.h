@@ -29,12 +29,12 @@ struct push_outcome {
 };
 
 struct push_blob {
-        char id[PUSH_ID + 1];   /* as people see it */
-        char *stored;           /* digest of the blob in the store */
-        char *diff_id;          /* of a layer that is compressed on the way; else NULL */
-        const char *media_type; /* as it will be called; static */
-        struct digest digest;   /* as sent; "" = known when it was sent */
-        uint64_t size;          /* as sent; 0 = the same */
+        char id[PUSH_ID + 1];            /* as people see it */
+        char *stored;                    /* digest of the blob in the store */
+        const struct image_layer *layer; /* one that is compressed on the way; NULL = sent as it is stored */
+        const char *media_type;          /* as it will be called; static */
+        struct digest digest;            /* as sent; "" = known when it was sent */
+        uint64_t size;                   /* as sent; 0 = the same */
         uint64_t stored_size;
         char *sources[PUSH_SOURCES]; /* repositories of the same registry that have it ("library/busybox") */
         size_t n_sources;

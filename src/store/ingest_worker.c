@@ -112,6 +112,7 @@ static bool again(const struct feed *f, const err *e)
                         return false;
                 break;
         case ERR_TIMEOUT:
+        case ERR_NETWORK:
         case ERR_CORRUPT:
         case ERR_BUSY:
                 break;
