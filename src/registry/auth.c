@@ -53,6 +53,12 @@ static void token_done(struct token *t)
         free(t->text);
 }
 
+static void forget(struct auth *a, struct token *t)
+{
+        token_done(t);
+        *t = a->tokens[--a->n];
+}
+
 err *auth_new(const char *origin, const struct auth_challenge *c, struct auth_credentials *credentials,
               char *const *allowed, struct auth **ret)
 {
@@ -84,6 +90,15 @@ void auth_free(struct auth *a)
         free(a->identity);
         free(a->extra_scope);
         free(a);
+}
+
+void auth_set_credentials(struct auth *a, struct auth_credentials *credentials)
+{
+        while (a->n)
+                forget(a, &a->tokens[0]);
+        auth_credentials_done(&a->credentials);
+        a->credentials = *credentials;
+        *credentials = (struct auth_credentials){0};
 }
 
 bool auth_has_credentials(const struct auth *a)
@@ -250,12 +265,6 @@ static struct token *find(struct auth *a, const char *scope)
                 if (strcmp(a->tokens[i].scope, scope) == 0)
                         return &a->tokens[i];
         return NULL;
-}
-
-static void forget(struct auth *a, struct token *t)
-{
-        token_done(t);
-        *t = a->tokens[--a->n];
 }
 
 static err *bearer(struct auth *a, struct http *http, const char *scope, char **ret)

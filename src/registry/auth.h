@@ -41,6 +41,8 @@ MUST_USE err *auth_new(const char *origin, const struct auth_challenge *c, struc
                        char *const *allowed, struct auth **ret);
 void auth_free(struct auth *a);
 DEFINE_CLEANUP(struct auth *, auth_free)
+/* Take others (moved) and forget the tokens. */
+void auth_set_credentials(struct auth *a, struct auth_credentials *credentials);
 bool auth_has_credentials(const struct auth *a);
 enum auth_scheme auth_scheme(const struct auth *a);
 /* Value for Authorization (owned; NULL = none): a token for @scope (fetched through @http unless there is one that is

@@ -90,14 +90,24 @@ static bool looks_wrong(const struct http_answer *a)
         return a->status == 400 && !http_answer_header(a, "docker-distribution-api-version");
 }
 
-static err *ping(const struct server *s, const char *origin, struct http_answer *ret)
+/* One question without credentials; what a busy server says is waited for. */
+static err *ask(const struct server *s, const char *origin, const char *path, struct http_answer *ret)
 {
-        _cleanup_free_ char *url = str_format("%s%s/", origin, s->endpoint->prefix);
+        _cleanup_free_ char *url = str_format("%s%s", origin, path);
+        struct http_request q = {.method = "GET", .url = url, .own_headers = s->endpoint->headers};
+        struct client_attempts attempts = {0};
 
         if (!url)
                 return err_nomem();
-        return http_send(s->http,
-                         &(struct http_request){.method = "GET", .url = url, .own_headers = s->endpoint->headers}, ret);
+        for (;;) {
+                bool final;
+
+                TRY(http_send(s->http, &q, ret));
+                TRY(client_judge(url, ret, &attempts, &final));
+                if (final)
+                        return NULL;
+                http_answer_done(ret);
+        }
 }
 
 static err *meet(struct registry *r, struct server *s, const char *origin, const struct http_answer *a)
@@ -114,7 +124,7 @@ static err *meet(struct registry *r, struct server *s, const char *origin, const
         if (a->status == 401 && challenge.scheme == AUTH_NONE)
                 return err_new(ERR_DENIED, "%s wants a way to authenticate that is not known here", origin);
         if (challenge.scheme != AUTH_NONE)
-                TRY(credentials_find(&r->options, s->endpoint->host, s->endpoint->path, &credentials));
+                TRY(credentials_find(&r->options, s->endpoint->key, s->endpoint->path, &credentials));
         TRY(auth_new(origin, &challenge, &credentials, r->options.token_realms, &s->auth));
         s->origin = str_dup(origin);
         return s->origin ? NULL : err_nomem();
@@ -122,37 +132,42 @@ static err *meet(struct registry *r, struct server *s, const char *origin, const
 
 /* The loopback is tried without encryption first: nobody listens there, and a failed handshake costs 15 ms. Elsewhere
  * http comes second, and only where it is allowed. */
-err *client_connect(struct registry *r, struct server *s)
+err *client_schemes(const struct endpoint *e, const char *ret[2])
 {
-        const struct endpoint *e = s->endpoint;
-        const char *schemes[2] = {"https", NULL};
         _cleanup_free_ char *name = NULL;
-        _cleanup_err_ err *first = NULL;
         uint16_t port;
+        bool here;
 
-        if (s->origin)
-                return NULL;
-        TRY(new_http(r, s));
         TRY(url_split_host(e->host, &name, &port));
-        if (e->plain_only) {
-                schemes[0] = "http";
-        } else if (e->plain) {
-                bool here = url_is_loopback(name);
+        here = url_is_loopback(name);
+        ret[0] = e->plain_only || (e->plain && here) ? "http" : "https";
+        ret[1] = e->plain_only || !e->plain ? NULL : here ? "https" : "http";
+        return NULL;
+}
 
-                schemes[here ? 0 : 1] = "http";
-                schemes[here ? 1 : 0] = "https";
-        }
+err *client_try_schemes(struct registry *r, struct server *s, const char *path, struct http_answer *ret,
+                        char **ret_origin)
+{
+        const char *schemes[2] = {NULL, NULL};
+        _cleanup_err_ err *first = NULL;
+
+        TRY(new_http(r, s));
+        TRY(client_schemes(s->endpoint, schemes));
         for (size_t i = 0; i < 2 && schemes[i]; i++) {
                 bool last = i == 1 || !schemes[1], plain = strcmp(schemes[i], "http") == 0;
-                _cleanup_free_ char *origin = str_format("%s://%s", schemes[i], e->host);
+                _cleanup_free_ char *origin = str_format("%s://%s", schemes[i], s->endpoint->host);
                 _cleanup_answer_ struct http_answer a = {0};
                 err *failed;
 
                 if (!origin)
                         return err_nomem();
-                failed = ping(s, origin, &a);
-                if (!failed && (last || !looks_wrong(&a)))
-                        return meet(r, s, origin, &a);
+                failed = ask(s, origin, path, &a);
+                if (!failed && (last || !looks_wrong(&a))) {
+                        *ret = a;
+                        a = (struct http_answer){0};
+                        *ret_origin = TAKE_PTR(origin);
+                        return NULL;
+                }
                 if (failed && err_code(failed) != ERR_NETWORK)
                         return failed;
                 /* What http says of the place is what matters when both fail. */
@@ -162,10 +177,22 @@ err *client_connect(struct registry *r, struct server *s)
                 } else {
                         err_free(failed);
                 }
-                if (last)
-                        return TAKE_PTR(first);
         }
-        return err_new(ERR_INTERNAL, "no way to reach %s", e->host);
+        return first ? TAKE_PTR(first) : err_new(ERR_NETWORK, "%s does not speak HTTP", s->endpoint->host);
+}
+
+err *client_connect(struct registry *r, struct server *s)
+{
+        _cleanup_free_ char *path = NULL, *origin = NULL;
+        _cleanup_answer_ struct http_answer a = {0};
+
+        if (s->origin)
+                return NULL;
+        path = str_format("%s/", s->endpoint->prefix);
+        if (!path)
+                return err_nomem();
+        TRY(client_try_schemes(r, s, path, &a, &origin));
+        return meet(r, s, origin, &a);
 }
 
 /* ---- which server ---- */

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "codec/digest.h"
+#include "codec/json.h"
 #include "codec/stream.h"
 #include "oci/reference.h"
 
@@ -88,3 +89,5 @@ MUST_USE err *registry_referrers(struct registry *r, const struct digest *subjec
 const char *registry_origin(const struct registry *r);
 /* Do the credentials work? For login. @ret_token: an identity token if the server gave one, owned; NULL. */
 MUST_USE err *registry_login(struct registry *r, const char *user, const char *password, char **ret_token);
+/* What the index (docker's v1) of @r's registry finds for @term: the "results" array. ERR_CORRUPT, ERR_NETWORK. */
+MUST_USE err *registry_search(struct registry *r, const char *term, unsigned limit, json **ret);

@@ -43,6 +43,19 @@ struct client_request {
 
 /* Seconds of a Retry-After (a number, or a date against @now), 0 if it cannot be read; at most 3600. */
 unsigned client_retry_after(const char *text, int64_t now);
+struct client_attempts {
+        unsigned n;
+        bool renewed;
+};
+/* Is @a, the answer from @url, the final one? If the server is only busy: waits, as long as it wants or longer each
+ * time, and says no. ERR_NETWORK when it wants us to wait for too long. */
+MUST_USE err *client_judge(const char *url, const struct http_answer *a, struct client_attempts *attempts,
+                           bool *ret_final);
+/* The schemes by which @e is to be spoken to, in order; the second may be NULL. */
+MUST_USE err *client_schemes(const struct endpoint *e, const char *ret[2]);
+/* GET @path without credentials, by the first scheme that works. */
+MUST_USE err *client_try_schemes(struct registry *r, struct server *s, const char *path, struct http_answer *ret,
+                                 char **ret_origin);
 /* Make sure that @s is known: how it is spoken to, and what it wants to see. */
 MUST_USE err *client_connect(struct registry *r, struct server *s);
 /* One request with the credentials that it needs, repeated as long as that makes sense. With @ret_stream the body of

@@ -123,13 +123,8 @@ static bool worth_repeating(long status)
         return status == 429 || status == 500 || status == 502 || status == 503 || status == 504 || status == 408;
 }
 
-struct attempts {
-        int n;
-        bool renewed;
-};
-
 /* Wait before the next try, or say no. */
-static bool again(struct attempts *a, const char *url, const char *why, unsigned after)
+static bool again(struct client_attempts *a, const char *url, const char *why, unsigned after)
 {
         unsigned ms = PAUSE_MIN << a->n;
 
@@ -139,7 +134,7 @@ static bool again(struct attempts *a, const char *url, const char *why, unsigned
                 ms = PAUSE_MAX;
         if (after)
                 ms = after * 1000;
-        log_debug("%s: %s, trying again in %u ms (%d of %d)", url, why, ms, a->n + 1, TRIES);
+        log_debug("%s: %s, trying again in %u ms (%u of %d)", url, why, ms, a->n + 1, TRIES);
         pause_ms(ms);
         return true;
 }
@@ -152,32 +147,31 @@ static err *give_up(const struct http_answer *a, const char *url, unsigned after
         return NULL;
 }
 
-/* Is this answer the final one? Waits if not. */
-static err *judge(struct server *s, const char *url, const char *scope, const struct http_answer *a,
-                  struct attempts *attempts, bool *ret_final)
+err *client_judge(const char *url, const struct http_answer *a, struct client_attempts *attempts, bool *ret_final)
 {
-        unsigned after = 0;
+        const char *wish = http_answer_header(a, "retry-after");
+        unsigned after = wish ? client_retry_after(wish, clock_now_ns()) : 0;
         char status[64];
 
-        *ret_final = true;
-        if (a->status == 401 && !attempts->renewed) {
-                attempts->renewed = true;
-                *ret_final = !auth_renew(s->auth, scope, http_answer_header(a, "www-authenticate"));
-                return NULL;
-        }
-        if (!worth_repeating(a->status))
-                return NULL;
-        if (http_answer_header(a, "retry-after"))
-                after = client_retry_after(http_answer_header(a, "retry-after"), clock_now_ns());
-        *ret_final = !again(attempts, url, failure_status(a->status, status, sizeof(status)), after);
-        return *ret_final ? give_up(a, url, after) : NULL;
+        *ret_final = !worth_repeating(a->status) ||
+                     !again(attempts, url, failure_status(a->status, status, sizeof(status)), after);
+        return *ret_final && worth_repeating(a->status) ? give_up(a, url, after) : NULL;
+}
+
+/* 401 with a token that was good before: another one, once. */
+static bool renew(struct server *s, const char *scope, const struct http_answer *a, struct client_attempts *attempts)
+{
+        if (a->status != 401 || attempts->renewed)
+                return false;
+        attempts->renewed = true;
+        return auth_renew(s->auth, scope, http_answer_header(a, "www-authenticate"));
 }
 
 err *client_send(struct registry *r, struct server *s, const struct client_request *q, struct http_answer *ret,
                  struct stream **ret_stream)
 {
         _cleanup_free_ char *url = NULL, *scope = NULL;
-        struct attempts attempts = {0};
+        struct client_attempts attempts = {0};
 
         TRY(client_connect(r, s));
         TRY(address(r, s, q, &url));
@@ -197,7 +191,9 @@ err *client_send(struct registry *r, struct server *s, const struct client_reque
                 }
                 if (e)
                         return e;
-                TRY(judge(s, url, scope, &a, &attempts, &final));
+                if (renew(s, scope, &a, &attempts))
+                        continue;
+                TRY(client_judge(url, &a, &attempts, &final));
                 if (final) {
                         *ret = a;
                         a = (struct http_answer){0};

@@ -12,7 +12,8 @@
 enum endpoint_for { ENDPOINT_ALL, ENDPOINT_DIGEST_ONLY, ENDPOINT_TAG_ONLY };
 
 struct endpoint {
-        char *host;      /* "host[:port]" as written: key of credentials */
+        char *host;      /* "host[:port]" */
+        char *key;       /* the same as credentials know it: docker.io, not its server */
         char *prefix;    /* "/v2"; of some mirrors "/v2/cache" */
         char *path;      /* the repository there; NULL = only for login */
         bool plain;      /* http is allowed */
@@ -31,6 +32,9 @@ struct endpoints {
 };
 void endpoints_done(struct endpoints *e);
 #define _cleanup_endpoints_ __attribute__((cleanup(endpoints_done)))
+
+/* Append @e, which is moved, also on failure. */
+MUST_USE err *endpoints_add(struct endpoints *list, struct endpoint *e);
 
 /* At least one. ERR_DENIED "blocked", ERR_INVALID. */
 MUST_USE err *endpoint_find(const struct registry_options *o, const struct reference *r, struct endpoints *ret);

@@ -1,17 +1,78 @@
 /* names.c - what a name that a person wrote may stand for. */
 #include "base/str.h"
 #include "registry/client.h"
+#include "registry/registries_conf.h"
+
+/* Does @text name its registry? The grammar: a first part with a dot or a colon, or "localhost". */
+static bool has_registry(const char *text)
+{
+        size_t n = strcspn(text, "/");
+
+        if (!text[n])
+                return false;
+        return memchr(text, '.', n) || memchr(text, ':', n) || (n == 9 && strncmp(text, "localhost", n) == 0);
+}
+
+static err *add_full(const char *text, bool default_tag, char ***list)
+{
+        _cleanup_reference_ struct reference r = {0};
+        char *full;
+
+        TRY(reference_parse(text, default_tag, &r));
+        TRY(reference_full(&r, &full));
+        return strv_push(list, full);
+}
+
+/* "registry/name" with the tag and digest of @text. */
+static err *add_joined(const char *place, const char *name, const char *text, bool default_tag, char ***list)
+{
+        _cleanup_free_ char *joined = NULL;
+        size_t n = strcspn(text, "@"), slash = 0;
+
+        for (size_t i = 0; i < n; i++)
+                if (text[i] == '/')
+                        slash = i;
+        for (size_t i = slash; i < n; i++)
+                if (text[i] == ':')
+                        n = i;
+        joined = str_format("%s%s%s%s", place, name ? "/" : "", name ? name : "", text + n);
+        return joined ? add_full(joined, default_tag, list) : err_nomem();
+}
+
+static err *repository_of(const struct reference *r, char **ret)
+{
+        const char *rest = str_after(r->path, "library/");
+
+        *ret = str_dup(rest && !strchr(rest, '/') ? rest : r->path);
+        return *ret ? NULL : err_nomem();
+}
 
 err *registry_names(const struct registry_options *o, const char *text, bool default_tag, char ***ret)
 {
+        _cleanup_registries_ struct registries_conf conf = {0};
         _cleanup_reference_ struct reference r = {0};
         _cleanup_strv_ char **list = NULL;
-        char *full;
+        _cleanup_free_ char *name = NULL;
+        const char *alias;
 
-        (void)o;
         TRY(reference_parse(text, default_tag, &r));
-        TRY(reference_full(&r, &full));
-        TRY(strv_push(&list, full));
+        if (!has_registry(text))
+                TRY(registries_conf_load(o, &conf));
+        TRY(repository_of(&r, &name));
+        alias = has_registry(text) ? NULL : registries_conf_alias(&conf, name);
+        if (alias) {
+                TRY(add_joined(alias, NULL, text, default_tag, &list));
+        } else if (!conf.search || !*conf.search) {
+                TRY(add_full(text, default_tag, &list));
+        } else {
+                if (conf.enforcing && conf.search[1])
+                        return err_new(ERR_INVALID,
+                                       "short name '%s' may mean several registries (%s, %s, ...), and short-name-mode "
+                                       "is \"enforcing\": write the registry",
+                                       text, conf.search[0], conf.search[1]);
+                for (char **p = conf.search; *p; p++)
+                        TRY(add_joined(*p, name, text, default_tag, &list));
+        }
         *ret = TAKE_PTR(list);
         return NULL;
 }
