@@ -7,6 +7,7 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "cli/commands.h"
+#include "cli/progress.h"
 #include "cli/ui.h"
 #include "engine/load.h"
 #include "engine/save.h"
@@ -14,31 +15,57 @@
 /* ---- load ---- */
 
 struct load_args {
-        const char *input, *platform;
+        const char *input, *platform, *progress;
         bool quiet;
+};
+
+/* What was loaded is said behind the progress; to machines as a part of it. */
+struct load_output {
+        struct str lines;
+        const struct progress *json;
 };
 
 static void load_say(void *arg, const char *line)
 {
-        (void)arg;
-        ui_print(stdout, line);
-        (void)putchar('\n');
-        (void)fflush(stdout);
+        struct load_output *out = arg;
+
+        if (out->json)
+                err_free(progress_line(out->json, "%s", line));
+        else
+                str_printf(&out->lines, "%s\n", line);
+}
+
+static err *load_show(const struct invocation *inv, struct engine *e, struct load_output *out)
+{
+        const struct load_args *a = inv->args;
+        bool nobody = str_eq(a->progress, "auto") && !isatty(STDOUT_FILENO);
+        struct load_progress progress = {.say = load_say, .arg = out};
+        _cleanup_progress_ struct progress_view *view = NULL;
+
+        TRY(progress_open(a->progress, a->quiet || nobody, stdout, "what was loaded before stays", &view));
+        progress.progress = progress_sink(view);
+        if (str_eq(a->progress, "json") && !a->quiet)
+                out->json = progress.progress;
+        return progress_result(view, load_images(e, a->input, a->platform, &progress));
 }
 
 static err *load_run(struct invocation *inv)
 {
         const struct load_args *a = inv->args;
-        const struct load_progress progress = {.say = load_say};
+        struct load_output out = {0};
         _cleanup_engine_ struct engine *e = NULL;
         struct stat st;
+        err *error;
 
         if (!a->input && isatty(STDIN_FILENO))
                 return err_new(ERR_INVALID, "requested load from stdin, but stdin is empty");
         if (a->input && stat(a->input, &st) < 0)
                 return err_sys(errno, "open %s", a->input);
         TRY(ui_engine(inv, &e));
-        return load_images(e, a->input, a->platform, &progress);
+        error = load_show(inv, e, &out);
+        ui_print(stdout, str_text(&out.lines));
+        str_free(&out.lines);
+        return error;
 }
 
 static const struct opt load_opts[] = {
@@ -47,6 +74,7 @@ static const struct opt load_opts[] = {
                 .complete = OPT_COMPLETE_FILE),
         OPT_STR(0, "platform", struct load_args, platform, "string",
                 "Load only the given platform: os/arch[/variant] (e.g., \"linux/amd64\")"),
+        PROGRESS_OPT(struct load_args, progress),
         OPT_FLAG('q', "quiet", struct load_args, quiet, "Suppress the load output"),
         OPT_END,
 };
@@ -71,6 +99,7 @@ static const char *const save_formats[] = {"docker-archive", "oci-archive", "oci
 static err *save_run(struct invocation *inv)
 {
         const struct save_args *a = inv->args;
+        _cleanup_progress_ struct progress_view *view = NULL;
         struct save_options o = {.output = a->output, .platform = a->platform, .images = inv->operands};
         _cleanup_engine_ struct engine *e = NULL;
 
@@ -81,7 +110,9 @@ static err *save_run(struct invocation *inv)
         if (!o.output && isatty(STDOUT_FILENO))
                 return err_new(ERR_INVALID, "cowardly refusing to save to a terminal. Use the -o flag or redirect");
         TRY(ui_engine(inv, &e));
-        return save_images(e, &o);
+        TRY(progress_open("none", true, stderr, "nothing was saved", &view));
+        o.progress = progress_sink(view);
+        return progress_result(view, save_images(e, &o));
 }
 
 static const struct opt save_opts[] = {

@@ -29,6 +29,7 @@ static const struct command cmd_container = {
         .name = "container", .summary = "Manage containers", .subcommands = container_commands};
 
 static const struct subcommand image_commands[] = {
+        {&cmd_image_copy},
         {&cmd_image_diff, "diff"},
         {&cmd_history},
         {&cmd_import},

@@ -35,6 +35,7 @@ extern const struct command cmd_wait;
 /* images */
 extern const struct command cmd_history;
 extern const struct command cmd_image_diff;
+extern const struct command cmd_image_copy;
 extern const struct command cmd_image_inspect;
 extern const struct command cmd_images;
 extern const struct command cmd_import;

@@ -11,6 +11,9 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "codec/tar.h"
+#include "engine/progress.h"
+
+#define PIECE (16u << 20) /* copied without asking whether to go on */
 
 /* A document of a directory, kept until the end. */
 struct pending {
@@ -30,6 +33,7 @@ struct fileout {
         struct tar_writer *tar;
         struct pending *pending;
         size_t n_pending;
+        const struct progress *progress;
 };
 
 static struct fileout *fileout_new(void)
@@ -160,6 +164,11 @@ err *fileout_open_dir(const char *path, struct fileout **ret)
         return NULL;
 }
 
+void fileout_watch(struct fileout *o, const struct progress *progress)
+{
+        o->progress = progress;
+}
+
 int fileout_dir(const struct fileout *o)
 {
         return o->fd < 0 ? o->dirfd : -1;
@@ -202,41 +211,53 @@ err *fileout_put(struct fileout *o, const char *name, const char *data, size_t s
         return NULL;
 }
 
-/* Data within the kernel, else through it. */
-static err *copy_bytes(const struct fileset_file *from, int to)
+enum way { COPY_RANGE, SENDFILE, BY_HAND };
+
+static ssize_t copy_piece(enum way way, int from, off_t *at, int to, size_t size)
+{
+        char buf[65536];
+        ssize_t n;
+        int r;
+
+        if (way == COPY_RANGE)
+                return copy_file_range(from, at, to, NULL, size, 0);
+        if (way == SENDFILE)
+                return sendfile(to, from, at, size);
+        n = pread(from, buf, size < sizeof(buf) ? size : sizeof(buf), *at);
+        if (n <= 0)
+                return n;
+        r = file_write_all(to, buf, (size_t)n);
+        if (r < 0) {
+                errno = -r;
+                return -1;
+        }
+        *at += n;
+        return n;
+}
+
+static bool is_not_possible(int errnum)
+{
+        return errnum == EINVAL || errnum == EXDEV || errnum == EOPNOTSUPP || errnum == ENOSYS || errnum == EBADF;
+}
+
+/* Within the kernel if that is possible. */
+static err *copy_bytes(const struct fileout *o, const struct fileset_file *from, int to)
 {
         off_t at = (off_t)from->offset;
         const off_t end = at + (off_t)from->size;
-        int way = 0;
+        enum way way = COPY_RANGE;
 
         while (at < end) {
-                size_t want = end - at > 1 << 30 ? 1u << 30 : (size_t)(end - at);
-                char buf[65536];
-                ssize_t n;
+                ssize_t n = copy_piece(way, from->fd, &at, to, end - at > PIECE ? PIECE : (size_t)(end - at));
 
-                if (way == 0) {
-                        n = copy_file_range(from->fd, &at, to, NULL, want, 0);
-                } else if (way == 1) {
-                        n = sendfile(to, from->fd, &at, want);
-                } else {
-                        n = pread(from->fd, buf, want < sizeof(buf) ? want : sizeof(buf), at);
-                        if (n > 0) {
-                                int r = file_write_all(to, buf, (size_t)n);
-
-                                if (r < 0)
-                                        return err_sys(r, "writing");
-                                at += n;
-                        }
-                }
                 if (n == 0)
                         return err_new(ERR_CORRUPT, "a file became shorter while it was read");
+                TRY(progress_check(o->progress));
                 if (n > 0 || errno == EINTR)
                         continue;
-                if (way < 2 &&
-                    (errno == EINVAL || errno == EXDEV || errno == EOPNOTSUPP || errno == ENOSYS || errno == EBADF))
-                        way++;
-                else
+                if (way == BY_HAND || !is_not_possible(errno))
                         return err_sys(errno, "writing");
+                way++;
         }
         return NULL;
 }
@@ -278,13 +299,13 @@ err *fileout_copy(struct fileout *o, const char *name, const struct fileset_file
         if (o->tar) {
                 TRY(begin_file(o, name, from->size));
                 TRY(tar_write_flush(o->tar));
-                TRY(copy_bytes(from, o->fd));
+                TRY(copy_bytes(o, from, o->fd));
                 return tar_write_copied(o->tar, from->size);
         }
         if (fileout_has(o, name, from->size))
                 return NULL;
         TRY(open_blob(o, temporary, &fd));
-        return close_blob(o, temporary, name, copy_bytes(from, fd));
+        return close_blob(o, temporary, name, copy_bytes(o, from, fd));
 }
 
 static err *pump(struct fileout *o, int fd, uint64_t size, const struct digest *want, struct stream *from)
@@ -314,6 +335,7 @@ static err *pump(struct fileout *o, int fd, uint64_t size, const struct digest *
                         r = file_write_all(fd, buf, n);
                 if (r < 0)
                         return err_sys(r, "writing");
+                TRY(progress_check(o->progress));
                 left -= n;
         }
         if (left)

@@ -24,6 +24,9 @@ MUST_USE err *fileout_open_dir(const char *path, struct fileout **ret);
 void fileout_free(struct fileout *o);
 DEFINE_CLEANUP(struct fileout *, fileout_free)
 
+struct progress;
+/* Ask it now and then whether to go on. Borrowed; may be NULL. */
+void fileout_watch(struct fileout *o, const struct progress *progress);
 /* The directory's descriptor, borrowed; -1 for an archive. */
 int fileout_dir(const struct fileout *o);
 MUST_USE err *fileout_mkdir(struct fileout *o, const char *name);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -32,6 +33,7 @@ struct feed {
         struct source *source;
         const struct descriptor *blobs; /* config first */
         const struct load_progress *progress;
+        bool *told; /* of each layer: that it is done */
 };
 
 static err *feed_open(void *arg, size_t n, uint64_t *offset, struct stream **ret)
@@ -43,15 +45,21 @@ static err *feed_open(void *arg, size_t n, uint64_t *offset, struct stream **ret
 
 static err *feed_progress(void *arg, const struct ingest *i)
 {
-        const struct load_progress *p = ((const struct feed *)arg)->progress;
+        struct feed *f = arg;
+        const struct progress *p = f->progress ? f->progress->progress : NULL;
 
-        for (size_t n = 0; p && p->layer && n < ingest_n_layers(i); n++) {
+        for (size_t n = 0; p && n < ingest_n_layers(i); n++) {
                 const struct ingest_layer *l = ingest_layer(i, n);
+                char id[13];
 
-                if (l->state != INGEST_WAITING)
-                        p->layer(p->arg, l->digest, l->here, l->size);
+                (void)snprintf(id, sizeof(id), "%.12s", l->diff_id + strlen(DIGEST_PREFIX));
+                if (l->state == INGEST_FETCHING || l->state == INGEST_UNPACKING)
+                        TRY(progress_amount(p, id, "Loading layer", l->here, l->size));
+                else if (l->state == INGEST_DONE && !f->told[n])
+                        TRY(progress_done(p, id, "Loading layer"));
+                f->told[n] |= l->state == INGEST_DONE;
         }
-        return NULL;
+        return progress_check(p);
 }
 
 /* Names move, as docker's do; but not without a word. */
@@ -83,8 +91,12 @@ static err *ingest_all(struct engine *e, struct feed *f, const struct ingest_opt
 {
         const struct ingest_source source = {feed_open, feed_progress, f};
         _cleanup_ingest_ struct ingest *i = NULL;
+        _cleanup_free_ bool *told = NULL;
 
         TRY(ingest_begin(e->store, o, &i));
+        f->told = told = MEM_NEW0(bool, ingest_n_layers(i) + 1);
+        if (!told)
+                return err_nomem();
         TRY(ingest_layers(i, &source));
         TRY(say_moves(e, names, f->blobs[0].digest.text, f->progress));
         return ingest_publish(i, names, ret_id);

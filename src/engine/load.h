@@ -5,14 +5,14 @@
 
 #include "base/err.h"
 #include "engine/engine.h"
+#include "engine/progress.h"
 #include "engine/source.h"
 
 struct load_progress {
         /* A line for people; may be NULL. */
         void (*say)(void *arg, const char *line);
-        /* Bytes of layer @digest, often: for a terminal; may be NULL. */
-        void (*layer)(void *arg, const char *digest, uint64_t here, uint64_t size);
         void *arg;
+        const struct progress *progress; /* of the layers; may be NULL */
 };
 
 /* Take the image of @s for @platform (see source_choose()) into the store and give it @names (may be NULL).

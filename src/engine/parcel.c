@@ -184,3 +184,8 @@ err *parcel_add(struct parcel *p, struct source *s, const struct parcel_options 
         *image = (struct parcel_image){0};
         return fill_image(p, image, s, o);
 }
+
+const struct digest *parcel_digest(const struct parcel *p)
+{
+        return &p->images[0].top.digest;
+}

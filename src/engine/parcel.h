@@ -13,6 +13,7 @@ enum parcel_form {
         PARCEL_DOCKER, /* index.json, manifest.json, repositories, blobs: docker since 25 writes and reads it */
         PARCEL_LAYOUT, /* index.json, blobs */
         PARCEL_DIR,    /* manifest.json and blobs, one image */
+        PARCEL_PUSH,   /* to a registry, one image */
 };
 
 struct parcel;
@@ -31,3 +32,13 @@ struct parcel_options {
 MUST_USE err *parcel_add(struct parcel *p, struct source *s, const struct parcel_options *o);
 /* Write everything: what does not come from the store is verified. */
 MUST_USE err *parcel_write(struct parcel *p, struct fileout *to);
+
+struct progress;
+struct registry;
+/* Send the one image to a repository, as @tag (NULL = by its digest alone): blobs first, several at once, what is there
+ * already or can be mounted from the source's repository is not sent. The registry verifies the digests. @registry
+ * belongs to @at. */
+MUST_USE err *parcel_push(struct parcel *p, struct registry *registry, const struct reference *at, const char *tag,
+                          const struct progress *progress);
+/* Digest of the (first) image's top document; borrowed. */
+const struct digest *parcel_digest(const struct parcel *p);

@@ -122,5 +122,6 @@ err *save_images(struct engine *e, const struct save_options *o)
                 TRY(parcel_add(parcel, w->source, &options));
         }
         TRY_WRAP(open_output(o, &to), "failed to save image");
+        fileout_watch(to, o->progress);
         return parcel_write(parcel, to);
 }

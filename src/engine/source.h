@@ -14,6 +14,7 @@
 #include "engine/fileset.h"
 #include "oci/manifest.h"
 #include "oci/platform.h"
+#include "oci/reference.h"
 
 struct document {
         char *data; /* NUL-terminated, owned */
@@ -40,10 +41,10 @@ struct source_ops {
 struct source {
         const struct source_ops *ops;
         struct document top;
-        char **names;         /* full references that go with it; NULL = none */
-        char *ref;            /* the layout's name for it, if that is no reference; or NULL */
-        struct reference *at; /* registries only: the repository, borrowed */
-        bool trusted;         /* our own store: its blobs were verified when they came */
+        char **names;               /* full references that go with it; NULL = none */
+        char *ref;                  /* the layout's name for it, if that is no reference; or NULL */
+        const struct reference *at; /* the repository, if it is a registry's; borrowed */
+        bool trusted;               /* our own store: its blobs were verified when they came */
 };
 void source_free(struct source *s);
 DEFINE_CLEANUP(struct source *, source_free)
@@ -59,7 +60,9 @@ MUST_USE err *source_read(struct source *s, const struct descriptor *d, size_t m
 MUST_USE err *source_choose(struct source *s, const char *platform, struct document *ret, struct document *ret_index);
 
 struct registry_options;
-struct reference;
 struct store;
 /* The source of an image in the store: name, id, or digest. ERR_NOT_FOUND "No such image: x". */
 MUST_USE err *source_open_store(struct store *store, const char *ref, struct source **ret);
+/* The source of an image in a registry: "busybox:1", "reg/x@sha256:...". The manifest is asked for at once. @o and what
+ * it points at must outlive it. ERR_NOT_FOUND "manifest for x not found: ...", and what client.h says. */
+MUST_USE err *source_open_registry(const struct registry_options *o, const char *ref, struct source **ret);
