@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/str.h"
+#include "net/address.h"
 #include "net/firewall_private.h"
 
 struct firewall {
@@ -41,11 +42,6 @@ void firewall_close(struct firewall *f)
 }
 
 /* ---- networks ---- */
-
-static size_t address_size(int family)
-{
-        return family == AF_INET ? 4 : 16;
-}
 
 static const char *pick(int family, const char *four, const char *six)
 {

@@ -116,8 +116,7 @@ static int digit(char c)
         return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* As parse_mac() writes it: lower case, colons. */
-static bool read_mac(const char *value, unsigned char ret[6])
+bool endpoint_mac_parse(const char *value, unsigned char ret[6])
 {
         if (strlen(value) != 17)
                 return false;
@@ -173,7 +172,7 @@ static bool read_word(const char *key, char *value, struct endpoint *e)
         if (str_eq(key, "mode"))
                 return copy(e->mode, sizeof(e->mode), value);
         if (str_eq(key, "mac"))
-                return read_mac(value, e->mac);
+                return endpoint_mac_parse(value, e->mac);
         if (str_eq(key, "ip"))
                 return read_ip(value, e);
         if (str_eq(key, "route"))

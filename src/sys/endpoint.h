@@ -42,3 +42,5 @@ MUST_USE err *endpoint_make(const struct endpoint *e, int ns);
 const char *endpoint_address_text(const struct link_address *a, bool prefix, char buf[ENDPOINT_ADDRESS_MAX]);
 /* An address with or without "/prefix" (then 32 or 128). False: it is none. */
 bool endpoint_address_parse(const char *text, struct link_address *ret);
+/* "02:42:ac:11:00:02" as parse_mac() writes it: lower case, colons. */
+bool endpoint_mac_parse(const char *text, unsigned char ret[6]);

@@ -1,0 +1,384 @@
+/* lease.c - see lease.h. */
+#include "net/lease.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/str.h"
+#include "net/address.h"
+#include "net/network_private.h"
+#include "sys/endpoint.h"
+
+#define FILE_MAX (16u << 20)
+#define FIELDS 8
+
+void lease_done(struct lease *l)
+{
+        free(l->name);
+        strv_free(l->names);
+        *l = (struct lease){0};
+}
+
+void lease_list_free(struct lease *list, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                lease_done(&list[i]);
+        free(list);
+}
+
+/* ---- lines ---- */
+
+err *lease_format(const struct lease *l, char **ret)
+{
+        char four[ENDPOINT_ADDRESS_MAX], six[ENDPOINT_ADDRESS_MAX];
+        const unsigned char *m = l->mac;
+        _cleanup_str_ struct str s = {0};
+
+        str_printf(&s, "%s %s %s %s %02x:%02x:%02x:%02x:%02x:%02x %s %s ", l->container, l->endpoint,
+                   l->address[0].family ? endpoint_address_text(&l->address[0], true, four) : "-",
+                   l->address[1].family ? endpoint_address_text(&l->address[1], true, six) : "-", m[0], m[1], m[2],
+                   m[3], m[4], m[5], l->link[0] ? l->link : "-", l->name);
+        for (size_t i = 0; l->names && l->names[i]; i++)
+                str_printf(&s, "%s%s", i ? "," : "", l->names[i]);
+        if (!l->names || !l->names[0])
+                str_add(&s, "-");
+        return str_take(&s, ret);
+}
+
+static bool read_address(const char *text, struct link_address *ret)
+{
+        *ret = (struct link_address){0};
+        return str_eq(text, "-") || endpoint_address_parse(text, ret);
+}
+
+static bool read_fields(char *const *f, struct lease *l)
+{
+        if (strv_len(f) != FIELDS || !id_valid(f[0]) || !id_valid(f[1]) || !read_address(f[2], &l->address[0]) ||
+            !read_address(f[3], &l->address[1]) || !endpoint_mac_parse(f[4], l->mac) || strlen(f[5]) > LINK_NAME_MAX)
+                return false;
+        memcpy(l->container, f[0], sizeof(l->container));
+        memcpy(l->endpoint, f[1], sizeof(l->endpoint));
+        if (!str_eq(f[5], "-"))
+                memcpy(l->link, f[5], strlen(f[5]) + 1);
+        return true;
+}
+
+err *lease_parse(const char *line, struct lease *ret)
+{
+        _cleanup_lease_ struct lease l = {0};
+        _cleanup_strv_ char **f = NULL;
+
+        TRY(strv_split(line, ' ', &f));
+        if (!read_fields(f, &l))
+                return err_new(ERR_CORRUPT, "a lease is damaged: '%s'", line);
+        l.name = str_dup(f[6]);
+        if (!l.name)
+                return err_nomem();
+        if (!str_eq(f[7], "-"))
+                TRY(strv_split(f[7], ',', &l.names));
+        *ret = l;
+        l = (struct lease){0};
+        return NULL;
+}
+
+/* ---- the file ---- */
+
+static err *parse_all(char *text, struct lease **ret, size_t *ret_n)
+{
+        struct lease *list = NULL;
+        err *e = NULL;
+        size_t n = 0;
+
+        for (char *rest = text, *line; !e && (line = strsep(&rest, "\n"));) {
+                if (!*line)
+                        continue;
+                if (mem_grow(&list, n, sizeof(*list)) < 0)
+                        e = err_nomem();
+                else
+                        e = lease_parse(line, &list[n]);
+                n += !e;
+        }
+        if (e) {
+                lease_list_free(list, n);
+                return e;
+        }
+        *ret = list;
+        *ret_n = n;
+        return NULL;
+}
+
+err *lease_list(struct networks *s, const char *network_id, struct lease **ret, size_t *ret_n)
+{
+        _cleanup_free_ char *text = NULL;
+        int r = file_read(s->state_fd, network_id, FILE_MAX, &text, NULL);
+
+        *ret = NULL;
+        *ret_n = 0;
+        if (r == -ENOENT)
+                return NULL;
+        if (r < 0)
+                return err_sys(r, "reading the addresses of network %.12s", network_id);
+        return parse_all(text, ret, ret_n);
+}
+
+static err *write_all(struct networks *s, const char *network_id, const struct lease *list, size_t n)
+{
+        _cleanup_str_ struct str text = {0};
+        int r;
+
+        for (size_t i = 0; i < n; i++) {
+                _cleanup_free_ char *line = NULL;
+
+                TRY(lease_format(&list[i], &line));
+                str_printf(&text, "%s\n", line);
+        }
+        TRY(str_done(&text));
+        r = file_replace(s->state_fd, network_id, str_text(&text), text.len, 0600, FILE_VOLATILE);
+        return r < 0 ? err_sys(r, "writing the addresses of network %.12s", network_id) : NULL;
+}
+
+static err *lock(struct networks *s, const char *network_id, int *ret)
+{
+        char name[ID_LEN + 6];
+        int fd;
+
+        (void)snprintf(name, sizeof(name), "%s.lock", network_id);
+        fd = file_lock(s->state_fd, name, false);
+        if (fd < 0)
+                return err_sys(fd, "locking network %.12s", network_id);
+        *ret = fd;
+        return NULL;
+}
+
+/* ---- choosing ---- */
+
+struct table {
+        struct lease *list;
+        size_t n;
+};
+
+static void table_done(struct table *t)
+{
+        lease_list_free(t->list, t->n);
+}
+
+static void drop(struct table *t, size_t i)
+{
+        lease_done(&t->list[i]);
+        memmove(&t->list[i], &t->list[i + 1], (t->n - i - 1) * sizeof(*t->list));
+        t->n--;
+}
+
+/* Who has the address? t->n = nobody. */
+static size_t holder(const struct table *t, const struct link_address *a)
+{
+        unsigned k = a->family == AF_INET ? 0 : 1;
+
+        for (size_t i = 0; i < t->n; i++)
+                if (t->list[i].address[k].family && address_compare(&t->list[i].address[k], a) == 0)
+                        return i;
+        return t->n;
+}
+
+/* Take the line of a container that has ended away; true when the address is free then. */
+static bool make_free(struct table *t, const struct link_address *a, const struct lease_request *r)
+{
+        size_t i = holder(t, a);
+
+        if (i == t->n)
+                return true;
+        if (!r->lives || r->lives(t->list[i].container, r->arg))
+                return false;
+        drop(t, i);
+        return true;
+}
+
+static bool reserved(const struct network_pool *p, const struct link_address *a)
+{
+        struct link_address last = address_last(&p->subnet);
+
+        if (address_compare(&p->subnet, a) == 0 || (p->gateway.family && address_compare(&p->gateway, a) == 0) ||
+            (a->family == AF_INET && address_compare(&last, a) == 0))
+                return true;
+        for (unsigned i = 0; i < p->n_aux; i++)
+                if (p->aux[i].family == a->family && address_compare(&p->aux[i], a) == 0)
+                        return true;
+        return false;
+}
+
+static int by_address(const void *a, const void *b)
+{
+        return address_compare(a, b);
+}
+
+/* The lowest free one: walk along the sorted ones that are taken. */
+static err *lowest(const struct table *t, const struct network_pool *p, struct link_address *ret)
+{
+        struct link_address last = address_last(&p->range), at = p->range;
+        unsigned k = p->subnet.family == AF_INET ? 0 : 1;
+        _cleanup_free_ struct link_address *used = MEM_NEW0(struct link_address, t->n + 1);
+        char text[ENDPOINT_ADDRESS_MAX];
+        size_t n = 0, i = 0;
+
+        if (!used)
+                return err_nomem();
+        for (size_t x = 0; x < t->n; x++)
+                if (t->list[x].address[k].family)
+                        used[n++] = t->list[x].address[k];
+        if (n)
+                qsort(used, n, sizeof(*used), by_address);
+        for (;; at = address_add(&at, 1)) {
+                while (i < n && address_compare(&used[i], &at) < 0)
+                        i++;
+                if ((i == n || address_compare(&used[i], &at) != 0) && !reserved(p, &at)) {
+                        *ret = at;
+                        return NULL;
+                }
+                if (address_compare(&at, &last) == 0)
+                        return err_new(ERR_CONFLICT, "no available %s addresses on this network's address pools: %s",
+                                       k ? "IPv6" : "IPv4", endpoint_address_text(&p->range, true, text));
+        }
+}
+
+/* Lines of containers that have ended; only when the pool is exhausted, because each is asked about. */
+static void drop_dead(struct table *t, const struct lease_request *r)
+{
+        for (size_t i = t->n; r->lives && i-- > 0;)
+                if (!r->lives(t->list[i].container, r->arg))
+                        drop(t, i);
+}
+
+static err *choose(struct table *t, const struct network *n, unsigned k, const struct lease_request *r,
+                   struct link_address *ret)
+{
+        const struct network_pool *p = &n->pool[k];
+        struct link_address a = r->wanted[k];
+        char text[ENDPOINT_ADDRESS_MAX];
+        err *e = NULL;
+
+        if (!a.family) {
+                e = lowest(t, p, &a);
+                if (e && r->lives) {
+                        err_free(e);
+                        drop_dead(t, r);
+                        e = lowest(t, p, &a);
+                }
+        } else if (!address_within(&p->subnet, &a)) {
+                e = err_new(ERR_INVALID,
+                            "invalid endpoint settings:\nno configured subnet or ip-range contain the IP address %s",
+                            endpoint_address_text(&a, false, text));
+        } else if (reserved(p, &a) || !make_free(t, &a, r)) {
+                e = err_new(ERR_CONFLICT, "Address already in use");
+        }
+        TRY(e);
+        a.prefix = p->subnet.prefix;
+        *ret = a;
+        return NULL;
+}
+
+static void name_link(struct lease *l)
+{
+        (void)snprintf(l->link, sizeof(l->link), "hod%.12s", l->endpoint);
+}
+
+/* docker's way: 02:42 and the IPv4 address, so that neighbours need not learn anew who has it. */
+static void choose_mac(struct lease *l, const unsigned char wanted[6])
+{
+        static const unsigned char none[6] = {0};
+        const unsigned char *from = l->address[0].family ? l->address[0].data : l->address[1].data + 12;
+
+        if (memcmp(wanted, none, sizeof(none)) != 0) {
+                memcpy(l->mac, wanted, sizeof(none));
+                return;
+        }
+        l->mac[0] = 0x02;
+        l->mac[1] = 0x42;
+        memcpy(l->mac + 2, from, 4);
+}
+
+static err *fill(struct table *t, const struct network *n, const struct lease_request *r, struct lease *l)
+{
+        int error = id_new(l->endpoint);
+
+        if (error < 0)
+                return err_sys(-error, "making an id");
+        (void)snprintf(l->container, sizeof(l->container), "%s", r->container);
+        for (unsigned k = 0; k < LINK_ADDRESSES; k++)
+                if (n->pool[k].subnet.family)
+                        TRY(choose(t, n, k, r, &l->address[k]));
+        choose_mac(l, r->mac);
+        if (str_eq(n->driver, "bridge"))
+                name_link(l);
+        l->name = str_dup(r->name);
+        if (!l->name)
+                return err_nomem();
+        for (size_t i = 0; r->names && r->names[i]; i++)
+                TRY(strv_add(&l->names, r->names[i]));
+        return NULL;
+}
+
+static err *copy(const struct lease *from, struct lease *to)
+{
+        *to = *from;
+        to->names = NULL;
+        to->name = str_dup(from->name);
+        if (!to->name)
+                return err_nomem();
+        for (size_t i = 0; from->names && from->names[i]; i++)
+                TRY(strv_add(&to->names, from->names[i]));
+        return NULL;
+}
+
+err *lease_take(struct networks *s, const struct network *n, const struct lease_request *r, struct lease *ret)
+{
+        _cleanup_(table_done) struct table t = {0};
+        _cleanup_lease_ struct lease mine = {0};
+        _cleanup_close_ int held = -1;
+
+        TRY(lock(s, n->id, &held));
+        TRY(lease_list(s, n->id, &t.list, &t.n));
+        for (size_t i = t.n; i-- > 0;)
+                if (str_eq(t.list[i].container, r->container))
+                        drop(&t, i);
+        TRY(fill(&t, n, r, &mine));
+        if (mem_grow(&t.list, t.n, sizeof(*t.list)) < 0)
+                return err_nomem();
+        t.list[t.n] = (struct lease){0};
+        TRY(copy(&mine, &t.list[t.n]));
+        t.n++;
+        TRY(write_all(s, n->id, t.list, t.n));
+        *ret = mine;
+        mine = (struct lease){0};
+        return NULL;
+}
+
+err *lease_release(struct networks *s, const char *network_id, const char *container)
+{
+        _cleanup_(table_done) struct table t = {0};
+        _cleanup_close_ int held = -1;
+        bool found = false;
+
+        TRY(lock(s, network_id, &held));
+        TRY(lease_list(s, network_id, &t.list, &t.n));
+        for (size_t i = t.n; i-- > 0;)
+                if (str_eq(t.list[i].container, container)) {
+                        drop(&t, i);
+                        found = true;
+                }
+        return found ? write_all(s, network_id, t.list, t.n) : NULL;
+}
+
+err *lease_forget(struct networks *s, const char *network_id)
+{
+        char name[ID_LEN + 6];
+
+        (void)snprintf(name, sizeof(name), "%s.lock", network_id);
+        if (unlinkat(s->state_fd, network_id, 0) < 0 && errno != ENOENT)
+                return err_sys(errno, "forgetting the addresses of network %.12s", network_id);
+        if (unlinkat(s->state_fd, name, 0) < 0 && errno != ENOENT)
+                return err_sys(errno, "forgetting the addresses of network %.12s", network_id);
+        return NULL;
+}

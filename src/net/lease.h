@@ -1,0 +1,53 @@
+/* lease.h - who has which address of a network, and under which names: STATE/networks/<id>, one line an endpoint.
+ *
+ *   <container id> <endpoint id> <IPv4 or -> <IPv6 or -> <MAC> <host link or -> <container's name> <names, with commas>
+ *
+ * The file is replaced at once under its lock; whoever answers names reads it without a lock. It is forgotten at boot,
+ * as the links are. A line whose container does not run any more is taken back by whoever finds it (the caller knows).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/id.h"
+#include "net/network.h"
+
+struct lease {
+        char container[ID_LEN + 1], endpoint[ID_LEN + 1];
+        struct link_address address[LINK_ADDRESSES]; /* with the subnet's prefix; family 0 = none */
+        unsigned char mac[6];
+        char link[LINK_NAME_MAX + 1]; /* host's end of the pair */
+        char *name;                   /* of the container, owned */
+        char **names;                 /* names, aliases, short id: what answers; owned */
+};
+void lease_done(struct lease *l);
+#define _cleanup_lease_ __attribute__((cleanup(lease_done)))
+
+struct lease_request {
+        const char *container, *name;
+        char *const *names;                         /* may be NULL */
+        struct link_address wanted[LINK_ADDRESSES]; /* --ip, --ip6; family 0 = any */
+        unsigned char mac[6];                       /* all zero = from the address */
+        /* Does the container of a line still live? Asked for lines that stand in the way. May be NULL = yes. */
+        bool (*lives)(const char *container, void *arg);
+        void *arg;
+};
+
+/* Take addresses: the lowest that are free, or those that are wanted. A container that has a lease already gets a new
+ * one in its place. ERR_CONFLICT "Address already in use", "no available IPv4 addresses on this network's address
+ * pools: ...".
+ */
+MUST_USE err *lease_take(struct networks *s, const struct network *n, const struct lease_request *r, struct lease *ret);
+/* Give back what @container has. Nothing is fine. */
+MUST_USE err *lease_release(struct networks *s, const char *network_id, const char *container);
+/* All of a network. */
+MUST_USE err *lease_list(struct networks *s, const char *network_id, struct lease **ret, size_t *ret_n);
+void lease_list_free(struct lease *list, size_t n);
+/* The network itself goes. */
+MUST_USE err *lease_forget(struct networks *s, const char *network_id);
+
+/* Parse and print one line; the text of names is checked to have no spaces. ERR_CORRUPT. */
+MUST_USE err *lease_parse(const char *line, struct lease *ret);
+MUST_USE err *lease_format(const struct lease *l, char **ret);

@@ -1,0 +1,474 @@
+/* network.c - see network.h. Keeping and finding; what a new network may be is in network_create.c. */
+#include "net/network.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/id.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "net/address.h"
+#include "net/network_private.h"
+#include "sys/endpoint.h"
+
+#define LOCK "lock"
+
+static const struct {
+        const char *name, *driver;
+} predefined[] = {{NETWORK_DEFAULT, "bridge"}, {"host", "host"}, {"none", "null"}};
+
+/* ---- one network ---- */
+
+void network_free(struct network *n)
+{
+        if (!n)
+                return;
+        json_free(n->doc);
+        free(n->id);
+        free(n->name);
+        free(n->driver);
+        free(n);
+}
+
+void network_list_free(struct network **list, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                network_free(list[i]);
+        free(list);
+}
+
+const char *network_option(const struct network *n, const char *name)
+{
+        return json_get_str(json_get(n->doc, "Options"), name);
+}
+
+/* An option that is true or false; docker takes what Go's ParseBool takes. */
+static bool option_bool(const struct network *n, const char *name, bool otherwise)
+{
+        const char *text = network_option(n, name);
+
+        return !text ? otherwise : strchr("1tT", *text) != NULL && *text;
+}
+
+static err *read_pool(const json *config, struct network *n)
+{
+        struct link_address subnet;
+        struct network_pool *p;
+
+        if (!endpoint_address_parse(json_get_str_or(config, "Subnet", ""), &subnet))
+                return err_new(ERR_CORRUPT, "network %s: '%s' is no subnet", n->name,
+                               json_get_str_or(config, "Subnet", ""));
+        p = &n->pool[subnet.family == AF_INET ? 0 : 1];
+        if (p->subnet.family)
+                return NULL; /* addresses are given out of the first of a family */
+        p->subnet = p->range = subnet;
+        if (json_get_str(config, "IPRange") && !endpoint_address_parse(json_get_str(config, "IPRange"), &p->range))
+                return err_new(ERR_CORRUPT, "network %s: bad range", n->name);
+        if (json_get_str(config, "Gateway") && endpoint_address_parse(json_get_str(config, "Gateway"), &p->gateway))
+                p->gateway.prefix = subnet.prefix;
+        JSON_EACH (json_get(config, "AuxiliaryAddresses"), it)
+                if (p->n_aux < NETWORK_AUX && json_str(it.value) &&
+                    endpoint_address_parse(json_str(it.value), &p->aux[p->n_aux]))
+                        p->n_aux++;
+        return NULL;
+}
+
+static void read_link(struct network *n)
+{
+        const char *name = network_option(n, "parent");
+
+        if (str_eq(n->driver, "bridge")) {
+                name = network_option(n, OPTION_BRIDGE_NAME);
+                if (n->predefined)
+                        name = name ? name : NETWORK_DEFAULT_LINK;
+                else if (!name)
+                        (void)snprintf(n->link, sizeof(n->link), "br-%.12s", n->id); /* as docker names them */
+        }
+        if (name)
+                (void)snprintf(n->link, sizeof(n->link), "%s", name);
+}
+
+static void read_mode(struct network *n)
+{
+        const char *mode = network_option(n, "mode");
+
+        if (str_eq(n->driver, "macvlan"))
+                mode = network_option(n, "macvlan_mode") ? network_option(n, "macvlan_mode") : mode ? mode : "bridge";
+        if (str_eq(n->driver, "ipvlan"))
+                mode = network_option(n, "ipvlan_mode") ? network_option(n, "ipvlan_mode") : mode ? mode : "l2";
+        (void)snprintf(n->mode, sizeof(n->mode), "%s", mode ? mode : "");
+}
+
+static err *read_doc(struct network *n)
+{
+        const json *configs = json_path(n->doc, "IPAM.Config");
+        uint64_t mtu = 0;
+
+        n->id = str_dup(json_get_str_or(n->doc, "Id", ""));
+        n->name = str_dup(json_get_str_or(n->doc, "Name", ""));
+        n->driver = str_dup(json_get_str_or(n->doc, "Driver", ""));
+        if (!n->id || !n->name || !n->driver)
+                return err_nomem();
+        if (!id_valid(n->id) || str_empty(n->name))
+                return err_new(ERR_CORRUPT, "a network's document has no id or no name");
+        for (size_t i = 0; i < ARRAY_SIZE(predefined); i++)
+                n->predefined |= str_eq(n->name, predefined[i].name);
+        n->internal = json_get_bool(n->doc, "Internal", false);
+        n->configured = json_get_bool(n->doc, "HodConfigured", false);
+        n->masquerade = option_bool(n, OPTION_MASQUERADE, true) && !n->internal;
+        n->icc = option_bool(n, OPTION_ICC, true);
+        if (network_option(n, OPTION_MTU) && parse_u64(network_option(n, OPTION_MTU), &mtu))
+                n->mtu = (unsigned)mtu;
+        read_link(n);
+        read_mode(n);
+        for (size_t i = 0; i < json_len(configs); i++)
+                TRY(read_pool(json_at(configs, i), n));
+        return NULL;
+}
+
+err *network_from_doc(json *doc, struct network **ret)
+{
+        _cleanup_network_ struct network *n = MEM_NEW0(struct network, 1);
+
+        if (!n) {
+                json_free(doc);
+                return err_nomem();
+        }
+        n->doc = doc;
+        TRY(read_doc(n));
+        *ret = TAKE_PTR(n);
+        return NULL;
+}
+
+void network_firewall(const struct network *n, struct firewall_network *ret)
+{
+        *ret = (struct firewall_network){
+                .bridge = n->link, .masquerade = n->masquerade, .internal = n->internal, .icc = n->icc};
+        for (unsigned i = 0; i < LINK_ADDRESSES; i++) {
+                ret->subnet[i] = n->pool[i].subnet;
+                ret->gateway[i] = n->pool[i].gateway;
+        }
+}
+
+/* ---- the directory ---- */
+
+static err *open_directory(int at, int *ret)
+{
+        int fd;
+
+        if (mkdirat(at, "networks", 0700) < 0 && errno != EEXIST)
+                return err_sys(errno, "making the directory of the networks");
+        fd = file_open_beneath(at, "networks", O_RDONLY | O_DIRECTORY, 0);
+        if (fd < 0)
+                return err_sys(fd, "opening the directory of the networks");
+        *ret = fd;
+        return NULL;
+}
+
+err *networks_open(int root_fd, int state_fd, struct networks **ret)
+{
+        _cleanup_networks_ struct networks *s = MEM_NEW0(struct networks, 1);
+
+        if (!s)
+                return err_nomem();
+        s->root_fd = s->state_fd = -1;
+        TRY(open_directory(root_fd, &s->root_fd));
+        TRY(open_directory(state_fd, &s->state_fd));
+        *ret = TAKE_PTR(s);
+        return NULL;
+}
+
+void networks_close(struct networks *s)
+{
+        if (!s)
+                return;
+        s->root_fd = file_close(s->root_fd);
+        s->state_fd = file_close(s->state_fd);
+        free(s);
+}
+
+err *network_save(struct networks *s, const struct network *n)
+{
+        _cleanup_free_ char *text = NULL;
+        char name[ID_LEN + 6];
+        int r;
+
+        TRY(json_print(n->doc, JSON_COMPACT, &text));
+        (void)snprintf(name, sizeof(name), "%s.json", n->id);
+        r = file_replace(s->root_fd, name, text, strlen(text), 0600, FILE_DURABLE);
+        return r < 0 ? err_sys(r, "writing network %s", n->name) : NULL;
+}
+
+static err *load(struct networks *s, const char *file, struct network **ret)
+{
+        json *doc;
+
+        TRY(json_read(s->root_fd, file, &doc));
+        return network_from_doc(doc, ret);
+}
+
+/* The same on every machine, so that it can be opened without a search. */
+static void predefined_id(const char *name, char ret[ID_LEN + 1])
+{
+        char text[64];
+
+        (void)snprintf(text, sizeof(text), "hod network %s", name);
+        sha256_hex(text, strlen(text), ret);
+}
+
+static err *make_predefined(const char *name, const char *driver, struct network **ret)
+{
+        json *doc = json_new_object(), *ipam;
+        char id[ID_LEN + 1];
+
+        predefined_id(name, id);
+        json_set_str(doc, "Name", name);
+        json_set_str(doc, "Id", id);
+        json_set_str(doc, "Created", "0001-01-01T00:00:00Z");
+        json_set_str(doc, "Scope", "local");
+        json_set_str(doc, "Driver", driver);
+        json_set_bool(doc, "EnableIPv4", true);
+        json_set_bool(doc, "EnableIPv6", false);
+        ipam = json_sub_object(doc, "IPAM");
+        json_set_str(ipam, "Driver", "default");
+        json_set(ipam, "Options", NULL);
+        (void)json_sub_array(ipam, "Config");
+        json_set_bool(doc, "Internal", false);
+        json_set_bool(doc, "Attachable", false);
+        json_set_bool(doc, "Ingress", false);
+        json_set_str(json_sub_object(doc, "ConfigFrom"), "Network", "");
+        json_set_bool(doc, "ConfigOnly", false);
+        (void)json_sub_object(doc, "Options");
+        (void)json_sub_object(doc, "Labels");
+        return network_from_doc(doc, ret);
+}
+
+static err *find_predefined(struct networks *s, const char *ref, struct network **ret)
+{
+        char file[ID_LEN + 6], id[ID_LEN + 1];
+        err *e;
+
+        *ret = NULL;
+        for (size_t i = 0; i < ARRAY_SIZE(predefined); i++) {
+                predefined_id(predefined[i].name, id);
+                if (!str_eq(ref, predefined[i].name) && !str_eq(ref, id))
+                        continue;
+                (void)snprintf(file, sizeof(file), "%s.json", id);
+                e = str_eq(predefined[i].driver, "bridge") ? load(s, file, ret) : err_new(ERR_NOT_FOUND, "-");
+                if (err_code(e) != ERR_NOT_FOUND)
+                        return e;
+                err_free(e);
+                return make_predefined(predefined[i].name, predefined[i].driver, ret);
+        }
+        return NULL;
+}
+
+static err *add(struct network ***list, size_t *n, struct network *one)
+{
+        if (mem_grow(list, *n, sizeof(**list)) < 0) {
+                network_free(one);
+                return err_nomem();
+        }
+        (*list)[(*n)++] = one;
+        return NULL;
+}
+
+static err *read_all(struct networks *s, struct network ***list, size_t *n)
+{
+        int fd = openat(s->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *d = fd < 0 ? NULL : fdopendir(fd);
+        err *e = NULL;
+
+        if (!d) {
+                int r = errno;
+
+                (void)file_close(fd);
+                return err_sys(r, "reading the networks");
+        }
+        for (struct dirent *x; !e && (x = readdir(d));) {
+                struct network *one = NULL;
+
+                if (!str_ends(x->d_name, ".json"))
+                        continue;
+                e = load(s, x->d_name, &one);
+                if (err_code(e) == ERR_NOT_FOUND) /* removed meanwhile */
+                        e = err_free(e);
+                else if (!e)
+                        e = add(list, n, one);
+        }
+        (void)closedir(d);
+        return e;
+}
+
+static int by_name(const void *a, const void *b)
+{
+        return strcmp((*(struct network *const *)a)->name, (*(struct network *const *)b)->name);
+}
+
+err *network_list(struct networks *s, struct network ***ret, size_t *ret_n)
+{
+        struct network **list = NULL;
+        size_t n = 0, kept;
+        err *e = read_all(s, &list, &n);
+
+        kept = n;
+        for (size_t i = 0; !e && i < ARRAY_SIZE(predefined); i++) {
+                struct network *one = NULL;
+                bool there = false;
+
+                for (size_t k = 0; k < kept; k++)
+                        there |= str_eq(list[k]->name, predefined[i].name);
+                if (!there)
+                        e = make_predefined(predefined[i].name, predefined[i].driver, &one);
+                if (!e && one)
+                        e = add(&list, &n, one);
+        }
+        if (e) {
+                network_list_free(list, n);
+                return e;
+        }
+        qsort(list, n, sizeof(*list), by_name);
+        *ret = list;
+        *ret_n = n;
+        return NULL;
+}
+
+err *network_find(struct networks *s, const char *ref, struct network **ret)
+{
+        struct network **list, *found = NULL;
+        bool several = false;
+        size_t n;
+
+        TRY(find_predefined(s, ref, ret));
+        if (*ret)
+                return NULL;
+        TRY(network_list(s, &list, &n));
+        for (size_t i = 0; i < n; i++) /* names win, then whole ids */
+                if (str_eq(list[i]->name, ref) || (!found && str_eq(list[i]->id, ref)))
+                        found = list[i];
+        for (size_t i = 0; !found && id_prefix_valid(ref) && !several && i < n; i++) {
+                const char *id = list[i]->id;
+
+                if (!str_starts(id, ref))
+                        continue;
+                for (size_t k = i + 1; k < n; k++)
+                        several |= str_starts(list[k]->id, ref);
+                found = list[i];
+        }
+        for (size_t i = 0; i < n; i++)
+                if (list[i] == found && !several)
+                        list[i] = NULL;
+        network_list_free(list, n);
+        if (several)
+                return err_new(ERR_CONFLICT, "network %s is ambiguous (2 matches found on ID prefix)", ref);
+        if (!found)
+                return err_new(ERR_NOT_FOUND, "network %s not found", ref);
+        *ret = found;
+        return NULL;
+}
+
+/* ---- changes ---- */
+
+static err *lock(struct networks *s, int *ret)
+{
+        int fd = file_lock(s->root_fd, LOCK, false);
+
+        if (fd < 0)
+                return err_sys(fd, "locking the networks");
+        *ret = fd;
+        return NULL;
+}
+
+static err *create_among(struct networks *s, json *doc, struct network *const *others, size_t n, char **ret_id)
+{
+        _cleanup_network_ struct network *made = NULL;
+        _cleanup_json_ json *owned = doc;
+
+        TRY(network_complete(doc, others, n));
+        TRY(network_from_doc(TAKE_PTR(owned), &made));
+        TRY(network_save(s, made));
+        *ret_id = TAKE_PTR(made->id);
+        return NULL;
+}
+
+err *network_create(struct networks *s, const json *wanted, char **ret_id)
+{
+        _cleanup_close_ int held = -1;
+        struct network **others;
+        json *doc;
+        size_t n;
+        err *e;
+
+        TRY(json_copy((json *)wanted, &doc));
+        e = lock(s, &held);
+        if (!e)
+                e = network_list(s, &others, &n);
+        if (e) {
+                json_free(doc);
+                return e;
+        }
+        e = create_among(s, doc, others, n, ret_id);
+        network_list_free(others, n);
+        return e;
+}
+
+err *network_forget(struct networks *s, const struct network *n)
+{
+        char name[ID_LEN + 6];
+
+        if (n->predefined)
+                return err_new(ERR_DENIED, "%s is a pre-defined network and cannot be removed", n->name);
+        (void)snprintf(name, sizeof(name), "%s.json", n->id);
+        if (unlinkat(s->root_fd, name, 0) < 0 && errno != ENOENT)
+                return err_sys(errno, "removing network %s", n->name);
+        if (fsync(s->root_fd) < 0)
+                return err_sys(errno, "removing network %s", n->name);
+        return NULL;
+}
+
+static err *settle_among(struct networks *s, struct network *n, struct network *const *others, size_t count)
+{
+        char text[ENDPOINT_ADDRESS_MAX];
+        struct link_address subnet;
+        json *config;
+
+        TRY(network_choose_subnet(AF_INET, others, count, n->link, &subnet));
+        config = json_new_object();
+        json_set_str(config, "Subnet", endpoint_address_text(&subnet, true, text));
+        n->pool[0].subnet = n->pool[0].range = subnet;
+        n->pool[0].gateway = address_add(&subnet, 1);
+        json_set_str(config, "Gateway", endpoint_address_text(&n->pool[0].gateway, false, text));
+        json_add(json_sub_array(json_sub_object(n->doc, "IPAM"), "Config"), config);
+        return network_save(s, n);
+}
+
+err *network_settle(struct networks *s, struct network *n)
+{
+        _cleanup_network_ struct network *now = NULL;
+        _cleanup_close_ int held = -1;
+        struct network **others;
+        size_t count;
+        err *e;
+
+        if (!n->predefined || !str_eq(n->driver, "bridge") || n->pool[0].subnet.family)
+                return NULL;
+        TRY(lock(s, &held));
+        TRY(find_predefined(s, NETWORK_DEFAULT, &now));
+        if (!now->pool[0].subnet.family) {
+                TRY(network_list(s, &others, &count));
+                e = settle_among(s, now, others, count);
+                network_list_free(others, count);
+                TRY(e);
+        }
+        memcpy(n->pool, now->pool, sizeof(n->pool));
+        json_free(n->doc);
+        n->doc = TAKE_PTR(now->doc);
+        return NULL;
+}

@@ -1,0 +1,26 @@
+/* network_private.h - between the files of network. */
+#pragma once
+
+#include "net/network.h"
+
+#define OPTION_BRIDGE_NAME "com.docker.network.bridge.name"
+#define OPTION_MASQUERADE "com.docker.network.bridge.enable_ip_masquerade"
+#define OPTION_ICC "com.docker.network.bridge.enable_icc"
+#define OPTION_MTU "com.docker.network.driver.mtu"
+
+struct networks {
+        int root_fd;  /* ROOT/networks */
+        int state_fd; /* STATE/networks */
+};
+
+/* A document becomes a network; consumes @doc also on failure. ERR_CORRUPT. */
+MUST_USE err *network_from_doc(json *doc, struct network **ret);
+/* Write the document durably. Under the lock. */
+MUST_USE err *network_save(struct networks *s, const struct network *n);
+
+/* Check what was asked for and complete it: subnets, gateways, name of the bridge. @others: what exists. */
+MUST_USE err *network_complete(json *doc, struct network *const *others, size_t n_others);
+/* A free subnet of the pools that docker uses (IPv4), or an unique local one (IPv6), that overlaps neither a network of
+ * ours nor a route of the host. */
+MUST_USE err *network_choose_subnet(int family, struct network *const *others, size_t n_others, const char *link,
+                                    struct link_address *ret);
