@@ -15,6 +15,7 @@ static const struct subcommand container_commands[] = {
         {&cmd_logs},
         {&cmd_ps, "ls", "list ps"},
         {&cmd_pause},
+        {&cmd_container_prune},
         {&cmd_rename},
         {&cmd_restart},
         {&cmd_rm, NULL, "remove"},
@@ -38,9 +39,12 @@ static const struct subcommand image_commands[] = {
         {&cmd_images, "ls", "list"},
         {&cmd_pull},
         {&cmd_push},
+        {&cmd_image_pin},
+        {&cmd_image_prune},
         {&cmd_rmi, "rm", "remove"},
         {&cmd_save},
         {&cmd_tag},
+        {&cmd_image_unpin},
         {0},
 };
 static const struct command cmd_image = {.name = "image", .summary = "Manage images", .subcommands = image_commands};
@@ -49,11 +53,19 @@ static const struct subcommand volume_commands[] = {
         {&cmd_volume_create},
         {&cmd_volume_inspect},
         {&cmd_volume_ls, NULL, "list"},
+        {&cmd_volume_prune},
         {&cmd_volume_rm, NULL, "remove"},
         {0},
 };
 static const struct command cmd_volume = {
         .name = "volume", .summary = "Manage volumes", .subcommands = volume_commands};
+
+static const struct subcommand system_commands[] = {
+        {&cmd_system_df},
+        {&cmd_system_prune},
+        {0},
+};
+static const struct command cmd_system = {.name = "system", .summary = "Manage hod", .subcommands = system_commands};
 
 static const struct subcommand internal_commands[] = {
         {&cmd_internal_cleanup}, {&cmd_internal_commands}, {&cmd_internal_complete},
@@ -76,6 +88,7 @@ static const struct subcommand root_commands[] = {
         {&cmd_version, .section = SECTION_COMMON},
         {&cmd_container, .section = SECTION_MANAGEMENT},
         {&cmd_image, .section = SECTION_MANAGEMENT},
+        {&cmd_system, .section = SECTION_MANAGEMENT},
         {&cmd_volume, .section = SECTION_MANAGEMENT},
         {&cmd_attach},
         {&cmd_commit},

@@ -14,6 +14,7 @@ extern const struct command cmd_hod;
 extern const struct command cmd_attach;
 extern const struct command cmd_commit;
 extern const struct command cmd_container_inspect;
+extern const struct command cmd_container_prune;
 extern const struct command cmd_create;
 extern const struct command cmd_diff;
 extern const struct command cmd_exec;
@@ -37,6 +38,9 @@ extern const struct command cmd_history;
 extern const struct command cmd_image_diff;
 extern const struct command cmd_image_copy;
 extern const struct command cmd_image_inspect;
+extern const struct command cmd_image_pin;
+extern const struct command cmd_image_prune;
+extern const struct command cmd_image_unpin;
 extern const struct command cmd_images;
 extern const struct command cmd_import;
 extern const struct command cmd_load;
@@ -50,11 +54,14 @@ extern const struct command cmd_tag;
 extern const struct command cmd_volume_create;
 extern const struct command cmd_volume_inspect;
 extern const struct command cmd_volume_ls;
+extern const struct command cmd_volume_prune;
 extern const struct command cmd_volume_rm;
 
 /* the program itself */
 extern const struct command cmd_completion;
 extern const struct command cmd_help;
+extern const struct command cmd_system_df;
+extern const struct command cmd_system_prune;
 extern const struct command cmd_version;
 
 /* hod internal ...: for scripts, the build and hod-monitor */

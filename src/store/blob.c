@@ -2,13 +2,16 @@
 #include "store/blob.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/str.h"
 #include "codec/digest.h"
 #include "oci/image.h"
+#include "store/tree.h"
 #include "store/txn.h"
 
 static bool blob_path(const char *digest, char path[DIGEST_TEXT + 16])
@@ -68,5 +71,36 @@ err *blob_read(struct store *s, const char *digest, size_t max, char **ret, size
         *ret = TAKE_PTR(text);
         if (ret_size)
                 *ret_size = n;
+        return NULL;
+}
+
+static err *add_sizes(struct store *s, const char *dir, uint64_t *count, uint64_t *bytes)
+{
+        _cleanup_close_ int fd = file_open_beneath(s->root_fd, dir, O_RDONLY | O_DIRECTORY, 0);
+        _cleanup_strv_ char **names = NULL;
+        struct stat st;
+
+        if (fd == -ENOENT)
+                return NULL;
+        if (fd < 0)
+                return err_sys(fd, "opening %s/%s", s->root, dir);
+        TRY(tree_names(fd, &names));
+        for (char **n = names; *n; n++) {
+                if (fstatat(fd, *n, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                        continue; /* gone meanwhile */
+                (*count)++;
+                *bytes += (uint64_t)st.st_size;
+        }
+        return NULL;
+}
+
+err *blob_usage(struct store *s, struct blob_usage *ret)
+{
+        struct blob_usage u = {0};
+        uint64_t partials = 0;
+
+        TRY(add_sizes(s, "blobs/sha256", &u.count, &u.bytes));
+        TRY(add_sizes(s, "partial", &partials, &u.partial));
+        *ret = u;
         return NULL;
 }

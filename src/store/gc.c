@@ -13,36 +13,12 @@
 #include "base/str.h"
 #include "store/image_private.h"
 #include "store/layer.h"
+#include "store/partial.h"
 #include "store/record.h"
 #include "store/roots.h"
 #include "store/snapshot_private.h"
 #include "store/tree.h"
 #include "store/txn.h"
-
-/* Who makes something in ROOT/tmp holds a lock on its directory. */
-static err *remove_unlocked(int tmp, const char *name)
-{
-        _cleanup_close_ int fd = openat(tmp, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-        int r;
-
-        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
-                return NULL;
-        r = snapshot_remove_dir(tmp, name);
-        return r < 0 ? err_sys(r, "removing tmp/%s", name) : NULL;
-}
-
-err *gc_tmp(struct store *s)
-{
-        _cleanup_close_ int tmp = file_open_beneath(s->root_fd, "tmp", O_RDONLY | O_DIRECTORY, 0);
-        _cleanup_strv_ char **names = NULL;
-
-        if (tmp < 0)
-                return err_sys(tmp, "opening %s/tmp", s->root);
-        TRY(tree_names(tmp, &names));
-        for (char **n = names; *n; n++)
-                TRY(remove_unlocked(tmp, *n));
-        return NULL;
-}
 
 static uint64_t size_of(int dir_fd, const char *name)
 {
@@ -56,6 +32,38 @@ static uint64_t size_of(int dir_fd, const char *name)
                 return (uint64_t)st.st_size;
         err_free(tree_usage(fd, &bytes));
         return bytes;
+}
+
+/* Who makes something in ROOT/tmp holds a lock on its directory. */
+static err *remove_unlocked(int tmp, const char *name, uint64_t *bytes)
+{
+        _cleanup_close_ int fd = openat(tmp, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        int r;
+
+        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
+                return NULL;
+        if (bytes)
+                *bytes += size_of(tmp, name);
+        r = snapshot_remove_dir(tmp, name);
+        return r < 0 ? err_sys(r, "removing tmp/%s", name) : NULL;
+}
+
+static err *collect_tmp(struct store *s, uint64_t *bytes)
+{
+        _cleanup_close_ int tmp = file_open_beneath(s->root_fd, "tmp", O_RDONLY | O_DIRECTORY, 0);
+        _cleanup_strv_ char **names = NULL;
+
+        if (tmp < 0)
+                return err_sys(tmp, "opening %s/tmp", s->root);
+        TRY(tree_names(tmp, &names));
+        for (char **n = names; *n; n++)
+                TRY(remove_unlocked(tmp, *n, bytes));
+        return NULL;
+}
+
+err *gc_tmp(struct store *s)
+{
+        return collect_tmp(s, NULL);
 }
 
 /* Containers' directories without a record. Nobody makes one now: that takes a lease. */
@@ -113,7 +121,7 @@ static err *collect(struct store *s, uint64_t *bytes)
 {
         _cleanup_roots_ struct roots roots = {0};
 
-        TRY(gc_tmp(s));
+        TRY(collect_tmp(s, bytes));
         TRY(containers(s, bytes));
         TRY(roots_collect(s, &roots));
         TRY(unreferenced(s, &roots, "layers", layer_remove, bytes));
@@ -133,6 +141,16 @@ err *store_gc(struct store *s, uint64_t *ret_bytes)
         if (!e && ret_bytes)
                 *ret_bytes = bytes;
         return e;
+}
+
+err *store_prune(struct store *s, uint64_t *ret_bytes)
+{
+        uint64_t bytes = 0;
+
+        TRY(store_gc(s, &bytes));
+        TRY(partial_gc(s, 0, &bytes));
+        *ret_bytes = bytes;
+        return NULL;
 }
 
 err *gc_after_boot(struct store *s)

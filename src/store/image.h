@@ -107,4 +107,17 @@ struct image_remove_options {
  * with docker's texts while containers or images made from it need it. @ret: owned array of what happened, in order. */
 MUST_USE err *image_remove(struct store *s, const char *ref, const struct image_remove_options *o,
                            struct image_removed **ret, size_t *ret_n);
+
+struct image_prune_options {
+        bool (*wanted)(const struct image *i, void *arg); /* NULL = all */
+        void *arg;
+        bool all; /* also images with tags */
+};
+/* Remove images that no container was made from and that are not pinned: those without a tag, or @all.
+ * @ret: as for image_remove(). @ret_bytes: how much became free. */
+MUST_USE err *image_prune(struct store *s, const struct image_prune_options *o, struct image_removed **ret,
+                          size_t *ret_n, uint64_t *ret_bytes);
+/* Remove the blobs of all images' layers whose archives can be made again (see layer_tar.h). @ret: their digests, owned
+ * list, NULL for none. @ret_bytes: how much became free. */
+MUST_USE err *image_drop_blobs(struct store *s, char ***ret, uint64_t *ret_bytes);
 void image_removed_free(struct image_removed *list, size_t n);

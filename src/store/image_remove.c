@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "oci/reference.h"
+#include "store/blob.h"
 #include "store/gc.h"
 #include "store/image_private.h"
 #include "store/record.h"
@@ -22,6 +23,7 @@ struct removal {
         char **documents; /* what names with a digest pointed at */
         struct image_removed *done;
         size_t n_done;
+        uint64_t bytes; /* what became free: files of layers, blobs */
 };
 
 void image_removed_free(struct image_removed *list, size_t n)
@@ -144,7 +146,15 @@ static err *keep_for_users(struct removal *r, bool *ret_keep)
 
 static err *remove_blob(struct removal *r, const struct roots *roots, const char *digest)
 {
-        return roots_have(roots, digest) ? NULL : blob_remove(r->store, digest);
+        _cleanup_close_ int fd = -1;
+        uint64_t size = 0;
+
+        if (roots_have(roots, digest))
+                return NULL;
+        err_free(blob_open(r->store, digest, &fd, &size));
+        TRY(blob_remove(r->store, digest));
+        r->bytes += size;
+        return NULL;
 }
 
 static err *remove_content(struct removal *r, bool keep_layers)
@@ -164,6 +174,7 @@ static err *remove_content(struct removal *r, bool keep_layers)
                         continue;
                 TRY(note(r, true, l->chain));
                 TRY(layer_remove(r->store, l->chain));
+                r->bytes += l->size;
         }
         return NULL;
 }
@@ -336,6 +347,69 @@ err *image_remove(struct store *s, const char *ref, const struct image_remove_op
         *ret = r.done;
         *ret_n = r.n_done;
         r.done = NULL;
+        r.n_done = 0;
+        return NULL;
+}
+
+/* Is it to go? Nobody uses it, nobody pinned it. */
+static err *is_prunable(struct removal *r, const struct image_prune_options *o, bool *ret)
+{
+        *ret = false;
+        if (r->image->pinned || (!o->all && strv_len(r->image->names)))
+                return NULL;
+        TRY(record_image_users(r->store, r->image->id, &r->users));
+        *ret = !r->users.n && (!o->wanted || o->wanted(r->image, o->arg));
+        return NULL;
+}
+
+static err *prune_one(struct removal *all, struct image *image, const struct image_prune_options *o)
+{
+        static const struct image_remove_options force = {.force = true};
+        struct removal r = {.store = all->store,
+                            .options = &force,
+                            .image = image,
+                            .done = all->done,
+                            .n_done = all->n_done,
+                            .bytes = all->bytes};
+        bool yes;
+        err *e = is_prunable(&r, o, &yes);
+
+        if (!e && yes)
+                e = remove_by_id(&r);
+        all->done = r.done;
+        all->n_done = r.n_done;
+        all->bytes = r.bytes;
+        record_list_done(&r.users);
+        strv_free(r.documents);
+        return e;
+}
+
+static err *prune_alone(struct removal *r, const struct image_prune_options *o)
+{
+        struct image **list;
+        err *e = NULL;
+        size_t n;
+
+        TRY(image_list(r->store, &list, &n));
+        for (size_t i = 0; i < n && !e; i++)
+                e = prune_one(r, list[i], o);
+        image_list_free(list, n);
+        return e;
+}
+
+err *image_prune(struct store *s, const struct image_prune_options *o, struct image_removed **ret, size_t *ret_n,
+                 uint64_t *ret_bytes)
+{
+        _cleanup_(removal_done) struct removal r = {.store = s};
+        err *e;
+
+        TRY(txn_exclusive(s));
+        e = prune_alone(&r, o);
+        txn_exclusive_end(s);
+        TRY(e);
+        *ret = TAKE_PTR(r.done);
+        *ret_n = r.n_done;
+        *ret_bytes = r.bytes;
         r.n_done = 0;
         return NULL;
 }

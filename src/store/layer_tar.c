@@ -220,3 +220,13 @@ err *layer_tar_keep(struct store *s, const struct image_layer *l)
         }
         return fsync(dir) < 0 ? err_sys(errno, "writing %s/%s to disk", s->root, path) : NULL;
 }
+
+bool layer_tar_kept(struct store *s, const struct image_layer *l)
+{
+        _cleanup_close_ int fd = -1;
+        err *e = open_skeleton(s, l, &fd);
+        bool yes = !e;
+
+        err_free(e);
+        return yes;
+}

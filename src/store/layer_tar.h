@@ -21,3 +21,5 @@ MUST_USE err *layer_tar_write(struct store *s, const struct image_layer *l, stru
 /* Make blob @l->digest dispensable: write the skeleton, try it out, and sync. ERR_DIGEST: this archive cannot be made
  * again, keep the blob. */
 MUST_USE err *layer_tar_keep(struct store *s, const struct image_layer *l);
+/* Has that been done? */
+bool layer_tar_kept(struct store *s, const struct image_layer *l);

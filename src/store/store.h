@@ -56,3 +56,5 @@ const char *store_boot_id(const struct store *s);
 /* Remove what crashed commands left: unpublished downloads, unreferenced layers and blobs, containers' directories
  * without a record. Waits for commands that use an image. @ret_bytes (may be NULL): how much was freed, about. */
 MUST_USE err *store_gc(struct store *s, uint64_t *ret_bytes);
+/* The same, and all that interrupted downloads left, however new; not what is being downloaded. */
+MUST_USE err *store_prune(struct store *s, uint64_t *ret_bytes);

@@ -228,6 +228,18 @@ err *volume_remove(struct store *s, const char *name, bool force)
         return e;
 }
 
+err *volume_usage(struct store *s, const char *name, uint64_t *ret)
+{
+        _cleanup_close_ int fd = open_volume(s, name), data = -1;
+
+        if (fd < 0)
+                return not_found(name);
+        data = file_open_beneath(fd, DATA, O_RDONLY | O_DIRECTORY, 0);
+        if (data < 0)
+                return err_sys(data, "opening volume %s", name);
+        return tree_usage(data, ret);
+}
+
 static bool is_empty(int fd)
 {
         _cleanup_strv_ char **names = NULL;

@@ -20,6 +20,9 @@ MUST_USE err *volume_list(struct store *s, json **ret);
  * ERR_NOT_FOUND "get x: no such volume" unless @force. */
 MUST_USE err *volume_remove(struct store *s, const char *name, bool force);
 
+/* Bytes of its files. ERR_NOT_FOUND. */
+MUST_USE err *volume_usage(struct store *s, const char *name, uint64_t *ret);
+
 /* Is it there and empty (or was its filling interrupted)? */
 bool volume_is_empty(struct store *s, const char *name);
 /* Fill an empty volume with the tree @source_fd: content, owners, modes, xattrs, hardlinks, times; the volume's root
