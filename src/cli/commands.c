@@ -68,8 +68,13 @@ static const struct subcommand system_commands[] = {
 static const struct command cmd_system = {.name = "system", .summary = "Manage hod", .subcommands = system_commands};
 
 static const struct subcommand internal_commands[] = {
-        {&cmd_internal_cleanup}, {&cmd_internal_commands}, {&cmd_internal_complete},
-        {&cmd_internal_man},     {&cmd_internal_markdown}, {0},
+        {&cmd_internal_cleanup},
+        {&cmd_internal_commands},
+        {&cmd_internal_complete},
+        {&cmd_internal_man},
+        {&cmd_internal_markdown},
+        {&cmd_internal_pull},
+        {0},
 };
 static const struct command cmd_internal = {
         .name = "internal",

@@ -70,3 +70,4 @@ extern const struct command cmd_internal_commands;
 extern const struct command cmd_internal_complete;
 extern const struct command cmd_internal_man;
 extern const struct command cmd_internal_markdown;
+extern const struct command cmd_internal_pull;

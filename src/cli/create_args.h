@@ -12,7 +12,8 @@
 struct create_args {
         /* the program */
         bool interactive, tty, rm, init, rootfs, quiet;
-        const char *name, *workdir, *user, *hostname, *domainname, *entrypoint, *cidfile, *stop_signal, *restart, *pull;
+        const char *name, *workdir, *user, *hostname, *domainname, *entrypoint, *cidfile, *stop_signal, *restart, *pull,
+                *platform;
         char **env, **env_files, **labels, **label_files, **annotations, **attach, **group_add;
         int64_t stop_timeout;
         /* files */
@@ -34,6 +35,8 @@ struct create_args {
         const char *log_driver;
         char **log_opts, **storage_opts;
 };
+
+extern const char *const pull_policy_words[];
 
 /* The flags themselves; a struct that embeds create_args as its first member may use them too. In docker's order. */
 #define CREATE_OPTS                                                                                                    \
@@ -114,10 +117,16 @@ struct create_args {
                 OPT_STR(0, "pid", struct create_args, pid, "string", "PID namespace to use"),                          \
                 OPT_INT(0, "pids-limit", struct create_args, pids_limit,                                               \
                         "Tune container pids limit (set -1 for unlimited)"),                                           \
+                OPT_STR(0, "platform", struct create_args, platform, "string",                                         \
+                        "Set platform if server is multi-platform capable"),                                           \
                 OPT_FLAG(0, "privileged", struct create_args, privileged,                                              \
                          "Give extended privileges to this container"),                                                \
                 OPT_LIST('p', "publish", struct create_args, publish, "list",                                          \
                          "Publish a container's port(s) to the host (refused: this version has no bridge networks)"),  \
+                OPT_STR(0, "pull", struct create_args, pull, "string",                                                 \
+                        "Pull image before it is used (\"always\", \"missing\", \"never\", \"newer\")",                \
+                        .def = "missing", .choices = pull_policy_words),                                               \
+                OPT_FLAG('q', "quiet", struct create_args, quiet, "Suppress the pull output"),                         \
                 OPT_FLAG(0, "read-only", struct create_args, read_only,                                                \
                          "Mount the container's root filesystem as read only"),                                        \
                 OPT_STR(0, "restart", struct create_args, restart, "string",                                           \

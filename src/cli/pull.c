@@ -1,5 +1,7 @@
-/* pull.c - `hod pull`, and the pull that `run` and `create` do. */
+/* pull.c - `hod pull`, and `hod internal pull`, which `run` and `create` start. */
 #include <stdio.h>
+
+#include "base/file.h"
 
 #include "base/str.h"
 #include "cli/commands.h"
@@ -69,4 +71,56 @@ const struct command cmd_pull = {
         .run = pull_run,
         .libraries = true,
         .complete = OPT_COMPLETE_IMAGE,
+};
+
+/* ---- for run and create ---- */
+
+struct internal_pull_args {
+        bool quiet;
+        const char *platform;
+        int64_t error_fd;
+};
+
+static err *internal_pull_run(struct invocation *inv)
+{
+        const struct internal_pull_args *a = inv->args;
+        const struct pull_args as = {.quiet = a->quiet};
+        struct pull_options o = {.name = inv->operands[0], .platform = a->platform};
+        _cleanup_engine_ struct engine *e = NULL;
+        _cleanup_free_ char *name = NULL, *report = NULL;
+        char text[4096];
+        err *error;
+
+        ui_registry(inv, &o.registry);
+        error = ui_engine(inv, &e);
+        if (!error)
+                error = pull(e, &o, &as, stdout, &name);
+        if (!error)
+                return NULL;
+        report = str_format("%d %s", (int)err_code(error), err_text(error, text, sizeof(text)));
+        if (report)
+                (void)file_write_all((int)a->error_fd, report, strlen(report));
+        err_free(error);
+        inv->status = 1;
+        return NULL;
+}
+
+static const struct opt internal_pull_opts[] = {
+        OPT_INT(0, "error-fd", struct internal_pull_args, error_fd, "Where the error goes: its code, its text",
+                .min = 2, .max = INT32_MAX, .def = "2"),
+        OPT_STR(0, "platform", struct internal_pull_args, platform, "string", "Set platform"),
+        OPT_FLAG('q', "quiet", struct internal_pull_args, quiet, "Suppress verbose output"),
+        OPT_END,
+};
+
+const struct command cmd_internal_pull = {
+        .name = "pull",
+        .operands = "NAME[:TAG|@DIGEST]",
+        .min_operands = 1,
+        .max_operands = 1,
+        .summary = "Download an image for a container",
+        .opts = internal_pull_opts,
+        .args_size = sizeof(struct internal_pull_args),
+        .run = internal_pull_run,
+        .libraries = true,
 };

@@ -13,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/create_args.h"
 #include "cli/explain.h"
+#include "cli/pull_policy.h"
 #include "cli/terminal.h"
 #include "cli/ui.h"
 #include "engine/create.h"
@@ -38,13 +39,15 @@ static err *make_cidfile(const char *path, int *ret)
         return *ret < 0 ? err_sys(errno, "failed to create the container ID file %s", path) : NULL;
 }
 
-static err *make(struct engine *e, const struct create_args *a, bool start_follows, json *body, struct container **ret)
+static err *make(struct invocation *inv, struct engine *e, bool start_follows, json *body, struct container **ret)
 {
+        const struct create_args *a = inv->args; /* or begins with one */
         struct create_options o = {
                 .name = a->name,
                 .body = body,
                 .start_follows = start_follows,
                 .volatile_ = a->rm,
+                .platform = a->platform,
         };
         _cleanup_strv_ char **warnings = NULL;
         _cleanup_close_ int cidfile = -1;
@@ -52,7 +55,7 @@ static err *make(struct engine *e, const struct create_args *a, bool start_follo
         int r;
 
         TRY(make_cidfile(a->cidfile, &cidfile));
-        error = create_container(e, &o, ret, &warnings);
+        error = pull_policy_create(inv, e, &o, ret, &warnings);
         if (error && cidfile >= 0)
                 (void)unlink(a->cidfile);
         TRY(error);
@@ -113,7 +116,7 @@ static err *run_run(struct invocation *inv)
         if (a->detach)
                 forget_attach(body);
         TRY(ui_engine(inv, &e));
-        TRY(make(e, &a->create, true, body, &c));
+        TRY(make(inv, e, true, body, &c));
         attach.trace = trace;
         if (!(attach.streams & (PROTO_STREAM_OUT | PROTO_STREAM_ERR))) /* -d, or -a stdin alone */
                 (void)printf("%s\n", c->id);
@@ -158,7 +161,7 @@ static err *create_run(struct invocation *inv)
         TRY(create_args_body(inv, &body));
         json_set_bool(body, "StdinOnce", a->interactive && json_get_bool(body, "AttachStdin", false));
         TRY(ui_engine(inv, &e));
-        TRY(make(e, a, false, body, &c));
+        TRY(make(inv, e, false, body, &c));
         (void)printf("%s\n", c->id);
         return NULL;
 }

@@ -16,6 +16,7 @@
 #include "base/trace.h"
 #include "engine/hostconfig.h"
 #include "engine/mounts.h"
+#include "oci/platform.h"
 #include "store/image.h"
 #include "store/pending.h"
 #include "store/record.h"
@@ -47,7 +48,22 @@ static void draft_undo(struct draft *d)
         mounts_undo(d->engine, &d->made);
 }
 
-static err *find_image(struct draft *d, const json *body)
+/* An image for another platform than the one asked for is as good as none. */
+static err *check_platform(const struct draft *d, const char *name, const char *platform)
+{
+        char have_text[PLATFORM_TEXT], want_text[PLATFORM_TEXT];
+        struct platform want, have;
+
+        TRY_WRAP(platform_parse(platform, &want), "error parsing specified platform");
+        if (!platform_read(d->image->config, &have) || platform_rank(&want, &have) >= 0)
+                return NULL;
+        return err_new(ERR_NOT_FOUND,
+                       "image with reference %s was found but its platform (%s) does not match the specified platform "
+                       "(%s)",
+                       name, platform_text(&have, have_text), platform_text(&want, want_text));
+}
+
+static err *find_image(struct draft *d, const json *body, const char *platform)
 {
         struct trace_span span = trace_begin(TRACE_IMAGE_RESOLVE);
         const char *rootfs = json_get_str(json_get(body, "HostConfig"), "Rootfs");
@@ -62,6 +78,8 @@ static err *find_image(struct draft *d, const json *body)
                 return NULL;
         }
         TRY(image_find(d->engine->store, name, &d->image));
+        if (platform)
+                TRY(check_platform(d, name, platform));
         trace_end(&span, 0, name);
         return NULL;
 }
@@ -255,7 +273,10 @@ err *create_container(struct engine *e, const struct create_options *o, struct c
         /* Before the image is looked up: it may have to be alone with the store for a moment. */
         TRY(pending_begin(e->store, d.id, &d.pending));
         d.made.marker = d.pending;
-        TRY(find_image(&d, o->body));
+        error = find_image(&d, o->body, o->platform);
+        if (o->ret_no_image)
+                *o->ret_no_image = error && err_code(error) == ERR_NOT_FOUND;
+        TRY(error);
         error = build(&d, o, name, now, warnings);
         if (error) {
                 draft_undo(&d);

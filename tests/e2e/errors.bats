@@ -294,7 +294,7 @@ with_small_disk() {
         touch "$T/there"
         refused 125 'container ID file found' hod run --rm --cidfile "$T/there" busybox true
         is "$(hod ps -aq)" ''
-        refused 125 'nosuchimage' hod run --rm --cidfile "$T/new" nosuchimage true
+        refused 125 'nosuchimage' hod run --pull never --rm --cidfile "$T/new" nosuchimage true
         [[ ! -e $T/new ]] || fail "a cidfile without a container"
 }
 

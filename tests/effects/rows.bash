@@ -124,6 +124,33 @@ check_name() { hod create --name eff busybox true >/dev/null && [[ $(hod inspect
 outside name check_name
 check_publish() { ! hod run --rm -p 8080:80 busybox true 2>/dev/null; }
 outside publish check_publish
+# Nothing answers at port 1: what is pulled, and when, shows in what is said.
+check_pull() {
+        local never always missing
+        never=$(hod run --rm --pull never 127.0.0.1:1/none true 2>&1) && return 1
+        hod tag busybox 127.0.0.1:1/bb
+        always=$(hod run --rm --pull always 127.0.0.1:1/bb true 2>&1) && return 1
+        missing=$(hod run --rm --pull missing 127.0.0.1:1/bb echo ran) || return 1
+        hod rmi 127.0.0.1:1/bb >/dev/null
+        [[ $never == *'No such image: 127.0.0.1:1/none:latest'* && $always == *'connection refused'* && $missing == ran ]]
+}
+outside pull check_pull
+check_platform() {
+        local other status=0
+        hod tag busybox 127.0.0.1:1/bb
+        hod run --rm --platform "$(hod image inspect -f '{{.Os}}/{{.Architecture}}' busybox)" 127.0.0.1:1/bb true || status=1
+        other=$(hod run --rm --platform linux/mips 127.0.0.1:1/bb true 2>&1) && status=1
+        hod rmi 127.0.0.1:1/bb >/dev/null
+        [[ $status == 0 && $other == *'Unable to find image'*'connection refused'* ]]
+}
+outside platform check_platform
+check_quiet() {
+        local loud quiet
+        loud=$(hod run --rm 127.0.0.1:1/none true 2>&1) && return 1
+        quiet=$(hod run --rm -q 127.0.0.1:1/none true 2>&1) && return 1
+        [[ $loud == *'Unable to find image'* && $quiet != *'Unable to find image'* && $quiet == *'connection refused'* ]]
+}
+outside quiet check_quiet
 check_restart() {
         hod run -d --name eff --restart on-failure:2 busybox sh -c 'echo x; exit 3' >/dev/null
         for _ in {1..100}; do
