@@ -61,6 +61,7 @@ static const struct command cmd_volume = {
         .name = "volume", .summary = "Manage volumes", .subcommands = volume_commands};
 
 static const struct subcommand system_commands[] = {
+        {&cmd_info},
         {&cmd_system_df},
         {&cmd_system_prune},
         {0},
@@ -90,6 +91,7 @@ static const struct subcommand root_commands[] = {
         {&cmd_pull, .section = SECTION_COMMON},
         {&cmd_push, .section = SECTION_COMMON},
         {&cmd_images, .section = SECTION_COMMON},
+        {&cmd_info, .section = SECTION_COMMON},
         {&cmd_version, .section = SECTION_COMMON},
         {&cmd_container, .section = SECTION_MANAGEMENT},
         {&cmd_image, .section = SECTION_MANAGEMENT},

@@ -62,6 +62,7 @@ extern const struct command cmd_completion;
 extern const struct command cmd_help;
 extern const struct command cmd_system_df;
 extern const struct command cmd_system_prune;
+extern const struct command cmd_info;
 extern const struct command cmd_version;
 
 /* hod internal ...: for scripts, the build and hod-monitor */

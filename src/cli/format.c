@@ -166,6 +166,20 @@ err *format_rows(const struct format_list *list, const json *rows, const char *f
         return print_template(list, rows, format, as_table);
 }
 
+err *format_struct(const char *text, json *doc, const char *type_name)
+{
+        struct template_options options = {
+                .types = &template_docker_types, .type_name = type_name, .print = print_hook()};
+        _cleanup_(template_freep) struct template *t = NULL;
+        _cleanup_str_ struct str out = {0};
+        err *e;
+
+        TRY(template_parse("", text, &t));
+        e = template_execute(t, doc, &options, &out);
+        (void)printf("%s\n", str_text(&out));
+        return e;
+}
+
 err *format_document(const char *text, json *doc)
 {
         struct template_options options = {.types = &template_docker_types, .print = print_hook()};

@@ -25,3 +25,6 @@ MUST_USE err *format_rows(const struct format_list *list, const json *rows, cons
 
 /* Execute the template @text over one document and print the result with a newline. Errors as Go's. */
 MUST_USE err *format_document(const char *text, json *doc);
+/* The same of a value of Go's type @type_name, whose unknown members are an error that names it ("system.dockerInfo").
+ */
+MUST_USE err *format_struct(const char *text, json *doc, const char *type_name);
