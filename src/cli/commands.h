@@ -46,7 +46,10 @@ extern const struct command cmd_import;
 extern const struct command cmd_load;
 extern const struct command cmd_pull;
 extern const struct command cmd_push;
+extern const struct command cmd_login;
+extern const struct command cmd_logout;
 extern const struct command cmd_rmi;
+extern const struct command cmd_search;
 extern const struct command cmd_save;
 extern const struct command cmd_tag;
 

@@ -47,6 +47,18 @@ void auth_credentials_done(struct auth_credentials *c)
         *c = (struct auth_credentials){0};
 }
 
+err *auth_credentials_copy(const struct auth_credentials *c, struct auth_credentials *ret)
+{
+        _cleanup_credentials_ struct auth_credentials copy = {str_dup(c->user), str_dup(c->password),
+                                                              str_dup(c->identity)};
+
+        if ((c->user && !copy.user) || (c->password && !copy.password) || (c->identity && !copy.identity))
+                return err_nomem();
+        *ret = copy;
+        copy = (struct auth_credentials){0};
+        return NULL;
+}
+
 static void token_done(struct token *t)
 {
         free(t->scope);

@@ -87,7 +87,8 @@ MUST_USE err *registry_tags(struct registry *r, char ***ret);
 MUST_USE err *registry_referrers(struct registry *r, const struct digest *subject, struct registry_document *ret);
 /* "https://host:port": who answered last; borrowed. */
 const char *registry_origin(const struct registry *r);
-/* Do the credentials work? For login. @ret_token: an identity token if the server gave one, owned; NULL. */
-MUST_USE err *registry_login(struct registry *r, const char *user, const char *password, char **ret_token);
+/* Does the registry believe @c? For login. @ret_token: an identity token if the server gave one, owned; NULL. */
+struct auth_credentials;
+MUST_USE err *registry_login(struct registry *r, const struct auth_credentials *c, char **ret_token);
 /* What the index (docker's v1) of @r's registry finds for @term: the "results" array. ERR_CORRUPT, ERR_NETWORK. */
 MUST_USE err *registry_search(struct registry *r, const char *term, unsigned limit, json **ret);

@@ -10,21 +10,17 @@
 #define DEFAULT_SERVER "registry-1.docker.io"
 #define DEFAULT_INDEX "index.docker.io"
 
-err *registry_login(struct registry *r, const char *user, const char *password, char **ret_token)
+err *registry_login(struct registry *r, const struct auth_credentials *c, char **ret_token)
 {
-        struct auth_credentials c = {.user = str_dup(user), .password = str_dup(password)};
+        _cleanup_credentials_ struct auth_credentials copy = {0};
         _cleanup_answer_ struct http_answer a = {0};
         struct server *s = client_main(r);
         char status[64];
-        err *e;
 
         *ret_token = NULL;
-        e = c.user && c.password ? client_connect(r, s) : err_nomem();
-        if (e) {
-                auth_credentials_done(&c);
-                return e;
-        }
-        auth_set_credentials(s->auth, &c);
+        TRY(auth_credentials_copy(c, &copy));
+        TRY(client_connect(r, s));
+        auth_set_credentials(s->auth, &copy);
         TRY(client_send(r, s, &(struct client_request){.method = "GET", .suffix = "", .scope = ""}, &a, NULL));
         if (a.status != 200)
                 return err_new(ERR_DENIED, "login attempt to %s failed with status: %s", a.url,
