@@ -185,6 +185,19 @@ int file_put(int dirfd, const char *path, const char *text)
         return (size_t)n == size ? 0 : -EIO;
 }
 
+/* Give @temporary the name @name. What need not survive a crash of the machine changes places with the old file, which
+ * goes then: at a rename over a file ext4 writes the new one's data to the disk at once, and whoever removes it soon
+ * waits for that (half a millisecond; "auto_da_alloc"). */
+static int take_name(int dirfd, const char *temporary, const char *name, enum file_durability how)
+{
+        if (how == FILE_VOLATILE && renameat2(dirfd, temporary, dirfd, name, RENAME_EXCHANGE) == 0) {
+                if (unlinkat(dirfd, temporary, 0) == 0 || errno == ENOENT)
+                        return 0;
+                (void)renameat2(dirfd, temporary, dirfd, name, RENAME_EXCHANGE); /* a directory: nobody's to replace */
+        }
+        return renameat(dirfd, temporary, dirfd, name) < 0 ? -errno : 0;
+}
+
 int file_replace(int dirfd, const char *name, const void *data, size_t size, mode_t mode, enum file_durability how)
 {
         _cleanup_close_ int fd = -1;
@@ -203,8 +216,8 @@ int file_replace(int dirfd, const char *name, const void *data, size_t size, mod
         r = file_write_all(fd, data, size);
         if (r == 0 && how == FILE_DURABLE && fsync(fd) < 0)
                 r = -errno;
-        if (r == 0 && renameat(dirfd, temporary, dirfd, name) < 0)
-                r = -errno;
+        if (r == 0)
+                r = take_name(dirfd, temporary, name, how);
         if (r < 0)
                 (void)unlinkat(dirfd, temporary, 0);
         else if (how == FILE_DURABLE && fsync(dirfd) < 0)

@@ -1,6 +1,7 @@
 /* Unit tests of base/file. */
 #include "check.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 static char base_path[] = "/tmp/hod-test-file-XXXXXX";
 static int base_fd = -1;
@@ -253,6 +255,42 @@ static void file_replace_is_whole(void **state)
         assert_int_equal(unlinkat(base_fd, "r", 0), 0);
 }
 
+static void file_replace_leaves_a_directory_alone(void **state)
+{
+        struct dirent *e;
+        DIR *dir;
+
+        (void)state;
+        assert_int_equal(mkdirat(base_fd, "rd", 0700), 0);
+        _cleanup_close_ int fd = openat(base_fd, "rd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_int_equal(mkdirat(fd, "d", 0700), 0);
+        assert_int_equal(file_replace(fd, "d", "x", 1, 0600, FILE_VOLATILE), -EISDIR);
+        assert_int_equal(file_replace(fd, "d", "x", 1, 0600, FILE_DURABLE), -EISDIR);
+        dir = fdopendir(dup(fd));
+        assert_non_null(dir);
+        while ((e = readdir(dir)))
+                if (!str_eq(e->d_name, ".") && !str_eq(e->d_name, ".."))
+                        assert_string_equal(e->d_name, "d");
+        (void)closedir(dir);
+        assert_int_equal(file_remove_tree(base_fd, "rd"), 0);
+}
+
+static void file_replace_takes_the_old_one_away(void **state)
+{
+        _cleanup_free_ char *text = NULL;
+        struct stat st;
+
+        (void)state;
+        assert_int_equal(file_replace(base_fd, "v", "one", 3, 0600, FILE_VOLATILE), 0);
+        _cleanup_close_ int old = openat(base_fd, "v", O_RDONLY | O_CLOEXEC);
+        assert_int_equal(file_replace(base_fd, "v", "two", 3, 0600, FILE_VOLATILE), 0);
+        assert_int_equal(fstat(old, &st), 0);
+        assert_int_equal(st.st_nlink, 0);
+        assert_int_equal(file_read(base_fd, "v", 100, &text, NULL), 0);
+        assert_string_equal(text, "two");
+        assert_int_equal(unlinkat(base_fd, "v", 0), 0);
+}
+
 static void file_read_is_bounded(void **state)
 {
         _cleanup_free_ char *text = NULL;
@@ -320,6 +358,8 @@ int main(void)
                 cmocka_unit_test(file_open_in_stays_inside),
                 cmocka_unit_test(file_mkdir_p_makes_parents_and_stays_inside),
                 cmocka_unit_test(file_replace_is_whole),
+                cmocka_unit_test(file_replace_leaves_a_directory_alone),
+                cmocka_unit_test(file_replace_takes_the_old_one_away),
                 cmocka_unit_test(file_read_is_bounded),
                 cmocka_unit_test(file_lock_excludes),
                 cmocka_unit_test(file_descriptors_are_cloexec),
