@@ -23,6 +23,21 @@ typedef struct json_object json;
  * Bytes that are not UTF-8 survive a round trip of our own files: json_print() writes each as a lone surrogate
  * (\udc80..\udcff, as Python's surrogateescape), and these, but no others, are turned back here. */
 MUST_USE err *json_parse(const char *text, size_t size, json **ret);
+/* A large part of a document that is the same in many of them: the member @inner, an object, of the document's member
+ * @outer. */
+struct json_skip {
+        const char *outer, *inner;
+        /* Does the caller know this very @text, byte for byte, as an object that json_parse() took? Then it is not
+         * parsed again, and its value is null. */
+        bool (*ask)(void *arg, const char *text, size_t size);
+        void *arg;
+        /* What was found: where it is in the document's text (NULL: it is not there, or not whole), and the answer. */
+        const char *text;
+        size_t size;
+        bool known;
+};
+/* json_parse() but for that part; @skip may be NULL. */
+MUST_USE err *json_parse_but(const char *text, size_t size, struct json_skip *skip, json **ret);
 /* Read (dirfd, path), at most JSON_MAX_SIZE, for json_parse(). The text is the caller's. A missing file is
  * ERR_NOT_FOUND. */
 MUST_USE err *json_load(int dirfd, const char *path, char **ret, size_t *ret_size);

@@ -19,6 +19,8 @@ struct parser {
         struct str scratch; /* an unescaped string; reused */
         unsigned nodes;
         unsigned depth;
+        struct json_skip *skip; /* or NULL */
+        bool in_outer;          /* inside of the member skip->outer of the document */
 };
 
 static err *parse_value(struct parser *p, json **ret);
@@ -354,6 +356,44 @@ static err *parse_array(struct parser *p, json **ret)
         return NULL;
 }
 
+/* Behind the object at @at, as far as that can be told without parsing it; NULL: it has no end. */
+static const char *object_end(const char *at, const char *end)
+{
+        size_t depth = 0;
+
+        for (; at < end; at++) {
+                if (*at == '"') {
+                        for (at++; at < end && *at != '"'; at++)
+                                at += *at == '\\';
+                } else if (*at == '{') {
+                        depth++;
+                } else if (*at == '}' && --depth == 0) {
+                        return at + 1;
+                }
+        }
+        return NULL;
+}
+
+/* Is the value here one that the caller knows? Then it has been consumed. */
+static bool is_known(struct parser *p, const char *key)
+{
+        struct json_skip *skip = p->skip;
+        const char *end;
+
+        if (!skip || !p->in_outer || p->depth != 2 || strcmp(key, skip->inner) != 0)
+                return false;
+        skip_space(p);
+        end = p->at < p->end && *p->at == '{' ? object_end(p->at, p->end) : NULL;
+        if (!end)
+                return false;
+        skip->text = p->at;
+        skip->size = (size_t)(end - p->at);
+        skip->known = skip->ask(skip->arg, skip->text, skip->size);
+        if (skip->known)
+                p->at = end;
+        return skip->known;
+}
+
 /* "key": value, at the key's place. */
 static err *parse_member(struct parser *p, json *object)
 {
@@ -379,7 +419,10 @@ static err *parse_member(struct parser *p, json *object)
         if (p->at >= p->end || *p->at != ':')
                 return wrong(p, ERR_INVALID, p->at, "expected : behind a key");
         p->at++;
-        TRY(parse_value(p, &value));
+        if (p->skip && p->depth == 1)
+                p->in_outer = strcmp(key, p->skip->outer) == 0;
+        if (!is_known(p, key))
+                TRY(parse_value(p, &value));
         if (json_object_object_add_ex(object, key, value, JSON_C_OBJECT_ADD_KEY_IS_NEW) < 0) {
                 json_free(value);
                 return err_nomem();
@@ -462,7 +505,12 @@ static err *parse_value(struct parser *p, json **ret)
 
 err *json_parse(const char *text, size_t size, json **ret)
 {
-        struct parser p = {.text = text, .at = text, .end = text + size};
+        return json_parse_but(text, size, NULL, ret);
+}
+
+err *json_parse_but(const char *text, size_t size, struct json_skip *skip, json **ret)
+{
+        struct parser p = {.text = text, .at = text, .end = text + size, .skip = skip};
         _cleanup_json_ json *j = NULL;
         err *e;
 

@@ -18,19 +18,17 @@ void bundle_done(struct bundle *b)
         free(b->path);
         free(b->text);
         oci_spec_free(b->spec);
+        seccomp_known_done(&b->seccomp);
 }
 
-static err *read_config(struct bundle *b)
+static err *read_config(struct bundle *b, const char *seccomp_cache)
 {
-        _cleanup_json_ json *doc = NULL;
-
         TRY(json_load(b->config_dir, b->config, &b->text, &b->size));
-        TRY_WRAP(json_parse(b->text, b->size, &doc), "%s", b->config);
-        TRY_WRAP(oci_spec_from_json(doc, &b->spec), "%s", b->config);
+        TRY_WRAP(seccomp_ops_parse(b->text, b->size, seccomp_cache, &b->seccomp, &b->spec), "%s", b->config);
         return oci_spec_check(b->spec);
 }
 
-err *bundle_open(const char *path, const char *config, struct bundle *b)
+err *bundle_open(const char *path, const char *config, const char *seccomp_cache, struct bundle *b)
 {
         char link[40], text[4096];
         struct trace_span span = trace_begin(TRACE_SPEC_READ);
@@ -57,7 +55,7 @@ err *bundle_open(const char *path, const char *config, struct bundle *b)
                                        : err_sys(errno, "stat %s", b->config);
         if (!S_ISREG(st.st_mode)) /* a FIFO would keep us waiting */
                 return err_new(ERR_INVALID, "%s is not a regular file", b->config);
-        TRY(read_config(b));
+        TRY(read_config(b, seccomp_cache));
         trace_end(&span, 0, b->path);
         return NULL;
 }

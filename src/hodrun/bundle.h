@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "hodrun/state.h"
+#include "runtime/seccomp_ops.h"
 
 struct bundle {
         int fd;
@@ -13,12 +14,13 @@ struct bundle {
         char *text;         /* of config.json, as it was read: what the container is made from is what is kept */
         size_t size;
         struct oci_spec *spec;
+        struct seccomp_known seccomp;
         bool no_cgroup; /* the container gets none; set by who asks for that */
 };
 
 /* Open @path (NULL or "": the current directory) and read and check its config.json, or @config (from the current
- * directory; NULL or "": none) in place of that. */
-MUST_USE err *bundle_open(const char *path, const char *config, struct bundle *ret);
+ * directory; NULL or "": none) in place of that. @seccomp_cache: where known profiles are, see seccomp_ops_parse(). */
+MUST_USE err *bundle_open(const char *path, const char *config, const char *seccomp_cache, struct bundle *ret);
 void bundle_done(struct bundle *b);
 #define _cleanup_bundle_ __attribute__((cleanup(bundle_done)))
 

@@ -371,7 +371,7 @@ static err *bring_back(struct invocation *inv, struct checkpoint_options *o, str
         _cleanup_state_ struct state *s = NULL;
         err *e;
 
-        TRY(bundle_open(a->bundle, NULL, &b));
+        TRY(bundle_open(a->bundle, NULL, NULL, &b));
         TRY(bundle_check_terminal(b.spec, a->console_socket, a->detach));
         TRY(state_create(hodrun_root(inv), inv->operands[0], &s));
         e = bundle_remember(&b, hodrun_systemd(inv), s);

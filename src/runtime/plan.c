@@ -335,15 +335,37 @@ static err *set_container(struct plan *p, const struct runtime_request *r)
         return arena_check(&p->arena);
 }
 
-/* @name: of a filter in the cache, instead of a profile in the specification or for it. */
-static err *load_seccomp(struct plan *p, const struct oci_seccomp *s, const char *cache, const char *name)
+/* Where a filter may be, in order: known already; under the name of the caller's, instead of a profile or for it. */
+struct filter_source {
+        struct seccomp_known *known;
+        const char *cache, *name;
+};
+
+static err *find_filter(struct plan *p, const struct oci_spec *spec, const struct filter_source *from)
+{
+        const struct oci_seccomp *s = spec->linux_.seccomp;
+
+        if (from->known && from->known->found) {
+                p->seccomp = from->known->filter;
+                from->known->filter = (struct seccomp_filter){.insns = NULL};
+                return NULL;
+        }
+        if (!s)
+                return seccomp_filter_load_as(NULL, from->cache, from->name, &p->seccomp);
+        TRY(seccomp_ops_load(s, from->cache, from->name, &p->seccomp));
+        if (from->known && from->cache)
+                seccomp_ops_keep(spec, from->known, from->cache, &p->seccomp);
+        return NULL;
+}
+
+static err *load_seccomp(struct plan *p, const struct oci_spec *spec, const struct filter_source *from)
 {
         struct trace_span span = trace_begin(TRACE_SECCOMP_LOAD);
         err *e;
 
-        if (!s && !name)
+        if (!spec->linux_.seccomp && !from->name && !(from->known && from->known->found))
                 return NULL;
-        e = s ? seccomp_ops_load(s, cache, name, &p->seccomp) : seccomp_filter_load_as(NULL, cache, name, &p->seccomp);
+        e = find_filter(p, spec, from);
         p->seccomp_set = !e;
         if (!e)
                 log_debug("seccomp filter flags: %u", seccomp_install_flags(&p->seccomp));
@@ -395,7 +417,7 @@ err *plan_for_create(struct plan *p, const struct runtime_request *r)
         know_self(p);
         TRY(set_container(p, r));
         TRY(seccomp_ops_check_names(s));
-        TRY(load_seccomp(p, s->linux_.seccomp, r->seccomp_cache, r->seccomp_name));
+        TRY(load_seccomp(p, s, &(struct filter_source){r->seccomp_known, r->seccomp_cache, r->seccomp_name}));
         p->open_to_parent = p->seccomp.notify && geteuid() != 0 && (p->stages || p->clone_flags & CLONE_NEWPID);
         return NULL;
 }
@@ -458,7 +480,7 @@ err *plan_for_exec(struct plan *p, const struct runtime_exec *x)
         p->memory_policy = x->spec->linux_.memory_policy;
         p->has_cpus = x->spec->linux_.resources.cpu.cpus;
         p->process.keep_groups = oci_spec_annotation(x->spec, KEEP_GROUPS);
-        TRY(load_seccomp(p, x->spec->linux_.seccomp, x->seccomp_cache, x->seccomp_name));
+        TRY(load_seccomp(p, x->spec, &(struct filter_source){x->seccomp_known, x->seccomp_cache, x->seccomp_name}));
         p->open_to_parent = p->seccomp.notify && geteuid() != 0;
         p->stages |= p->open_to_parent;
         return NULL;

@@ -22,6 +22,8 @@ struct runtime_unit {
         char *runtime_dir, *bus_address; /* user: $XDG_RUNTIME_DIR, $DBUS_SESSION_BUS_ADDRESS; or NULL */
 };
 
+struct seccomp_known; /* seccomp_ops.h */
+
 struct runtime_request {
         const char *id;
         const struct oci_spec *spec; /* checked with oci_spec_check() */
@@ -41,8 +43,9 @@ struct runtime_request {
                 *unit;             /* systemd makes cgroup_path (both from runtime_unit_resolve()); NULL = we do */
         const char *seccomp_cache; /* directory of compiled filters, NULL = do not cache */
         const char *seccomp_name;  /* use (or make, if the spec has a profile) this one of them; NULL = by the spec */
-        int start_fd;              /* descriptor of a FIFO that the child opens for writing and blocks on until
-                                      somebody reads (create/start split); -1 = start at once */
+        struct seccomp_known *seccomp_known; /* what seccomp_ops_parse() said (its filter is taken), or NULL */
+        int start_fd; /* descriptor of a FIFO that the child opens for writing and blocks on until
+                         somebody reads (create/start split); -1 = start at once */
         /* Called when everything that the spec names by path is open, before there is a process: the caller's last
          * word. May be NULL. */
         err *(*opened)(void *arg);
@@ -84,6 +87,7 @@ struct runtime_exec {
         const char *keyring; /* of the container: its session keyring, joined by name; NULL = keep the caller's */
         bool shared_pid;     /* others than this container's processes may be in its PID namespace, and trace */
         const char *seccomp_cache, *seccomp_name; /* as in runtime_request */
+        struct seccomp_known *seccomp_known;
 };
 /* Start one more process inside. Errors as runtime_create(). */
 MUST_USE err *runtime_exec(const struct runtime_exec *x, struct runtime_process *ret);

@@ -5,8 +5,12 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "codec/json.h"
 #include "runtime/hooks.h"
 #include "sys/fdpass.h"
+
+#define FAIL_UNKNOWN "run.oci.seccomp_fail_unknown_syscall"
+#define RECEIVER "run.oci.seccomp.receiver"
 
 static void rules_free(struct seccomp_rule **rules)
 {
@@ -56,10 +60,72 @@ err *seccomp_ops_load(const struct oci_seccomp *s, const char *cache_dir, const 
         return name ? seccomp_filter_load_as(&p, cache_dir, name, ret) : seccomp_filter_load(&p, cache_dir, ret);
 }
 
+/* ---- known by its text ---- */
+
+void seccomp_known_done(struct seccomp_known *k)
+{
+        seccomp_filter_done(&k->filter);
+}
+
+/* Somebody wants to know more about the profile than what it does. */
+static bool is_asked_for(const struct oci_spec *s)
+{
+        return !str_empty(oci_spec_annotation(s, FAIL_UNKNOWN)) || !str_empty(oci_spec_annotation(s, RECEIVER));
+}
+
+struct question {
+        const char *cache_dir;
+        struct seccomp_filter *filter;
+};
+
+static bool is_known(void *arg, const char *text, size_t size)
+{
+        const struct question *q = arg;
+
+        return seccomp_text_find(q->cache_dir, text, size, q->filter);
+}
+
+static err *parse(const char *text, size_t size, struct json_skip *skip, struct oci_spec **ret)
+{
+        _cleanup_json_ json *doc = NULL;
+
+        TRY(json_parse_but(text, size, skip, &doc));
+        return oci_spec_from_json(doc, ret);
+}
+
+err *seccomp_ops_parse(const char *text, size_t size, const char *cache_dir, struct seccomp_known *known,
+                       struct oci_spec **ret)
+{
+        struct question q = {cache_dir, &known->filter};
+        struct json_skip skip = {.outer = "linux", .inner = "seccomp", .ask = is_known, .arg = &q};
+        err *e = parse(text, size, cache_dir ? &skip : NULL, ret);
+
+        known->found = !e && skip.known;
+        known->text = skip.text;
+        known->size = skip.size;
+        if (e)
+                return e;
+        if (!known->found || !is_asked_for(*ret))
+                return NULL;
+        seccomp_known_done(known);
+        *known = (struct seccomp_known){.text = NULL};
+        oci_spec_free(*ret);
+        return parse(text, size, NULL, ret);
+}
+
+void seccomp_ops_keep(const struct oci_spec *spec, const struct seccomp_known *known, const char *cache_dir,
+                      const struct seccomp_filter *f)
+{
+        const struct oci_seccomp *s = spec->linux_.seccomp;
+
+        if (known->text && s && !s->listener_path && !s->listener_metadata && !f->notify && !is_asked_for(spec))
+                seccomp_text_keep(cache_dir, known->text, known->size, f);
+}
+
 err *seccomp_ops_check_names(const struct oci_spec *s)
 {
         const struct oci_seccomp *seccomp = s->linux_.seccomp;
-        const char *wanted = oci_spec_annotation(s, "run.oci.seccomp_fail_unknown_syscall");
+        const char *wanted = oci_spec_annotation(s, FAIL_UNKNOWN);
 
         if (!seccomp || str_empty(wanted) || str_eq(wanted, "0"))
                 return NULL;
@@ -75,7 +141,7 @@ err *seccomp_ops_check_names(const struct oci_spec *s)
 const char *seccomp_ops_receiver(const struct oci_spec *s)
 {
         const struct oci_seccomp *seccomp = s->linux_.seccomp;
-        const char *annotation = oci_spec_annotation(s, "run.oci.seccomp.receiver");
+        const char *annotation = oci_spec_annotation(s, RECEIVER);
 
         return seccomp && seccomp->listener_path ? seccomp->listener_path : str_empty(annotation) ? NULL : annotation;
 }

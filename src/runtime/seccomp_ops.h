@@ -10,6 +10,25 @@
 MUST_USE err *seccomp_ops_load(const struct oci_seccomp *s, const char *cache_dir, const char *name,
                                struct seccomp_filter *ret);
 
+/* The profile as it is written in a specification. To read docker's takes longer than all the rest of one: its filter
+ * is kept with the very text, and found again without reading it. */
+struct seccomp_known {
+        const char *text; /* in the specification's text, for seccomp_ops_keep(); NULL = there is none */
+        size_t size;
+        struct seccomp_filter filter; /* when @found */
+        bool found;                   /* then the specification seems to have no profile */
+};
+void seccomp_known_done(struct seccomp_known *k);
+#define _cleanup_seccomp_known_ __attribute__((cleanup(seccomp_known_done)))
+
+/* oci_spec_from_json() for the @size bytes @text, but what is known of the profile in the cache @cache_dir is taken
+ * from there. */
+MUST_USE err *seccomp_ops_parse(const char *text, size_t size, const char *cache_dir, struct seccomp_known *known,
+                                struct oci_spec **ret);
+/* Keep the filter @f of @spec's profile for the text @known, if nothing but the text has a say in it. */
+void seccomp_ops_keep(const struct oci_spec *spec, const struct seccomp_known *known, const char *cache_dir,
+                      const struct seccomp_filter *f);
+
 /* For those who want it so (crun's annotation run.oci.seccomp_fail_unknown_syscall): an error for names of system calls
  * that nobody here knows, which are skipped otherwise. */
 MUST_USE err *seccomp_ops_check_names(const struct oci_spec *s);

@@ -65,6 +65,12 @@ MUST_USE err *seccomp_filter_load(const struct seccomp_profile *p, const char *c
 MUST_USE err *seccomp_filter_load_as(const struct seccomp_profile *p, const char *cache_dir, const char *name,
                                      struct seccomp_filter *ret);
 
+/* The filter that seccomp_text_keep() has kept for the profile that is written as @text: to compare is cheaper than to
+ * read. False: there is none. */
+bool seccomp_text_find(const char *cache_dir, const char *text, size_t size, struct seccomp_filter *ret);
+/* Keep it; @text has been read, checked and compiled. A cache that cannot be written is no error. */
+void seccomp_text_keep(const char *cache_dir, const char *text, size_t size, const struct seccomp_filter *f);
+
 /* Install @f on the calling thread: one system call, safe between clone and exec. Needs no_new_privs or CAP_SYS_ADMIN.
  * Returns 0 (or, with notify, the listener's descriptor, which is O_CLOEXEC), or -errno. */
 int seccomp_install(const struct seccomp_filter *f);

@@ -1,8 +1,9 @@
 /* seccomp_cache.c - compiled filters on disk; see seccomp.h.
  *
  * The name of an entry is the SHA-256 of everything that the program depends on, so an entry never becomes stale; after
- * an update of libseccomp or of our format nobody asks for the old names again. Security rests on who can write there:
- * the directory and the file must belong to us and be closed to others. The sum in the header finds damage. */
+ * an update of libseccomp or of our format nobody asks for the old names again. Or it is a short sum of a profile's
+ * text, which the entry holds: it is for that text, whatever else has the same sum. Security rests on who can write
+ * there: the directory and the file must belong to us and be closed to others. The sum in the header finds damage. */
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
@@ -22,6 +23,8 @@ struct header {
         uint16_t notify;
         uint32_t flags;
         uint64_t sum;
+        uint32_t text_size; /* behind the instructions; 0 = the name says it all */
+        uint32_t library;   /* libseccomp's version */
 };
 static const char magic[8] = {'H', 'O', 'D', 'B', 'P', 'F', '0' + SECCOMP_CACHE_FORMAT, '\n'};
 
@@ -71,6 +74,14 @@ err *seccomp_cache_key(const struct seccomp_profile *p, char ret[65])
         return NULL;
 }
 
+/* Version of libseccomp as one number; 0 if it does not tell. */
+static uint32_t library(void)
+{
+        const struct scmp_version *v = seccomp_version();
+
+        return v ? v->major << 20 | v->minor << 10 | v->micro : 0;
+}
+
 /* ---- read and write ---- */
 
 /* Sum over the instructions, 8 bytes each: finds damage, not malice. */
@@ -88,8 +99,22 @@ static uint64_t sum_of(const struct sock_filter *insns, size_t n)
         return sum;
 }
 
+struct text {
+        const char *data; /* NULL: the entry's name is enough */
+        size_t size;
+};
+
+/* Does the rest of the entry @fd hold this very text? */
+static bool is_text(int fd, const struct text *t)
+{
+        _cleanup_free_ char *theirs = t->size ? malloc(t->size) : NULL;
+
+        return !t->size ||
+               (theirs && read(fd, theirs, t->size) == (ssize_t)t->size && memcmp(theirs, t->data, t->size) == 0);
+}
+
 /* Take the entry @name. False if there is none that can be believed. */
-static bool cache_read(int dirfd, const char *name, struct seccomp_filter *ret)
+static bool cache_read(int dirfd, const char *name, const struct text *t, struct seccomp_filter *ret)
 {
         _cleanup_close_ int fd = file_open_beneath(dirfd, name, O_RDONLY | O_NONBLOCK, 0);
         _cleanup_free_ struct sock_filter *insns = NULL;
@@ -101,13 +126,13 @@ static bool cache_read(int dirfd, const char *name, struct seccomp_filter *ret)
                 return false;
         if (read(fd, &h, sizeof(h)) != (ssize_t)sizeof(h) || memcmp(h.magic, magic, sizeof(magic)) != 0)
                 return false;
-        if (h.n == 0 || h.n > BPF_MAXINSNS || h.notify > 1)
+        if (h.n == 0 || h.n > BPF_MAXINSNS || h.notify > 1 || h.text_size != t->size || h.library != library())
                 return false;
         size = h.n * sizeof(*insns);
-        if ((uint64_t)st.st_size != sizeof(h) + size)
+        if ((uint64_t)st.st_size != sizeof(h) + size + t->size)
                 return false;
         insns = malloc(size);
-        if (!insns || read(fd, insns, size) != (ssize_t)size || sum_of(insns, h.n) != h.sum)
+        if (!insns || read(fd, insns, size) != (ssize_t)size || sum_of(insns, h.n) != h.sum || !is_text(fd, t))
                 return false;
         ret->insns = TAKE_PTR(insns);
         ret->n = h.n;
@@ -116,18 +141,25 @@ static bool cache_read(int dirfd, const char *name, struct seccomp_filter *ret)
         return true;
 }
 
-static void cache_write(int dirfd, const char *name, const struct seccomp_filter *f)
+static void cache_write(int dirfd, const char *name, const struct text *t, const struct seccomp_filter *f)
 {
-        struct header h = {.n = f->n, .notify = f->notify, .flags = f->flags, .sum = sum_of(f->insns, f->n)};
+        struct header h = {.n = f->n,
+                           .notify = f->notify,
+                           .flags = f->flags,
+                           .sum = sum_of(f->insns, f->n),
+                           .text_size = (uint32_t)t->size,
+                           .library = library()};
         size_t size = f->n * sizeof(*f->insns);
-        _cleanup_free_ char *entry = malloc(sizeof(h) + size);
+        _cleanup_free_ char *entry = malloc(sizeof(h) + size + t->size);
 
         if (!entry)
                 return;
         memcpy(h.magic, magic, sizeof(magic));
         memcpy(entry, &h, sizeof(h));
         memcpy(entry + sizeof(h), f->insns, size);
-        (void)file_replace(dirfd, name, entry, sizeof(h) + size, 0600, FILE_VOLATILE);
+        if (t->size)
+                memcpy(entry + sizeof(h) + size, t->data, t->size);
+        (void)file_replace(dirfd, name, entry, sizeof(h) + size + t->size, 0600, FILE_VOLATILE);
 }
 
 /* Descriptor of the cache directory, or -1 if it cannot be used: not ours, or open to others. */
@@ -148,10 +180,11 @@ err *seccomp_filter_load_as(const struct seccomp_profile *p, const char *cache_d
 {
         _cleanup_close_ int dir = cache_dir ? cache_open(cache_dir) : -1;
         char file[SECCOMP_CACHE_NAME_MAX + sizeof(SECCOMP_CACHE_SUFFIX)];
+        const struct text none = {NULL, 0};
         struct seccomp_filter f = {0};
 
         (void)snprintf(file, sizeof(file), "%s" SECCOMP_CACHE_SUFFIX, name);
-        if (dir >= 0 && cache_read(dir, file, &f)) {
+        if (dir >= 0 && cache_read(dir, file, &none, &f)) {
                 if (p)
                         f.flags = p->flags; /* no part of the key */
                 f.from_cache = true;
@@ -162,7 +195,7 @@ err *seccomp_filter_load_as(const struct seccomp_profile *p, const char *cache_d
                 return err_new(ERR_NOT_FOUND, "the compiled filter %s/%s is not there or damaged", cache_dir, file);
         TRY(seccomp_compile(p, ret));
         if (dir >= 0)
-                cache_write(dir, file, ret);
+                cache_write(dir, file, &none, ret);
         return NULL;
 }
 
@@ -174,4 +207,46 @@ err *seccomp_filter_load(const struct seccomp_profile *p, const char *cache_dir,
                 return seccomp_compile(p, ret);
         TRY(seccomp_cache_key(p, key));
         return seccomp_filter_load_as(p, cache_dir, key, ret);
+}
+
+/* ---- by the text ---- */
+
+static void text_name(const char *text, size_t size, char ret[40])
+{
+        uint64_t sum = size;
+
+        for (size_t i = 0; i < size; i += sizeof(uint64_t)) {
+                uint64_t word = 0;
+
+                memcpy(&word, text + i, size - i < sizeof(word) ? size - i : sizeof(word));
+                sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+                sum ^= sum >> 29;
+        }
+        (void)snprintf(ret, 40, "text-%016llx" SECCOMP_CACHE_SUFFIX, (unsigned long long)sum);
+}
+
+bool seccomp_text_find(const char *cache_dir, const char *text, size_t size, struct seccomp_filter *ret)
+{
+        _cleanup_close_ int dir = cache_open(cache_dir);
+        const struct text t = {text, size};
+        struct seccomp_filter f = {0};
+        char name[40];
+
+        text_name(text, size, name);
+        if (dir < 0 || !size || !cache_read(dir, name, &t, &f))
+                return false;
+        f.from_cache = true;
+        *ret = f;
+        return true;
+}
+
+void seccomp_text_keep(const char *cache_dir, const char *text, size_t size, const struct seccomp_filter *f)
+{
+        _cleanup_close_ int dir = cache_open(cache_dir);
+        const struct text t = {text, size};
+        char name[40];
+
+        text_name(text, size, name);
+        if (dir >= 0 && size && size <= UINT32_MAX)
+                cache_write(dir, name, &t, f);
 }

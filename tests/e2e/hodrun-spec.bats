@@ -417,6 +417,28 @@ LIST
         is "$(go)" fine
 }
 
+@test "seccomp: a profile that is known by its text does what it did, one that is nearly the same what it says" {
+        args 'mkdir /dev/x 2>/dev/null && echo made || echo refused; ln -s x /dev/y 2>/dev/null && echo linked || echo refused'
+        edit '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["mkdir", "hod_nosuch"], action: "SCMP_ACT_ERRNO"}]}'
+        local i
+        for i in 1 2 3; do is "$(go)" $'refused\nlinked'; done
+        compgen -G "$T/run/@seccomp/text-*" >/dev/null
+        edit '.linux.seccomp.syscalls[0].names[0] = "symlink"'
+        for i in 1 2; do is "$(go)" $'made\nrefused'; done
+        edit '.linux.seccomp.syscalls[0].names[0] = "mkdir"'
+        is "$(go)" $'refused\nlinked'
+        # Known or not: what else is said about it counts.
+        edit '.annotations = {"run.oci.seccomp_fail_unknown_syscall": "1"}'
+        wrong 'unknown system call .*hod_nosuch'
+        edit 'del(.annotations)'
+        is "$(go)" $'refused\nlinked'
+        edit 'del(.linux.seccomp)'
+        is "$(go)" $'made\nlinked'
+        # Twice is once too often.
+        sed -i 's/"linux": {/&"seccomp": {"defaultAction": "SCMP_ACT_ALLOW"}, "seccomp": {"defaultAction": "SCMP_ACT_ALLOW"},/' config.json
+        wrong 'this key is there twice'
+}
+
 # --- hooks -------------------------------------------------------------------------------------------------------------
 
 # hook KIND SCRIPT [more members as JSON]

@@ -97,6 +97,82 @@ static void json_get_uint_is_exact(void **state)
         assert_true(json_get_uint(j, "none", 6) == 6);
 }
 
+struct known_text {
+        const char *text;
+        unsigned asked;
+};
+
+static bool is_known(void *arg, const char *text, size_t size)
+{
+        struct known_text *k = arg;
+
+        k->asked++;
+        return size == strlen(k->text) && memcmp(text, k->text, size) == 0;
+}
+
+/* @known: the text that is known. Returns what printing gives. */
+static const char *parse_but(const char *text, struct known_text *k, struct json_skip *ret)
+{
+        static char printed[200];
+        _cleanup_free_ char *out = NULL;
+        _cleanup_json_ json *j = NULL;
+
+        *ret = (struct json_skip){.outer = "a", .inner = "b", .ask = is_known, .arg = k};
+        assert_null(json_parse_but(text, strlen(text), ret, &j));
+        assert_null(json_print(j, JSON_COMPACT, &out));
+        (void)snprintf(printed, sizeof(printed), "%s", out);
+        return printed;
+}
+
+static void json_parse_but_skips_what_is_known(void **state)
+{
+        struct known_text k = {"{\"}\": \"{\\\"\"}", 0};
+        struct json_skip s;
+
+        assert_string_equal(
+                parse_but("{\"a\": {\"x\": 1, \"b\": {\"}\": \"{\\\"\"}, \"y\": 2}, \"z\": {\"b\": {}}}", &k, &s),
+                "{\"a\":{\"x\":1,\"b\":null,\"y\":2},\"z\":{\"b\":{}}}");
+        assert_true(s.known);
+        assert_int_equal(k.asked, 1);
+        /* Another text: parsed as ever, and found. */
+        assert_string_equal(parse_but("{\"a\": {\"b\": {\"c\": 3}}}", &k, &s), "{\"a\":{\"b\":{\"c\":3}}}");
+        assert_false(s.known);
+        assert_int_equal(s.size, 8);
+        assert_memory_equal(s.text, "{\"c\": 3}", 8);
+        /* Not there: elsewhere, deeper, no object. */
+        k.asked = 0;
+        (void)parse_but("{\"b\": {}, \"x\": {\"b\": {}}, \"a\": {\"c\": {\"b\": {}}, \"d\": [{\"b\": {}}], \"b\": 1}}",
+                        &k, &s);
+        assert_int_equal(k.asked, 0);
+        assert_null(s.text);
+}
+
+static void json_parse_but_refuses_what_json_parse_does(void **state)
+{
+        static const char *const bad[] = {
+                "{\"a\": {\"b\": {}, \"b\": {}}}",
+                "{\"a\": {\"b\": {}}, \"a\": {\"b\": {}}}",
+                "{\"a\": {\"b\": {}",
+                "{\"a\": {\"b\": {} \"c\": 1}}",
+                "{\"a\": {\"b\": {}}} x",
+                "{\"a\": {\"b\": {\"",
+                "{\"a\": {\"b\": {\"\\",
+                "{\"a\": {\"b\": ",
+        };
+        struct known_text k = {"{}", 0};
+        struct json_skip s = {.outer = "a", .inner = "b", .ask = is_known, .arg = &k};
+
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+                json *j = NULL;
+                err *e = json_parse_but(bad[i], strlen(bad[i]), &s, &j);
+
+                assert_non_null(e);
+                assert_int_equal(err_code(e), ERR_INVALID);
+                assert_null(j);
+                err_free(e);
+        }
+}
+
 static void json_parse_refuses_what_json_c_takes(void **state)
 {
         refuse("{\"a\":1,\n  \"a\":2}", "line 2, column 3: this key is there twice");
@@ -389,6 +465,8 @@ int main(void)
                 cmocka_unit_test(json_each_survives_deletion),
                 cmocka_unit_test(json_build_makes_documents),
                 cmocka_unit_test(json_read_names_the_file),
+                cmocka_unit_test(json_parse_but_skips_what_is_known),
+                cmocka_unit_test(json_parse_but_refuses_what_json_parse_does),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -309,6 +310,42 @@ static void seccomp_filter_load_believes_only_its_own_entries(void **state)
         assert_int_equal(file_remove_tree(AT_FDCWD, dir), 0);
 }
 
+static void seccomp_text_find_takes_the_very_text_only(void **state)
+{
+        char dir[] = "/tmp/hod-test-seccomp-XXXXXX", *data = NULL;
+        struct seccomp_rule rules[] = {{.names = NAMES("read"), .action = ALLOW}};
+        struct seccomp_profile p = deny_all(rules, 1);
+        _cleanup_seccomp_filter_ struct seccomp_filter a = {0}, b = {0}, c = {0};
+        struct dirent *e;
+        size_t size;
+        DIR *d;
+
+        assert_non_null(mkdtemp(dir));
+        ok(seccomp_compile(&p, &a));
+        assert_false(seccomp_text_find(dir, "{profile}", 9, &b));
+        seccomp_text_keep(dir, "{profile}", 9, &a);
+        assert_true(seccomp_text_find(dir, "{profile}", 9, &b));
+        assert_int_equal(a.n, b.n);
+        assert_memory_equal(a.insns, b.insns, a.n * sizeof(*a.insns));
+        assert_int_equal(a.flags, b.flags);
+        assert_false(seccomp_text_find(dir, "{profilf}", 9, &c));
+        assert_false(seccomp_text_find(dir, "{profile}", 8, &c));
+        assert_false(seccomp_text_find(dir, "", 0, &c));
+        /* Whatever the name says: the text counts. */
+        d = opendir(dir);
+        assert_non_null(d);
+        while ((e = readdir(d)))
+                if (str_starts(e->d_name, "text-")) {
+                        assert_int_equal(file_read(dirfd(d), e->d_name, 1u << 20, &data, &size), 0);
+                        data[size - 1] ^= 1;
+                        assert_int_equal(file_replace(dirfd(d), e->d_name, data, size, 0600, FILE_VOLATILE), 0);
+                        free(data);
+                }
+        (void)closedir(d);
+        assert_false(seccomp_text_find(dir, "{profile}", 9, &c));
+        assert_int_equal(file_remove_tree(AT_FDCWD, dir), 0);
+}
+
 /* The kernel's own opinion. */
 static void seccomp_install_takes_effect(void **state)
 {
@@ -344,6 +381,7 @@ int main(void)
                 cmocka_unit_test(seccomp_compile_matches_the_model),
                 cmocka_unit_test(seccomp_compile_refuses_too_much),
                 cmocka_unit_test(seccomp_filter_load_believes_only_its_own_entries),
+                cmocka_unit_test(seccomp_text_find_takes_the_very_text_only),
                 cmocka_unit_test(seccomp_install_takes_effect),
         };
 
