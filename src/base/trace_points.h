@@ -16,6 +16,9 @@ TRACE_POINT(MONITOR_START, "monitor.start", "start the container's supervisor", 
 TRACE_POINT(MONITOR_READY, "monitor.ready",
             "the supervisor reads its configuration, opens log and FIFOs, becomes subreaper", "prctl, mkfifoat",
             "PR_SET_CHILD_SUBREAPER(2const)", "")
+/* hodrun: from its first instruction on; it knows nothing of what the kernel did before */
+TRACE_POINT(START, "start", "hodrun: execve once more, from a mount that nobody can write to; C library; arguments",
+            "execveat", "execve(2)", "")
 /* builder: parent side of the runtime */
 TRACE_POINT(SPEC_READ, "spec.read", "read and check the OCI runtime spec", "read", "OCI runtime-spec config.md", "")
 TRACE_POINT(STATE_MAKE, "state.make", "hodrun: the container's directory, lock, state and copy of the spec",
@@ -23,12 +26,17 @@ TRACE_POINT(STATE_MAKE, "state.make", "hodrun: the container's directory, lock, 
 TRACE_POINT(ROOTFS_OPEN, "rootfs.open", "stack image layers and writable layer; the image itself never changes",
             "fsopen, fsconfig, fsmount", "mount(2), overlayfs",
             "mount -t overlay overlay -o lowerdir=image,upperdir=upper,workdir=work rootfs")
+TRACE_POINT(PLAN, "plan", "compile the spec into steps, open what they need and the root file system", "open_tree", "",
+            "")
 TRACE_POINT(SECCOMP_LOAD, "seccomp.load", "get the system call filter, compiled or from the cache", "read",
             "seccomp(2)", "")
 TRACE_POINT(CGROUP_CREATE, "cgroup.create", "make the cgroup and set its limits", "mkdir, write", "cgroups(7)",
             "mkdir /sys/fs/cgroup/c1; echo 16M > /sys/fs/cgroup/c1/memory.max")
 TRACE_POINT(MOUNTS_OPEN, "mounts.open", "open the sources of bind mounts before anything of the container runs",
             "open_tree", "open_tree(2)", "")
+TRACE_POINT(NET_MAKE, "net.make", "make the network namespace and bring up its loopback device, on another processor",
+            "unshare, ioctl SIOCSIFFLAGS", "network_namespaces(7)", "ip netns add c1; ip -n c1 link set lo up")
+TRACE_POINT(NET_WAIT, "net.wait", "wait for the other processor to have made it", "futex", "", "")
 TRACE_POINT(CLONE, "clone",
             "new process in new namespaces: own mounts, processes, network, IPC, host name, cgroup view", "clone3",
             "clone(2), namespaces(7)", "unshare --mount --pid --net --ipc --uts --cgroup --fork")
@@ -42,6 +50,9 @@ TRACE_POINT(NETWORK, "network.attach", "put a veth pair between the bridge and t
 TRACE_POINT(HOOKS, "hooks", "run the hooks of the spec", "execve", "OCI runtime-spec config.md#posix-platform-hooks",
             "")
 /* child: between clone and exec */
+TRACE_POINT(CHILD_BEGIN, "child.begin", "the new process: sealed against others, no signal ignored, session of its own",
+            "prctl, rt_sigaction, setsid", "PR_SET_DUMPABLE(2const)", "")
+TRACE_POINT(CHILD_JOIN, "child.join", "enter namespaces that exist already", "setns", "setns(2)", "nsenter")
 TRACE_POINT(CHILD_PROPAGATION, "child.propagation", "mounts made from now on stay private", "mount",
             "mount_namespaces(7)", "mount --make-rslave /")
 TRACE_POINT(CHILD_NET, "child.net", "bring up the loopback device of the new network namespace", "ioctl SIOCSIFFLAGS",
@@ -60,11 +71,17 @@ TRACE_POINT(CHILD_MASK, "child.mask", "hide and write-protect parts of /proc and
             "proc(5)", "mount --bind /dev/null /proc/keys")
 TRACE_POINT(CHILD_SYSCTL, "child.sysctl", "set host name and kernel parameters of the namespaces", "sethostname, write",
             "uts_namespaces(7), sysctl(8)", "hostname c1; sysctl -w ...")
+TRACE_POINT(CHILD_PROCESS, "child.process", "working directory, standard files, keyring, limits, home directory",
+            "fchdir, dup2, keyctl, prlimit", "", "")
 TRACE_POINT(CHILD_CREDS, "child.creds", "become the container's user, with only the capabilities it may have",
             "setgroups, setresuid, capset, prctl", "capabilities(7)", "setpriv --reuid --bounding-set")
 TRACE_POINT(CHILD_SECCOMP, "child.seccomp", "refuse system calls that containers do not need", "seccomp", "seccomp(2)",
             "")
 TRACE_POINT(CHILD_EXEC, "child.exec", "become the container's program", "execve", "execve(2)", "exec sh")
+TRACE_POINT(CHILD_LOOKUP, "child.lookup", "find the program in the container's PATH", "stat, access", "execvp(3)", "")
+TRACE_POINT(RELEASE, "release", "close what was opened for the container", "close", "", "")
+TRACE_POINT(STATE_PROCESS, "state.process", "hodrun: record the process; tell who waits for it", "write, rename", "",
+            "")
 /* exec into a running container */
 TRACE_POINT(EXEC_REQUEST, "exec.request", "ask the container's supervisor for a session", "sendmsg SCM_RIGHTS",
             "unix(7)", "")
@@ -75,5 +92,6 @@ TRACE_POINT(RUNNING, "running", "the program runs", "", "", "")
 TRACE_POINT(EXIT, "exit", "the program has ended; its status is published", "waitid, rename", "wait(2)", "")
 TRACE_POINT(CGROUP_REMOVE, "cgroup.remove", "remove the cgroup", "rmdir", "cgroups(7)", "rmdir /sys/fs/cgroup/c1")
 TRACE_POINT(STATE_REMOVE, "state.remove", "hodrun: poststop hooks; the container's directory goes", "unlinkat", "", "")
+TRACE_POINT(END, "end", "hodrun: release memory", "", "", "")
 TRACE_POINT(CLEANUP, "cleanup", "record the exit; remove the container if --rm", "sqlite, unlinkat", "",
             "rm -r upper work")

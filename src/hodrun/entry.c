@@ -14,6 +14,7 @@
 #include <sys/mount.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "hodrun/hodrun.h"
 
@@ -54,15 +55,59 @@ static inline bool enters(char *const *argv)
         return false;
 }
 
+#define TRACE_VARIABLE "HOD_TRACE_FD="
+#define TRACE_TEXT (sizeof(TRACE_VARIABLE) + 8 + 20)
+
+static inline const char *after(const char *text, const char *begin)
+{
+        while (*begin && *text == *begin) {
+                text++;
+                begin++;
+        }
+        return *begin ? 0 : text;
+}
+
+/* For who looks at where the time goes: "HOD_TRACE_FD=5" becomes "HOD_TRACE_FD=5,123456", when we began (ns). @text
+ * holds it until the execve. */
+static inline void tell_begin(const char **envp, const struct timespec *began, char text[TRACE_TEXT])
+{
+        unsigned long ns = (unsigned long)began->tv_sec * 1000000000ul + (unsigned long)began->tv_nsec;
+        char *at = text + TRACE_TEXT - 1;
+        const char *fd, *end;
+
+        while (*envp && !after(*envp, TRACE_VARIABLE))
+                envp++;
+        if (!*envp)
+                return;
+        fd = end = after(*envp, TRACE_VARIABLE);
+        while (*end >= '0' && *end <= '9')
+                end++;
+        if (*end || end - fd > 8)
+                return;
+        *at = '\0';
+        for (; ns; ns /= 10)
+                *--at = (char)('0' + ns % 10);
+        *--at = ',';
+        while (end > *envp)
+                *--at = *--end;
+        *envp = at;
+}
+
 NAKED_OF_LIBC static void entry_protect(long *stack)
 {
-        char *const *argv = (char *const *)(stack + 1), *const *envp = argv + stack[0] + 1;
+        char *const *argv = (char *const *)(stack + 1);
+        const char **envp = (const char **)(stack + 1 + stack[0] + 1);
+        char text[TRACE_TEXT] __attribute__((uninitialized));
         const char *self = "/proc/self/exe";
         struct statfs fs __attribute__((uninitialized));
         struct mount_attr attr __attribute__((uninitialized));
+        struct timespec began __attribute__((uninitialized));
         long fd;
 
-        if (!enters(argv) || call(SYS_statfs, (long)self, (long)&fs, 0, 0, 0) < 0 || (fs.f_flags & IS_READONLY))
+        if (!enters(argv))
+                return;
+        (void)call(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&began, 0, 0, 0);
+        if (call(SYS_statfs, (long)self, (long)&fs, 0, 0, 0) < 0 || (fs.f_flags & IS_READONLY))
                 return;
         fd = call(SYS_open_tree, AT_FDCWD, (long)self, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, 0, 0);
         if (fd < 0)
@@ -71,8 +116,10 @@ NAKED_OF_LIBC static void entry_protect(long *stack)
         attr.attr_clr = 0;
         attr.propagation = MS_PRIVATE;
         attr.userns_fd = 0;
-        if (call(SYS_mount_setattr, fd, (long)"", AT_EMPTY_PATH, (long)&attr, sizeof(attr)) == 0)
+        if (call(SYS_mount_setattr, fd, (long)"", AT_EMPTY_PATH, (long)&attr, sizeof(attr)) == 0) {
+                tell_begin(envp, &began, text);
                 (void)call(SYS_execveat, fd, (long)"", (long)argv, (long)envp, AT_EMPTY_PATH);
+        }
         (void)call(SYS_close, fd, 0, 0, 0, 0);
 }
 

@@ -219,14 +219,27 @@ static err *global_check(struct invocation *inv)
         return NULL;
 }
 
+/* Is somebody listening? @start: when we began, as entry.c has appended it; 0 if it has not. */
+static void begin_trace(struct trace_span *start)
+{
+        const char *to = getenv("HOD_TRACE_FD"), *comma = to ? strchr(to, ',') : NULL;
+        _cleanup_free_ char *number = comma ? strndup(to, (size_t)(comma - to)) : str_dup(to);
+        int64_t fd;
+
+        if (!number || !parse_i64(number, &fd) || fd <= 2 || fd >= 65536 || fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
+                return;
+        trace_fd = (int)fd;
+        if (!comma || !parse_u64(comma + 1, &start->start))
+                start->start = 0;
+}
+
 static err *run(struct invocation *inv, char *argv[])
 {
+        struct trace_span start = {0, TRACE_START};
         const struct global_args *g = inv->global.args;
         bool enters = inv->command == &cmd_create || inv->command == &cmd_run || inv->command == &cmd_exec ||
                       inv->command == &cmd_restore || inv->command == &cmd_mounts;
-        const char *trace = getenv("HOD_TRACE_FD");
         _cleanup_str_ struct str help = {0};
-        int64_t fd;
 
         if (g->version && !inv->help) {
                 print_version();
@@ -239,11 +252,12 @@ static err *run(struct invocation *inv, char *argv[])
         }
         if (enters)
                 TRY(protect(argv));
-        if (trace && parse_i64(trace, &fd) && fd > 2 && fd < 65536 && fcntl((int)fd, F_SETFD, FD_CLOEXEC) == 0)
-                trace_fd = (int)fd;
+        begin_trace(&start);
         TRY(global_check(inv));
         if (enters)
                 log_debug("%s exeseal: using /proc/self/exe clone: a read-only mount of this program", hodrun_name());
+        if (start.start)
+                trace_end(&start, 0, inv->command->name);
         return inv->command->run(inv);
 }
 

@@ -58,11 +58,10 @@ static err *make_fifo(struct state *s, int *ret)
         return *ret < 0 ? err_sys(errno, "opening %s", STATE_FIFO) : NULL;
 }
 
-static err *start_process(struct invocation *inv, struct state *s, const struct bundle *b, bool split,
+static err *start_process(struct invocation *inv, struct state *s, struct bundle *b, bool split, const char *cache,
                           struct runtime_process *ret)
 {
         const struct launch_args *a = inv->args;
-        _cleanup_free_ char *cache = NULL;
         _cleanup_close_ int fifo = -1;
         struct runtime_request r = {.id = s->id,
                                     .spec = b->spec,
@@ -75,13 +74,13 @@ static err *start_process(struct invocation *inv, struct state *s, const struct 
                                     .preserve_fds = (int)a->preserve_fds,
                                     .no_pivot = a->no_pivot,
                                     .no_new_keyring = a->no_new_keyring,
+                                    .seccomp_cache = cache,
+                                    .seccomp_known = &b->seccomp,
                                     .cgroup_path = s->cgroup,
                                     .no_cgroup = b->no_cgroup,
                                     .unit = s->unit.name ? &s->unit : NULL};
 
         TRY(rootless_cgroups(((const struct global_args *)inv->global.args)->rootless, &r.rootless_cgroups));
-        TRY(hodrun_seccomp_cache(inv, &cache));
-        r.seccomp_cache = cache;
         if (split)
                 TRY(make_fifo(s, &fifo));
         r.start_fd = fifo;
@@ -120,11 +119,13 @@ static err *launch(struct invocation *inv, bool split, struct state **ret_state,
         _cleanup_(bundle_done) struct bundle b = {.fd = -1};
         _cleanup_state_ struct state *s = NULL;
         _cleanup_(runtime_process_done) struct runtime_process p = {.pidfd = -1, .terminal_fd = -1};
+        _cleanup_free_ char *cache = NULL;
         struct trace_span span;
         err *e;
 
         TRY(state_check_id(inv->operands[0]));
-        TRY(bundle_open(a->bundle, a->config, &b));
+        TRY(hodrun_seccomp_cache(inv, &cache));
+        TRY(bundle_open(a->bundle, a->config, cache, &b));
         TRY(bundle_check_terminal(b.spec, a->console_socket, split || a->detach));
         b.no_cgroup = hodrun_no_cgroup(inv);
         span = trace_begin(TRACE_STATE_MAKE);
@@ -132,12 +133,14 @@ static err *launch(struct invocation *inv, bool split, struct state **ret_state,
         e = bundle_remember(&b, hodrun_systemd(inv), s);
         trace_end(&span, err_errno(e), s->id);
         if (!e)
-                e = start_process(inv, s, &b, split, &p);
+                e = start_process(inv, s, &b, split, cache, &p);
         if (e) {
                 err_free(state_remove(s)); /* the runtime has undone the rest */
                 return e;
         }
+        span = trace_begin(TRACE_STATE_PROCESS);
         e = announce(a, s, b.spec, &p);
+        trace_end(&span, err_errno(e), s->id);
         if (e) {
                 (void)process_signal(p.pidfd, SIGKILL);
                 err_free(state_destroy(s));
@@ -173,7 +176,8 @@ static void end_of_run(struct state *s)
         err_free(e);
 }
 
-static err *run_run(struct invocation *inv)
+/* @end: of what comes behind the last step. */
+static err *run_container(struct invocation *inv, struct trace_span *end)
 {
         const struct launch_args *a = inv->args;
         _cleanup_(runtime_process_done) struct runtime_process p = {.pidfd = -1, .terminal_fd = -1};
@@ -194,7 +198,18 @@ static err *run_run(struct invocation *inv)
         trace_end(&span, 0, s->id);
         if (!a->keep)
                 end_of_run(s);
+        *end = trace_begin(TRACE_END);
         return NULL;
+}
+
+static err *run_run(struct invocation *inv)
+{
+        struct trace_span end = {0, TRACE_END};
+        err *e = run_container(inv, &end);
+
+        if (end.start)
+                trace_end(&end, 0, NULL);
+        return e;
 }
 
 /* ---- start ---- */

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/trace.h"
+#include "runtime/ahead.h"
 #include "runtime/cgroup_ops.h"
 #include "runtime/child/child.h"
 #include "runtime/exec_cgroup.h"
@@ -44,7 +45,10 @@ struct session {
         char *cgroup, *bundle, *state_before, *state_after;
         const char *unit_sub;
         bool cgroup_made, unit_made, rdt_made, network_made, done;
+        struct trace_span release; /* begins when it is done */
         struct exec_cgroup sub;
+        struct ahead ahead;
+        int net_ns; /* made ahead; the plan's. -1: none */
         int socket, pidfd, terminal_fd, clone_fd;
         pid_t pid;
 };
@@ -53,6 +57,7 @@ static void session_undo(struct session *s)
 {
         int status;
 
+        (void)file_close(ahead_end(&s->ahead));
         if (!s->done && s->pidfd >= 0) {
                 (void)process_signal(s->pidfd, SIGKILL);
                 (void)process_wait(s->pidfd, KILL_WAIT_MS);
@@ -82,12 +87,19 @@ static void session_undo(struct session *s)
         free(s->state_before);
         free(s->state_after);
         plan_done(&s->plan);
+        if (s->release.start)
+                trace_end(&s->release, 0, NULL);
 }
 
 static struct session session_new(const struct runtime_request *r)
 {
-        return (struct session){
-                .request = r, .plan.root_place = -1, .socket = -1, .pidfd = -1, .terminal_fd = -1, .clone_fd = -1};
+        return (struct session){.request = r,
+                                .plan.root_place = -1,
+                                .net_ns = -1,
+                                .socket = -1,
+                                .pidfd = -1,
+                                .terminal_fd = -1,
+                                .clone_fd = -1};
 }
 
 void runtime_process_done(struct runtime_process *p)
@@ -344,8 +356,9 @@ static err *make_network(struct session *s)
 
         if (!s->request->network || s->network_made)
                 return NULL;
-        TRY(open_net_ns(s, &ns));
-        TRY(s->request->network(s->request->network_arg, ns));
+        if (s->net_ns < 0)
+                TRY(open_net_ns(s, &ns));
+        TRY(s->request->network(s->request->network_arg, s->net_ns < 0 ? ns : s->net_ns));
         s->network_made = true;
         trace_end(&span, 0, NULL);
         return NULL;
@@ -515,6 +528,7 @@ static err *converse(struct session *s)
 static void finish(struct session *s, struct runtime_process *ret)
 {
         s->done = true;
+        s->release = trace_begin(TRACE_RELEASE);
         *ret = (struct runtime_process){s->pid, s->pidfd, s->terminal_fd, TAKE_PTR(s->cgroup)};
 }
 
@@ -562,16 +576,39 @@ static err *stage(const struct session *s, const char *words, err *e)
         return s->request->runc_words ? err_wrap(e, "%s", words) : e;
 }
 
+/* The network namespace that was made ahead is joined. */
+static err *take_net(struct session *s)
+{
+        struct trace_span span = trace_begin(TRACE_NET_WAIT);
+        struct plan *p = &s->plan;
+        int fd = ahead_end(&s->ahead);
+
+        trace_end(&span, 0, NULL);
+        if (fd < 0)
+                return NULL;
+        s->net_ns = p->join[p->n_join].fd = plan_own_fd(p, fd);
+        p->join[p->n_join].flag = CLONE_NEWNET;
+        p->join[p->n_join++].name = oci_ns_name(OCI_NS_NETWORK);
+        p->clone_flags &= ~(uint64_t)CLONE_NEWNET;
+        p->new_net = false;
+        return arena_check(&p->arena);
+}
+
 static err *prepare(struct session *s)
 {
         const struct runtime_request *r = s->request;
 
+        struct trace_span span = trace_begin(TRACE_PLAN);
+
+        ahead_begin(&s->ahead, r->spec);
         TRY(plan_for_create(&s->plan, r));
         TRY(plan_open_root(&s->plan, r));
+        trace_end(&span, 0, r->id);
         TRY(stage(s, STAGE_CGROUP, make_cgroup(s)));
         TRY(rdt_open(r->spec, r->id, true, s->plan.cgroup_fds, &s->plan.n_cgroup_fds));
         s->rdt_made = true;
         TRY(stage(s, STAGE_INIT, open_mounts(s)));
+        TRY(take_net(s));
         return has_hooks(r->spec) || s->plan.seccomp.notify ? know_bundle(s) : NULL;
 }
 
@@ -584,7 +621,7 @@ err *runtime_create(const struct runtime_request *r, struct runtime_process *ret
                 TRY(r->opened(r->opened_arg));
         TRY(stage(&s, STAGE_START, start_child(&s, r->as_sibling)));
         /* Where the namespace is there already, while the child goes on. */
-        if ((s.plan.clone_flags & CLONE_NEWNET) && !s.plan.stages && !s.plan.split)
+        if ((s.net_ns >= 0 || s.plan.clone_flags & CLONE_NEWNET) && !s.plan.stages && !s.plan.split)
                 TRY(make_network(&s));
         TRY(stage(&s, STAGE_INIT, converse(&s)));
         if (r->start_fd < 0)

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
+#include <linux/sockios.h>
 #include <net/if.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -65,17 +67,44 @@ bool ns_is_rootless(void)
         return geteuid() != 0 || ns_in_userns();
 }
 
-int ns_loopback_up(void)
+/* A socket of the current network namespace, to ask for things with. */
+static int any_socket(void)
 {
-        /* SIOCSIFFLAGS sets all flags at once; those of the kernel itself (RUNNING, LOOPBACK) are kept by it. */
-        struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
-        _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
         if (fd < 0 && errno == EAFNOSUPPORT)
                 fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        if (fd < 0)
-                return -errno;
+        return fd < 0 ? -errno : fd;
+}
+
+static int loopback_up(int fd)
+{
+        /* SIOCSIFFLAGS sets all flags at once; those of the kernel itself (RUNNING, LOOPBACK) are kept by it. */
+        struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+
         return ioctl(fd, SIOCSIFFLAGS, &request) < 0 ? -errno : 0;
+}
+
+int ns_loopback_up(void)
+{
+        _cleanup_close_ int fd = any_socket();
+
+        return fd < 0 ? fd : loopback_up(fd);
+}
+
+int ns_new_net(void)
+{
+        _cleanup_close_ int fd = -1;
+        int r, ns;
+
+        if (unshare(CLONE_NEWNET) < 0)
+                return -errno;
+        fd = any_socket();
+        r = fd < 0 ? fd : loopback_up(fd);
+        if (r < 0)
+                return r;
+        ns = ioctl(fd, SIOCGSKNS); /* of the socket: no path is involved */
+        return ns < 0 ? -errno : ns;
 }
 
 int ns_set_hostname(const char *name)

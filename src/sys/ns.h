@@ -22,6 +22,9 @@ bool ns_in_userns(void);
 /* Bring up "lo" in the current network namespace. 0 or -errno; safe between clone and exec. Needs CAP_NET_ADMIN there.
  */
 int ns_loopback_up(void);
+/* A new network namespace with "lo" up. The calling thread, and no other, is in it afterwards. Returns a descriptor of
+ * it (O_CLOEXEC), or -errno: what has been done until then stays. Allocates nothing. */
+int ns_new_net(void);
 
 /* sethostname(2) and setdomainname(2) for terminated text. 0 or -errno; safe between clone and exec. */
 int ns_set_hostname(const char *name);

@@ -176,6 +176,7 @@ static int new_time(struct child *c)
 static int enter_namespaces(struct child *c)
 {
         const struct plan *p = c->p;
+        struct trace_span span;
 
         if (p->new_user || p->user_fd >= 0) {
                 if (child_send(c, PLAN_REPORT_WANT_MAP, -1) < 0 || child_wait_go(c) < 0)
@@ -189,9 +190,11 @@ static int enter_namespaces(struct child *c)
         } else if (p->lower_mount && child_open_trees(c) < 0) {
                 return -1;
         }
+        span = trace_begin(TRACE_CHILD_JOIN);
         for (size_t i = 0; i < p->n_join && !p->split; i++)
                 if (setns(p->join[i].fd, p->join[i].flag) < 0)
                         return child_fail(c, PLAN_STEP_NAMESPACE, errno, p->join[i].name);
+        trace_end(&span, 0, NULL);
         return 0;
 }
 
@@ -252,19 +255,29 @@ static int join_keyring(struct child *c)
         return r < 0 ? child_fail(c, PLAN_STEP_KEYRING, r, NULL) : 0;
 }
 
-/* The last steps but execve: inside, with 0, 1 and 2 in their places. */
-static int become_program(struct child *c, char path[4096])
+/* The last steps but execve: inside, with 0, 1 and 2 in their places. @span: of what has been begun. */
+static int become_program(struct child *c, const struct trace_span *span, char path[4096])
 {
+        struct trace_span lookup;
+
         if (join_keyring(c) < 0 || child_control_terminal(c) < 0 || child_process_early(c) < 0 || child_home(c) < 0)
                 return -1;
         if (child_close_inherited(c) < 0 || (c->p->n_hooks_start && child_hooks_state(c, "created") < 0))
                 return -1;
-        return child_become_user(c) < 0 ? -1 : child_lookup(c, path);
+        trace_end(span, 0, NULL);
+        if (child_become_user(c) < 0)
+                return -1;
+        lookup = trace_begin(TRACE_CHILD_LOOKUP);
+        if (child_lookup(c, path) < 0)
+                return -1;
+        trace_end(&lookup, 0, path);
+        return 0;
 }
 
 static int create(struct child *c)
 {
         const struct plan *p = c->p;
+        struct trace_span begin = trace_begin(TRACE_CHILD_BEGIN), process;
         char path[4096];
 
         /* What is not dumpable is root's in /proc: who is not root has to be first. */
@@ -272,7 +285,10 @@ static int create(struct child *c)
                 return -1;
         if (p->split && child_split(c) < 0)
                 return -1;
-        if (seal(c) < 0 || (!p->rootless && child_oom_score(c) < 0) || join_cgroup(c) < 0 || enter_namespaces(c) < 0)
+        if (seal(c) < 0 || (!p->rootless && child_oom_score(c) < 0))
+                return -1;
+        trace_end(&begin, 0, NULL);
+        if (join_cgroup(c) < 0 || enter_namespaces(c) < 0)
                 return -1;
         /* Hooks in the child print the pid as the runtime sees it: only the runtime knows that. */
         if (!p->hooks_runtime && (p->n_hooks_container || p->n_hooks_start) &&
@@ -280,11 +296,12 @@ static int create(struct child *c)
                 return -1;
         if (loopback(c) < 0 || set_names(c) < 0 || file_systems(c) < 0)
                 return -1;
+        process = trace_begin(TRACE_CHILD_PROCESS);
         if (child_cwd(c) < 0 || child_stdio(c) < 0)
                 return -1;
         if (p->stages && (child_labels(c) < 0 || child_stage_split(c) < 0))
                 return -1;
-        if (become_program(c, path) < 0)
+        if (become_program(c, &process, path) < 0)
                 return -1;
         child_execve(c, path);
 }
@@ -327,17 +344,19 @@ static int enter(struct child *c)
 
 static int exec_session(struct child *c)
 {
+        struct trace_span process;
         char path[4096];
 
         if (enter(c) < 0)
                 return -1;
         if (c->p->process.terminal && child_terminal_open(c, c->root) < 0)
                 return -1;
+        process = trace_begin(TRACE_CHILD_PROCESS);
         if (child_cwd(c) < 0 || child_stdio(c) < 0)
                 return -1;
         if (c->p->stages && (child_labels(c) < 0 || child_stage_split(c) < 0))
                 return -1;
-        if (become_program(c, path) < 0)
+        if (become_program(c, &process, path) < 0)
                 return -1;
         child_execve(c, path);
 }
