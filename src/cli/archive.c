@@ -135,6 +135,7 @@ const struct command cmd_save = {
         .opts = save_opts,
         .args_size = sizeof(struct save_args),
         .run = save_run,
+        .libraries = true,
         .complete = OPT_COMPLETE_IMAGE,
         .complete_rest = OPT_COMPLETE_IMAGE,
 };

@@ -87,7 +87,7 @@ static err *say_moves(struct engine *e, char *const *names, const char *id, cons
 }
 
 static err *ingest_all(struct engine *e, struct feed *f, const struct ingest_options *o, char *const *names,
-                       char **ret_id)
+                       char *const *all, char **ret_id)
 {
         const struct ingest_source source = {feed_open, feed_progress, f};
         _cleanup_ingest_ struct ingest *i = NULL;
@@ -99,7 +99,27 @@ static err *ingest_all(struct engine *e, struct feed *f, const struct ingest_opt
                 return err_nomem();
         TRY(ingest_layers(i, &source));
         TRY(say_moves(e, names, f->blobs[0].digest.text, f->progress));
-        return ingest_publish(i, names, ret_id);
+        return ingest_publish(i, all, ret_id);
+}
+
+/* An index is kept under the names' repositories with its digest, as one that was pulled. */
+static err *with_index(char *const *names, const struct document *index, char ***ret)
+{
+        _cleanup_strv_ char **list = NULL;
+
+        for (char *const *name = names; name && *name; name++) {
+                _cleanup_reference_ struct reference r = {0};
+
+                TRY(strv_add(&list, *name));
+                if (!index->data)
+                        continue;
+                TRY(reference_parse(*name, true, &r));
+                TRY(strv_push(&list, str_format("%s/%s@%s", r.domain, r.path, index->digest.text)));
+        }
+        if (!list)
+                list = MEM_NEW0(char *, 1);
+        *ret = TAKE_PTR(list);
+        return *ret ? NULL : err_nomem();
 }
 
 err *load_source(struct engine *e, struct source *s, const char *platform, char *const *names,
@@ -108,6 +128,7 @@ err *load_source(struct engine *e, struct source *s, const char *platform, char 
         _cleanup_doc_ struct document manifest = {0}, index = {0};
         _cleanup_free_ struct descriptor *blobs = NULL;
         _cleanup_free_ char *config = NULL;
+        _cleanup_strv_ char **all = NULL;
         _cleanup_json_ json *doc = NULL;
         struct ingest_options o = {0};
         struct feed feed = {.source = s, .progress = progress};
@@ -119,10 +140,11 @@ err *load_source(struct engine *e, struct source *s, const char *platform, char 
         TRY(source_read(s, &blobs[0], INGEST_CONFIG_MAX, &config, &size));
         o.manifest = (struct ingest_document){manifest.media_type, manifest.data, manifest.size};
         o.config = (struct ingest_document){NULL, config, size};
-        if (index.data)
+        TRY(with_index(names, &index, &all));
+        if (index.data && *all)
                 o.index = (struct ingest_document){index.media_type, index.data, index.size};
         feed.blobs = blobs;
-        return ingest_all(e, &feed, &o, names, ret_id);
+        return ingest_all(e, &feed, &o, names, all, ret_id);
 }
 
 static err *load_one(struct engine *e, struct bundle *b, size_t n, const char *platform,

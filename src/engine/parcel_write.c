@@ -253,8 +253,13 @@ static err *put_blob(const struct parcel_blob *b, struct fileout *to, const char
                 return fileout_pump(to, name, b->document.size, &b->document.digest, stream);
         }
         if (s->trusted && s->ops->file) {
-                TRY(s->ops->file(s, &b->what, &file));
-                return fileout_copy(to, name, &file);
+                err *e = s->ops->file(s, &b->what, &file);
+
+                if (!e)
+                        return fileout_copy(to, name, &file);
+                if (err_code(e) != ERR_UNSUPPORTED)
+                        return e;
+                err_free(e);
         }
         TRY(s->ops->open(s, &b->what, &offset, &stream));
         return fileout_pump(to, name, b->what.size, &b->what.digest, stream);
