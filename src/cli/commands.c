@@ -37,6 +37,7 @@ static const struct subcommand image_commands[] = {
         {&cmd_image_inspect, "inspect"},
         {&cmd_load},
         {&cmd_images, "ls", "list"},
+        {&cmd_image_mount},
         {&cmd_pull},
         {&cmd_push},
         {&cmd_image_pin},
@@ -44,6 +45,7 @@ static const struct subcommand image_commands[] = {
         {&cmd_rmi, "rm", "remove"},
         {&cmd_save},
         {&cmd_tag},
+        {&cmd_image_unmount, NULL, "umount"},
         {&cmd_image_unpin},
         {0},
 };

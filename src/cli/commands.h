@@ -42,6 +42,8 @@ extern const struct command cmd_image_pin;
 extern const struct command cmd_image_prune;
 extern const struct command cmd_image_unpin;
 extern const struct command cmd_images;
+extern const struct command cmd_image_mount;
+extern const struct command cmd_image_unmount;
 extern const struct command cmd_import;
 extern const struct command cmd_load;
 extern const struct command cmd_pull;

@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "store/image_mounts.h"
 #include "store/image_private.h"
 #include "store/layer.h"
 #include "store/partial.h"
@@ -123,6 +124,7 @@ static err *collect(struct store *s, uint64_t *bytes)
 
         TRY(collect_tmp(s, bytes));
         TRY(containers(s, bytes));
+        TRY(image_mounts_gc(s));
         TRY(roots_collect(s, &roots));
         TRY(unreferenced(s, &roots, "layers", layer_remove, bytes));
         return unreferenced(s, &roots, "blobs/sha256", blob_remove, bytes);

@@ -10,6 +10,7 @@
 #include "oci/reference.h"
 #include "store/blob.h"
 #include "store/gc.h"
+#include "store/image_mounts.h"
 #include "store/image_private.h"
 #include "store/record.h"
 #include "store/roots.h"
@@ -128,6 +129,8 @@ static err *check_users(const struct removal *r, bool names)
                 return NULL;
         if (r->image->pinned)
                 return conflict(r, false, "image is pinned", NULL);
+        if (image_is_mounted(r->store, r->image->id))
+                return conflict(r, false, "image is mounted", NULL);
         if (names && (*r->image->names || *r->image->digests))
                 return conflict(r, false, "image is referenced in multiple repositories", NULL);
         if (r->users.n)
@@ -185,6 +188,7 @@ static err *delete_image(struct removal *r)
         bool keep;
 
         TRY(keep_for_users(r, &keep));
+        TRY(image_mounts_forget(r->store, r->image->id));
         TRY(txn_begin(r->store, true, &t));
         TRY(txn_run(&t, "DELETE FROM names WHERE image=?", "s", r->image->id));
         TRY(txn_run(&t, "DELETE FROM images WHERE id=?", "s", r->image->id));
@@ -266,6 +270,8 @@ static err *remove_by_name(struct removal *r, const char *full)
         TRY(image_familiar(full, &familiar));
         if (last && r->image->pinned && !r->options->force)
                 return conflict(r, false, "image is pinned", NULL);
+        if (last && !r->options->force && image_is_mounted(r->store, r->image->id))
+                return conflict(r, false, "image is mounted", NULL);
         if (has_one_name(r->image) && !r->options->force && r->users.n)
                 return err_new(ERR_CONFLICT,
                                "conflict: unable to remove repository reference \"%s\" (must force) - container %s is "
@@ -351,11 +357,11 @@ err *image_remove(struct store *s, const char *ref, const struct image_remove_op
         return NULL;
 }
 
-/* Is it to go? Nobody uses it, nobody pinned it. */
+/* Is it to go? Nobody uses it, nobody pinned or mounted it. */
 static err *is_prunable(struct removal *r, const struct image_prune_options *o, bool *ret)
 {
         *ret = false;
-        if (r->image->pinned || (!o->all && strv_len(r->image->names)))
+        if (r->image->pinned || image_is_mounted(r->store, r->image->id) || (!o->all && strv_len(r->image->names)))
                 return NULL;
         TRY(record_image_users(r->store, r->image->id, &r->users));
         *ret = !r->users.n && (!o->wanted || o->wanted(r->image, o->arg));

@@ -166,11 +166,12 @@ static err *btrfs_get(const char *path, char **lower, struct snapshot *ret)
 static err *btrfs_image(struct store *s, const struct image *image, char **layers, struct snapshot *ret)
 {
         _cleanup_strv_ char **owned = layers;
+        _cleanup_free_ char *place = NULL;
         _cleanup_close_ int tree = -1;
 
         TRY(image_tree(s, image, &tree));
-        return dir_snapshot(str_format("%.*s" TREE, (int)(strlen(owned[0]) - strlen("diff")), owned[0]),
-                            TAKE_PTR(owned), ret);
+        place = str_format("%.*s" TREE, (int)(strlen(owned[0]) - strlen("diff")), owned[0]);
+        return dir_snapshot(TAKE_PTR(place), TAKE_PTR(owned), ret);
 }
 
 /* A subvolume goes away at once; one that holds others (a container may make them) is removed file by file. */

@@ -190,7 +190,7 @@ changes='set -e
                 hod start -a keep-$d
                 is "$(hod export keep-$d | tar -xO made)" "$d"
                 hod rm keep-$d >/dev/null
-                run grep -l "^$d$" "$HOD_ROOT/layers"/*/diff/made
+                run grep -ls "^$d$" "$HOD_ROOT/layers"/*/diff/made
                 is "$output" '' "layers of $d"
         done
 }
@@ -225,8 +225,7 @@ changes='set -e
         pid=$(program)
         kill -9 "$pid"
         eventually 5 dead "$pid"
-        run hod exec fu cat /etc/passwd
-        [[ $status != 0 ]]
+        ! hod exec fu cat /etc/passwd 2>/dev/null || fail "files without the program"
         hod restart -t 0 fu >/dev/null
         is "$(hod exec fu head -c4 /etc/passwd)" root
         hod rm -f fu >/dev/null
@@ -275,4 +274,47 @@ changes='set -e
         refused 1 "unknown storage driver 'floppy'" hod --storage-driver floppy images
         refused 1 'storage driver btrfs: btrfs: .* does not lie on a btrfs' \
                 env HOD_ROOT="$T/work/r2" HOD_STATE="$T/work/s2" bash -c '"$HOD_BIN/hod" import "$0" busybox >/dev/null; exec "$HOD_BIN/hod" --storage-driver btrfs create busybox' "$(busybox_file)"
+}
+
+@test "image mount: read only, listed, counted, not removed silently; unmount, by force; with every driver" {
+        hod import -c 'CMD ["sh"]' -c 'LABEL of=test' -m mnt "$(busybox_file)" mnt >/dev/null
+        hod run --name mk mnt sh -c 'rm /etc/group; rm -r /home; echo new >/etc/new'
+        hod commit -c 'LABEL of=test' mk mnt2 >/dev/null
+        hod rm mk >/dev/null
+        for d in "${drivers[@]}"; do
+                for image in mnt mnt2; do
+                        [[ $image == mnt2 || $d == overlay ]] || continue
+                        path=$(with $d image mount $image)
+                        like "$(head -n 1 "$path/etc/passwd")" ^root "$d"
+                        run touch "$path/x"
+                        like "$output" 'Read-only file system' "$d"
+                        like "$(with $d image mount)" "docker.io/library/$image:latest +$path"
+                        is "$(hod image mount --format json | jq -r '.[0].mountpoint')" "$path"
+                        # Twice mounted is twice to be unmounted.
+                        is "$(hod image mount $image)" "$path"
+                        refused 1 'conflict: unable to delete .* \(must be forced\) - image is mounted' hod rmi $image
+                        hod image unmount $image >/dev/null
+                        is "$(ls "$path/bin/sh")" "$path/bin/sh" "$d"
+                        if [[ $image == mnt2 ]]; then
+                                [[ ! -e $path/etc/group && ! -e $path/home && -e $path/etc/new ]] || fail "$d: $(ls "$path/etc")"
+                        fi
+                        (cd "$path/bin" && refused 1 'is in use \(--force' hod image unmount $image)
+                        is "$(hod image unmount $image)" "$(field $image '{{.Id}}' | cut -d: -f2)"
+                        refused 1 "image docker.io/library/$image:latest is not mounted" hod image unmount $image
+                        [[ ! -e $path ]] || fail "$d: the place is left"
+                done
+                eventually 5 no_programs
+        done
+        refused 1 'unknown --format argument' hod image mount --format x
+        refused 1 'when using the --all switch' hod image mount -a mnt
+        refused 1 'must be specified' hod image unmount
+        hod image mount -a >/dev/null
+        is "$(hod image prune -af)" 'Total reclaimed space: 0B'
+        hod image mount mnt >/dev/null
+        path=$(hod image mount mnt)
+        (cd "$path" && hod image unmount -f mnt >/dev/null)
+        hod rmi -f mnt2 >/dev/null
+        is "$(hod image mount | wc -l)" 1
+        hod image unmount -a >/dev/null
+        unlike "$(cat /proc/self/mountinfo)" "$HOD_ROOT/mounts"
 }
