@@ -16,8 +16,8 @@ TRACE_POINT(MONITOR_START, "monitor.start", "start the container's supervisor", 
 TRACE_POINT(MONITOR_READY, "monitor.ready",
             "the supervisor reads its configuration, opens log and FIFOs, becomes subreaper", "prctl, mkfifoat",
             "PR_SET_CHILD_SUBREAPER(2const)", "")
-/* hodrun: from its first instruction on; it knows nothing of what the kernel did before */
-TRACE_POINT(START, "start", "hodrun: execve once more, from a mount that nobody can write to; C library; arguments",
+TRACE_POINT(START, "start",
+            "hodrun: execve twice, the second time from a mount that nobody can write to; C library; arguments",
             "execveat", "execve(2)", "")
 /* builder: parent side of the runtime */
 TRACE_POINT(SPEC_READ, "spec.read", "read and check the OCI runtime spec", "read", "OCI runtime-spec config.md", "")
@@ -92,6 +92,6 @@ TRACE_POINT(RUNNING, "running", "the program runs", "", "", "")
 TRACE_POINT(EXIT, "exit", "the program has ended; its status is published", "waitid, rename", "wait(2)", "")
 TRACE_POINT(CGROUP_REMOVE, "cgroup.remove", "remove the cgroup", "rmdir", "cgroups(7)", "rmdir /sys/fs/cgroup/c1")
 TRACE_POINT(STATE_REMOVE, "state.remove", "hodrun: poststop hooks; the container's directory goes", "unlinkat", "", "")
-TRACE_POINT(END, "end", "hodrun: release memory", "", "", "")
+TRACE_POINT(END, "end", "hodrun: release memory, let the removed directory go (ext4 frees its block now)", "", "", "")
 TRACE_POINT(CLEANUP, "cleanup", "record the exit; remove the container if --rm", "sqlite, unlinkat", "",
             "rm -r upper work")

@@ -67,11 +67,19 @@ static inline const char *after(const char *text, const char *begin)
         return *begin ? 0 : text;
 }
 
-/* For who looks at where the time goes: "HOD_TRACE_FD=5" becomes "HOD_TRACE_FD=5,123456", when we began (ns). @text
- * holds it until the execve. */
-static inline void tell_begin(const char **envp, const struct timespec *began, char text[TRACE_TEXT])
+static inline unsigned long clock_ns(clockid_t clock)
 {
-        unsigned long ns = (unsigned long)began->tv_sec * 1000000000ul + (unsigned long)began->tv_nsec;
+        struct timespec t __attribute__((uninitialized));
+
+        (void)call(SYS_clock_gettime, clock, (long)&t, 0, 0, 0);
+        return (unsigned long)t.tv_sec * 1000000000ul + (unsigned long)t.tv_nsec;
+}
+
+/* For who looks at where the time goes: "HOD_TRACE_FD=5" becomes "HOD_TRACE_FD=5,123456", when this process began (ns):
+ * as long ago as it has used a processor, the kernel's execve included. @text holds it until ours. */
+static inline void tell_begin(const char **envp, char text[TRACE_TEXT])
+{
+        unsigned long ns;
         char *at = text + TRACE_TEXT - 1;
         const char *fd, *end;
 
@@ -84,6 +92,7 @@ static inline void tell_begin(const char **envp, const struct timespec *began, c
                 end++;
         if (*end || end - fd > 8)
                 return;
+        ns = clock_ns(CLOCK_MONOTONIC) - clock_ns(CLOCK_PROCESS_CPUTIME_ID);
         *at = '\0';
         for (; ns; ns /= 10)
                 *--at = (char)('0' + ns % 10);
@@ -101,12 +110,10 @@ NAKED_OF_LIBC static void entry_protect(long *stack)
         const char *self = "/proc/self/exe";
         struct statfs fs __attribute__((uninitialized));
         struct mount_attr attr __attribute__((uninitialized));
-        struct timespec began __attribute__((uninitialized));
         long fd;
 
         if (!enters(argv))
                 return;
-        (void)call(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&began, 0, 0, 0);
         if (call(SYS_statfs, (long)self, (long)&fs, 0, 0, 0) < 0 || (fs.f_flags & IS_READONLY))
                 return;
         fd = call(SYS_open_tree, AT_FDCWD, (long)self, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, 0, 0);
@@ -117,7 +124,7 @@ NAKED_OF_LIBC static void entry_protect(long *stack)
         attr.propagation = MS_PRIVATE;
         attr.userns_fd = 0;
         if (call(SYS_mount_setattr, fd, (long)"", AT_EMPTY_PATH, (long)&attr, sizeof(attr)) == 0) {
-                tell_begin(envp, &began, text);
+                tell_begin(envp, text);
                 (void)call(SYS_execveat, fd, (long)"", (long)argv, (long)envp, AT_EMPTY_PATH);
         }
         (void)call(SYS_close, fd, 0, 0, 0, 0);

@@ -14,6 +14,7 @@
 #include "hodrun/hodrun.h"
 #include "hodrun/io.h"
 #include "hodrun/rootless.h"
+#include "runtime/ahead.h"
 #include "runtime/hooks.h"
 #include "sys/cgroup.h"
 #include "sys/process.h"
@@ -58,10 +59,25 @@ static err *make_fifo(struct state *s, int *ret)
         return *ret < 0 ? err_sys(errno, "opening %s", STATE_FIFO) : NULL;
 }
 
-static err *start_process(struct invocation *inv, struct state *s, struct bundle *b, bool split, const char *cache,
+/* What launch() has ready before there is a state. */
+struct prelude {
+        struct bundle bundle;
+        struct ahead ahead;
+        char *seccomp_cache;
+};
+
+static void prelude_done(struct prelude *p)
+{
+        ahead_done(&p->ahead);
+        bundle_done(&p->bundle);
+        free(p->seccomp_cache);
+}
+
+static err *start_process(struct invocation *inv, struct state *s, struct prelude *pre, bool split,
                           struct runtime_process *ret)
 {
         const struct launch_args *a = inv->args;
+        struct bundle *b = &pre->bundle;
         _cleanup_close_ int fifo = -1;
         struct runtime_request r = {.id = s->id,
                                     .spec = b->spec,
@@ -74,7 +90,8 @@ static err *start_process(struct invocation *inv, struct state *s, struct bundle
                                     .preserve_fds = (int)a->preserve_fds,
                                     .no_pivot = a->no_pivot,
                                     .no_new_keyring = a->no_new_keyring,
-                                    .seccomp_cache = cache,
+                                    .ahead = &pre->ahead,
+                                    .seccomp_cache = pre->seccomp_cache,
                                     .seccomp_known = &b->seccomp,
                                     .cgroup_path = s->cgroup,
                                     .no_cgroup = b->no_cgroup,
@@ -116,37 +133,38 @@ static err *announce(const struct launch_args *a, struct state *s, const struct 
 static err *launch(struct invocation *inv, bool split, struct state **ret_state, struct runtime_process *ret)
 {
         const struct launch_args *a = inv->args;
-        _cleanup_(bundle_done) struct bundle b = {.fd = -1};
+        _cleanup_(prelude_done) struct prelude pre = {.bundle.fd = -1};
         _cleanup_state_ struct state *s = NULL;
         _cleanup_(runtime_process_done) struct runtime_process p = {.pidfd = -1, .terminal_fd = -1};
-        _cleanup_free_ char *cache = NULL;
+        struct bundle *b = &pre.bundle;
         struct trace_span span;
         err *e;
 
         TRY(state_check_id(inv->operands[0]));
-        TRY(hodrun_seccomp_cache(inv, &cache));
-        TRY(bundle_open(a->bundle, a->config, cache, &b));
-        TRY(bundle_check_terminal(b.spec, a->console_socket, split || a->detach));
-        b.no_cgroup = hodrun_no_cgroup(inv);
+        TRY(hodrun_seccomp_cache(inv, &pre.seccomp_cache));
+        TRY(bundle_open(a->bundle, a->config, pre.seccomp_cache, b));
+        TRY(bundle_check_terminal(b->spec, a->console_socket, split || a->detach));
+        ahead_begin(&pre.ahead, b->spec);
+        b->no_cgroup = hodrun_no_cgroup(inv);
         span = trace_begin(TRACE_STATE_MAKE);
         TRY(state_create(hodrun_root(inv), inv->operands[0], &s));
-        e = bundle_remember(&b, hodrun_systemd(inv), s);
+        e = bundle_remember(b, hodrun_systemd(inv), s);
         trace_end(&span, err_errno(e), s->id);
         if (!e)
-                e = start_process(inv, s, &b, split, cache, &p);
+                e = start_process(inv, s, &pre, split, &p);
         if (e) {
                 err_free(state_remove(s)); /* the runtime has undone the rest */
                 return e;
         }
         span = trace_begin(TRACE_STATE_PROCESS);
-        e = announce(a, s, b.spec, &p);
+        e = announce(a, s, b->spec, &p);
         trace_end(&span, err_errno(e), s->id);
         if (e) {
                 (void)process_signal(p.pidfd, SIGKILL);
                 err_free(state_destroy(s));
                 return e;
         }
-        s->spec = TAKE_PTR(b.spec);
+        s->spec = TAKE_PTR(b->spec);
         *ret_state = TAKE_PTR(s);
         *ret = p;
         p = (struct runtime_process){.pidfd = -1, .terminal_fd = -1};

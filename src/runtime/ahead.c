@@ -3,6 +3,7 @@
 
 #include <sched.h>
 
+#include "base/file.h"
 #include "base/trace.h"
 #include "sys/ns.h"
 
@@ -44,6 +45,11 @@ void ahead_begin(struct ahead *a, const struct oci_spec *spec)
                      pthread_attr_setaffinity_np(&attr, sizeof(others), &others) == 0 &&
                      pthread_create(&a->thread, &attr, make_net, a) == 0;
         (void)pthread_attr_destroy(&attr);
+}
+
+void ahead_done(struct ahead *a)
+{
+        (void)file_close(ahead_end(a));
 }
 
 int ahead_end(struct ahead *a)

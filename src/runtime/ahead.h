@@ -16,8 +16,12 @@ struct ahead {
         int fd;
 };
 
-/* Begin. Does nothing where the namespace is not to be ours (none, one that exists, or one that has to belong to the
- * container's user namespace), or no thread can be made. @a stays where it is until ahead_end(). */
+/* Begin, as early as the specification is known to be good. Does nothing where the namespace is not to be ours (none,
+ * one that exists, or one that has to belong to the container's user namespace), or no thread can be made. @a stays
+ * where it is until ahead_end(). */
 void ahead_begin(struct ahead *a, const struct oci_spec *spec);
 /* Wait for it. Returns a descriptor, the caller's, or -1: there is none, let clone make it (and tell what is wrong). */
 int ahead_end(struct ahead *a);
+/* Nobody wants it. Does nothing behind ahead_end(). */
+void ahead_done(struct ahead *a);
+#define _cleanup_ahead_ __attribute__((cleanup(ahead_done)))

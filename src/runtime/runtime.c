@@ -57,7 +57,7 @@ static void session_undo(struct session *s)
 {
         int status;
 
-        (void)file_close(ahead_end(&s->ahead));
+        ahead_done(&s->ahead);
         if (!s->done && s->pidfd >= 0) {
                 (void)process_signal(s->pidfd, SIGKILL);
                 (void)process_wait(s->pidfd, KILL_WAIT_MS);
@@ -581,7 +581,7 @@ static err *take_net(struct session *s)
 {
         struct trace_span span = trace_begin(TRACE_NET_WAIT);
         struct plan *p = &s->plan;
-        int fd = ahead_end(&s->ahead);
+        int fd = ahead_end(s->request->ahead ? s->request->ahead : &s->ahead);
 
         trace_end(&span, 0, NULL);
         if (fd < 0)
@@ -600,7 +600,8 @@ static err *prepare(struct session *s)
 
         struct trace_span span = trace_begin(TRACE_PLAN);
 
-        ahead_begin(&s->ahead, r->spec);
+        if (!r->ahead)
+                ahead_begin(&s->ahead, r->spec);
         TRY(plan_for_create(&s->plan, r));
         TRY(plan_open_root(&s->plan, r));
         trace_end(&span, 0, r->id);

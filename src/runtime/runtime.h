@@ -23,6 +23,7 @@ struct runtime_unit {
 };
 
 struct seccomp_known; /* seccomp_ops.h */
+struct ahead;         /* ahead.h */
 
 struct runtime_request {
         const char *id;
@@ -43,6 +44,7 @@ struct runtime_request {
                 *unit;             /* systemd makes cgroup_path (both from runtime_unit_resolve()); NULL = we do */
         const char *seccomp_cache; /* directory of compiled filters, NULL = do not cache */
         const char *seccomp_name;  /* use (or make, if the spec has a profile) this one of them; NULL = by the spec */
+        struct ahead *ahead;       /* begun by the caller (its result is taken); NULL: by us */
         struct seccomp_known *seccomp_known; /* what seccomp_ops_parse() said (its filter is taken), or NULL */
         int start_fd; /* descriptor of a FIFO that the child opens for writing and blocks on until
                          somebody reads (create/start split); -1 = start at once */
