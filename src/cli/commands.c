@@ -63,8 +63,9 @@ static const struct command cmd_volume = {
         .name = "volume", .summary = "Manage volumes", .subcommands = volume_commands};
 
 static const struct subcommand system_commands[] = {
-        {&cmd_info},
+        {&cmd_system_check},
         {&cmd_system_df},
+        {&cmd_info},
         {&cmd_system_prune},
         {0},
 };

@@ -65,6 +65,7 @@ extern const struct command cmd_volume_rm;
 /* the program itself */
 extern const struct command cmd_completion;
 extern const struct command cmd_help;
+extern const struct command cmd_system_check;
 extern const struct command cmd_system_df;
 extern const struct command cmd_system_prune;
 extern const struct command cmd_info;

@@ -11,6 +11,7 @@
 #include "cli/ui.h"
 #include "engine/usage.h"
 #include "oci/reference.h"
+#include "store/check.h"
 
 struct df_args {
         bool verbose;
@@ -240,4 +241,63 @@ const struct command cmd_system_df = {
         .opts = df_opts,
         .args_size = sizeof(struct df_args),
         .run = df_run,
+};
+
+/* ---- check ---- */
+
+struct check_args {
+        bool repair, quick;
+};
+
+static void say(void *arg, enum check_outcome outcome, const char *what, const char *text)
+{
+        static const char *const words[] = {"wrong", "mended", "leftover"};
+
+        (void)arg;
+        (void)printf("%s: ", words[outcome]);
+        ui_print(stdout, what);
+        (void)printf(": ");
+        ui_print(stdout, text);
+        (void)putchar('\n');
+        (void)fflush(stdout);
+}
+
+static err *check_run(struct invocation *inv)
+{
+        const struct check_args *a = inv->args;
+        struct check_options o = {.repair = a->repair, .quick = a->quick, .say = say};
+        _cleanup_engine_ struct engine *e = NULL;
+        struct check_result r = {0};
+
+        TRY(ui_engine(inv, &e));
+        TRY(store_check(e->store, &o, &r));
+        (void)printf("checked %llu images, %llu layers, %llu blobs, %llu containers: %llu wrong, %llu mended, %llu "
+                     "leftovers\n",
+                     (unsigned long long)r.images, (unsigned long long)r.layers, (unsigned long long)r.blobs,
+                     (unsigned long long)r.containers, (unsigned long long)r.wrong, (unsigned long long)r.mended,
+                     (unsigned long long)r.leftovers);
+        inv->status = r.wrong > 0;
+        return NULL;
+}
+
+static const struct opt check_opts[] = {
+        OPT_FLAG('q', "quick", struct check_args, quick, "Look at what is there and how large, not at what is in it"),
+        OPT_FLAG(0, "repair", struct check_args, repair, "Mend what can be mended"),
+        OPT_END,
+};
+
+const struct command cmd_system_check = {
+        .name = "check",
+        .summary = "Verify everything in the store",
+        .description =
+                "Reads every blob and compares its digest, unpacks every layer again and compares the result with its "
+                "tree, and follows every reference. One line is printed for each finding; the exit status is 1 when "
+                "something is wrong and was not mended.\n"
+                "\n"
+                "With --repair, damaged trees are unpacked again, configurations and manifests are written again, "
+                "damaged blobs, names of nothing and leftovers are removed.",
+        .opts = check_opts,
+        .args_size = sizeof(struct check_args),
+        .run = check_run,
+        .libraries = true,
 };

@@ -31,6 +31,9 @@ MUST_USE err *image_draft_config(struct image_draft *d, int64_t now, const char 
 void image_draft_history(json *config, int64_t now, const char *created_by, const char *author, const char *comment,
                          bool empty_layer);
 
+/* The manifest of an image with these layers. */
+MUST_USE err *image_manifest_text(const struct image_layer *layers, size_t n, const char *config, size_t config_size,
+                                  char **ret);
 /* A layer as an image's record has it. */
 json *image_layer_record(const struct image_layer *l);
 /* Bytes of the files of a layer that is here: from a record, or counted. */

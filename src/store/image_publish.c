@@ -110,17 +110,17 @@ static json *descriptor(const char *media_type, const char *digest, uint64_t siz
         return d;
 }
 
-static err *manifest_text(const struct image_draft *d, const struct digest *config, size_t config_size, char **ret)
+err *image_manifest_text(const struct image_layer *layers, size_t n, const char *config, size_t config_size, char **ret)
 {
         _cleanup_json_ json *m = json_new_object();
-        json *layers;
+        json *list;
 
         json_set_int(m, "schemaVersion", 2);
         json_set_str(m, "mediaType", OCI_MEDIA_MANIFEST);
-        json_set(m, "config", descriptor(OCI_MEDIA_CONFIG, config->text, config_size));
-        layers = json_sub_array(m, "layers");
-        for (size_t i = 0; i < d->n_layers; i++)
-                json_add(layers, descriptor(d->layers[i].media_type, d->layers[i].digest, d->layers[i].blob_size));
+        json_set(m, "config", descriptor(OCI_MEDIA_CONFIG, config, config_size));
+        list = json_sub_array(m, "layers");
+        for (size_t i = 0; i < n; i++)
+                json_add(list, descriptor(layers[i].media_type, layers[i].digest, layers[i].blob_size));
         return json_print(m, JSON_COMPACT, ret);
 }
 
@@ -210,7 +210,7 @@ err *image_publish(struct image_draft *d, struct staging *st, char **ret_id)
         TRY(link_layers(d, &size));
         TRY(json_print(d->config, JSON_COMPACT, &texts.config));
         TRY(blob_stage(st, texts.config, strlen(texts.config), &config));
-        TRY(manifest_text(d, &config, strlen(texts.config), &texts.manifest));
+        TRY(image_manifest_text(d->layers, d->n_layers, config.text, strlen(texts.config), &texts.manifest));
         TRY(blob_stage(st, texts.manifest, strlen(texts.manifest), &manifest));
         TRY(layers_text(d, &texts.layers));
         id = str_dup(config.text);

@@ -15,6 +15,7 @@
 #include "store/blob.h"
 #include "store/gc.h"
 #include "store/ingest_private.h"
+#include "store/layer_tar.h"
 #include "store/partial.h"
 #include "store/tree.h"
 
@@ -58,8 +59,13 @@ err *ingest_look(struct ingest *i)
 {
         for (size_t n = 0; n < i->n; n++) {
                 struct ingest_item *item = &i->items[n];
+                bool possible;
 
                 if (item->shown.state != INGEST_WAITING || !tree_exists(i, item->layer.chain))
+                        continue;
+                /* A tree whose archive was lost is no use for push and save: the blob is fetched again. */
+                TRY(layer_tar_possible(i->store, &item->layer, &possible));
+                if (!possible)
                         continue;
                 item->shown.state = INGEST_EXISTS;
                 item->shown.here = item->shown.size;

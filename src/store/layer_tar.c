@@ -230,3 +230,15 @@ bool layer_tar_kept(struct store *s, const struct image_layer *l)
         err_free(e);
         return yes;
 }
+
+err *layer_tar_possible(struct store *s, const struct image_layer *l, bool *ret)
+{
+        _cleanup_free_ char *blob = NULL;
+
+        *ret = layer_tar_kept(s, l);
+        if (*ret)
+                return NULL;
+        TRY(find_blob(s, l, &blob));
+        *ret = blob != NULL;
+        return NULL;
+}

@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/str.h"
+#include "store/tree.h"
 #include "store/unpack_private.h"
 
 #define WHITEOUT ".wh."
@@ -174,6 +175,19 @@ static bool is_whiteout(const struct stat *st)
         return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
 }
 
+/* The files of a directory that is to go no longer count. */
+static err *forget_tree(struct unpacker *u, int parent, const char *base)
+{
+        _cleanup_close_ int fd = file_open_beneath(parent, base, O_RDONLY | O_DIRECTORY, 0);
+        uint64_t bytes = 0;
+
+        if (fd < 0)
+                return err_sys(fd, "replacing %s", base);
+        TRY(tree_usage(fd, &bytes));
+        u->result.bytes -= bytes < u->result.bytes ? bytes : u->result.bytes;
+        return NULL;
+}
+
 /* Something has the name already: the later entry wins. *@ret_whiteout: it was a whiteout. */
 static err *clear_way(struct unpacker *u, int parent, const char *base, bool *ret_whiteout)
 {
@@ -183,7 +197,10 @@ static err *clear_way(struct unpacker *u, int parent, const char *base, bool *re
         if (fstatat(parent, base, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return err_sys(errno, "replacing %s", base);
         *ret_whiteout = is_whiteout(&st);
+        if (S_ISREG(st.st_mode) && st.st_nlink == 1)
+                u->result.bytes -= (uint64_t)st.st_size;
         if (S_ISDIR(st.st_mode)) {
+                TRY(forget_tree(u, parent, base));
                 r = file_remove_tree(parent, base);
         } else if (unlinkat(parent, base, 0) < 0) {
                 r = -errno;

@@ -1,0 +1,217 @@
+/* check_layer.c - a layer: its blob has the digest, what is in it has the diff id, and its tree is what comes out when
+ * it is unpacked again. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/str.h"
+#include "codec/digest.h"
+#include "store/blob.h"
+#include "store/check_private.h"
+#include "store/layer.h"
+#include "store/layer_tar.h"
+#include "store/tree.h"
+#include "store/unpack.h"
+
+struct subject {
+        struct check *check;
+        const struct image *image;
+        const struct image_layer *layer;
+        const char *parent; /* chain below, or NULL */
+        char *name, *blob;  /* for findings */
+        int tree_fd;        /* -1: there is none */
+};
+
+static void subject_done(struct subject *s)
+{
+        free(s->name);
+        free(s->blob);
+        (void)file_close(s->tree_fd);
+}
+
+/* The blob through the hashers into the directory @fd. */
+static err *unpack_again(struct subject *s, int fd, struct unpack_result *ret)
+{
+        _cleanup_(digest_hasher_freep) struct digest_hasher *blob = NULL, *diff = NULL;
+        _cleanup_(stream_freep) struct stream *stream = NULL;
+        _cleanup_close_ int in = -1;
+        struct digest got_blob, got_diff;
+        struct stream *next;
+
+        TRY(digest_hasher_new(&blob));
+        TRY(digest_hasher_new(&diff));
+        TRY(blob_open(s->check->store, s->layer->digest, &in, NULL));
+        TRY(stream_open_fd(in, &stream));
+        TRY(stream_open_hash(stream, blob, &next));
+        stream = next;
+        TRY(stream_open_auto(stream, NULL, &next));
+        stream = next;
+        TRY(stream_open_hash(stream, diff, &next));
+        stream = next;
+        TRY(unpack_stream(fd, UNPACK_LAYER | UNPACK_END_OPTIONAL, NULL, stream, ret));
+        TRY(stream_drain(stream));
+        TRY(digest_hasher_final(blob, &got_blob));
+        TRY(digest_hasher_final(diff, &got_diff));
+        if (strcmp(got_blob.text, s->layer->digest) != 0)
+                return err_new(ERR_DIGEST, "its content is %s", got_blob.text);
+        if (strcmp(got_diff.text, s->layer->diff_id) != 0)
+                return err_new(ERR_DIGEST, "its uncompressed content is %s", got_diff.text);
+        return NULL;
+}
+
+/* The fresh tree takes the place of the damaged one, in one step. What lies beside it in the layer stays. */
+static err *replace_tree(struct subject *s, struct staging *st)
+{
+        const char *hex = str_after(s->layer->chain, "sha256:");
+        _cleanup_free_ char *from = str_format("%s/diff", s->layer->chain), *to = NULL;
+
+        to = str_format("layers/%s/diff", hex ? hex : "");
+        if (!from || !to)
+                return err_nomem();
+        TRY(staging_sync(st));
+        if (s->tree_fd < 0 && renameat2(st->fd, from, s->check->store->root_fd, to, RENAME_NOREPLACE) < 0) {
+                if (errno != ENOENT)
+                        return err_sys(errno, "publishing layer %s", s->layer->chain);
+                TRY(staging_publish(st, s->layer->chain, "layers", s->layer->chain));
+        } else if (s->tree_fd >= 0 && renameat2(st->fd, from, s->check->store->root_fd, to, RENAME_EXCHANGE) < 0) {
+                return err_sys(errno, "exchanging layer %s", s->layer->chain);
+        }
+        return layer_sync_directories(s->check->store);
+}
+
+static err *mend_tree(struct subject *s, struct staging *st, const char *what)
+{
+        struct check *c = s->check;
+
+        if (!c->options->repair) {
+                check_say(c, CHECK_WRONG, s->name, "%s", what);
+                return NULL;
+        }
+        TRY(replace_tree(s, st));
+        check_say(c, CHECK_MENDED, s->name, "%s; unpacked again from its blob", what);
+        return NULL;
+}
+
+/* A damaged blob helps nobody, and would be pushed. */
+static err *bad_blob(struct subject *s, err *why)
+{
+        struct check *c = s->check;
+        char text[1024];
+
+        if (err_code(why) != ERR_DIGEST && err_code(why) != ERR_CORRUPT && err_code(why) != ERR_UNSAFE_PATH &&
+            err_code(why) != ERR_LIMIT)
+                return why;
+        (void)err_text(why, text, sizeof(text));
+        err_free(why);
+        if (!c->options->repair) {
+                check_say(c, CHECK_WRONG, s->blob, "%s", text);
+                return NULL;
+        }
+        TRY(blob_remove(c->store, s->layer->digest));
+        check_say(c, CHECK_MENDED, s->blob, "%s; removed, pull image %s again to have it back", text, s->image->id);
+        if (s->tree_fd < 0)
+                check_say(c, CHECK_WRONG, s->name, "its tree is missing, and so is its blob now");
+        return NULL;
+}
+
+/* Unpack the blob beside the tree and compare. */
+static err *compare(struct subject *s)
+{
+        _cleanup_staging_ struct staging st = {0};
+        _cleanup_close_ int fresh = -1, below = -1;
+        _cleanup_free_ char *difference = NULL;
+        struct unpack_result result = {0};
+        err *e;
+
+        TRY(staging_begin(s->check->store, &st));
+        TRY(layer_make(&st, s->layer->chain, &fresh));
+        e = unpack_again(s, fresh, &result);
+        if (e)
+                return bad_blob(s, e);
+        if (s->parent && !result.root) {
+                e = layer_open(s->check->store, s->parent, &below);
+                if (!e)
+                        e = layer_root_like(below, fresh);
+                /* It is missing: that has been told. */
+                if (err_code(e) == ERR_NOT_FOUND)
+                        e = err_free(e);
+                TRY(e);
+        }
+        if (s->tree_fd < 0)
+                return mend_tree(s, &st, "its tree is missing");
+        TRY(check_trees(fresh, s->tree_fd, &difference));
+        return difference ? mend_tree(s, &st, difference) : NULL;
+}
+
+static err *check_without_blob(struct subject *s)
+{
+        _cleanup_(sink_freep) struct sink *null = NULL;
+        struct check *c = s->check;
+        char text[1024];
+        err *e;
+
+        if (s->tree_fd < 0) {
+                check_say(c, CHECK_WRONG, s->name, "its tree is missing, and its blob is not here; pull image %s again",
+                          s->image->id);
+                return NULL;
+        }
+        if (!layer_tar_kept(c->store, s->layer))
+                return NULL;
+        TRY(sink_open_null(&null));
+        e = layer_tar_write(c->store, s->layer, null);
+        if (err_code(e) != ERR_DIGEST && err_code(e) != ERR_CORRUPT)
+                return e;
+        check_say(c, CHECK_WRONG, s->name, "%s", err_text(e, text, sizeof(text)));
+        err_free(e);
+        return NULL;
+}
+
+static err *check_sizes(struct subject *s)
+{
+        _cleanup_close_ int fd = -1;
+        struct check *c = s->check;
+        uint64_t size = 0, bytes = 0;
+
+        if (s->tree_fd < 0) {
+                check_say(c, CHECK_WRONG, s->name, "its tree is missing");
+        } else {
+                TRY(tree_usage(s->tree_fd, &bytes));
+                if (bytes != s->layer->size)
+                        check_say(c, CHECK_WRONG, s->name, "its files have %llu bytes, not %llu",
+                                  (unsigned long long)bytes, (unsigned long long)s->layer->size);
+        }
+        if (!blob_exists(c->store, s->layer->digest))
+                return NULL;
+        TRY(blob_open(c->store, s->layer->digest, &fd, &size));
+        if (size != s->layer->blob_size)
+                check_say(c, CHECK_WRONG, s->blob, "it has %llu bytes, not %llu", (unsigned long long)size,
+                          (unsigned long long)s->layer->blob_size);
+        return NULL;
+}
+
+err *check_layer(struct check *c, const struct image *image, size_t n)
+{
+        _cleanup_(subject_done) struct subject s = {.check = c,
+                                                    .image = image,
+                                                    .layer = &image->layers[n],
+                                                    .parent = n ? image->layers[n - 1].chain : NULL,
+                                                    .tree_fd = -1};
+        bool has_blob = blob_exists(c->store, s.layer->digest);
+        err *e = layer_open(c->store, s.layer->chain, &s.tree_fd);
+
+        if (err_code(e) == ERR_NOT_FOUND)
+                e = err_free(e);
+        TRY(e);
+        s.name = str_format("layer %s", s.layer->chain);
+        s.blob = str_format("blob %s", s.layer->digest);
+        if (!s.name || !s.blob)
+                return err_nomem();
+        c->result.layers++;
+        c->result.blobs += has_blob;
+        if (c->options->quick && (s.tree_fd >= 0 || !c->options->repair))
+                return check_sizes(&s);
+        return has_blob ? compare(&s) : check_without_blob(&s);
+}
