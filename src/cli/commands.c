@@ -63,11 +63,7 @@ static const struct command cmd_volume = {
         .name = "volume", .summary = "Manage volumes", .subcommands = volume_commands};
 
 static const struct subcommand system_commands[] = {
-        {&cmd_system_check},
-        {&cmd_system_df},
-        {&cmd_info},
-        {&cmd_system_prune},
-        {0},
+        {&cmd_system_check}, {&cmd_system_df}, {&cmd_info}, {&cmd_system_prune}, {0},
 };
 static const struct command cmd_system = {.name = "system", .summary = "Manage hod", .subcommands = system_commands};
 
