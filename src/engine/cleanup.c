@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/trace.h"
+#include "engine/endpoints.h"
 #include "runtime/runtime.h"
 #include "store/record.h"
 #include "store/snapshot.h"
@@ -20,8 +21,11 @@
 
 static err *drop_state_dir(struct container *c)
 {
-        int r = file_remove_tree(c->engine->containers_fd, c->id);
+        int r;
 
+        /* Its place in the networks is written in there. */
+        log_error_free(LOG_LEVEL_WARN, endpoints_detach(c));
+        r = file_remove_tree(c->engine->containers_fd, c->id);
         if (r < 0)
                 return err_sys(r, "removing the run directory of container %s", c->id);
         return NULL;

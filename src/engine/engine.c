@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/str.h"
+#include "net/network.h"
 #include "base/trace.h"
 
 err *engine_open(const struct engine_options *o, struct engine **ret)
@@ -34,6 +35,7 @@ void engine_close(struct engine *e)
 {
         if (!e)
                 return;
+        networks_close(e->networks);
         store_close(e->store); /* the descriptors are the store's */
         free(e->root);
         free(e->state);

@@ -21,11 +21,14 @@ struct engine_options {
         const char *driver;  /* storage driver or NULL = the best that works */
 };
 
+struct networks; /* net/network.h */
+
 struct engine {
         struct store *store;
         char *root, *state, *self, *monitor, *init;
-        int containers_fd; /* STATE/containers; the store's */
-        int rw_fd;         /* ROOT/containers; the store's */
+        struct networks *networks; /* opened when first needed */
+        int containers_fd;         /* STATE/containers; the store's */
+        int rw_fd;                 /* ROOT/containers; the store's */
 };
 
 /* Open the engine. Errors: ERR_DENIED (not root), ERR_SYS (a directory cannot be made or written). */

@@ -148,7 +148,6 @@ static err *check_modes(const json *config, const json *host)
 {
         static const char *const ipc[] = {"", "none", "private", "shareable", "host", NULL};
         static const char *const pid[] = {"", "host", NULL};
-        static const char *const net[] = {"none", "host", NULL};
         const char *network = json_get_str_or(host, "NetworkMode", "none"), *ns;
         bool own_name = !str_empty(json_get_str(config, "Hostname"));
 
@@ -174,10 +173,6 @@ static err *check_modes(const json *config, const json *host)
                 return err_new(ERR_INVALID, "invalid CGROUP mode: %s", ns);
         if (strcmp(network, "container:") == 0)
                 return err_new(ERR_INVALID, "invalid network mode: invalid container format container:<name|id>");
-        if (!mode_is(network, net))
-                return err_new(ERR_UNSUPPORTED,
-                               "network %s not found: this version has the modes none, host and container:NAME",
-                               network);
         if (str_starts(network, "container:")) {
                 if (own_name)
                         return err_new(ERR_INVALID, "conflicting options: hostname and the network mode");

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "engine/endpoints.h"
 #include "store/snapshot.h"
 
 #define COMMAND_WIDTH 20 /* docker's, in characters */
@@ -63,7 +64,7 @@ static err *graph_driver(const struct container *c, json **ret)
 err *inspect_container(const struct container *c, bool size, json **ret)
 {
         _cleanup_json_ json *doc = json_new_object();
-        json *state, *driver;
+        json *state, *driver, *settings;
 
         TRY(container_state_json(c, &state));
         JSON_EACH (c->record, it) {
@@ -72,7 +73,9 @@ err *inspect_container(const struct container *c, bool size, json **ret)
                 json_set(doc, it.key, strcmp(it.key, "State") == 0 ? TAKE_PTR(state) : json_ref(it.value));
         }
         json_free(state);
-        json_set(doc, "NetworkSettings", network_settings(json_get(c->record, "NetworkSettings")));
+        settings = network_settings(json_get(c->record, "NetworkSettings"));
+        json_set(doc, "NetworkSettings", settings);
+        TRY(endpoints_inspect(c, settings));
         log_error_free(LOG_LEVEL_DEBUG, graph_driver(c, &driver)); /* being removed: what there is */
         json_set(doc, "GraphDriver", driver);
         if (c->has_status)

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/str.h"
+#include "sys/endpoint.h"
 
 #define HOST_FILE_MAX (256 * 1024)
 
@@ -38,7 +39,24 @@ static void add_host_file(struct str *text, const char *path)
                 str_add_char(text, '\n');
 }
 
-static err *write_hosts(int dirfd, const json *record, bool host_network)
+/* The container's own addresses, with its host name. */
+static err *add_own(struct str *text, const char *hostname, char *const *endpoints)
+{
+        char address[ENDPOINT_ADDRESS_MAX];
+
+        for (; endpoints && *endpoints && !str_empty(hostname); endpoints++) {
+                struct endpoint e;
+
+                TRY(endpoint_parse(*endpoints, &e));
+                for (unsigned i = 0; i < LINK_ADDRESSES; i++)
+                        if (e.address[i].family)
+                                str_printf(text, "%s\t%s\n", endpoint_address_text(&e.address[i], false, address),
+                                           hostname);
+        }
+        return NULL;
+}
+
+static err *write_hosts(int dirfd, const json *record, bool host_network, char *const *endpoints)
 {
         const json *extra = json_get(json_get(record, "HostConfig"), "ExtraHosts");
         _cleanup_str_ struct str text = {0};
@@ -62,6 +80,7 @@ static err *write_hosts(int dirfd, const json *record, bool host_network)
                         return err_new(ERR_INVALID, "add-host %s: there is no gateway without a bridge network", entry);
                 str_printf(&text, "%s\t%.*s\n", sep + 1, (int)(sep - entry), entry);
         }
+        TRY(add_own(&text, json_get_str(json_get(record, "Config"), "Hostname"), endpoints));
         return put(dirfd, "hosts", &text);
 }
 
@@ -96,7 +115,7 @@ static err *write_resolv(int dirfd, bool host_network)
         return put(dirfd, "resolv.conf", &text);
 }
 
-err *netfiles_write(int dirfd, const json *record)
+err *netfiles_write(int dirfd, const json *record, char *const *endpoints)
 {
         const json *config = json_get(record, "Config"), *host = json_get(record, "HostConfig");
         const char *mode = json_get_str_or(host, "NetworkMode", "none");
@@ -107,6 +126,6 @@ err *netfiles_write(int dirfd, const json *record)
                 return NULL;
         str_printf(&hostname, "%s\n", json_get_str_or(config, "Hostname", ""));
         TRY(put(dirfd, "hostname", &hostname));
-        TRY(write_hosts(dirfd, record, host_network));
+        TRY(write_hosts(dirfd, record, host_network, endpoints));
         return write_resolv(dirfd, host_network);
 }

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "base/trace.h"
 #include "engine/cleanup.h"
+#include "engine/endpoints.h"
 #include "engine/hostconfig.h"
 #include "engine/monitor_spawn.h"
 #include "engine/netfiles.h"
@@ -185,12 +186,13 @@ static err *prepare(struct container *c, int state_fd)
 
         if (rw < 0)
                 return err_sys(errno, "opening the directory of container %s", c->id);
-        TRY(netfiles_write(rw, c->record));
         TRY(conf_snapshot(c, &conf));
         conf.seccomp_cache = str_format("%s/seccomp", c->engine->state);
         if (!conf.seccomp_cache)
                 return err_nomem();
         TRY(write_spec(c, state_fd, &conf));
+        TRY(endpoints_attach(c, state_fd, &conf));
+        TRY(netfiles_write(rw, c->record, conf.endpoints));
         return write_conf(c, state_fd, &conf);
 }
 

@@ -1,0 +1,267 @@
+/* endpoints.c - see endpoints.h. */
+#include "engine/endpoints.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "base/file.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "engine/networks.h"
+#include "net/bridge.h"
+#include "net/lease.h"
+#include "net/network.h"
+#include "sys/endpoint.h"
+
+#define FILE_NAME "network.json"
+
+bool endpoints_mode_is_network(const char *mode)
+{
+        return !str_empty(mode) && !str_eq(mode, "host") && !str_eq(mode, "none") && !str_starts(mode, "container:") &&
+               !str_starts(mode, "ns:");
+}
+
+/* ---- what it has ---- */
+
+static err *write_file(int state_fd, const json *doc)
+{
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        TRY(json_print((json *)doc, JSON_COMPACT, &text));
+        r = file_replace(state_fd, FILE_NAME, text, strlen(text), 0600, FILE_VOLATILE);
+        return r < 0 ? err_sys(r, "writing " FILE_NAME) : NULL;
+}
+
+/* *@ret is NULL when there is none. */
+static err *read_file(const struct container *c, json **ret)
+{
+        _cleanup_free_ char *path = str_format("%s/" FILE_NAME, c->id);
+        err *e;
+
+        *ret = NULL;
+        if (!path)
+                return err_nomem();
+        e = json_read(c->engine->containers_fd, path, ret);
+        return err_code(e) == ERR_NOT_FOUND ? err_free(e) : e;
+}
+
+/* ---- one endpoint ---- */
+
+struct attach {
+        struct container *c;
+        struct networks *networks;
+        struct monitor_conf *conf;
+        json *doc; /* network.json */
+        unsigned n;
+        bool has_default[LINK_ADDRESSES];
+};
+
+static bool lives(const char *id, void *arg)
+{
+        struct engine *e = arg;
+        _cleanup_container_ struct container *other = NULL;
+        err *error = container_find(e, id, &other);
+
+        if (error) {
+                bool gone = err_code(error) == ERR_NOT_FOUND;
+
+                err_free(error);
+                return !gone;
+        }
+        return container_is_alive(other) || other->state_fd >= 0;
+}
+
+static err *wanted_address(const json *settings, const char *key, int family, struct link_address *ret)
+{
+        const char *text = json_get_str(json_get(settings, "IPAMConfig"), key);
+
+        if (str_empty(text))
+                return NULL;
+        if (!endpoint_address_parse(text, ret) || ret->family != family)
+                return err_new(ERR_INVALID, "invalid %s address: %s", family == AF_INET ? "IPv4" : "IPv6", text);
+        return NULL;
+}
+
+/* Names that others find it by: its own, the aliases, the short id. */
+static err *collect_names(const struct container *c, const json *settings, char ***ret)
+{
+        _cleanup_strv_ char **names = NULL, **aliases = NULL;
+        char id[ID_SHORT + 1];
+
+        TRY(strv_add(&names, c->name));
+        TRY(json_get_strv(settings, "Aliases", &aliases));
+        for (char **a = aliases; a && *a; a++)
+                TRY(strv_add(&names, *a));
+        (void)snprintf(id, sizeof(id), "%.12s", c->id);
+        TRY(strv_add(&names, id));
+        *ret = TAKE_PTR(names);
+        return NULL;
+}
+
+static err *take_lease(struct attach *a, const struct network *n, const json *settings, struct lease *ret)
+{
+        _cleanup_free_ char *mac = str_dup(json_get_str_or(settings, "MacAddress", ""));
+        _cleanup_strv_ char **names = NULL;
+        struct lease_request r = {.container = a->c->id, .name = a->c->name, .lives = lives, .arg = a->c->engine};
+
+        if (!mac)
+                return err_nomem();
+        TRY(wanted_address(settings, "IPv4Address", AF_INET, &r.wanted[0]));
+        TRY(wanted_address(settings, "IPv6Address", AF_INET6, &r.wanted[1]));
+        if ((r.wanted[0].family || r.wanted[1].family) && !n->configured)
+                return err_new(ERR_INVALID,
+                               "invalid endpoint settings:\nuser specified IP address is supported only when "
+                               "connecting to networks with user configured subnets");
+        if (*mac && !endpoint_mac_parse(mac, r.mac))
+                return err_new(ERR_INVALID, "%s is not a valid mac address", mac);
+        TRY(collect_names(a->c, settings, &names));
+        r.names = names;
+        return lease_take(a->networks, n, &r, ret);
+}
+
+static void fill_endpoint(struct attach *a, const struct network *n, const struct lease *l, struct endpoint *e)
+{
+        *e = (struct endpoint){.kind = str_eq(n->driver, "macvlan")  ? ENDPOINT_MACVLAN
+                                       : str_eq(n->driver, "ipvlan") ? ENDPOINT_IPVLAN
+                                                                     : ENDPOINT_BRIDGE,
+                               .mtu = n->mtu,
+                               .ipv6 = n->pool[1].subnet.family != 0};
+        memcpy(e->parent, n->link, sizeof(e->parent));
+        memcpy(e->host_name, l->link, sizeof(e->host_name));
+        memcpy(e->mode, n->mode, sizeof(e->mode));
+        memcpy(e->mac, l->mac, sizeof(e->mac));
+        (void)snprintf(e->name, sizeof(e->name), "eth%u", a->n);
+        for (unsigned i = 0; i < LINK_ADDRESSES; i++) {
+                e->address[i] = l->address[i];
+                if (!n->pool[i].gateway.family || n->internal || a->has_default[i])
+                        continue;
+                e->route[e->n_routes++].via = n->pool[i].gateway;
+                a->has_default[i] = true;
+        }
+}
+
+/* docker's EndpointSettings as they are now. */
+static void describe(const struct network *n, const struct lease *l, const json *settings, json *doc)
+{
+        static const char *const kept[] = {"IPAMConfig", "Links", "Aliases", "DriverOpts", "GwPriority"};
+        char text[ENDPOINT_ADDRESS_MAX], mac[18];
+        const unsigned char *m = l->mac;
+        json *names = json_new_array();
+
+        for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+                json_set(doc, kept[i], json_get(settings, kept[i]) ? json_ref(json_get(settings, kept[i])) : NULL);
+        (void)snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+        json_set_str(doc, "MacAddress", mac);
+        json_set_str(doc, "NetworkID", n->id);
+        json_set_str(doc, "EndpointID", l->endpoint);
+        json_set_str(doc, "Gateway", endpoint_address_text(&n->pool[0].gateway, false, text));
+        json_set_str(doc, "IPAddress", endpoint_address_text(&l->address[0], false, text));
+        json_set_int(doc, "IPPrefixLen", l->address[0].family ? l->address[0].prefix : 0);
+        json_set_str(doc, "IPv6Gateway", endpoint_address_text(&n->pool[1].gateway, false, text));
+        json_set_str(doc, "GlobalIPv6Address", endpoint_address_text(&l->address[1], false, text));
+        json_set_int(doc, "GlobalIPv6PrefixLen", l->address[1].family ? l->address[1].prefix : 0);
+        for (size_t i = 0; l->names && l->names[i]; i++)
+                json_add_str(names, l->names[i]);
+        /* The default bridge has no names. */
+        json_set(doc, "DNSNames", n->predefined ? NULL : json_ref(names));
+        json_free(names);
+}
+
+static err *attach_one(struct attach *a, const char *name, const json *settings, int state_fd)
+{
+        _cleanup_network_ struct network *n = NULL;
+        _cleanup_lease_ struct lease l = {0};
+        _cleanup_free_ char *line = NULL;
+        struct endpoint e;
+
+        TRY(network_find(a->networks, name, &n));
+        if (str_eq(n->driver, "host") || str_eq(n->driver, "null"))
+                return err_new(ERR_INVALID,
+                               "container cannot be connected to multiple networks with one of the networks "
+                               "in %s mode",
+                               str_eq(n->driver, "host") ? "host" : "private (none)");
+        TRY(network_settle(a->networks, n));
+        /* What is about to be taken is written down first. */
+        json_set_str(json_sub_object(json_sub_object(a->doc, "Networks"), n->name), "NetworkID", n->id);
+        TRY(write_file(state_fd, a->doc));
+        TRY(take_lease(a, n, settings, &l));
+        if (str_eq(n->driver, "bridge"))
+                TRY(bridge_up(n));
+        fill_endpoint(a, n, &l, &e);
+        describe(n, &l, settings, json_sub_object(json_sub_object(a->doc, "Networks"), n->name));
+        TRY(endpoint_format(&e, &line));
+        a->n++;
+        return strv_add(&a->conf->endpoints, line);
+}
+
+static err *attach_all(struct attach *a, const char *mode, int state_fd)
+{
+        const json *wanted = json_path(a->c->record, "NetworkSettings.Networks");
+        const char *first = str_eq(mode, "default") ? NETWORK_DEFAULT : mode;
+
+        TRY(attach_one(a, first, json_get(wanted, first), state_fd));
+        JSON_EACH (wanted, it)
+                if (!str_eq(it.key, first))
+                        TRY(attach_one(a, it.key, it.value, state_fd));
+        return write_file(state_fd, a->doc);
+}
+
+err *endpoints_attach(struct container *c, int state_fd, struct monitor_conf *conf)
+{
+        const char *mode = json_get_str_or(container_host_config(c), "NetworkMode", "none");
+        _cleanup_json_ json *doc = NULL;
+        struct attach a = {.c = c, .conf = conf};
+        err *e;
+
+        if (!endpoints_mode_is_network(mode))
+                return NULL;
+        TRY(networks_of(c->engine, &a.networks));
+        a.doc = doc = json_new_object();
+        e = attach_all(&a, mode, state_fd);
+        if (e)
+                err_free(endpoints_detach(c));
+        return e ? err_wrap(e, "failed to set up container networking") : NULL;
+}
+
+err *endpoints_detach(struct container *c)
+{
+        _cleanup_json_ json *doc = NULL;
+        struct networks *networks;
+        err *first = NULL;
+
+        TRY(read_file(c, &doc));
+        if (!doc)
+                return NULL;
+        TRY(networks_of(c->engine, &networks));
+        JSON_EACH (json_get(doc, "Networks"), it) {
+                err *e = lease_release(networks, json_get_str_or(it.value, "NetworkID", ""), c->id);
+
+                if (first)
+                        err_free(e);
+                else
+                        first = e;
+        }
+        return first;
+}
+
+err *endpoints_inspect(const struct container *c, json *settings)
+{
+        static const char *const same[] = {"EndpointID", "Gateway",     "GlobalIPv6Address", "GlobalIPv6PrefixLen",
+                                           "IPAddress",  "IPPrefixLen", "IPv6Gateway",       "MacAddress"};
+        _cleanup_json_ json *doc = NULL;
+        const json *bridge;
+
+        TRY(read_file(c, &doc));
+        if (!doc)
+                return NULL;
+        JSON_EACH (json_get(doc, "Networks"), it)
+                json_set(json_sub_object(settings, "Networks"), it.key, json_ref(it.value));
+        /* docker still repeats the default bridge's here. */
+        bridge = json_get(json_get(doc, "Networks"), NETWORK_DEFAULT);
+        for (size_t i = 0; bridge && i < ARRAY_SIZE(same); i++)
+                if (json_get(bridge, same[i]))
+                        json_set(settings, same[i], json_ref(json_get(bridge, same[i])));
+        return NULL;
+}

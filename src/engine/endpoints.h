@@ -1,0 +1,24 @@
+/* endpoints.h - a container's place in its networks, from its start to its end.
+ *
+ * What was asked for is in the record: HostConfig.NetworkMode, and for each network a docker EndpointSettings in
+ * NetworkSettings.Networks. What it has while it runs is in STATE/containers/<id>/network.json, written before anything
+ * is taken and removed with the directory, so that whoever cleans up knows what to give back.
+ * Lock order: the container's lock is held by the caller. */
+#pragma once
+
+#include "base/err.h"
+#include "engine/container.h"
+#include "monitor/status.h"
+
+/* Does the mode mean a network of ours (not host, none, container:, ns:)? */
+bool endpoints_mode_is_network(const char *mode);
+
+/* Before a start: take addresses, make bridges, publish ports; lines for the monitor into @conf. @state_fd: the
+ * container's run directory. On failure everything is given back.
+ * ERR_NOT_FOUND (network), ERR_CONFLICT (addresses, ports), ERR_INVALID. */
+MUST_USE err *endpoints_attach(struct container *c, int state_fd, struct monitor_conf *conf);
+/* Give back what network.json names. Nothing is fine; the first error is returned after all was tried. */
+MUST_USE err *endpoints_detach(struct container *c);
+
+/* Complete docker's NetworkSettings document @settings with what a running container has. */
+MUST_USE err *endpoints_inspect(const struct container *c, json *settings);

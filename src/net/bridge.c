@@ -1,0 +1,101 @@
+/* bridge.c - see bridge.h. */
+#include "net/bridge.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "net/firewall.h"
+#include "sys/link.h"
+#include "sys/netlink.h"
+
+/* @key below /proc/sys/net; @link becomes the %s in it. A kernel without IPv6 has not all of them. */
+static err *set(const char *key, const char *link, const char *value, bool needed)
+{
+        char path[128];
+        int r;
+
+        (void)snprintf(path, sizeof(path), "/proc/sys/net/");
+        (void)snprintf(path + strlen(path), sizeof(path) - strlen(path), key, link);
+        r = file_put(AT_FDCWD, path, value);
+        return r < 0 && needed ? err_sys(-r, "setting %s to %s", path, value) : NULL;
+}
+
+static bool has_ipv6(const struct network *n)
+{
+        return n->pool[1].subnet.family != 0;
+}
+
+/* What docker switches on, too: without it nothing is routed between a bridge and the world. Router advertisements that
+ * a container sends are not for the host. */
+static err *set_host(const struct network *n)
+{
+        TRY(set("ipv4/ip_forward%s", "", "1", true));
+        TRY(set("ipv6/conf/%s/accept_ra", n->link, "0", false));
+        TRY(set("ipv6/conf/%s/disable_ipv6", n->link, has_ipv6(n) ? "0" : "1", false));
+        if (has_ipv6(n))
+                TRY(set("ipv6/conf/all/forwarding%s", "", "1", true));
+        return NULL;
+}
+
+static err *make(const struct network *n, int fd)
+{
+        struct link_bridge b = {.name = n->link, .mtu = n->mtu, .ipv6 = has_ipv6(n)};
+        int index;
+
+        for (unsigned i = 0; i < LINK_ADDRESSES; i++) {
+                _cleanup_free_ char *owner = NULL;
+
+                if (!n->pool[i].subnet.family)
+                        continue;
+                b.address[i] = n->pool[i].gateway;
+                TRY(link_route_overlaps(fd, &n->pool[i].subnet, n->link, &owner));
+                if (owner)
+                        log_warn("network %s: its subnet overlaps a route of the host by %s", n->name, owner);
+        }
+        TRY(link_bridge_make(fd, &b, &index, NULL));
+        return set_host(n);
+}
+
+err *bridge_up(const struct network *n)
+{
+        _cleanup_close_ int fd = netlink_open(NETLINK_ROUTE);
+        _cleanup_firewall_ struct firewall *f = NULL;
+        struct firewall_network rules;
+        bool known;
+
+        if (fd < 0)
+                return err_sys(-fd, "opening a netlink socket");
+        /* The rules first: nothing is connected before it is protected. */
+        network_firewall(n, &rules);
+        TRY(firewall_open(&f));
+        TRY(firewall_network_known(f, &rules, &known));
+        if (!known)
+                TRY(firewall_network_add(f, &rules));
+        if (link_index(fd, n->link) < 0)
+                TRY(make(n, fd));
+        return NULL;
+}
+
+err *bridge_down(const struct network *n)
+{
+        _cleanup_close_ int fd = netlink_open(NETLINK_ROUTE);
+        _cleanup_firewall_ struct firewall *f = NULL;
+        struct firewall_network rules;
+
+        if (fd < 0)
+                return err_sys(-fd, "opening a netlink socket");
+        TRY(link_delete(fd, n->link));
+        network_firewall(n, &rules);
+        TRY(firewall_open(&f));
+        return firewall_network_remove(f, &rules);
+}
+
+err *bridge_allow_loopback(const struct network *n)
+{
+        return set("ipv4/conf/%s/route_localnet", n->link, "1", true);
+}
