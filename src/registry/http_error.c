@@ -93,6 +93,9 @@ static void describe(struct transfer *t, const struct place *p, struct str *out)
         case CURLE_GOT_NOTHING:
                 str_add(out, "EOF: the server closed the connection without an answer");
                 return;
+        case CURLE_SEND_FAIL_REWIND:
+                str_add(out, "EOF: the server closed the connection");
+                return;
         case CURLE_UNSUPPORTED_PROTOCOL:
         case CURLE_WEIRD_SERVER_REPLY:
                 str_printf(out, "malformed HTTP response (%s)", t->error);
@@ -115,6 +118,7 @@ err *transfer_error(struct transfer *t)
         case CURLE_GOT_NOTHING:
         case CURLE_RECV_ERROR:
         case CURLE_SEND_ERROR:
+        case CURLE_SEND_FAIL_REWIND: /* a kept connection that had been closed meanwhile */
                 t->http->may_retry = true;
                 break;
         default:

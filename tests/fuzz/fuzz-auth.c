@@ -31,9 +31,12 @@ static void challenge(const char *text)
 static void link_header(const char *text)
 {
         char *next = NULL, *joined = NULL;
+        err *e;
 
         err_free(client_link_next(text, &next));
-        if (next && !url_join("https://reg.example.test/v2/x/tags/list", next, &joined)) {
+        e = next ? url_join("https://reg.example.test/v2/x/tags/list", next, &joined) : NULL;
+        err_free(e);
+        if (next && !e) {
                 struct url u = {0};
 
                 if (url_parse(joined, &u))
