@@ -1,5 +1,5 @@
-# common.bash - shared by run.sh and runtime.sh: measuring, numbers, the sections of RESULTS.md.
-# Sourced after tools/common.bash; $B is the caller's temporary directory.
+# common.bash - shared by run.sh, runtime.sh and images.sh: the peers, measuring, numbers, the sections of RESULTS.md.
+# Sourced after tools/common.bash; $B and $R are the caller's temporary directories.
 # shellcheck shell=bash disable=SC2154  # $top is tools/common.bash's
 
 # measure NAME RUNS COMMAND...: median in ms. MEASURE holds further arguments of hyperfine.
@@ -57,4 +57,76 @@ section() {
                 !skip { print }
                 END { if (!done) { if (NR) print ""; put() } }' "$file" | cat -s | sed -e '${/^$/d}' >"$B/results"
         cp "$B/results" "$file"
+}
+
+# --- docker.io and podman from Debian, privately: own roots below $B, own sockets below $R --------------------------
+
+pids=()
+docker=/usr/bin/docker
+# peers_begin: before anything is started.
+peers_begin() {
+        local d
+        [[ -x $docker ]] || docker=docker
+        docker_cmd=("$docker" -H "unix://$R/docker.sock")
+        # shellcheck disable=SC2034  # the caller's
+        podman_cmd=(podman --root "$B/podman" --runroot "$R/podman" --tmpdir "$R/podman-tmp" --cgroup-manager cgroupfs
+                --events-backend file)
+        # What the peers make outside of their roots: gone again afterwards unless it was there before.
+        traces=()
+        for d in /run/docker /run/containers /run/libpod /sys/fs/cgroup/docker /sys/fs/cgroup/libpod_parent; do
+                [[ -e $d ]] || traces+=("$d")
+        done
+        for d in /sys/fs/cgroup/*/; do
+                [[ -e ${d}docker ]] || traces+=("${d}docker")
+                [[ -e ${d}libpod_parent ]] || traces+=("${d}libpod_parent")
+        done
+}
+
+# start_docker: containerd and dockerd.
+start_docker() {
+        mkdir -p "$B/docker" "$B/containerd" "$R/containerd" "$R/docker"
+        cat >"$R/containerd.toml" <<-END
+		version = 2
+		root = "$B/containerd"
+		state = "$R/containerd"
+		[grpc]
+		  address = "$R/containerd.sock"
+		END
+        containerd --config "$R/containerd.toml" >"$B/containerd.log" 2>&1 &
+        pids+=($!)
+        for _ in {1..100}; do
+                [[ -S $R/containerd.sock ]] && break
+                sleep 0.1
+        done
+        dockerd --data-root "$B/docker" --exec-root "$R/docker" --pidfile "$R/docker.pid" -H "unix://$R/docker.sock" \
+                --containerd "$R/containerd.sock" --iptables=false --ip6tables=false --bridge=none \
+                --exec-opt native.cgroupdriver=cgroupfs >"$B/dockerd.log" 2>&1 &
+        pids+=($!)
+        for _ in {1..150}; do
+                "${docker_cmd[@]}" version >/dev/null 2>&1 && break
+                sleep 0.2
+        done
+}
+
+# peers_end: stop what was started, by number; remove $B, $R and what the peers made elsewhere.
+peers_end() {
+        local i pid d m
+        # The last started first.
+        for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
+                pid=${pids[i]}
+                kill "$pid" 2>/dev/null || true
+                for _ in {1..100}; do
+                        kill -0 "$pid" 2>/dev/null || break
+                        sleep 0.1
+                done
+        done
+        # What the peers leave mounted below our directories.
+        awk '{print $5}' /proc/self/mountinfo | grep -E "^($B|$R)/" | sort -r | while read -r m; do
+                umount -l "$m" 2>/dev/null || true
+        done
+        rm -rf "$B" "$R"
+        for d in "${traces[@]}"; do
+                [[ -d $d ]] && find "$d" -depth -type d -exec rmdir {} + 2>/dev/null
+        done
+        return 0
 }

@@ -27,50 +27,19 @@ R=$(mktemp -d /run/hod-bench.XXXXXX)
 export HOD_ROOT=$B/hod HOD_STATE=$R/hod
 bin=$top/build-release/bin
 hod=$bin/hod
-docker=/usr/bin/docker
-[[ -x $docker ]] || docker=docker
-docker_cmd=("$docker" -H "unix://$R/docker.sock")
-podman_cmd=(podman --root "$B/podman" --runroot "$R/podman" --tmpdir "$R/podman-tmp" --cgroup-manager cgroupfs
-        --events-backend file)
+peers_begin
 # Without CAP_SYS_RESOURCE podman cannot raise limits to its own defaults: give it some that fit.
 podman_flags=(--ulimit nofile=1024:1024 --ulimit nproc=1000:1000)
-pids=()
-# What the peers make outside of their roots: gone again afterwards unless it was there before.
-traces=()
-for d in /run/docker /run/containers /run/libpod /sys/fs/cgroup/docker /sys/fs/cgroup/libpod_parent; do
-        [[ -e $d ]] || traces+=("$d")
-done
-for d in /sys/fs/cgroup/*/; do
-        [[ -e ${d}docker ]] || traces+=("${d}docker")
-        [[ -e ${d}libpod_parent ]] || traces+=("${d}libpod_parent")
-done
 
 finish() {
         set +e # everything here is tried, whatever failed before
-        local pid
         "$hod" rm -f bench >/dev/null 2>&1 || true
         if ((peers)); then
                 "${docker_cmd[@]}" rm -f bench >/dev/null 2>&1 || true
                 "${podman_cmd[@]}" rm -f -t 0 bench >/dev/null 2>&1 || true
                 "${podman_cmd[@]}" rmi -f busybox >/dev/null 2>&1 || true
         fi
-        # The last started first.
-        for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
-                pid=${pids[i]}
-                kill "$pid" 2>/dev/null || true
-                for _ in {1..100}; do
-                        kill -0 "$pid" 2>/dev/null || break
-                        sleep 0.1
-                done
-        done
-        # What the peers leave mounted below our directories.
-        awk '{print $5}' /proc/self/mountinfo | grep -E "^($B|$R)/" | sort -r | while read -r m; do
-                umount -l "$m" 2>/dev/null || true
-        done
-        rm -rf "$B" "$R"
-        for d in "${traces[@]}"; do
-                [[ -d $d ]] && find "$d" -depth -type d -exec rmdir {} + 2>/dev/null
-        done
+        peers_end
         return 0
 }
 trap finish EXIT
@@ -87,28 +56,7 @@ floor_ms=$(make_floor 300)
 # --- docker
 have_docker=0
 if ((peers)); then
-        mkdir -p "$B/docker" "$B/containerd" "$R/containerd" "$R/docker"
-        cat >"$R/containerd.toml" <<-END
-		version = 2
-		root = "$B/containerd"
-		state = "$R/containerd"
-		[grpc]
-		  address = "$R/containerd.sock"
-		END
-        containerd --config "$R/containerd.toml" >"$B/containerd.log" 2>&1 &
-        pids+=($!)
-        for _ in {1..100}; do
-                [[ -S $R/containerd.sock ]] && break
-                sleep 0.1
-        done
-        dockerd --data-root "$B/docker" --exec-root "$R/docker" --pidfile "$R/docker.pid" -H "unix://$R/docker.sock" \
-                --containerd "$R/containerd.sock" --iptables=false --ip6tables=false --bridge=none \
-                --exec-opt native.cgroupdriver=cgroupfs >"$B/dockerd.log" 2>&1 &
-        pids+=($!)
-        for _ in {1..150}; do
-                "${docker_cmd[@]}" version >/dev/null 2>&1 && break
-                sleep 0.2
-        done
+        start_docker
         if "${docker_cmd[@]}" import -c 'CMD ["sh"]' "$B/busybox.tar" busybox >/dev/null 2>"$B/docker.err" &&
                 "${docker_cmd[@]}" run --rm --network none busybox true 2>>"$B/docker.err" &&
                 "${docker_cmd[@]}" run -d --name bench --network none busybox sleep 100000 >/dev/null; then

@@ -27,6 +27,7 @@ packages_peers=(podman conmon containernetworking-plugins uidmap containerd dock
         skopeo umoci buildah)
 packages_vm=(qemu-system-x86 mmdebstrap e2fsprogs)
 packages_bench=(hyperfine docker.io podman)
+packages_images_bench=(docker.io podman runc docker-registry skopeo jq python3)
 packages_runtime_bench=(hyperfine jq python3 crun runc golang-github-containers-common)
 }
 

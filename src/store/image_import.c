@@ -72,26 +72,30 @@ static err *copy_layer(const struct image_layer *from, struct image_layer *to)
         return to->chain && to->diff_id && to->digest && to->media_type ? NULL : err_nomem();
 }
 
-/* The container's changes, written as a tar into a nameless file, and from there as any other layer. */
+struct commit_source {
+        const struct snapshot *snap;
+        bool empty;
+};
+
+static err *write_changes(void *arg, struct sink *to)
+{
+        struct commit_source *c = arg;
+
+        return diff_write_layer(c->snap, to, &c->empty);
+}
+
+/* The container's changes as a tar that is unpacked while it is written. */
 static err *commit_layer(struct image_draft *d, struct staging *st, const struct snapshot *snap,
                          const char *parent_chain)
 {
-        _cleanup_close_ int fd = openat(st->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-        _cleanup_(stream_freep) struct stream *stream = NULL;
-        _cleanup_(sink_freep) struct sink *sink = NULL;
-        bool empty = false;
+        struct image_layer *layer = &d->layers[d->n_layers];
+        struct commit_source source = {.snap = snap};
 
-        if (fd < 0)
-                return err_sys(errno, "making a file for the layer");
-        TRY(sink_open_fd(fd, &sink));
-        TRY(diff_write_layer(snap, sink, &empty));
-        TRY(sink_finish(sink));
-        if (empty)
+        TRY(layer_stage_written(st, write_changes, &source, parent_chain, layer));
+        if (source.empty) { /* what was staged goes with the staging place */
+                image_layer_done(layer);
                 return NULL;
-        if (lseek(fd, 0, SEEK_SET) < 0)
-                return err_sys(errno, "reading the layer back");
-        TRY(stream_open_fd(fd, &stream));
-        TRY(layer_stage(st, stream, parent_chain, &d->layers[d->n_layers]));
+        }
         d->n_layers++;
         d->staged = true;
         return NULL;

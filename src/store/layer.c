@@ -242,18 +242,71 @@ static err *fill(struct stage *g, const struct unpack_result *unpacked, struct i
         return NULL;
 }
 
+static err *make_blob(struct staging *st, int *ret)
+{
+        *ret = openat(st->fd, BLOB, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        return *ret < 0 ? err_sys(errno, "making a blob") : NULL;
+}
+
 err *layer_stage(struct staging *st, struct stream *from, const char *parent_chain, struct image_layer *ret)
 {
         _cleanup_(stage_done) struct stage g = {0};
         _cleanup_close_ int blob = -1, diff = -1;
         struct unpack_result unpacked = {0};
 
-        blob = openat(st->fd, BLOB, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (blob < 0)
-                return err_sys(errno, "making a blob");
+        TRY(make_blob(st, &blob));
         TRY(make_diff_dir(st, parent_chain, &diff));
         TRY(open_stage(from, blob, &g));
         TRY(unpack_stream(diff, UNPACK_LAYER, NULL, g.plain, &unpacked));
+        return fill(&g, &unpacked, ret);
+}
+
+/* Where a written archive goes: into the blob, the hash and the unpacker. */
+struct split {
+        struct sink sink; /* first */
+        int fd;
+        struct digest_hasher *hasher;
+        struct unpack *unpack;
+};
+
+static err *split_write(struct sink *sink, const void *data, size_t size)
+{
+        struct split *s = (struct split *)sink;
+        int r;
+
+        /* First the other process, which then has work. */
+        TRY(sink_write(unpack_sink(s->unpack), data, size));
+        digest_hasher_update(s->hasher, data, size);
+        r = file_write_all(s->fd, data, size);
+        return r < 0 ? err_sys(r, "keeping the archive") : NULL;
+}
+
+static err *split_finish(struct sink *sink)
+{
+        (void)sink;
+        return NULL;
+}
+
+err *layer_stage_written(struct staging *st, err *(*write)(void *arg, struct sink *to), void *arg,
+                         const char *parent_chain, struct image_layer *ret)
+{
+        _cleanup_(unpack_abortp) struct unpack *unpack = NULL;
+        _cleanup_(stage_done) struct stage g = {.format = STREAM_PLAIN};
+        _cleanup_close_ int blob = -1, diff = -1;
+        struct unpack_result unpacked = {0};
+        struct split split;
+        err *e;
+
+        TRY(make_blob(st, &blob));
+        TRY(make_diff_dir(st, parent_chain, &diff));
+        TRY(digest_hasher_new(&g.blob));
+        TRY(unpack_start(diff, UNPACK_LAYER, NULL, &unpack));
+        split = (struct split){{.write = split_write, .finish = split_finish}, blob, g.blob, unpack};
+        e = write(arg, &split.sink);
+        if (e && !unpack_broken(unpack))
+                return e;
+        err_free(e);
+        TRY(unpack_finish(TAKE_PTR(unpack), &unpacked));
         return fill(&g, &unpacked, ret);
 }
 

@@ -44,6 +44,9 @@ MUST_USE err *layer_root_like(int from, int to);
  * The root of a layer on top of another (@parent_chain not NULL) starts with owner, mode and xattrs of that one's root.
  * Fills everything of @ret but the chain. */
 MUST_USE err *layer_stage(struct staging *st, struct stream *from, const char *parent_chain, struct image_layer *ret);
+/* The same for a plain archive that @write makes: it is unpacked while it is being written, and never read back. */
+MUST_USE err *layer_stage_written(struct staging *st, err *(*write)(void *arg, struct sink *to), void *arg,
+                                  const char *parent_chain, struct image_layer *ret);
 /* Make the staged layer READY under @l->chain, and its blob; an equal one that exists is kept. Synced before. */
 MUST_USE err *layer_publish(struct staging *st, const struct image_layer *l);
 void image_layer_done(struct image_layer *l);
