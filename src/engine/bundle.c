@@ -16,7 +16,7 @@ void bundle_free(struct bundle *b)
                 return;
         for (size_t i = 0; i < b->n; i++) {
                 strv_free(b->images[i].names);
-                free(b->images[i].ref);
+                strv_free(b->images[i].refs);
         }
         free(b->images);
         docker_images_free(b->docker, b->n_docker);
@@ -63,11 +63,8 @@ static err *name_member(struct bundle_image *i, const struct descriptor *d)
         const char *name = json_get_str(annotations, MANIFEST_ANNOTATION_NAME);
         const char *ref = json_get_str(annotations, MANIFEST_ANNOTATION_REF);
 
-        if (!str_empty(ref) && !i->ref) {
-                i->ref = str_dup(ref);
-                if (!i->ref)
-                        return err_nomem();
-        }
+        if (!str_empty(ref))
+                TRY(strv_add(&i->refs, ref));
         if (!str_empty(name))
                 return add_name(i, name);
         return !str_empty(ref) && is_whole(ref) ? add_name(i, ref) : NULL;
@@ -202,7 +199,7 @@ err *bundle_open(struct fileset *files, enum bundle_kind kind, struct bundle **r
 
 static bool image_is(const struct bundle_image *i, const char *ref, const char *full)
 {
-        return str_eq(i->ref, ref) || (full && strv_contains(i->names, full));
+        return strv_contains(i->refs, ref) || (full && strv_contains(i->names, full));
 }
 
 err *bundle_find(const struct bundle *b, const char *ref, size_t *ret)
@@ -340,11 +337,6 @@ err *bundle_source(struct bundle *b, size_t n, struct source **ret)
         TRY(open_top(s, i));
         if (i->names)
                 TRY(strv_copy(i->names, &source->names));
-        if (i->ref) {
-                source->ref = str_dup(i->ref);
-                if (!source->ref)
-                        return err_nomem();
-        }
         *ret = TAKE_PTR(source);
         return NULL;
 }

@@ -5,7 +5,7 @@
 
 struct bundle_image {
         char **names;          /* full references */
-        char *ref;             /* of the layout, no reference */
+        char **refs;           /* the layout's own words for it */
         struct descriptor top; /* layouts; .json belongs to the bundle's document */
         size_t docker;         /* number in manifest.json */
 };

@@ -52,7 +52,6 @@ void source_free(struct source *s)
                 return;
         document_done(&s->top);
         strv_free(s->names);
-        free(s->ref);
         s->ops->free(s);
 }
 

@@ -42,7 +42,6 @@ struct source {
         const struct source_ops *ops;
         struct document top;
         char **names;               /* full references that go with it; NULL = none */
-        char *ref;                  /* the layout's name for it, if that is no reference; or NULL */
         const struct reference *at; /* the repository, if it is a registry's; borrowed */
         bool trusted;               /* our own store: its blobs were verified when they came */
 };

@@ -28,6 +28,7 @@ refuses() {
         local before
         before=$(store_state)
         refused 1 "$1" hod load -i "$2"
+        # shellcheck disable=SC2016
         [[ -d $2 ]] || refused 1 "$1" bash -c 'cat "$1" | "$HOD_BIN/hod" load' - "$2"
         is "$(store_state)" "$before" "after $2"
 }
