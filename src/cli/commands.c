@@ -51,6 +51,13 @@ static const struct subcommand image_commands[] = {
 };
 static const struct command cmd_image = {.name = "image", .summary = "Manage images", .subcommands = image_commands};
 
+static const struct subcommand manifest_commands[] = {
+        {&cmd_manifest_annotate}, {&cmd_manifest_create}, {&cmd_manifest_inspect},
+        {&cmd_manifest_push},     {&cmd_manifest_rm},     {0},
+};
+static const struct command cmd_manifest = {
+        .name = "manifest", .summary = "Manage image manifests and manifest lists", .subcommands = manifest_commands};
+
 static const struct subcommand volume_commands[] = {
         {&cmd_volume_create},
         {&cmd_volume_inspect},
@@ -97,6 +104,7 @@ static const struct subcommand root_commands[] = {
         {&cmd_version, .section = SECTION_COMMON},
         {&cmd_container, .section = SECTION_MANAGEMENT},
         {&cmd_image, .section = SECTION_MANAGEMENT},
+        {&cmd_manifest, .section = SECTION_MANAGEMENT},
         {&cmd_system, .section = SECTION_MANAGEMENT},
         {&cmd_volume, .section = SECTION_MANAGEMENT},
         {&cmd_attach},

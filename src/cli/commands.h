@@ -55,6 +55,13 @@ extern const struct command cmd_search;
 extern const struct command cmd_save;
 extern const struct command cmd_tag;
 
+/* manifest lists */
+extern const struct command cmd_manifest_annotate;
+extern const struct command cmd_manifest_create;
+extern const struct command cmd_manifest_inspect;
+extern const struct command cmd_manifest_push;
+extern const struct command cmd_manifest_rm;
+
 /* volumes */
 extern const struct command cmd_volume_create;
 extern const struct command cmd_volume_inspect;

@@ -129,6 +129,11 @@ bool platform_read(const json *from, struct platform *ret)
         return true;
 }
 
+bool platform_is_known(const struct platform *p)
+{
+        return is_one_of(p->os, systems, ARRAY_SIZE(systems)) && is_one_of(p->arch, arches, ARRAY_SIZE(arches));
+}
+
 const char *platform_text(const struct platform *p, char buf[PLATFORM_TEXT])
 {
         (void)snprintf(buf, PLATFORM_TEXT, "%s/%s%s%s", p->os, p->arch, p->variant[0] ? "/" : "", p->variant);

@@ -22,6 +22,8 @@ struct platform {
 MUST_USE err *platform_parse(const char *text, struct platform *ret);
 /* From a document: a platform object of an index, or an image's config. False if it does not say. */
 bool platform_read(const json *from, struct platform *ret);
+/* Are system and architecture among those that Go knows? */
+bool platform_is_known(const struct platform *p);
 /* "linux/arm/v7"; returns @buf. */
 const char *platform_text(const struct platform *p, char buf[PLATFORM_TEXT]);
 /* How well something for @have runs where @want is wanted: 0 = exactly, larger = worse, -1 = not at all. */

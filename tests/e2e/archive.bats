@@ -61,7 +61,7 @@ id_of() { hod images --no-trunc --format '{{.ID}}' "$1"; }
                 [[ $f != odir ]] || continue
                 is "$(hod load -q <"$f")" 'Loaded image: busybox:latest' "$f"
                 hod rmi busybox >/dev/null
-                is "$(cat "$f" | "$HOD_BIN/hod" load)" 'Loaded image: busybox:latest' "$f"
+                is "$("$HOD_BIN/hod" load < <(cat "$f"))" 'Loaded image: busybox:latest' "$f"
                 hod rmi busybox >/dev/null
         done
         is "$(HOD_ROOT=$T/other HOD_STATE=$T/otherstate "$HOD_BIN/hod" load -i ddir)" "Loaded image ID: $id"
@@ -152,7 +152,7 @@ id_of() { hod images --no-trunc --format '{{.ID}}' "$1"; }
 Loaded image: old:also
 Loaded image ID: sha256:[0-9a-f]{64}$'
         is "$(hod inspect -f '{{len .RootFS.Layers}}' "${out##* }")" 2
-        is "$(cat old.tar | "$HOD_BIN/hod" load)" "$out"
+        is "$("$HOD_BIN/hod" load < <(cat old.tar))" "$out"
         is "$(hod export "$(hod create old:1)" | tar xO etc/hostname-of-layer)" one
         archive z.tar 'docker((["zipped:1"], [layer("three")])); replace([n for n, d in files if n.endswith("layer.tar")][0], gzip.compress(layer("three")))'
         is "$(hod load -i z.tar)" 'Loaded image: zipped:1'
@@ -286,8 +286,8 @@ layout(named(d, "x:1"))'
                 size=$(stat -c %s "$f")
                 [[ $f != t.tar ]] || size=$((size - 9000)) # the end marker and what rounds it up
                 for tenth in {0..9}; do
-                        head -c $((size * tenth / 10)) "$f" >cut
-                        refuses 'truncated|EOF|tar:|gzip|damaged' cut
+                        head -c $((size * tenth / 10)) "$f" >cut.tar
+                        refuses 'truncated|EOF|tar:|gzip|damaged' cut.tar
                 done
         done
 }
