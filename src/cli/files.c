@@ -47,7 +47,7 @@ const struct command cmd_diff = {
 struct commit_args {
         const char *author, *message;
         char **changes;
-        bool pause;
+        bool pause, no_pause;
 };
 
 static err *commit_run(struct invocation *inv)
@@ -58,7 +58,7 @@ static err *commit_run(struct invocation *inv)
                 .changes = a->changes,
                 .author = a->author,
                 .message = a->message,
-                .pause = a->pause,
+                .pause = a->pause && !a->no_pause,
         };
         _cleanup_container_ struct container *c = NULL;
         _cleanup_engine_ struct engine *e = NULL;
@@ -77,6 +77,7 @@ static const struct opt commit_opts[] = {
         OPT_LIST('c', "change", struct commit_args, changes, "list",
                  "Apply Dockerfile instruction to the created image"),
         OPT_STR('m', "message", struct commit_args, message, "string", "Commit message"),
+        OPT_FLAG(0, "no-pause", struct commit_args, no_pause, "Don't pause container during commit"),
         OPT_FLAG('p', "pause", struct commit_args, pause, "Pause container during commit", .def = "true"),
         OPT_END,
 };
@@ -125,7 +126,7 @@ static err *export_run(struct invocation *inv)
                 return err_nomem();
         fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (fd < 0)
-                return err_sys(errno, "failed to export container: invalid output path %s", a->output);
+                return err_sys(errno, "failed to export container: invalid output path: %s", a->output);
         error = snapshots_export(c, fd);
         if (!error && rename(temporary, a->output) < 0)
                 error = err_sys(errno, "naming %s", a->output);

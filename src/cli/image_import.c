@@ -2,12 +2,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/str.h"
 #include "cli/commands.h"
 #include "cli/ui.h"
+#include "engine/import.h"
 #include "store/image.h"
 
 struct import_args {
@@ -15,11 +18,35 @@ struct import_args {
         char **changes;
 };
 
+static err *open_file(const char *path, int *ret)
+{
+        _cleanup_close_ int fd = -1;
+        struct stat st;
+
+        if (strcmp(path, "-") == 0) {
+                if (isatty(STDIN_FILENO))
+                        return err_new(ERR_INVALID,
+                                       "import from a terminal: give a file, or pipe a tar into `hod import -`");
+                fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+        } else {
+                fd = open(path, O_RDONLY | O_CLOEXEC);
+        }
+        if (fd < 0)
+                return err_sys(errno, "open %s", path);
+        if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+                return err_new(ERR_INVALID, "%s is a directory: import takes a tar (`tar -C %s -c . | hod import -`)",
+                               path, path);
+        *ret = TAKE_FD(fd);
+        return NULL;
+}
+
 static err *import_run(struct invocation *inv)
 {
         const struct import_args *a = inv->args;
         const char *from = inv->operands[0];
+        bool url = str_starts(from, "http://") || str_starts(from, "https://");
         struct image_import import = {
+                .fd = -1,
                 .name = inv->n_operands > 1 ? inv->operands[1] : NULL,
                 .changes = a->changes,
                 .message = a->message,
@@ -28,19 +55,16 @@ static err *import_run(struct invocation *inv)
         _cleanup_engine_ struct engine *e = NULL;
         _cleanup_close_ int fd = -1;
         _cleanup_free_ char *id = NULL;
-        bool from_stdin = strcmp(from, "-") == 0;
 
-        if (str_starts(from, "http://") || str_starts(from, "https://"))
-                return err_new(ERR_UNSUPPORTED,
-                               "import of %s: downloads are not built yet; fetch the file and import that", from);
-        if (from_stdin && isatty(STDIN_FILENO))
-                return err_new(ERR_INVALID, "import from a terminal: give a file, or pipe a tar into `hod import -`");
-        fd = from_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(from, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-                return err_sys(errno, "open %s", from);
+        if (!url)
+                TRY(open_file(from, &fd));
         TRY(ui_engine(inv, &e));
         import.fd = fd;
-        TRY_WRAP(image_import(e->store, &import, &id), "importing %s", from_stdin ? "standard input" : from);
+        import.about = strcmp(from, "-") == 0 ? NULL : from;
+        if (url)
+                TRY(import_url(e, from, &import, &id));
+        else
+                TRY(image_import(e->store, &import, &id));
         (void)printf("%s\n", id);
         return NULL;
 }
@@ -55,7 +79,7 @@ static const struct opt import_opts[] = {
 
 const struct command cmd_import = {
         .name = "import",
-        .operands = "file|- [REPOSITORY[:TAG]]",
+        .operands = "file|URL|- [REPOSITORY[:TAG]]",
         .min_operands = 1,
         .max_operands = 2,
         .summary = "Import the contents from a tarball to create a filesystem image",

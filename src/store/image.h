@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "codec/json.h"
+#include "codec/stream.h"
 #include "store/store.h"
 
 struct image_layer {
@@ -59,10 +60,12 @@ MUST_USE err *image_inspect(const struct image *i, json **ret);
 MUST_USE err *image_history(const struct image *i, json **ret);
 
 struct image_import {
-        int fd;               /* stream: a tar, plain, gzip or zstd; read to its end */
+        int fd;               /* a tar, plain or compressed (codec/stream.h); read to its end */
+        struct stream *from;  /* or from here, borrowed; NULL = from fd */
+        const char *about;    /* what to call it in an error; NULL = standard input */
         const char *name;     /* reference to give, or NULL = dangling */
         char *const *changes; /* Dockerfile-like instructions, see oci/image.h; may be NULL */
-        const char *message;  /* NULL = "Imported from -" */
+        const char *message;  /* NULL or "" = "Imported from -" */
         const char *platform; /* "linux/amd64"; NULL = this machine's */
 };
 /* Make an image of one layer from a root file system tar. @ret_id: "sha256:...", owned.

@@ -25,15 +25,16 @@ static err *check_name(struct image_draft *d)
         return d->name ? image_check_name(d->name, &d->full_name) : NULL;
 }
 
-static err *import_layer(struct image_draft *d, struct staging *st, int fd)
+static err *import_layer(struct image_draft *d, struct staging *st, const struct image_import *i)
 {
         _cleanup_(stream_freep) struct stream *stream = NULL;
 
         d->layers = MEM_NEW0(struct image_layer, 1);
         if (!d->layers)
                 return err_nomem();
-        TRY(stream_open_fd(fd, &stream));
-        TRY(layer_stage(st, stream, NULL, &d->layers[0]));
+        if (!i->from)
+                TRY(stream_open_fd(i->fd, &stream));
+        TRY(layer_stage(st, i->from ? i->from : stream, NULL, &d->layers[0]));
         d->n_layers = 1;
         d->staged = true;
         return NULL;
@@ -56,7 +57,7 @@ err *image_import(struct store *s, const struct image_import *i, char **ret_id)
         log_error_free(LOG_LEVEL_WARN, gc_tmp(s));
         TRY(staging_begin(s, &st));
         /* The archive may come slowly, from a pipe: nobody is to wait for it. */
-        TRY(import_layer(&d, &st, i->fd));
+        TRY_WRAP(import_layer(&d, &st, i), "importing %s", str_empty(i->about) ? "standard input" : i->about);
         TRY(txn_lease(s));
         leased = s;
         return image_publish(&d, &st, ret_id);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "oci/image.h"
+#include "oci/platform.h"
 #include "store/image_private.h"
 
 void image_draft_done(struct image_draft *d)
@@ -39,27 +40,18 @@ static json *filter_run_config(const json *from)
 
 static err *set_platform(json *config, const char *platform)
 {
-        _cleanup_strv_ char **parts = NULL;
         const char *variant = NULL, *machine = oci_image_machine(&variant);
-        size_t n = 0;
+        struct platform p;
 
-        if (platform) {
-                TRY(strv_split(platform, '/', &parts));
-                n = strv_len(parts);
-                for (size_t i = 0; i < n; i++)
-                        if (n > 3 || !*parts[i] ||
-                            parts[i][strspn(parts[i], "abcdefghijklmnopqrstuvwxyz0123456789_.-")])
-                                return err_new(ERR_INVALID,
-                                               "\"%s\": unknown operating system or architecture: invalid argument",
-                                               platform);
-                /* One word alone is an architecture, unless it is the only system there is. */
-                machine = n > 1 ? parts[1] : strcmp(parts[0], "linux") == 0 ? machine : parts[0];
-                variant = n > 2 ? parts[2] : n > 1 || strcmp(parts[0], "linux") != 0 ? NULL : variant;
+        if (!str_empty(platform)) {
+                TRY(platform_parse(platform, &p));
+                machine = p.arch;
+                variant = p.variant;
         }
         json_set_str(config, "architecture", machine);
-        if (variant)
+        if (!str_empty(variant))
                 json_set_str(config, "variant", variant);
-        json_set_str(config, "os", n > 1 ? parts[0] : "linux");
+        json_set_str(config, "os", str_empty(platform) ? "linux" : p.os);
         return NULL;
 }
 
