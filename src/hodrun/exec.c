@@ -54,6 +54,8 @@ struct session {
         struct oci_process process, *from_file;
         char **env;
         uint32_t *groups;
+        struct seccomp_known seccomp;
+        char *seccomp_cache;
 };
 
 static void session_done(struct session *s)
@@ -61,6 +63,8 @@ static void session_done(struct session *s)
         oci_process_free(s->from_file);
         strv_free(s->env);
         free(s->groups);
+        seccomp_known_done(&s->seccomp);
+        free(s->seccomp_cache);
 }
 
 static err *parse_id(const char *what, const char *text, size_t n, uint32_t *ret)
@@ -83,19 +87,60 @@ static err *set_user(const char *text, struct oci_user *u)
         return text[n] ? parse_id("gid", text + n + 1, strlen(text + n + 1), &u->gid) : NULL;
 }
 
+/* Whatever the container: a group that is no number is a misuse of the flag. Several may be in one word. */
+static err *check_groups(struct invocation *inv, char *const *list)
+{
+        for (size_t i = 0; list && list[i]; i++) {
+                const char *p = list[i];
+                uint32_t gid;
+                err *e;
+
+                do {
+                        size_t n = strcspn(p, ",");
+
+                        e = parse_id("gid", p, n, &gid);
+                        if (e) {
+                                err_free(e);
+                                inv->problem = OPT_PROBLEM_VALUE;
+                                inv->problem_word = list[i];
+                                return err_new(ERR_USAGE,
+                                               "invalid argument \"%s\" for \"--additional-gids\" flag: "
+                                               "strconv.ParseInt: parsing \"%.*s\": invalid syntax",
+                                               list[i], (int)n, p);
+                        }
+                        p += n;
+                } while (*p++);
+        }
+        return NULL;
+}
+
+/* Of a list that check_groups() has seen. */
 static err *set_groups(char *const *list, struct session *s)
 {
-        size_t old = s->process.user.n_groups, n = strv_len(list);
+        size_t old = s->process.user.n_groups, n = 0;
 
+        for (size_t i = 0; list[i]; i++) {
+                n++;
+                for (const char *p = list[i]; *p; p++)
+                        n += *p == ',';
+        }
         s->groups = MEM_NEW0(uint32_t, old + n);
         if (!s->groups)
                 return err_nomem();
         if (old)
                 memcpy(s->groups, s->process.user.groups, old * sizeof(uint32_t));
-        for (size_t i = 0; i < n; i++)
-                TRY(parse_id("gid", list[i], strlen(list[i]), &s->groups[old + i]));
+        for (; *list; list++) {
+                const char *p = *list;
+
+                do {
+                        size_t size = strcspn(p, ",");
+
+                        TRY(parse_id("gid", p, size, &s->groups[old++]));
+                        p += size;
+                } while (*p++);
+        }
         s->process.user.groups = s->groups;
-        s->process.user.n_groups = old + n;
+        s->process.user.n_groups = old;
         return NULL;
 }
 
@@ -220,10 +265,10 @@ static err *check_state(const struct state *s, const struct exec_args *a)
         }
 }
 
-static err *start(struct invocation *inv, struct state *state, const struct session *s, struct runtime_process *ret)
+static err *start(struct invocation *inv, struct state *state, struct session *s, struct runtime_process *ret)
 {
         const struct exec_args *a = inv->args;
-        _cleanup_free_ char *cache = NULL, *keyring = str_format("_ses.%s", state->id);
+        _cleanup_free_ char *keyring = str_format("_ses.%s", state->id);
         _cleanup_close_ int pidfd = state_pidfd(state);
         struct runtime_exec x = {.id = state->id,
                                  .bundle = state->bundle,
@@ -247,8 +292,8 @@ static err *start(struct invocation *inv, struct state *state, const struct sess
                 return err_nomem();
         if (pidfd < 0)
                 return err_new(ERR_NOT_RUNNING, "cannot exec in a stopped container");
-        TRY(hodrun_seccomp_cache(inv, &cache));
-        x.seccomp_cache = cache;
+        x.seccomp_cache = s->seccomp_cache;
+        x.seccomp_known = &s->seccomp;
         if (a->cgroups && !x.cgroup)
                 return err_new(ERR_UNSUPPORTED, "--cgroup: the container has no cgroup");
         return runtime_exec(&x, ret);
@@ -273,9 +318,11 @@ static err *exec_run(struct invocation *inv)
         bool socket = !str_empty(a->console_socket);
         err *e;
 
+        TRY(check_groups(inv, a->groups));
         TRY(state_open(hodrun_root(inv), inv->operands[0], false, &state));
         TRY(check_state(state, a));
-        TRY(state_load_spec(state));
+        TRY(hodrun_seccomp_cache(inv, &s.seccomp_cache));
+        TRY(state_load_spec_but_seccomp(state, s.seccomp_cache, &s.seccomp));
         TRY(make_process(inv, state, &s));
         if (s.process.terminal && a->detach && !socket)
                 return err_new(ERR_INVALID, "cannot allocate tty if %s will detach without setting console socket",

@@ -294,9 +294,27 @@ err *state_open(const char *root, const char *id, bool lock, struct state **ret)
         return NULL;
 }
 
+static err *read_spec(struct state *s, const char *seccomp_cache, struct seccomp_known *known)
+{
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+
+        TRY(json_load(s->dirfd, "config.json", &text, &size));
+        TRY_WRAP(seccomp_ops_parse(text, size, seccomp_cache, known, &s->spec), "config.json");
+        known->text = NULL; /* whoever made the container has kept it */
+        return NULL;
+}
+
 err *state_load_spec(struct state *s)
 {
-        err *e = s->spec ? NULL : oci_spec_read(s->dirfd, "config.json", &s->spec);
+        _cleanup_seccomp_known_ struct seccomp_known none = {.text = NULL};
+
+        return state_load_spec_but_seccomp(s, NULL, &none);
+}
+
+err *state_load_spec_but_seccomp(struct state *s, const char *seccomp_cache, struct seccomp_known *known)
+{
+        err *e = s->spec ? NULL : read_spec(s, seccomp_cache, known);
 
         if (e && !file_exists(s->dirfd, STATE_FILE)) {
                 err_free(e); /* deleted while we looked at it */

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "oci/spec.h"
 #include "runtime/runtime.h"
+#include "runtime/seccomp_ops.h"
 
 enum state_status { STATE_CREATING, STATE_CREATED, STATE_RUNNING, STATE_PAUSED, STATE_STOPPED };
 const char *state_status_name(enum state_status s);
@@ -53,6 +54,8 @@ bool state_is_rootless(void);
 MUST_USE err *state_where(struct runtime_unit *u, bool user);
 /* Load the copy of config.json into s->spec (once). */
 MUST_USE err *state_load_spec(struct state *s);
+/* The same, but a profile that is known is not read; see seccomp_ops_parse(). */
+MUST_USE err *state_load_spec_but_seccomp(struct state *s, const char *seccomp_cache, struct seccomp_known *known);
 MUST_USE err *state_save(const struct state *s);
 enum state_status state_status(const struct state *s);
 /* A descriptor of the living init process, or -ESRCH. */
