@@ -277,14 +277,15 @@ err *cgroup_ops_give(const struct cgroup_layout *l, const char *path, const stru
         return uid == (uid_t)-1 || uid == geteuid() ? NULL : cgroup_give(l, path, uid);
 }
 
-err *cgroup_ops_create(const struct cgroup_layout *l, const char *path, const struct oci_resources *r)
+err *cgroup_ops_create(const struct cgroup_layout *l, const char *path, const struct oci_resources *r, bool *ret_ours)
 {
         err *e;
 
-        TRY(cgroup_create(l, path));
+        TRY(cgroup_create_ours(l, path, ret_ours));
         e = apply(l, path, r, true);
-        if (e)
+        if (e && *ret_ours)
                 (void)err_free(cgroup_remove(l, path, 0));
+        *ret_ours &= !e;
         return e;
 }
 

@@ -7,8 +7,10 @@
 #include "sys/cgroup.h"
 #include "sys/systemd.h"
 
-/* Make the cgroup @path and set the limits of @r. On failure nothing is left. Errors as cgroup_create, cgroup_apply. */
-MUST_USE err *cgroup_ops_create(const struct cgroup_layout *l, const char *path, const struct oci_resources *r);
+/* Make the cgroup @path and set the limits of @r. On failure nothing is left of ours (@ret_ours: see
+ * cgroup_create_ours()). Errors as cgroup_create, cgroup_apply. */
+MUST_USE err *cgroup_ops_create(const struct cgroup_layout *l, const char *path, const struct oci_resources *r,
+                                bool *ret_ours);
 /* Set the limits of @r on a cgroup that has just been made: devices of every container are permitted, too. */
 MUST_USE err *cgroup_ops_apply_new(const struct cgroup_layout *l, const char *path, const struct oci_resources *r);
 /* The same limits in systemd's words, for @version of it. @is_new: as cgroup_ops_apply_new(), else cgroup_ops_apply(),

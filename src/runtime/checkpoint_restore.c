@@ -199,8 +199,7 @@ static err *make_cgroup(struct session *s)
         struct oci_resources devices = {.devices = all->devices, .n_devices = all->n_devices};
 
         TRY(cgroup_layout_get(&s->layout));
-        TRY(cgroup_ops_create(s->layout, s->c->cgroup, &devices));
-        s->cgroup_made = true;
+        TRY(cgroup_ops_create(s->layout, s->c->cgroup, &devices, &s->cgroup_made));
         return cgroup_join_open(s->layout, s->c->cgroup, true, s->cgroup_fds, &s->n_cgroup_fds);
 }
 

@@ -44,7 +44,8 @@ struct session {
         const struct runtime_unit *unit; /* NULL: the cgroup is our own affair */
         char *cgroup, *bundle, *state_before, *state_after;
         const char *unit_sub;
-        bool cgroup_made, unit_made, rdt_made, network_made, done;
+        bool cgroup_made; /* by us: what is in another's is not ours to kill */
+        bool unit_made, rdt_made, network_made, done;
         struct trace_span release; /* begins when it is done */
         struct exec_cgroup sub;
         struct ahead ahead;
@@ -155,7 +156,7 @@ static bool make_cgroup_beside(struct session *s)
         path = str_format("%s/%s", own, s->request->id);
         if (!path)
                 return false;
-        e = cgroup_ops_create(s->layout, path, &s->request->spec->linux_.resources);
+        e = cgroup_ops_create(s->layout, path, &s->request->spec->linux_.resources, &s->cgroup_made);
         if (e) {
                 err_free(e);
                 return false;
@@ -201,15 +202,13 @@ static err *make_cgroup(struct session *s)
                 /* Mounts want its directories now; it becomes systemd's when there is a process to put into it. */
                 s->unit = s->request->unit;
                 s->plan.wait_cgroup = true;
-                TRY(cgroup_create(s->layout, s->cgroup));
-                s->cgroup_made = true;
+                TRY(cgroup_create_ours(s->layout, s->cgroup, &s->cgroup_made));
         } else {
-                e = cgroup_ops_create(s->layout, s->cgroup, &l->resources);
+                e = cgroup_ops_create(s->layout, s->cgroup, &l->resources, &s->cgroup_made);
                 if (e && s->request->rootless_cgroups && is_permission(e) && !l->cgroups_path && make_cgroup_beside(s))
                         e = err_free(e);
                 if (e)
                         return s->request->rootless_cgroups && is_permission(e) ? no_cgroup(s, e) : e;
-                s->cgroup_made = true;
                 TRY(cgroup_ops_give(s->layout, s->cgroup, s->request->spec));
                 TRY(open_cgroup(s));
         }
@@ -320,7 +319,7 @@ static err *start_child(struct session *s, bool as_sibling)
                 return err_sys(-s->pid, "creating the process");
         /* These three lines have runc's words: its callers look for them. */
         log_debug("nsexec container setup: process %d, clone flags %#llx", (int)s->pid,
-                  (unsigned long long)p->clone_flags);
+                  (unsigned long long)(p->clone_flags | (s->net_ns < 0 ? 0 : CLONE_NEWNET)));
         trace_end(&span, 0, NULL);
         return NULL;
 }

@@ -72,6 +72,8 @@ static err *exception_add(struct bpf_device_list *l, const struct cgroup_device_
                         l->rules[i].access |= rule->access;
                         return NULL;
                 }
+        if (l->n >= BPF_DEVICE_RULES_MAX) /* each is compared with all that follow */
+                return err_new(ERR_LIMIT, "more than %d device rules", BPF_DEVICE_RULES_MAX);
         return rule_append(l, rule);
 }
 

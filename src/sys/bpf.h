@@ -24,7 +24,8 @@ struct bpf_device_list {
  * ERR_LIMIT for more than a program can hold. */
 MUST_USE err *bpf_device_order(const struct cgroup_device_rule *rules, size_t n, struct bpf_device_list *ret);
 /* The same for v1: no two of @ret's rules are about the same device and all are of the opposite of the default.
- * ERR_UNSUPPORTED for what cannot be said so: a rule that takes a part of an earlier, wider one away again. */
+ * ERR_UNSUPPORTED for what cannot be said so: a rule that takes a part of an earlier, wider one away again; ERR_LIMIT.
+ */
 MUST_USE err *bpf_device_reduce(const struct cgroup_device_rule *rules, size_t n, struct bpf_device_list *ret);
 void bpf_device_list_done(struct bpf_device_list *l);
 /* Does the list permit it? What the program computes; for tests and `why`. */

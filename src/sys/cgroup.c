@@ -350,16 +350,27 @@ static err *create_one(const struct cgroup_layout *l, size_t i, const char *path
 
 err *cgroup_create(const struct cgroup_layout *l, const char *path)
 {
+        bool ours;
+
+        return cgroup_create_ours(l, path, &ours);
+}
+
+err *cgroup_create_ours(const struct cgroup_layout *l, const char *path, bool *ret_ours)
+{
         bool made[CGROUP_HIERARCHIES_MAX] = {false};
         err *e = NULL;
         size_t i;
 
         CGROUP_CHECK_PATH(path, false);
+        *ret_ours = true;
         for (i = 0; i < l->n && !e; i++)
-                if (!l->h[i].v2 || l->mode == CGROUP_MODE_V2 || l->join_unified)
+                if (!l->h[i].v2 || l->mode == CGROUP_MODE_V2 || l->join_unified) {
                         e = create_one(l, i, path, &made[i]);
+                        *ret_ours &= made[i];
+                }
         if (!e)
                 return NULL;
+        *ret_ours = false;
         while (i--)
                 if (made[i])
                         (void)unlinkat(l->h[i].fd, path + 1, AT_REMOVEDIR);

@@ -152,6 +152,9 @@ struct cgroup_resources {
  * empty of processes and not frozen. On failure nothing is left at @path (parents stay). Errors: ERR_CONFLICT
  * (processes inside, frozen), ERR_DENIED, ERR_SYS. */
 MUST_USE err *cgroup_create(const struct cgroup_layout *l, const char *path);
+/* The same. *@ret_ours: we have made it, in every hierarchy; else somebody else has, or does at this moment, and what
+ * is in it may be his. */
+MUST_USE err *cgroup_create_ours(const struct cgroup_layout *l, const char *path, bool *ret_ours);
 
 /* The same for one that somebody else (systemd) has made, perhaps only in some hierarchies: it may have processes. */
 MUST_USE err *cgroup_adopt(const struct cgroup_layout *l, const char *path);

@@ -241,6 +241,32 @@ no_cgroup() { [[ -z $(find /sys/fs/cgroup -depth -type d -path "*$CG-c*" 2>/dev/
 }
 
 # bats test_tags=vm
+@test "a cgroup that somebody else has made: what is in it outlives a container that fails" {
+        local made=freezer v1=tasks pid
+        ! cgroup_v2 || v1=cgroup.procs
+        mkdir -p "$(dir $made)"
+        sleep 60 3>&- &
+        pid=$!
+        # As if it came in beside us: `create` of another one, with the same path.
+        edit '.hooks.createRuntime = [{path: "/bin/sh", args: ["sh", "-c", $s]}]' \
+                --arg s "echo $pid >$(dir $made)/$v1; echo no; exit 1"
+        run hodrun run c
+        is "$status" 1
+        kill -0 "$pid"
+        [[ -d $(dir $made) ]]
+        kill "$pid"
+        wait "$pid" || true
+        find /sys/fs/cgroup -depth -type d -path "*$CG-c*" -exec rmdir {} +
+        # Control: one of its own goes, with what a hook has left in it.
+        sleep 60 3>&- &
+        pid=$!
+        edit '.hooks.createRuntime[0].args[2] = $s' --arg s "echo $pid >$(dir $made)/$v1; echo no; exit 1"
+        run hodrun run c
+        is "$status" 1
+        wait "$pid" || is $? 137
+        no_cgroup
+}
+
 @test "pids: 0 is 1, -1 is without, and 1 is enough for a program" {
         run_args true
         edit '.linux.resources.pids = {limit: 1}'

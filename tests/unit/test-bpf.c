@@ -207,6 +207,9 @@ static void bpf_device_order_drops_what_is_decided_anew(void **state)
         err *e = bpf_device_order(many, ARRAY_SIZE(many), &l);
         assert_int_equal(err_code(e), ERR_LIMIT);
         err_free(e);
+        e = bpf_device_reduce(many, ARRAY_SIZE(many), &l);
+        assert_int_equal(err_code(e), ERR_LIMIT);
+        err_free(e);
 }
 
 static void bpf_device_compile_takes_large_numbers(void **state)

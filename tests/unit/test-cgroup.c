@@ -405,18 +405,23 @@ static void cgroup_life_works_on_this_machine(void **state)
         struct cgroup_stats s;
         pid_t *pids = NULL;
         size_t n = 0;
+        bool ours;
         int status;
 
         if (!l)
                 skip();
-        ok(cgroup_create(l, one));
+        ok(cgroup_create_ours(l, one, &ours));
+        assert_true(ours);
+        ok(cgroup_create_ours(l, one, &ours)); /* of somebody else, for all that is known */
+        assert_false(ours);
         ok(cgroup_apply(l, one, &r));
         pid_t pid = joined_child(l, one);
         ok(cgroup_pids(l, one, true, &pids, &n));
         assert_int_equal(n, 1);
         assert_int_equal(pids[0], pid);
         free(pids);
-        refused(cgroup_create(l, one), ERR_CONFLICT, "not empty");
+        refused(cgroup_create_ours(l, one, &ours), ERR_CONFLICT, "not empty");
+        assert_false(ours);
         refused(cgroup_remove(l, one, 20), ERR_BUSY, "still has processes");
         ok(cgroup_stats_read(l, one, &s));
         assert_int_equal(s.memory_limit, 64 << 20);
