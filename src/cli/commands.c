@@ -57,6 +57,16 @@ static const struct subcommand manifest_commands[] = {
 };
 static const struct command cmd_manifest = {
         .name = "manifest", .summary = "Manage image manifests and manifest lists", .subcommands = manifest_commands};
+static const struct subcommand network_commands[] = {
+        {&cmd_network_create},
+        {&cmd_network_inspect},
+        {&cmd_network_ls, NULL, "list"},
+        {&cmd_network_prune},
+        {&cmd_network_rm, NULL, "remove"},
+        {0},
+};
+static const struct command cmd_network = {
+        .name = "network", .summary = "Manage networks", .subcommands = network_commands};
 
 static const struct subcommand volume_commands[] = {
         {&cmd_volume_create},
@@ -106,6 +116,7 @@ static const struct subcommand root_commands[] = {
         {&cmd_image, .section = SECTION_MANAGEMENT},
         {&cmd_manifest, .section = SECTION_MANAGEMENT},
         {&cmd_system, .section = SECTION_MANAGEMENT},
+        {&cmd_network, .section = SECTION_MANAGEMENT},
         {&cmd_volume, .section = SECTION_MANAGEMENT},
         {&cmd_attach},
         {&cmd_commit},

@@ -62,6 +62,12 @@ extern const struct command cmd_manifest_inspect;
 extern const struct command cmd_manifest_push;
 extern const struct command cmd_manifest_rm;
 
+/* networks */
+extern const struct command cmd_network_create;
+extern const struct command cmd_network_inspect;
+extern const struct command cmd_network_ls;
+extern const struct command cmd_network_prune;
+extern const struct command cmd_network_rm;
 /* volumes */
 extern const struct command cmd_volume_create;
 extern const struct command cmd_volume_inspect;

@@ -7,12 +7,13 @@
 #include "cli/format.h"
 #include "cli/ui.h"
 #include "engine/inspect.h"
+#include "engine/networks.h"
 #include "store/image.h"
 #include "store/volume.h"
 
 struct inspect_args {
         const char *format, *type, *platform;
-        bool size;
+        bool size, verbose;
 };
 
 static err *inspect_a_container(struct engine *e, const char *ref, const struct inspect_args *a, json **ret)
@@ -53,6 +54,12 @@ static err *find(struct engine *e, const char *ref, const char *type, const stru
                         return error;
                 err_free(error);
         }
+        if (!type || strcmp(type, "network") == 0) {
+                error = networks_inspect(e, ref, ret);
+                if (err_code(error) != ERR_NOT_FOUND || type)
+                        return error;
+                err_free(error);
+        }
         error = volume_inspect(e->store, ref, ret);
         if (err_code(error) != ERR_NOT_FOUND || type)
                 return error;
@@ -62,8 +69,11 @@ static err *find(struct engine *e, const char *ref, const char *type, const stru
 
 static err *check_type(const char *type)
 {
-        if (type && strcmp(type, "container") != 0 && strcmp(type, "image") != 0 && strcmp(type, "volume") != 0)
-                return err_new(ERR_INVALID, "unknown type: \"%s\": must be one of \"container\", \"image\", \"volume\"",
+        if (type && strcmp(type, "container") != 0 && strcmp(type, "image") != 0 && strcmp(type, "volume") != 0 &&
+            strcmp(type, "network") != 0)
+                return err_new(ERR_INVALID,
+                               "unknown type: \"%s\": must be one of \"container\", \"image\", \"network\", "
+                               "\"volume\"",
                                type);
         return NULL;
 }
@@ -123,6 +133,11 @@ static err *image_inspect_run(struct invocation *inv)
         return inspect_kind(inv, "image");
 }
 
+static err *network_inspect_run(struct invocation *inv)
+{
+        return inspect_kind(inv, "network");
+}
+
 static err *volume_inspect_run(struct invocation *inv)
 {
         return inspect_kind(inv, "volume");
@@ -144,6 +159,12 @@ static const struct opt image_opts[] = {
         FORMAT_OPT,
         OPT_STR(0, "platform", struct inspect_args, platform, "string",
                 "Inspect a specific platform of the multi-platform image (e.g., \"linux/amd64\")"),
+        OPT_END,
+};
+static const struct opt network_opts[] = {
+        FORMAT_OPT,
+        OPT_FLAG('v', "verbose", struct inspect_args, verbose,
+                 "Verbose output for diagnostics (a swarm's: nothing more here)"),
         OPT_END,
 };
 static const struct opt plain_opts[] = {FORMAT_OPT, OPT_END};
@@ -185,6 +206,19 @@ const struct command cmd_image_inspect = {
         .run = image_inspect_run,
         .complete = OPT_COMPLETE_IMAGE,
         .complete_rest = OPT_COMPLETE_IMAGE,
+};
+
+const struct command cmd_network_inspect = {
+        .name = "inspect",
+        .operands = "NETWORK [NETWORK...]",
+        .min_operands = 1,
+        .max_operands = OPERANDS_ANY,
+        .summary = "Display detailed information on one or more networks",
+        .opts = network_opts,
+        .args_size = sizeof(struct inspect_args),
+        .run = network_inspect_run,
+        .complete = OPT_COMPLETE_NETWORK,
+        .complete_rest = OPT_COMPLETE_NETWORK,
 };
 
 const struct command cmd_volume_inspect = {

@@ -6,6 +6,7 @@
 #include "cli/config.h"
 #include "cli/ui.h"
 #include "engine/container.h"
+#include "engine/networks.h"
 #include "store/image.h"
 #include "store/volume.h"
 
@@ -61,10 +62,22 @@ static err *add_volumes(struct engine *e, char ***list)
         return NULL;
 }
 
-static err *add_networks(char ***list)
+static err *add_networks(struct engine *e, char ***list)
+{
+        _cleanup_json_ json *all = NULL;
+
+        TRY(networks_list(e, &all));
+        for (size_t i = 0; i < json_len(all); i++)
+                TRY(strv_add(list, json_get_str_or(json_at(all, i), "Name", "")));
+        return NULL;
+}
+
+/* Those that exist without an engine. */
+static err *add_builtin_networks(char ***list)
 {
         TRY(strv_add(list, "none"));
-        return strv_add(list, "host");
+        TRY(strv_add(list, "host"));
+        return strv_add(list, "bridge");
 }
 
 err *names_complete(void *data, enum opt_complete kind, char ***list)
@@ -73,11 +86,9 @@ err *names_complete(void *data, enum opt_complete kind, char ***list)
         const struct config *config = inv->context;
         _cleanup_engine_ struct engine *e = NULL;
 
-        if (kind == OPT_COMPLETE_NETWORK)
-                return add_networks(list);
         /* Asking must not make the directories of an engine that was never used. */
         if (!config || access(config->root, F_OK) < 0)
-                return NULL;
+                return kind == OPT_COMPLETE_NETWORK ? add_builtin_networks(list) : NULL;
         TRY(ui_engine(inv, &e));
         switch (kind) {
         case OPT_COMPLETE_CONTAINER:
@@ -88,6 +99,8 @@ err *names_complete(void *data, enum opt_complete kind, char ***list)
                 return add_images(e, list);
         case OPT_COMPLETE_VOLUME:
                 return add_volumes(e, list);
+        case OPT_COMPLETE_NETWORK:
+                return add_networks(e, list);
         default:
                 return NULL;
         }

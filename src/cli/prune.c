@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "cli/commands.h"
 #include "cli/ui.h"
+#include "engine/networks.h"
 #include "engine/prune.h"
 #include "store/image.h"
 
@@ -177,6 +178,38 @@ const struct command cmd_image_unpin = {
         .run = pin_run,
         .complete = OPT_COMPLETE_IMAGE,
         .complete_rest = OPT_COMPLETE_IMAGE,
+};
+
+/* ---- network ---- */
+
+static err *network_prune_run(struct invocation *inv)
+{
+        const struct prune_args *a = inv->args;
+        _cleanup_prune_report_ struct prune_report r = {0};
+        _cleanup_prune_filter_ struct prune_filter f = {0};
+        _cleanup_engine_ struct engine *e = NULL;
+
+        if (!confirmed(a, "WARNING! This will remove all custom networks not used by at least one container."))
+                return NULL;
+        TRY(prune_filter_parse(a->filters, PRUNE_NETWORKS, &f));
+        TRY(ui_engine(inv, &e));
+        TRY(networks_prune(e, &f, &r));
+        print_lines("Deleted Networks:", &r);
+        return NULL;
+}
+
+static const struct opt network_prune_opts[] = {
+        OPT_FILTER("Provide filter values (e.g. \"until=<timestamp>\")"),
+        OPT_FORCE,
+        OPT_END,
+};
+
+const struct command cmd_network_prune = {
+        .name = "prune",
+        .summary = "Remove all unused networks",
+        .opts = network_prune_opts,
+        .args_size = sizeof(struct prune_args),
+        .run = network_prune_run,
 };
 
 /* ---- volume ---- */

@@ -58,9 +58,8 @@ struct attach {
         bool has_default[LINK_ADDRESSES];
 };
 
-static bool lives(const char *id, void *arg)
+bool endpoints_holder_lives(struct engine *e, const char *id)
 {
-        struct engine *e = arg;
         _cleanup_container_ struct container *other = NULL;
         err *error = container_find(e, id, &other);
 
@@ -71,6 +70,11 @@ static bool lives(const char *id, void *arg)
                 return !gone;
         }
         return container_is_alive(other) || other->state_fd >= 0;
+}
+
+static bool lives(const char *id, void *arg)
+{
+        return endpoints_holder_lives(arg, id);
 }
 
 static err *wanted_address(const json *settings, const char *key, int family, struct link_address *ret)
@@ -112,7 +116,7 @@ static err *take_lease(struct attach *a, const struct network *n, const json *se
         TRY(wanted_address(settings, "IPv6Address", AF_INET6, &r.wanted[1]));
         if ((r.wanted[0].family || r.wanted[1].family) && !n->configured)
                 return err_new(ERR_INVALID,
-                               "invalid endpoint settings:\nuser specified IP address is supported only when "
+                               "invalid endpoint settings: user specified IP address is supported only when "
                                "connecting to networks with user configured subnets");
         if (*mac && !endpoint_mac_parse(mac, r.mac))
                 return err_new(ERR_INVALID, "%s is not a valid mac address", mac);

@@ -20,5 +20,8 @@ MUST_USE err *endpoints_attach(struct container *c, int state_fd, struct monitor
 /* Give back what network.json names. Nothing is fine; the first error is returned after all was tried. */
 MUST_USE err *endpoints_detach(struct container *c);
 
+/* Does the container that a lease names still have a right to it? (It runs, or is being made or cleaned up.) */
+bool endpoints_holder_lives(struct engine *e, const char *id);
+
 /* Complete docker's NetworkSettings document @settings with what a running container has. */
 MUST_USE err *endpoints_inspect(const struct container *c, json *settings);

@@ -1,10 +1,201 @@
 /* networks.c - see networks.h. */
 #include "engine/networks.h"
 
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "engine/endpoints.h"
+#include "net/bridge.h"
+#include "net/lease.h"
+#include "sys/endpoint.h"
+
 err *networks_of(struct engine *e, struct networks **ret)
 {
         if (!e->networks)
                 TRY(networks_open(store_root_fd(e->store), store_state_fd(e->store), &e->networks));
         *ret = e->networks;
         return NULL;
+}
+
+err *networks_create(struct engine *e, const json *wanted, char **ret_id)
+{
+        struct networks *s;
+
+        TRY(networks_of(e, &s));
+        return network_create(s, wanted, ret_id);
+}
+
+/* ---- looking ---- */
+
+static void add_container(json *containers, const struct lease *l)
+{
+        char text[ENDPOINT_ADDRESS_MAX], mac[18];
+        const unsigned char *m = l->mac;
+        json *o = json_new_object();
+
+        (void)snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+        json_set_str(o, "Name", l->name);
+        json_set_str(o, "EndpointID", l->endpoint);
+        json_set_str(o, "MacAddress", mac);
+        json_set_str(o, "IPv4Address", endpoint_address_text(&l->address[0], true, text));
+        json_set_str(o, "IPv6Address", endpoint_address_text(&l->address[1], true, text));
+        json_set(containers, l->container, o);
+}
+
+/* The document without our own members, with Containers in docker's place. */
+static json *show(const struct network *n, json *containers)
+{
+        json *doc = json_new_object();
+
+        JSON_EACH (n->doc, it) {
+                if (str_starts(it.key, "Hod"))
+                        continue;
+                if (str_eq(it.key, "Options") && containers)
+                        json_set(doc, "Containers", json_ref(containers));
+                json_set(doc, it.key, it.value ? json_ref(it.value) : NULL);
+        }
+        return doc;
+}
+
+/* Leases of containers that live; those of others are given back on the way. */
+static err *living(struct engine *e, struct networks *s, const struct network *n, struct lease **ret, size_t *ret_n)
+{
+        struct lease *list;
+        size_t n_list, kept = 0;
+
+        TRY(lease_list(s, n->id, &list, &n_list));
+        for (size_t i = 0; i < n_list; i++) {
+                if (!endpoints_holder_lives(e, list[i].container)) {
+                        err_free(lease_release(s, n->id, list[i].container));
+                        lease_done(&list[i]);
+                } else {
+                        if (kept != i) {
+                                list[kept] = list[i];
+                                list[i] = (struct lease){0};
+                        }
+                        kept++;
+                }
+        }
+        *ret = list;
+        *ret_n = kept;
+        return NULL;
+}
+
+err *networks_inspect(struct engine *e, const char *ref, json **ret)
+{
+        _cleanup_json_ json *containers = json_new_object();
+        _cleanup_network_ struct network *n = NULL;
+        struct networks *s;
+        struct lease *list;
+        size_t count;
+
+        TRY(networks_of(e, &s));
+        TRY(network_find(s, ref, &n));
+        TRY(living(e, s, n, &list, &count));
+        for (size_t i = 0; i < count; i++)
+                add_container(containers, &list[i]);
+        lease_list_free(list, count);
+        *ret = show(n, containers);
+        return NULL;
+}
+
+err *networks_list(struct engine *e, json **ret)
+{
+        _cleanup_json_ json *all = json_new_array();
+        struct network **list;
+        struct networks *s;
+        size_t n;
+
+        TRY(networks_of(e, &s));
+        TRY(network_list(s, &list, &n));
+        for (size_t i = 0; i < n; i++)
+                json_add(all, show(list[i], NULL));
+        network_list_free(list, n);
+        *ret = TAKE_PTR(all);
+        return NULL;
+}
+
+/* ---- removing ---- */
+
+static err *still_used(const struct network *n, const struct lease *list, size_t count)
+{
+        _cleanup_str_ struct str who = {0};
+
+        for (size_t i = 0; i < count; i++)
+                str_printf(&who, "%sname:\"%s\" id:\"%.12s\"", i ? ", " : "", list[i].name, list[i].endpoint);
+        TRY(str_done(&who));
+        return err_new(ERR_CONFLICT, "error while removing network: network %s has active endpoints (%s)", n->name,
+                       str_text(&who));
+}
+
+/* Interface and rules, then what is on disk: a crash in between leaves a network that can be removed again. */
+static err *take_down(struct networks *s, const struct network *n)
+{
+        if (str_eq(n->driver, "bridge"))
+                TRY(bridge_down(n));
+        if (n->predefined)
+                return NULL;
+        TRY(lease_forget(s, n->id));
+        return network_forget(s, n);
+}
+
+static err *remove_unused(struct engine *e, struct networks *s, const struct network *n)
+{
+        struct lease *list;
+        size_t count;
+        err *error;
+
+        TRY(living(e, s, n, &list, &count));
+        error = count ? still_used(n, list, count) : take_down(s, n);
+        lease_list_free(list, count);
+        return error;
+}
+
+err *networks_remove(struct engine *e, const char *ref, char **ret_name)
+{
+        _cleanup_network_ struct network *n = NULL;
+        struct networks *s;
+
+        TRY(networks_of(e, &s));
+        TRY(network_find(s, ref, &n));
+        if (n->predefined)
+                return err_new(ERR_DENIED, "%s is a pre-defined network and cannot be removed", n->name);
+        TRY(remove_unused(e, s, n));
+        *ret_name = TAKE_PTR(n->name);
+        return NULL;
+}
+
+static bool matches(const struct network *n, const struct prune_filter *f)
+{
+        int64_t created = 0;
+
+        err_free(clock_parse(json_get_str_or(n->doc, "Created", ""), &created));
+        return (!f->until_ns || created < f->until_ns) && prune_labels_match(f, json_get(n->doc, "Labels"));
+}
+
+err *networks_prune(struct engine *e, const struct prune_filter *f, struct prune_report *ret)
+{
+        struct network **list;
+        struct networks *s;
+        err *error = NULL;
+        size_t n;
+
+        TRY(networks_of(e, &s));
+        TRY(network_list(s, &list, &n));
+        for (size_t i = 0; !error && i < n; i++) {
+                const struct network *one = list[i];
+
+                if (!str_eq(one->driver, "bridge") && one->predefined)
+                        continue;
+                if (!one->predefined && !matches(one, f))
+                        continue;
+                error = remove_unused(e, s, one);
+                if (err_code(error) == ERR_CONFLICT)
+                        error = err_free(error);
+                else if (!error && !one->predefined)
+                        error = strv_add(&ret->lines, one->name);
+        }
+        network_list_free(list, n);
+        return error;
 }

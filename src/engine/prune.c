@@ -88,8 +88,7 @@ static bool has_label(const json *labels, const char *wanted)
         return have && (!value || strcmp(have, value + 1) == 0);
 }
 
-/* All of label=, none of label!=. */
-static bool labels_match(const struct prune_filter *f, const json *labels)
+bool prune_labels_match(const struct prune_filter *f, const json *labels)
 {
         for (char **l = f->labels; l && *l; l++)
                 if (!has_label(labels, *l))
@@ -134,7 +133,7 @@ err *prune_containers(struct engine *e, const struct prune_filter *f, struct pru
         TRY(container_list(e, &list, &n));
         for (size_t i = 0; i < n && !error; i++)
                 if (!container_is_alive(list[i]) && is_old(f, list[i]->created_ns) &&
-                    labels_match(f, json_get(container_config(list[i]), "Labels")))
+                    prune_labels_match(f, json_get(container_config(list[i]), "Labels")))
                         error = prune_container(list[i], &r);
         container_list_free(list, n);
         TRY(error);
@@ -147,7 +146,7 @@ err *prune_containers(struct engine *e, const struct prune_filter *f, struct pru
 
 static bool image_wanted(const struct image *i, void *arg)
 {
-        return is_old(arg, i->created_ns) && labels_match(arg, json_path(i->config, "config.Labels"));
+        return is_old(arg, i->created_ns) && prune_labels_match(arg, json_path(i->config, "config.Labels"));
 }
 
 static err *image_lines(const struct image_removed *list, size_t n, struct prune_report *r)
@@ -221,7 +220,7 @@ err *prune_volumes(struct engine *e, bool all, const struct prune_filter *f, str
         for (size_t i = 0; i < json_len(list); i++) {
                 const json *labels = json_get(json_at(list, i), "Labels");
 
-                if ((all || f->all || json_has(labels, "com.docker.volume.anonymous")) && labels_match(f, labels))
+                if ((all || f->all || json_has(labels, "com.docker.volume.anonymous")) && prune_labels_match(f, labels))
                         TRY(prune_volume(e, json_get_str_or(json_at(list, i), "Name", ""), &r));
         }
         *ret = r;

@@ -11,6 +11,7 @@ enum prune_kind {
         PRUNE_CONTAINERS = 1 << 0,
         PRUNE_IMAGES = 1 << 1,
         PRUNE_VOLUMES = 1 << 2,
+        PRUNE_NETWORKS = 1 << 3,
 };
 
 /* What is to go: older than @until_ns (0 = any age), with or without labels. */
@@ -25,6 +26,9 @@ void prune_filter_done(struct prune_filter *f);
 /* From --filter's "until=", "label=", "label!=", "dangling=" (images) and "all=" (volumes).
  * ERR_INVALID "invalid filter 'x'". */
 MUST_USE err *prune_filter_parse(char *const *filters, enum prune_kind kind, struct prune_filter *ret);
+
+/* All of label=, none of label!=. */
+bool prune_labels_match(const struct prune_filter *f, const json *labels);
 
 struct prune_report {
         char **lines; /* what went, as docker prints it; owned */

@@ -268,7 +268,7 @@ static err *choose(struct table *t, const struct network *n, unsigned k, const s
                 }
         } else if (!address_within(&p->subnet, &a)) {
                 e = err_new(ERR_INVALID,
-                            "invalid endpoint settings:\nno configured subnet or ip-range contain the IP address %s",
+                            "invalid endpoint settings: no configured subnet or ip-range contain the IP address %s",
                             endpoint_address_text(&a, false, text));
         } else if (reserved(p, &a) || !make_free(t, &a, r)) {
                 e = err_new(ERR_CONFLICT, "Address already in use");

@@ -79,7 +79,7 @@ err *network_choose_subnet(int family, struct network *const *others, size_t n, 
 
 static err *invalid_config(const char *what, const char *text, const char *why)
 {
-        return err_new(ERR_INVALID, "invalid network config:\ninvalid %s %s: %s", what, text, why);
+        return err_new(ERR_INVALID, "invalid network config: invalid %s %s: %s", what, text, why);
 }
 
 static err *read_subnet(const char *text, struct link_address *ret)
