@@ -21,6 +21,8 @@
 
 #define REPORT_NS 50000000LL
 #define REOPEN_MAX 1000
+#define REOPEN_POOR (64u << 10) /* a try that brings less is a poor one */
+#define REOPEN_POOR_MAX 4       /* so many in a row are the end */
 #define REOPEN_WAIT_NS 100000000L
 
 struct feed {
@@ -31,7 +33,7 @@ struct feed {
         struct stream *net; /* NULL: not open */
         uint64_t at, here;  /* read so far; bytes in the file */
         uint64_t opened_at; /* where the source began */
-        unsigned reopened;
+        unsigned reopened, poor;
         int pipe_fd;
         int64_t reported_ns;
 };
@@ -103,8 +105,9 @@ static err *read_source(struct feed *f, void *data, size_t size, size_t *ret)
         return NULL;
 }
 
-/* Is it worth another try? Not after our own failures, nor when the last one brought nothing. */
-static bool again(const struct feed *f, const err *e)
+/* Is it worth another try? Not after our own failures, nor when the last one brought nothing, or the last ones next to
+ * nothing: a server that sends a byte a second would keep us for years. */
+static bool again(struct feed *f, const err *e)
 {
         switch (err_code(e)) {
         case ERR_SYS:
@@ -119,7 +122,10 @@ static bool again(const struct feed *f, const err *e)
         default:
                 return false;
         }
-        return f->opened_at != UINT64_MAX && f->here > f->opened_at;
+        if (f->opened_at == UINT64_MAX || f->here == f->opened_at)
+                return false;
+        f->poor = f->here - f->opened_at < REOPEN_POOR ? f->poor + 1 : 0;
+        return f->poor < REOPEN_POOR_MAX;
 }
 
 static err *feed_source(struct feed *f, void *data, size_t size, size_t *ret)

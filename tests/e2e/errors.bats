@@ -64,12 +64,12 @@ nothing_changed() {
 }
 
 @test "images: unknown, badly named" {
-        refused 125 'nosuchimg' hod run --rm nosuchimg true
+        refused 125 'nosuchimg' hod run --pull never --rm nosuchimg true
         refused 125 'lowercase' hod run --rm INVALID true
         refused 125 'invalid reference format' hod run --rm 'busybox:bad tag' true
         refused 125 'invalid reference format' hod run --rm 'busybox@sha256:123' true
         refused 125 'invalid reference format' hod run --rm '' true
-        refused 1 'nosuchimg' hod create nosuchimg true
+        refused 1 'nosuchimg' hod create --pull=never nosuchimg true
         nothing_changed
 }
 

@@ -1,0 +1,31 @@
+# registry.bash - registries for the tests: registry.py, which misbehaves on demand. (docker-registry: registry.bats.)
+# shellcheck shell=bash
+
+# hostile_start: registry.py with its files in $T/hostile.
+hostile_start() {
+        mkdir -p "$T/hostile"
+        mkfifo "$T/hostile/stdin"
+        # Nothing of bats' may stay open in it: its own end would wait for that.
+        python3 "$BATS_TEST_DIRNAME/registry.py" "$T/hostile" <"$T/hostile/stdin" >"$T/hostile/out" 2>&1 3>&- 4>&- &
+        echo $! >"$T/hostile/pid"
+        sleep 600 >"$T/hostile/stdin" 2>/dev/null 3>&- 4>&- &
+        echo $! >"$T/hostile/sleep"
+        for _ in {1..100}; do
+                [[ -e $T/hostile/ready ]] && return 0
+                sleep 0.05
+        done
+        cat "$T/hostile/out" >&2
+        return 1
+}
+
+hostile_stop() {
+        [[ -n ${T-} && -e $T/hostile/sleep ]] || return 0
+        kill "$(cat "$T/hostile/sleep")" "$(cat "$T/hostile/pid")" 2>/dev/null || true
+        rm -rf "$T/hostile"
+}
+
+# at NAME: host and port of one of its ways to ask who is there.
+at() { printf '127.0.0.1:%s' "$(cat "$T/hostile/$1")"; }
+# requests FILTER: those that match the jq expression, one a line.
+requests() { jq -c "select($1)" "$T/hostile/log"; }
+requests_forget() { : >"$T/hostile/log"; }
