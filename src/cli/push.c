@@ -1,5 +1,6 @@
 /* push.c - `hod push`. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 
 #include "base/file.h"
@@ -48,7 +49,9 @@ static err *push_run(struct invocation *inv)
         TRY(ui_engine(inv, &e));
         TRY(push(e, &o, a, &name, &digest));
         if (a->digest_file) {
-                r = file_replace(AT_FDCWD, a->digest_file, digest.text, strlen(digest.text), 0644, FILE_VOLATILE);
+                _cleanup_close_ int fd = open(a->digest_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+                r = fd < 0 ? -errno : file_write_all(fd, digest.text, strlen(digest.text));
                 if (r < 0)
                         return err_sys(r, "writing %s", a->digest_file);
         }

@@ -66,7 +66,7 @@ static err *find_program(const struct registry_options *o, const char *name, cha
                 *ret = str_format("%s/%s", *p, program);
                 return *ret ? NULL : err_nomem();
         }
-        return err_new(ERR_NOT_FOUND,
+        return err_new(ERR_UNSUPPORTED,
                        "error getting credentials - err: exec: \"%s\": executable file not found in $PATH", program);
 }
 

@@ -292,7 +292,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$HOD_BIN/hod" pull -q "$(at open)/$1/x:$1"
 
 @test "push: failures are told, a broken upload is begun again" {
         local b before
-        before=$(hod images --no-trunc)
+        before=$(shown)
         for b in readonly badmanifest status403 uploadfull; do
                 hod tag busybox "$(at open)/$b/p:1"
                 refused 1 'unsupported|invalid|denied|403|no space left' hod push -q "$(at open)/$b/p:1"
@@ -301,5 +301,5 @@ os.execv(sys.argv[1], sys.argv[1:])' "$HOD_BIN/hod" pull -q "$(at open)/$1/x:$1"
         hod tag busybox "$(at open)/uploaddrop/p:1"
         hod push -q "$(at open)/uploaddrop/p:1"
         hod rmi "$(at open)/uploaddrop/p:1" >/dev/null
-        is "$(hod images --no-trunc)" "$before"
+        is "$(shown)" "$before"
 }

@@ -382,7 +382,7 @@ static void credentials_find_asks_credential_helpers(void **state)
         find(&o, "a.test", NULL, "hu:hs");
         find(&o, "t.test", "x", "<token>:id");
         find(&o, "n.test", NULL, ":");
-        check_code(credentials_find(&o, "m.test", NULL, &(struct auth_credentials){0}), ERR_NOT_FOUND);
+        check_code(credentials_find(&o, "m.test", NULL, &(struct auth_credentials){0}), ERR_UNSUPPORTED);
         check_code(credentials_find(&o, "b.test", NULL, &(struct auth_credentials){0}), ERR_INVALID);
 }
 
@@ -397,7 +397,7 @@ static void credentials_find_passes_over_helpers_of_others(void **state)
         put("home/.docker/config.json", "{\"credsStore\":\"one\"}", 0600);
         (void)snprintf(bin, sizeof(bin), "%s/bin", dir);
         assert_int_equal(chmod(bin, 0777), 0);
-        check_code(credentials_find(&o, "a.test", NULL, &(struct auth_credentials){0}), ERR_NOT_FOUND);
+        check_code(credentials_find(&o, "a.test", NULL, &(struct auth_credentials){0}), ERR_UNSUPPORTED);
         assert_int_equal(chmod(bin, 0755), 0);
         find(&o, "a.test", NULL, "hu:hs");
 }
