@@ -4,6 +4,7 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "cli/commands.h"
+#include "cli/config.h"
 #include "cli/format.h"
 #include "cli/ui.h"
 #include "engine/info.h"
@@ -158,11 +159,14 @@ static void print(const json *doc)
 static err *info_run(struct invocation *inv)
 {
         const struct info_args *a = inv->args;
+        const struct global_args *g = inv->global.args;
+        const struct info_options options = {
+                .version = HOD_VERSION, .insecure = g->insecure_registries, .mirrors = g->registry_mirrors};
         _cleanup_engine_ struct engine *e = NULL;
         _cleanup_json_ json *doc = NULL;
 
         TRY(ui_engine(inv, &e));
-        TRY(info_document(e, HOD_VERSION, &doc));
+        TRY(info_document(e, &options, &doc));
         if (a->format)
                 return format_struct(strcmp(a->format, "json") == 0 ? "{{json .}}" : a->format, doc,
                                      "system.dockerInfo");

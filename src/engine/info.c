@@ -174,6 +174,37 @@ static void add_id(const struct engine *e, json *doc)
         json_set_str(doc, "ID", text ? text : "");
 }
 
+static void add_index(json *indexes, const char *name, bool secure, char *const *mirrors)
+{
+        json *index = json_sub_object(indexes, name);
+
+        json_set_str(index, "Name", name);
+        json_set_strv(index, "Mirrors", mirrors ? mirrors : (char *const[]){NULL});
+        json_set_bool(index, "Secure", secure);
+        json_set_bool(index, "Official", secure);
+}
+
+/* The loopback needs no encryption, as with docker. Files that are read for each registry (certs.d, registries.conf)
+ * are not in here. */
+static void add_registries(json *doc, const struct info_options *o)
+{
+        json *config, *cidrs, *indexes;
+
+        json_set_str(doc, "IndexServerAddress", "https://index.docker.io/v1/");
+        config = json_sub_object(doc, "RegistryConfig");
+        indexes = json_sub_object(config, "IndexConfigs");
+        cidrs = json_sub_array(config, "InsecureRegistryCIDRs");
+        json_add_str(cidrs, "::1/128");
+        json_add_str(cidrs, "127.0.0.0/8");
+        for (char *const *r = o->insecure; r && *r; r++)
+                if (strchr(*r, '/'))
+                        json_add_str(cidrs, *r);
+                else
+                        add_index(indexes, *r, false, NULL);
+        add_index(indexes, "docker.io", true, o->mirrors);
+        json_set_strv(config, "Mirrors", o->mirrors ? o->mirrors : (char *const[]){NULL});
+}
+
 static void add_runtimes(json *doc, const struct engine *e, const char *version)
 {
         json_set_str(json_sub_object(json_sub_object(doc, "Runtimes"), "hod"), "path", e->monitor);
@@ -186,7 +217,7 @@ static void add_runtimes(json *doc, const struct engine *e, const char *version)
                     (const char *const[]){"name=seccomp,profile=builtin", "name=cgroupns", NULL});
 }
 
-err *info_document(struct engine *e, const char *version, json **ret)
+err *info_document(struct engine *e, const struct info_options *o, json **ret)
 {
         _cleanup_json_ json *doc = json_new_object(), *warnings = json_new_array();
         char now[CLOCK_TEXT_MAX];
@@ -203,11 +234,12 @@ err *info_document(struct engine *e, const char *version, json **ret)
         json_set_str(doc, "LoggingDriver", "json-file");
         json_set_str(doc, "CgroupDriver", "cgroupfs");
         add_machine(doc);
+        add_registries(doc, o);
         json_set_str(doc, "DockerRootDir", e->root);
         json_set_str(doc, "HodStateDir", e->state);
         json_sub_array(doc, "Labels");
         json_set_bool(doc, "ExperimentalBuild", false);
-        add_runtimes(doc, e, version);
+        add_runtimes(doc, e, o->version);
         json_set(doc, "Warnings", json_len(warnings) ? TAKE_PTR(warnings) : NULL);
         *ret = TAKE_PTR(doc);
         return NULL;

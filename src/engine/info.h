@@ -4,6 +4,11 @@
 #include "codec/json.h"
 #include "engine/engine.h"
 
-/* docker's members in docker's order, as far as there is something to say. @version: of hod.
+struct info_options {
+        const char *version;   /* of hod */
+        char *const *insecure; /* registries: host[:port] or CIDR; may be NULL */
+        char *const *mirrors;  /* of docker.io, URLs; may be NULL */
+};
+/* docker's members in docker's order, as far as there is something to say.
  * Errors: ERR_SYS, ERR_UNSUPPORTED (a storage driver was asked for that does not work here). */
-MUST_USE err *info_document(struct engine *e, const char *version, json **ret);
+MUST_USE err *info_document(struct engine *e, const struct info_options *o, json **ret);

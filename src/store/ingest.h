@@ -23,8 +23,8 @@
 /* Larger manifests and indexes are refused (the distribution-spec's advice), and larger configs. */
 #define INGEST_DOCUMENT_MAX (4u << 20)
 #define INGEST_CONFIG_MAX (8u << 20)
-/* Images with more layers are refused: overlayfs cannot stack more than 500. */
-#define INGEST_LAYERS_MAX 500u
+/* Images with more layers are refused: overlayfs cannot stack more than 500, two of which are a container's own. */
+#define INGEST_LAYERS_MAX 498u
 
 struct ingest_document {
         const char *media_type; /* as its sender said it; NULL = look inside */

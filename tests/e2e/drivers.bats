@@ -270,6 +270,10 @@ changes='set -e
         like "$(hod info)" 'Chosen: the first that works here'
         is "$(with fuse-overlayfs info -f '{{.Driver}} {{(index (index .DriverStatus 0) 1)}}')" 'fuse-overlayfs btrfs'
         like "$(HOD_STORAGE_DRIVER=vfs hod info)" $' Storage Driver: vfs\n.*Chosen: asked for'
+        is "$(hod info -f '{{.ContainersRunning}} {{.NCPU}} {{.OSType}} {{.DefaultRuntime}} {{.LoggingDriver}}')" "0 $(nproc) linux hod json-file"
+        is "$(hod system info -f '{{json .RegistryConfig.InsecureRegistryCIDRs}}')" '["::1/128","127.0.0.0/8"]'
+        refused 1 "^hod: template: :1:2: executing \"\" at <.Bogus>: can't evaluate field Bogus in type system.dockerInfo" \
+                bash -c '"$HOD_BIN/hod" info -f "{{.Bogus}}" | grep .; exit "${PIPESTATUS[0]}"'
         for d in aufs devicemapper zfs; do refused 1 "storage driver $d is not supported: hod has overlay" hod --storage-driver $d images; done
         refused 1 "unknown storage driver 'floppy'" hod --storage-driver floppy images
         refused 1 'storage driver btrfs: btrfs: .* does not lie on a btrfs' \

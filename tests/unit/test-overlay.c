@@ -11,11 +11,13 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "runtime/overlay.h"
+#include "sys/caps.h"
 
 #define LAYERS 30
+#define MANY 300 /* more than were once allowed, and more than a page of options holds by name */
 
 static char top[] = "/tmp/hod-test-overlay-XXXXXX";
-static char *lower[LAYERS + 1];
+static char *lower[MANY + 1];
 static char upper[600], work[600];
 
 static void put(int dirfd, const char *name, const char *text)
@@ -69,7 +71,7 @@ static int begin(void **state)
 
 static int end(void **state)
 {
-        for (size_t i = 0; i < LAYERS; i++) {
+        for (size_t i = 0; i < MANY; i++) {
                 free(lower[i]);
                 lower[i] = NULL;
         }
@@ -137,6 +139,78 @@ static void overlay_open_by_mount(void **state)
         make_layers("with:colon", LAYERS);
         o = overlay();
         check(overlay_open_by(OVERLAY_BY_MOUNT, &o, log, &known), LAYERS);
+}
+
+static void overlay_open_by_mount_takes_many(void **state)
+{
+        char log[OVERLAY_LOG_MAX];
+        struct runtime_overlay o;
+        bool known;
+
+        make_layers("layer", MANY);
+        o = overlay();
+        check(overlay_open_by(OVERLAY_BY_MOUNT, &o, log, &known), MANY);
+}
+
+static void runtime_overlay_open_takes_many(void **state)
+{
+        struct runtime_overlay o;
+        int fd = -1;
+
+        make_layers("layer", MANY);
+        o = overlay();
+        check_ok(runtime_overlay_open(&o, &fd));
+        check(fd, MANY);
+}
+
+static void runtime_overlay_open_without_sys_resource_gives_it_back(void **state)
+{
+        uint64_t before, after, permitted, inheritable;
+        struct runtime_overlay o;
+        int fd = -1;
+
+        make_layers("l", 3);
+        o = overlay();
+        o.limited = true;
+        assert_int_equal(caps_get(&before, &permitted, &inheritable), 0);
+        check_ok(runtime_overlay_open(&o, &fd));
+        check(fd, 3);
+        assert_int_equal(caps_get(&after, &permitted, &inheritable), 0);
+        assert_int_equal(before, after);
+}
+
+/* Through a program; the mount and the program live until the last descriptor is closed. */
+static void runtime_rootfs_open_starts_fuse_overlayfs(void **state)
+{
+        struct runtime_overlay o;
+        int fd = -1;
+
+        if (access("/usr/bin/fuse-overlayfs", X_OK) < 0 || access("/dev/fuse", R_OK | W_OK) < 0)
+                skip();
+        make_layers("with:colon,", LAYERS);
+        o = overlay();
+        check_ok(runtime_rootfs_open("fuse-overlayfs", &o, &fd));
+        check(fd, LAYERS);
+}
+
+static void runtime_rootfs_open_tells_what_fuse_overlayfs_says(void **state)
+{
+        struct runtime_overlay o;
+        char text[600];
+        int fd = -1;
+        err *e;
+
+        if (access("/usr/bin/fuse-overlayfs", X_OK) < 0 || access("/dev/fuse", R_OK | W_OK) < 0)
+                skip();
+        make_layers("l", 2);
+        o = overlay();
+        o.work = "/no/such/dir";
+        e = runtime_rootfs_open("fuse-overlayfs", &o, &fd);
+        assert_non_null(e);
+        (void)err_text(e, text, sizeof(text));
+        err_free(e);
+        assert_non_null(strstr(text, "No such file or directory"));
+        check_code(runtime_rootfs_open("aufs", &o, &fd), ERR_UNSUPPORTED);
 }
 
 static void runtime_overlay_open_takes_long_names(void **state)
@@ -207,6 +281,11 @@ int main(void)
                 TEST(overlay_open_by_list),
                 TEST(overlay_open_by_list_refuses_long_ones),
                 TEST(overlay_open_by_mount),
+                TEST(overlay_open_by_mount_takes_many),
+                TEST(runtime_overlay_open_takes_many),
+                TEST(runtime_overlay_open_without_sys_resource_gives_it_back),
+                TEST(runtime_rootfs_open_starts_fuse_overlayfs),
+                TEST(runtime_rootfs_open_tells_what_fuse_overlayfs_says),
                 TEST(runtime_overlay_open_takes_long_names),
                 TEST(runtime_overlay_open_without_upper_is_read_only),
                 TEST(runtime_overlay_open_explains),
