@@ -12,6 +12,7 @@
 #include "engine/login.h"
 
 #define SECRET_MAX 65536
+#define CTRL_C 3
 
 struct login_args {
         const char *user, *password, *auth_file, *cert_dir;
@@ -20,34 +21,37 @@ struct login_args {
 
 /* ---- asking a person ---- */
 
-/* One line from standard input; without echo when it is a secret. */
+/* One line from standard input; without echo when it is a secret. Ctrl-C is a character then that ends the line: as a
+ * signal it would leave the terminal without echo. */
 static err *ask(const char *prompt, bool secret, char **ret)
 {
         struct termios was, quiet;
         char line[4096];
-        bool got;
+        bool stop;
+        ssize_t n;
 
-        (void)fputs(prompt, stdout);
-        (void)fflush(stdout);
         if (secret) {
                 if (tcgetattr(STDIN_FILENO, &was) < 0)
                         return err_sys(errno, "reading the terminal's settings");
                 quiet = was;
-                quiet.c_lflag &= ~(tcflag_t)ECHO;
-                if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) < 0)
+                quiet.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
+                quiet.c_cc[VEOL] = CTRL_C;
+                if (tcsetattr(STDIN_FILENO, TCSADRAIN, &quiet) < 0)
                         return err_sys(errno, "hiding what is typed");
         }
-        got = fgets(line, sizeof(line), stdin) != NULL;
+        (void)fputs(prompt, stdout);
+        (void)fflush(stdout);
+        n = read(STDIN_FILENO, line, sizeof(line) - 1); /* a terminal gives a line at a time */
         if (secret) {
-                (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &was);
+                (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &was);
                 (void)fputc('\n', stdout);
         }
-        if (!got)
-                return err_new(ERR_INTERRUPTED, "nothing was typed");
+        line[n > 0 ? n : 0] = '\0';
+        stop = n <= 0 || strchr(line, CTRL_C);
         line[strcspn(line, "\r\n")] = '\0';
-        *ret = str_dup(line);
+        *ret = stop ? NULL : str_dup(line);
         explicit_bzero(line, sizeof(line));
-        return *ret ? NULL : err_nomem();
+        return *ret ? NULL : stop ? err_new(ERR_INTERRUPTED, "interrupted") : err_nomem();
 }
 
 static err *no_terminal(void)

@@ -110,9 +110,9 @@ static err *ask(const struct server *s, const char *origin, const char *path, st
         }
 }
 
-static err *meet(struct registry *r, struct server *s, const char *origin, const struct http_answer *a)
+static err *meet(struct registry *r, struct server *s, const char *origin, const struct http_answer *a,
+                 struct auth_credentials *credentials)
 {
-        _cleanup_credentials_ struct auth_credentials credentials = {0};
         _cleanup_challenge_ struct auth_challenge challenge = {0};
 
         for (char **h = a->headers; a->status == 401 && h && *h; h++) {
@@ -123,9 +123,7 @@ static err *meet(struct registry *r, struct server *s, const char *origin, const
         }
         if (a->status == 401 && challenge.scheme == AUTH_NONE)
                 return err_new(ERR_DENIED, "%s wants a way to authenticate that is not known here", origin);
-        if (challenge.scheme != AUTH_NONE)
-                TRY(credentials_find(&r->options, s->endpoint->key, s->endpoint->path, &credentials));
-        TRY(auth_new(origin, &challenge, &credentials, r->options.token_realms, &s->auth));
+        TRY(auth_new(origin, &challenge, credentials, r->options.token_realms, &s->auth));
         s->origin = str_dup(origin);
         return s->origin ? NULL : err_nomem();
 }
@@ -183,16 +181,19 @@ err *client_try_schemes(struct registry *r, struct server *s, const char *path, 
 
 err *client_connect(struct registry *r, struct server *s)
 {
+        _cleanup_credentials_ struct auth_credentials credentials = {0};
         _cleanup_free_ char *path = NULL, *origin = NULL;
         _cleanup_answer_ struct http_answer a = {0};
 
         if (s->origin)
                 return NULL;
+        /* First: with a configuration that is wrong nobody is asked at all. */
+        TRY(credentials_find(&r->options, s->endpoint->key, s->endpoint->path, &credentials));
         path = str_format("%s/", s->endpoint->prefix);
         if (!path)
                 return err_nomem();
         TRY(client_try_schemes(r, s, path, &a, &origin));
-        return meet(r, s, origin, &a);
+        return meet(r, s, origin, &a, &credentials);
 }
 
 /* ---- which server ---- */

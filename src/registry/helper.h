@@ -7,8 +7,8 @@
 #include "registry/auth.h"
 #include "registry/client.h"
 
-/* What docker-credential-@name has for @server; *@ret_found false when it knows nothing. ERR_NOT_FOUND when there is no
- * such program: `exec: "docker-credential-x": executable file not found in $PATH`. Directories of PATH that somebody
+/* What docker-credential-@name has for @server; *@ret_found false when it knows nothing. ERR_UNSUPPORTED when there is
+ * no such program: `exec: "docker-credential-x": executable file not found in $PATH`. Directories of PATH that somebody
  * else could write to are passed over. */
 MUST_USE err *helper_get(const struct registry_options *o, const char *name, const char *server,
                          struct auth_credentials *ret, bool *ret_found);
