@@ -16,10 +16,10 @@ die() {
 # shellcheck disable=SC2034  # used by the scripts that source this
 {
 packages_build=(gcc libc6-dev meson ninja-build pkg-config libjson-c-dev libseccomp-dev libsqlite3-dev zlib1g-dev
-        libzstd-dev libisal-dev liblzma-dev libbz2-dev)
+        libzstd-dev libisal-dev liblzma-dev libbz2-dev libcurl4-openssl-dev)
 # libzstd, liblzma, libbz2, libcrypto and libisal are opened only by the commands that unpack (the last two only make it
-# faster).
-packages_image=(busybox-static tar libzstd1 liblzma5 libbz2-1.0 libssl3 libisal2)
+# faster), libcurl by those that ask a registry.
+packages_image=(busybox-static tar libzstd1 liblzma5 libbz2-1.0 libssl3 libisal2 libcurl4)
 packages_test=(docker-registry openssl curl perl-base libcmocka-dev clang clang-format clang-tidy cppcheck shellcheck pmccabe bats jq python3 strace
         libarchive-dev zstd gzip xz-utils bzip2 iproute2 util-linux attr libcap2-bin procps btrfs-progs fuse-overlayfs
         e2fsprogs xfsprogs)
