@@ -340,6 +340,50 @@ static err *body_restart(json *host, const char *policy)
         return NULL;
 }
 
+/* One container port, and its part of the host's range. */
+static void add_port(json *body, json *host, const struct parse_port *p, uint16_t port)
+{
+        uint16_t first = p->host_first, last = p->host_last;
+        char key[16], number[16] = "";
+        json *one = json_new_object();
+
+        if (p->first != p->last && first) /* ranges of one length, side by side */
+                first = last = (uint16_t)(first + (port - p->first));
+        (void)snprintf(key, sizeof(key), "%u/%s", port, p->proto);
+        if (first && first == last)
+                (void)snprintf(number, sizeof(number), "%u", first);
+        else if (first)
+                (void)snprintf(number, sizeof(number), "%u-%u", first, last);
+        json_set_str(one, "HostIp", p->ip);
+        json_set_str(one, "HostPort", number);
+        json_add(json_sub_array(json_sub_object(host, "PortBindings"), key), one);
+        (void)json_sub_object(json_sub_object(body, "ExposedPorts"), key);
+}
+
+static err *body_ports(json *body, json *host, const struct create_args *a)
+{
+        char key[16];
+
+        for (char **text = a->publish; text && *text; text++) {
+                _cleanup_(parse_port_done) struct parse_port p = {0};
+
+                TRY(parse_port(*text, &p));
+                for (uint32_t port = p.first; port <= p.last; port++)
+                        add_port(body, host, &p, (uint16_t)port);
+        }
+        for (char **text = a->expose; text && *text; text++) {
+                _cleanup_(parse_port_done) struct parse_port p = {0};
+
+                TRY(parse_expose(*text, &p));
+                for (uint32_t port = p.first; port <= p.last; port++) {
+                        (void)snprintf(key, sizeof(key), "%u/%s", port, p.proto);
+                        (void)json_sub_object(json_sub_object(body, "ExposedPorts"), key);
+                }
+        }
+        json_set_bool(host, "PublishAllPorts", a->publish_all);
+        return NULL;
+}
+
 static err *body_storage(json *host, const struct create_args *a)
 {
         for (char **o = a->storage_opts; o && *o; o++) {
@@ -370,11 +414,7 @@ err *create_args_body(const struct invocation *inv, json **ret)
         _cleanup_json_ json *body = json_new_object();
         json *host = json_sub_object(body, "HostConfig");
 
-        if (a->publish)
-                return err_new(ERR_UNSUPPORTED,
-                               "publishing ports (-p %s) needs a bridge network, which this version does not "
-                               "have: use --network host",
-                               a->publish[0]);
+        TRY(body_ports(body, host, a));
         TRY(body_config(body, inv, a));
         TRY(body_files(body, host, a));
         TRY(body_devices(host, a));

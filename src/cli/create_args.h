@@ -22,6 +22,8 @@ struct create_args {
         int64_t shm_size;
         /* isolation */
         const char *network, *pid, *ipc, *uts, *userns, *cgroupns, *cgroup_parent;
+        bool publish_all;
+        char **expose;
         char **publish, **add_host, **sysctls, **cap_add, **cap_drop, **security_opt, **devices, **ulimits;
         bool privileged;
         /* limits */
@@ -121,8 +123,11 @@ extern const char *const pull_policy_words[];
                         "Set platform if server is multi-platform capable"),                                           \
                 OPT_FLAG(0, "privileged", struct create_args, privileged,                                              \
                          "Give extended privileges to this container"),                                                \
+                OPT_LIST(0, "expose", struct create_args, expose, "list", "Expose a port or a range of ports"),        \
+                OPT_FLAG('P', "publish-all", struct create_args, publish_all,                                          \
+                         "Publish all exposed ports to random ports"),                                                 \
                 OPT_LIST('p', "publish", struct create_args, publish, "list",                                          \
-                         "Publish a container's port(s) to the host (refused: this version has no bridge networks)"),  \
+                         "Publish a container's port(s) to the host"),                                                 \
                 OPT_STR(0, "pull", struct create_args, pull, "string",                                                 \
                         "Pull image before it is used (\"always\", \"missing\", \"never\", \"newer\")",                \
                         .def = "missing", .choices = pull_policy_words),                                               \

@@ -9,6 +9,7 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "engine/networks.h"
+#include "engine/ports.h"
 #include "net/bridge.h"
 #include "net/lease.h"
 #include "net/network.h"
@@ -56,6 +57,9 @@ struct attach {
         json *doc; /* network.json */
         unsigned n;
         bool has_default[LINK_ADDRESSES];
+        int state_fd;
+        struct network *published; /* the bridge that published ports lead to; owned */
+        struct link_address to[LINK_ADDRESSES];
 };
 
 bool endpoints_holder_lives(struct engine *e, const char *id)
@@ -197,7 +201,30 @@ static err *attach_one(struct attach *a, const char *name, const json *settings,
         describe(n, &l, settings, json_sub_object(json_sub_object(a->doc, "Networks"), n->name));
         TRY(endpoint_format(&e, &line));
         a->n++;
+        if (!a->published && str_eq(n->driver, "bridge") && !n->internal) {
+                memcpy(a->to, l.address, sizeof(a->to));
+                a->published = TAKE_PTR(n);
+        }
         return strv_add(&a->conf->endpoints, line);
+}
+
+static err *note_ports(void *arg, json *ports)
+{
+        struct attach *a = arg;
+
+        json_set(a->doc, "Ports", ports);
+        return write_file(a->state_fd, a->doc);
+}
+
+/* Published ports lead to the addresses on the bridge that has the way out. */
+static err *publish(struct attach *a)
+{
+        if (!ports_wanted(a->c))
+                return NULL;
+        if (!a->published)
+                return err_new(ERR_INVALID, "ports can be published on a bridge network that is not internal only");
+        TRY(bridge_allow_loopback(a->published));
+        return ports_publish(a->c, a->to, note_ports, a, &a->conf->ports);
 }
 
 static err *attach_all(struct attach *a, const char *mode, int state_fd)
@@ -209,6 +236,7 @@ static err *attach_all(struct attach *a, const char *mode, int state_fd)
         JSON_EACH (wanted, it)
                 if (!str_eq(it.key, first))
                         TRY(attach_one(a, it.key, it.value, state_fd));
+        TRY(publish(a));
         return write_file(state_fd, a->doc);
 }
 
@@ -216,7 +244,7 @@ err *endpoints_attach(struct container *c, int state_fd, struct monitor_conf *co
 {
         const char *mode = json_get_str_or(container_host_config(c), "NetworkMode", "none");
         _cleanup_json_ json *doc = NULL;
-        struct attach a = {.c = c, .conf = conf};
+        struct attach a = {.c = c, .conf = conf, .state_fd = state_fd};
         err *e;
 
         if (!endpoints_mode_is_network(mode))
@@ -224,9 +252,18 @@ err *endpoints_attach(struct container *c, int state_fd, struct monitor_conf *co
         TRY(networks_of(c->engine, &a.networks));
         a.doc = doc = json_new_object();
         e = attach_all(&a, mode, state_fd);
+        network_free(a.published);
         if (e)
                 err_free(endpoints_detach(c));
         return e ? err_wrap(e, "failed to set up container networking") : NULL;
+}
+
+/* Elements are found by what they lead to, too: any address of the right family will do. */
+static err *unpublish(struct container *c, const json *doc)
+{
+        struct link_address to[LINK_ADDRESSES] = {{.family = AF_INET}, {.family = AF_INET6}};
+
+        return json_get(doc, "Ports") ? ports_unpublish(c, json_get(doc, "Ports"), to) : NULL;
 }
 
 err *endpoints_detach(struct container *c)
@@ -239,6 +276,7 @@ err *endpoints_detach(struct container *c)
         if (!doc)
                 return NULL;
         TRY(networks_of(c->engine, &networks));
+        first = unpublish(c, doc);
         JSON_EACH (json_get(doc, "Networks"), it) {
                 err *e = lease_release(networks, json_get_str_or(it.value, "NetworkID", ""), c->id);
 
@@ -260,6 +298,8 @@ err *endpoints_inspect(const struct container *c, json *settings)
         TRY(read_file(c, &doc));
         if (!doc)
                 return NULL;
+        JSON_EACH (json_get(doc, "Ports"), it)
+                json_set(json_sub_object(settings, "Ports"), it.key, json_ref(it.value));
         JSON_EACH (json_get(doc, "Networks"), it)
                 json_set(json_sub_object(settings, "Networks"), it.key, json_ref(it.value));
         /* docker still repeats the default bridge's here. */

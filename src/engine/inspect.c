@@ -10,6 +10,7 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "engine/endpoints.h"
+#include "engine/ports.h"
 #include "store/snapshot.h"
 
 #define COMMAND_WIDTH 20 /* docker's, in characters */
@@ -58,6 +59,25 @@ static err *graph_driver(const struct container *c, json **ret)
                 json_set_str(data, "UpperDir", snap.upper);
         if (snap.work)
                 json_set_str(data, "WorkDir", snap.work);
+        return NULL;
+}
+
+/* Published ones, and for a container that runs what it exposes. */
+static err *row_ports(const struct container *c, json *row)
+{
+        _cleanup_json_ json *settings = json_new_object(), *ports = json_new_object();
+        _cleanup_free_ char *text = NULL;
+
+        json_set_str(row, "Ports", "");
+        if (!container_is_alive(c) || str_eq(json_get_str(container_host_config(c), "NetworkMode"), "host"))
+                return NULL;
+        TRY(endpoints_inspect(c, settings));
+        JSON_EACH (json_get(container_config(c), "ExposedPorts"), it)
+                json_set(ports, it.key, NULL);
+        JSON_EACH (json_get(settings, "Ports"), it)
+                json_set(ports, it.key, json_ref(it.value));
+        TRY(ports_text(ports, &text));
+        json_set_str(row, "Ports", text);
         return NULL;
 }
 
@@ -199,7 +219,7 @@ err *inspect_ps_row(const struct container *c, bool trunc, bool size, json **ret
         json_set_str(row, "Names", c->name);
         json_set_str(row, "Networks", json_get_str_or(container_host_config(c), "NetworkMode", ""));
         json_set(row, "Platform", NULL);
-        json_set_str(row, "Ports", "");
+        TRY(row_ports(c, row));
         clock_human(age, span, sizeof(span));
         text = str_format("%s ago", span);
         set_taken(row, "RunningFor", text);

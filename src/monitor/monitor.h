@@ -100,6 +100,9 @@ struct monitor {
         uint16_t rows, cols; /* terminal size asked for by START */
         int64_t started_mono_ns;
 
+        int *ports; /* published ones, held on the host; -1 = not to be had */
+        size_t n_ports;
+
         /* streams */
         struct source out[2]; /* FIFOs, or out[0] = the terminal's master */
         int terminal_end;     /* of the terminal, the container's side, kept open; -1 = none */
@@ -229,3 +232,7 @@ bool exit_finished(const struct monitor *m); /* nothing left to do */
 MUST_USE err *adopt(struct monitor *m);
 
 /* ---- init.c ---- */
+
+/* ports.c: bind the published ports on the host, and let them go. Called again while they are held: nothing. */
+MUST_USE err *ports_hold(struct monitor *m);
+void ports_release(struct monitor *m);

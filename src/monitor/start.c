@@ -185,7 +185,9 @@ void start_begin(struct monitor *m, struct client *c)
         m->phase = PHASE_STARTING;
         m->status.cgroup[0] = '\0';
         m->status.error[0] = '\0';
-        e = io_open(m, stdio);
+        e = ports_hold(m);
+        if (!e)
+                e = io_open(m, stdio);
         if (!e && c)
                 trace_end(&ready, 0, m->conf.id);
         if (!e)

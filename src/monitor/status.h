@@ -82,6 +82,7 @@ struct monitor_conf {
         char *seccomp_name;   /* the one of them to use; NULL = the profile in config.json, if any */
         char **donors;        /* "pid start-time" of the processes whose namespaces config.json names */
         char **endpoints;     /* network interfaces, as sys/endpoint.h writes them */
+        char **ports;         /* published: "protocol host-address host-port address port" */
         char *monitor_cgroup; /* where the monitor itself goes; NULL = "/hod/monitor" */
 };
 MUST_USE err *monitor_conf_read(int dirfd, struct monitor_conf *ret);

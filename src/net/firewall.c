@@ -249,8 +249,9 @@ err *firewall_publish(struct firewall *f, const char *owner, const struct firewa
         return r < 0 ? err_sys(-r, "publishing ports") : NULL;
 }
 
-err *firewall_unpublish(struct firewall *f, const struct firewall_port *ports, size_t count)
+err *firewall_unpublish(struct firewall *f, const char *owner, const struct firewall_port *ports, size_t count)
 {
+        char whose[NFT_COMMENT_MAX + 1];
         int failed = 0;
 
         /* One by one: what somebody else has removed, or has now, is not to keep the rest. */
@@ -261,6 +262,10 @@ err *firewall_unpublish(struct firewall *f, const struct firewall_port *ports, s
 
                 nft_begin(&n, NFPROTO_INET);
                 make_entry(&ports[i], &entry);
+                if (nft_element_get(f->fd, NFPROTO_INET, FIREWALL_TABLE, entry.set, entry.key, entry.e.key_size,
+                                    whose) <= 0 ||
+                    !str_eq(whose, owner))
+                        continue;
                 nft_element_delete(&n, FIREWALL_TABLE, entry.set, &entry.e);
                 r = nft_commit(f->fd, &n, NULL);
                 if (r < 0 && r != -ENOENT && !failed)

@@ -57,8 +57,8 @@ MUST_USE err *firewall_network_known(struct firewall *f, const struct firewall_n
  * already (ERR_CONFLICT), which one, and @ret_owner whose. */
 MUST_USE err *firewall_publish(struct firewall *f, const char *owner, const struct firewall_port *ports, size_t n,
                                size_t *ret_taken, char ret_owner[FIREWALL_OWNER_MAX]);
-/* Take them back; what is not there is fine. */
-MUST_USE err *firewall_unpublish(struct firewall *f, const struct firewall_port *ports, size_t n);
+/* Take back what belongs to @owner; what is not there is fine. */
+MUST_USE err *firewall_unpublish(struct firewall *f, const char *owner, const struct firewall_port *ports, size_t n);
 
 /* Remove the table and our tagged rules elsewhere. */
 MUST_USE err *firewall_remove(struct firewall *f);

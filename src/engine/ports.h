@@ -1,0 +1,25 @@
+/* ports.h - published ports of a container: from its record to the firewall's maps, and what is shown of them. */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/err.h"
+#include "engine/container.h"
+#include "net/firewall.h"
+
+/* Publish what HostConfig.PortBindings and PublishAllPorts ask for, to the addresses @to (IPv4, IPv6; family 0 = none).
+ * Ports that were left to us are chosen. What is about to be taken is first told to @note (network.json), as docker's
+ * Ports document. @ret_lines: for the monitor, which keeps the ports busy on the host; appended.
+ * ERR_CONFLICT "Bind for 0.0.0.0:80 failed: port is already allocated (by container x)", ERR_SYS (address or port not
+ * to be had). */
+typedef err *ports_note(void *arg, json *ports);
+MUST_USE err *ports_publish(struct container *c, const struct link_address to[LINK_ADDRESSES], ports_note *note,
+                            void *arg, char ***ret_lines);
+/* Take back what the document @ports names and is @c's, given the addresses that it had. */
+MUST_USE err *ports_unpublish(const struct container *c, const json *ports,
+                              const struct link_address to[LINK_ADDRESSES]);
+/* Does the record ask for any? */
+bool ports_wanted(const struct container *c);
+
+/* "0.0.0.0:8080->80/tcp, 443/tcp" as ps shows it, from a Ports document; owned. */
+MUST_USE err *ports_text(const json *ports, char **ret);
