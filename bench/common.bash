@@ -2,6 +2,9 @@
 # Sourced after tools/common.bash; $B and $R are the caller's temporary directories.
 # shellcheck shell=bash disable=SC2154  # $top is tools/common.bash's
 
+# HOD_BENCH_WRAP="COMMAND...": what keeps the machine quiet while its arguments run; each measurement goes through it.
+read -ra wrap <<<"${HOD_BENCH_WRAP-}"
+
 # measure NAME RUNS COMMAND...: median in ms. MEASURE holds further arguments of hyperfine.
 MEASURE=()
 measure() {
@@ -9,7 +12,7 @@ measure() {
         shift 2
         local line
         line=$(printf '%q ' "$@")
-        hyperfine -N --style none --warmup 3 --runs "$n" "${MEASURE[@]}" --export-json "$B/$name.json" "$line" \
+        "${wrap[@]}" hyperfine -N --style none --warmup 3 --runs "$n" "${MEASURE[@]}" --export-json "$B/$name.json" "$line" \
                 >/dev/null 2>"$B/$name.err" || {
                 cat "$B/$name.err" >&2
                 return 1
@@ -23,7 +26,7 @@ make_floor() {
         mkdir -p "$B/floor"/{lower,upper,work,root}
         tar -C "$B/floor/lower" -xf "$B/busybox.tar"
         gcc -O2 -D_GNU_SOURCE -o "$B/floor/floor" "$top/bench/floor.c"
-        "$B/floor/floor" "$B/floor" "$1" >"$B/floor.txt"
+        "${wrap[@]}" "$B/floor/floor" "$B/floor" "$1" >"$B/floor.txt"
         awk '$1 == "full" {print $2 / 1000}' "$B/floor.txt"
 }
 
