@@ -293,6 +293,22 @@ static void warn_personality(char *const *flags)
                          list);
 }
 
+/* Annotations of crun's that ask for something. What a container would be less safe without is refused. */
+static err *check_annotations(const struct oci_spec *s)
+{
+        static const char *const ignored[] = {"run.oci.delegate-cgroup",  "run.oci.mount_context_type",
+                                              "run.oci.handler",          "run.oci.timens_offset",
+                                              "run.oci.systemd.subgroup", "run.oci.systemd.force_cgroup_v1"};
+
+        if (!str_empty(oci_spec_annotation(s, "run.oci.seccomp_bpf_data")))
+                return err_new(ERR_UNSUPPORTED, "annotation run.oci.seccomp_bpf_data: a compiled filter is not taken, "
+                                                "give its profile as linux.seccomp");
+        for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+                if (!str_empty(oci_spec_annotation(s, ignored[i])))
+                        log_warn("annotation %s has no effect here", ignored[i]);
+        return NULL;
+}
+
 static err *open_hook_output(struct plan *p, const struct oci_spec *s)
 {
         int fds[2];
@@ -321,6 +337,7 @@ static err *set_container(struct plan *p, const struct runtime_request *r)
                 return err_new(ERR_UNSUPPORTED,
                                "mountLabel is specified in config, but selinux is disabled or not supported");
         warn_personality(s->linux_.personality_flags);
+        TRY(check_annotations(s));
         TRY(open_hook_output(p, s));
         p->process.keep_groups = oci_spec_annotation(s, KEEP_GROUPS);
         if (!r->no_new_keyring)

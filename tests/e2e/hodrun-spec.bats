@@ -412,8 +412,12 @@ LIST
         edit '.annotations = {"run.oci.seccomp_fail_unknown_syscall": "1"} | .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW",
                 syscalls: [{names: ["hod_nosuch"], action: "SCMP_ACT_ERRNO"}]}'
         wrong 'unknown system call .*hod_nosuch'
-        edit 'del(.annotations)'
+        edit 'del(.linux.seccomp) | .annotations = {"run.oci.seccomp_bpf_data": "BgAAAAAA/38="}'
+        wrong 'annotation run.oci.seccomp_bpf_data: a compiled filter is not taken'
         args 'echo fine'
+        edit '.annotations = {"run.oci.delegate-cgroup": "sub", "run.oci.systemd.subgroup": ""}'
+        contains "$(go)" 'annotation run.oci.delegate-cgroup has no effect here'
+        edit 'del(.annotations)'
         is "$(go)" fine
 }
 
