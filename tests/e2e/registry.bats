@@ -188,13 +188,13 @@ $R/t/all"
         hod tag two "$R/t/zstd:1"
         gz=$(digest_of "$(hod push --compression gzip:1 --digestfile "$T/digest" "$R/t/gz:1")")
         is "$(cat "$T/digest")" "$gz"
-        zstd=$(digest_of "$(hod push --compression zstd:3 "$R/t/zstd:1")")
+        zstd=$(digest_of "$(hod push --compression zstd:3 --force-compression "$R/t/zstd:1")")
         curl -sH 'Accept: application/vnd.oci.image.manifest.v1+json' "http://$R/v2/t/gz/manifests/1" >"$T/gz"
         curl -sH 'Accept: application/vnd.oci.image.manifest.v1+json' "http://$R/v2/t/zstd/manifests/1" >"$T/zstd"
         is "$(jq -r '[.layers[].mediaType | split("+")[1]] | unique | join(" ")' "$T/gz")" gzip
         is "$(jq -r '[.layers[].mediaType | split("+")[1]] | unique | join(" ")' "$T/zstd")" zstd
-        is "$(grep -c 'Layer already exists' <<<"$(hod push --compression zstd:3 "$R/t/zstd:1")")" 2
-        is "$(digest_of "$(hod push --compression zstd:3 "$R/t/zstd:1")")" "$zstd"
+        is "$(grep -c 'Layer already exists' <<<"$(hod push --compression zstd:3 --force-compression "$R/t/zstd:1")")" 2
+        is "$(digest_of "$(hod push --compression zstd:3 --force-compression "$R/t/zstd:1")")" "$zstd"
         # one that came as gzip goes out as zstd if that is forced
         hod rmi "$R/t/gz:1" "$R/t/zstd:1" two >/dev/null
         hod pull -q "$R/t/gz:1" >/dev/null
