@@ -106,16 +106,12 @@ static err *push_blobs(struct push *p)
         return on_tick(p);
 }
 
-/* The one tag that p->ref has. */
-static err *push_tag(struct push *p, struct digest *ret)
+static err *push_planned(struct push *p, struct digest *ret)
 {
-        size_t size, memory;
+        size_t size, memory = p->plan.n_blobs * sizeof(struct push_outcome);
         void *shared;
         err *e;
 
-        push_plan_done(&p->plan);
-        TRY(push_plan_make(p));
-        memory = p->plan.n_blobs * sizeof(struct push_outcome);
         TRY(workers_memory(memory, &shared));
         p->outcomes = shared;
         e = push_blobs(p);
@@ -130,6 +126,25 @@ static err *push_tag(struct push *p, struct digest *ret)
         workers_memory_free(TAKE_PTR(p->outcomes), memory);
         TRY(e);
         return progress_line(p->o->progress, "%s: digest: %s size: %zu", p->ref.tag, ret->text, size);
+}
+
+/* The one tag that p->ref has. */
+static err *push_tag(struct push *p, struct digest *ret)
+{
+        err *e;
+
+        push_plan_done(&p->plan);
+        p->no_absent = false;
+        TRY(push_plan_make(p));
+        e = push_planned(p, ret);
+        if (!e || !p->plan.absent || err_code(e) != ERR_NOT_FOUND)
+                return e;
+        /* The registry does not have what is not here in that form: its layers are compressed once more. */
+        err_free(e);
+        push_plan_done(&p->plan);
+        p->no_absent = true;
+        TRY(push_plan_make(p));
+        return push_planned(p, ret);
 }
 
 /* The tags of the repository that are here, sorted. */

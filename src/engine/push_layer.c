@@ -190,6 +190,8 @@ err *push_blob_send(struct push *p, size_t i)
                 if (o->state != PUSH_CHECKING)
                         return NULL;
         }
+        if (b->absent)
+                return err_new(ERR_NOT_FOUND, "layer %s is not here as it came", b->stored);
         e = send_blob(&s);
         (void)file_close(s.fd);
         return e;

@@ -115,9 +115,13 @@ static err *add_manifest(struct push *p, const char *digest, const char *referen
                 const char *blob = json_get_str_or(l, "digest", "");
                 bool named = image && image->n_layers == json_len(layers);
 
-                if (!oci_image_digest_valid(blob) || !blob_exists(p->engine->store, blob))
+                bool valid = oci_image_digest_valid(blob), here = valid && blob_exists(p->engine->store, blob);
+
+                if (!here && (!valid || !named || p->no_absent))
                         return err_new(ERR_NOT_FOUND, "layer %s is not here", blob);
                 TRY(add_blob(p, blob, json_get_uint(l, "size", 0), named ? image->layers[i].diff_id : blob, NULL, &at));
+                p->plan.blobs[at].absent = !here;
+                p->plan.absent = p->plan.absent || !here;
         }
         config = json_get(j, "config");
         if (!blob_exists(p->engine->store, json_get_str_or(config, "digest", "")))
@@ -192,33 +196,64 @@ static bool choose_member(struct push *p, const char *digest, const struct platf
         return *ret;
 }
 
-/* The image as it came: with its whole index if that is here, else its own manifest. */
-static err *plan_as_it_is(struct push *p)
+/* Is the document @digest a manifest of the image @i? */
+static bool is_manifest_of(struct push *p, const char *digest, const struct image *i)
+{
+        _cleanup_free_ char *text = NULL;
+        _cleanup_json_ json *j = NULL;
+        size_t size;
+        err *e = read_document(p, digest, &text, &size, &j);
+
+        if (!e)
+                return str_eq(json_get_str(json_get(j, "config"), "digest"), i->id);
+        err_free(e);
+        return false;
+}
+
+/* By the document that one of the image's names with a digest points at; *@ret: it did. */
+static err *plan_document(struct push *p, const char *digest, const struct platform *want, bool *ret)
+{
+        struct image *i = p->plan.image;
+        _cleanup_free_ char *member = NULL;
+        err *e;
+
+        *ret = true;
+        if (p->o->platform && choose_member(p, digest, want, &member))
+                return add_manifest(p, member, p->ref.tag, is_manifest_of(p, member, i) ? i : NULL);
+        *ret = false;
+        if (p->o->platform)
+                return NULL;
+        e = is_manifest_of(p, digest, i) ? add_manifest(p, digest, p->ref.tag, i) : add_index(p, digest, p->ref.tag, i);
+        *ret = !e;
+        if (e && err_code(e) != ERR_NOT_FOUND)
+                return e;
+        err_free(e);
+        if (e)
+                forget(&p->plan);
+        return NULL;
+}
+
+/* The image as it came: with its whole index if that is here, else its own manifest. ERR_NOT_FOUND: not all is here. */
+static err *plan_as_it_is(struct push *p, bool plain)
 {
         struct image *i = p->plan.image;
         struct platform want, have;
-        err *e;
+        bool done;
 
         TRY(platform_parse(p->o->platform, &want));
         for (char **name = i->digests; name && *name; name++) {
                 const char *digest = strchr(*name, '@');
-                _cleanup_free_ char *member = NULL;
 
                 if (!digest)
                         continue;
-                if (p->o->platform) {
-                        if (!choose_member(p, digest + 1, &want, &member))
-                                continue;
-                        return add_manifest(p, member, p->ref.tag, strcmp(member, i->manifest) == 0 ? i : NULL);
-                }
-                e = add_index(p, digest + 1, p->ref.tag, i);
-                if (!e)
+                TRY(plan_document(p, digest + 1, &want, &done));
+                if (done)
                         return NULL;
-                err_free(e); /* it is a manifest, or not all of it is here */
-                forget(&p->plan);
         }
         if (p->o->platform && (!platform_read(i->config, &have) || platform_rank(&want, &have) < 0))
                 return platform_error(p, &want);
+        if (plain)
+                return err_new(ERR_NOT_FOUND, "the manifest as it came is not here");
         return add_manifest(p, i->manifest, p->ref.tag, i);
 }
 
@@ -308,14 +343,21 @@ err *push_plan_manifest(const struct push *p, char **ret)
 
 /* ---- where a blob could be mounted from ---- */
 
-static err *add_sources_of(struct push *p, const struct image *i, const char *path)
+/* What the record of the image says, or the manifest that the name with a digest stands for. */
+static err *add_sources_of(struct push *p, const struct image *i, const char *path, const char *digest)
 {
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+
+        err_free(blob_read(p->engine->store, digest, INGEST_DOCUMENT_MAX, &text, &size));
         for (size_t b = 0; b < p->plan.n_blobs; b++) {
                 struct push_blob *blob = &p->plan.blobs[b];
 
                 for (size_t n = 0; n < i->n_layers; n++)
                         if (strcmp(i->layers[n].digest, blob->digest.text) == 0)
                                 TRY(push_blob_source(blob, path));
+                if (text && blob->digest.text[0] && strstr(text, blob->digest.text))
+                        TRY(push_blob_source(blob, path));
         }
         return NULL;
 }
@@ -335,7 +377,7 @@ static err *add_pulled_sources(struct push *p)
 
                         e = reference_parse(*d, false, &r);
                         if (!e && strcmp(r.domain, p->ref.domain) == 0 && strcmp(r.path, p->ref.path) != 0)
-                                e = add_sources_of(p, list[i], r.path);
+                                e = add_sources_of(p, list[i], r.path, r.digest ? r.digest : "");
                 }
         image_list_free(list, n);
         return e;
@@ -396,38 +438,17 @@ static err *find_image(struct push *p)
         return e;
 }
 
-/* Is the image's manifest one that came from a registry, by itself or in an index? */
-static bool came(struct push *p)
-{
-        const struct image *i = p->plan.image;
-
-        for (char **name = i->digests; name && *name; name++) {
-                const char *digest = strchr(*name, '@');
-                _cleanup_free_ char *text = NULL;
-                size_t size;
-                err *e;
-
-                if (digest && strcmp(digest + 1, i->manifest) == 0)
-                        return true;
-                e = digest ? blob_read(p->engine->store, digest + 1, INGEST_DOCUMENT_MAX, &text, &size) : NULL;
-                err_free(e);
-                if (text && strstr(text, i->manifest))
-                        return true;
-        }
-        return false;
-}
-
 static err *choose_plan(struct push *p)
 {
         const struct image *i = p->plan.image;
-        bool plain = false;
+        bool plain = false, came = i->digests && *i->digests;
         err *e;
 
         for (size_t n = 0; n < i->n_layers; n++)
                 plain = plain || layer_format(i->layers[n].media_type) == STREAM_PLAIN;
-        if (p->o->force_compression || (plain && (p->compression.given || !came(p))))
+        if (p->o->force_compression || (plain && (p->compression.given || !came)))
                 return plan_rebuilt(p);
-        e = plan_as_it_is(p);
+        e = plan_as_it_is(p, plain);
         if (!e || err_code(e) != ERR_NOT_FOUND || p->o->platform)
                 return e;
         /* The blobs as they came are not here: the same layers came in another form, or were dropped. */

@@ -36,6 +36,7 @@ struct push_blob {
         struct digest digest;            /* as sent; "" = known when it was sent */
         uint64_t size;                   /* as sent; 0 = the same */
         uint64_t stored_size;
+        bool absent;                 /* not here: the layer came in another form. It has to be there, or be mounted */
         char *sources[PUSH_SOURCES]; /* repositories of the same registry that have it ("library/busybox") */
         size_t n_sources;
         enum push_state told;
@@ -56,6 +57,7 @@ struct push_plan {
         /* A manifest that is written when all blobs are there, instead of documents: */
         struct image *image; /* NULL = none; keeps the store's lease either way */
         bool rebuild;
+        bool absent;    /* some blob is: if that does not do, the image can be rebuilt */
         size_t *layers; /* of the image, bottom first: index into blobs */
 };
 void push_plan_done(struct push_plan *p);
@@ -70,6 +72,7 @@ struct push {
         struct reference ref;
         struct push_plan plan;
         struct push_outcome *outcomes; /* one a blob; shared */
+        bool no_absent;                /* all blobs must be here */
         pid_t pid;                     /* whose connections the registry's are */
 };
 
