@@ -41,7 +41,7 @@ l2=linked'
 @test "hundreds of layers: run, change, commit, diff, export, mount, with every driver" {
         local mid=$((many / 2))
         for d in overlay fuse-overlayfs vfs; do
-                [[ $d != fuse-overlayfs || -x /usr/bin/fuse-overlayfs ]] || continue
+                [[ $d == overlay || -z ${HOD_VM-} ]] || continue
                 hod --storage-driver $d run --name many layers:$many sh -c "rm /n/7; echo x >>/n/$mid; ls /n | wc -l; cat /top; echo" >"$T/out"
                 is "$(cat "$T/out")" "$((many - 5))"$'\n'"$((many - 1))" "$d"
                 is "$(hod diff many | sort -k2)" $'C /n\nC /n/'"$mid"$'\nD /n/7' "$d"
@@ -59,7 +59,7 @@ l2=linked'
 # bats test_tags=vm
 @test "--storage-opt size=: a project quota of ext4, which df shows inside" {
         mkdir "$T/quota"
-        truncate -s 200M "$T/quota.img"
+        truncate -s 100M "$T/quota.img"
         mke2fs -q -t ext4 -O project,quota -E quotatype=prjquota "$T/quota.img"
         modprobe -q loop 2>/dev/null || true
         if ! mount -o loop,prjquota "$T/quota.img" "$T/quota" 2>/dev/null; then
@@ -69,15 +69,15 @@ l2=linked'
         fi
         q() { HOD_ROOT=$T/quota/root HOD_STATE=$T/quota.state hod "$@"; }
         q import -c 'CMD ["sh"]' "$(busybox_file)" busybox >/dev/null
-        q run --name lim --storage-opt size=10m busybox sh -c 'dd if=/dev/zero of=/f bs=1M count=30 2>&1; df -k / | tail -n 1' >"$T/out" || true
+        q run --name lim --storage-opt size=4m busybox sh -c 'dd if=/dev/zero of=/f bs=1M count=8 2>&1; df -k / | tail -n 1' >"$T/out" || true
         like "$(cat "$T/out")" '(No space left|Disk quota exceeded)'
-        like "$(cat "$T/out")" 'overlay +10240 '
-        like "$(q ps -as --format '{{.Size}}')" '^10(\.[0-9]*)?MB'
+        like "$(cat "$T/out")" 'overlay +4096 '
+        like "$(q ps -as --format '{{.Size}}')" '^[34]\.[0-9]*MB'
         is "$(q start -a lim 2>&1 | grep -cE 'No space left|quota exceeded')" 1
         # Others have room, and so has the next one.
-        q run --rm busybox dd if=/dev/zero of=/f bs=1M count=30 2>/dev/null
+        q run --rm busybox dd if=/dev/zero of=/f bs=1M count=8 2>/dev/null
         q rm lim >/dev/null
-        q run --rm --storage-opt size=50m busybox dd if=/dev/zero of=/f bs=1M count=30 2>/dev/null
+        q run --rm --storage-opt size=20m busybox dd if=/dev/zero of=/f bs=1M count=8 2>/dev/null
         q rmi busybox >/dev/null
         umount "$T/quota"
 }
