@@ -7,6 +7,9 @@
 #include "base/utf8.h"
 #include "cli/image_ls.h"
 #include "cli/ui.h"
+#include "oci/platform.h"
+#include "store/blob.h"
+#include "store/ingest.h"
 
 /* Widths of the columns behind the first one, as docker's. */
 enum { WIDTH_ID = 12, WIDTH_USAGE = 10, WIDTH_CONTENT = 12, SPACING = 3 };
@@ -42,11 +45,67 @@ static err *add_line(struct tree *t, char *name, struct tree_line **ret)
         return NULL;
 }
 
+/* A platform that the index at @digest names; the one that is here is @i. */
+static err *add_platform(struct tree *t, const json *member, bool last, const struct image *i,
+                         const struct tree_line *whole)
+{
+        const char *digest = json_get_str_or(member, "digest", ""), *hex = str_after(digest, "sha256:");
+        char text[PLATFORM_TEXT];
+        struct tree_line *line;
+        struct platform p;
+
+        if (!platform_read(json_get(member, "platform"), &p))
+                return NULL;
+        TRY(add_line(t, str_format("%s %s", last ? "└─" : "├─", platform_text(&p, text)), &line));
+        (void)snprintf(line->id, sizeof(line->id), "%s", hex ? hex : digest);
+        line->values = true;
+        if (strcmp(digest, i->manifest) != 0)
+                return NULL;
+        line->usage = whole->usage;
+        line->content = whole->content;
+        line->used = whole->used;
+        return NULL;
+}
+
+/* Is it an image's? Attestations and their like are for no platform. */
+static bool has_platform(const json *member)
+{
+        const char *os = json_get_str(json_get(member, "platform"), "os");
+
+        return os && strcmp(os, "unknown") != 0;
+}
+
+/* The other members of the index that the image was pulled by. */
+static err *add_platforms(struct tree *t, struct store *s, const struct image *i, const struct tree_line *whole)
+{
+        for (char **n = i->digests; n && *n; n++) {
+                _cleanup_free_ char *text = NULL;
+                _cleanup_json_ json *doc = NULL;
+                const json *members;
+                size_t size, last = 0;
+                err *e = blob_read(s, strchr(*n, '@') + 1, INGEST_DOCUMENT_MAX, &text, &size);
+
+                if (!e)
+                        e = json_parse(text, size, &doc);
+                err_free(e); /* it is only for looking at: without it there are no lines */
+                members = json_get(doc, "manifests");
+                for (size_t k = 0; k < json_len(members); k++)
+                        if (has_platform(json_at(members, k)))
+                                last = k;
+                for (size_t k = 0; k < json_len(members); k++)
+                        if (has_platform(json_at(members, k)))
+                                TRY(add_platform(t, json_at(members, k), k == last, i, whole));
+                if (json_len(members))
+                        return NULL;
+        }
+        return NULL;
+}
+
 static err *add_image(struct tree *t, struct store *s, const struct image_filter *f, const struct image *i)
 {
         _cleanup_image_refs_ struct image_refs refs = {0};
         const char *hex = str_after(i->id, "sha256:");
-        struct tree_line *line = NULL;
+        struct tree_line *line = NULL, whole;
         uint64_t users, content = 0;
 
         TRY(image_refs_get(f, i, &refs));
@@ -70,7 +129,8 @@ static err *add_image(struct tree *t, struct store *s, const struct image_filter
         line->usage = i->size + content;
         line->used = users > 0;
         line->values = true;
-        return NULL;
+        whole = *line; /* the lines move when there are more */
+        return add_platforms(t, s, i, &whole);
 }
 
 static void print_heading(size_t width)

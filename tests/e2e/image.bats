@@ -97,7 +97,7 @@ make_tar() {
         refused 1 'no such image' hod run --rm r2 true || refused 125 'no such image|unable to find' hod run --rm r2 true
 }
 
-@test "wrong input: one line, nothing published" {
+@test "83: wrong input: one line, nothing published" {
         echo junk | import_refused 'tar|archive|EOF|format|header'
         head -c 700000 "$(busybox_file)" | import_refused 'truncated|unexpected|EOF|end'
         gzip -c "$(busybox_file)" | head -c 300000 | import_refused 'truncated|unexpected|EOF|end|corrupt|gzip'
@@ -132,13 +132,13 @@ harmless() {
         [[ ! -e $T/evil && ! -e /evil-hod && ! -e $HOD_ROOT/evil ]] || fail "a file was written outside"
 }
 
-@test "hostile: absolute and .. names" {
+@test "66, 78: hostile: absolute and .. names" {
         make_tar 'add("/evil-hod", b"x"); add("../../evil", b"x"); add("a/../../evil", b"x"); add(T + "/canary/file", b"bad"); add("..", type=DIR); add("a/..", type=DIR)' | harmless
         make_tar 'add("../../../../../../../../.." + T + "/canary/file", b"bad")' | harmless
         make_tar 'add("", b"x"); add(".", type=DIR); add("/", type=DIR); add("//x", b"1"); add("./././y", b"1")' | harmless
 }
 
-@test "hostile: symbolic links out of the tree, then writing through them" {
+@test "66, 71, 72, 74, 78: hostile: symbolic links out of the tree, then writing through them" {
         make_tar 'add("l", type=SYM, linkname=T + "/canary"); add("l/file", b"bad"); add("l/new", b"bad")' | harmless
         make_tar 'add("up", type=SYM, linkname="../../../../../../../.." + T + "/canary"); add("up/file", b"bad")' | harmless
         make_tar 'add("f", type=SYM, linkname=T + "/canary/file"); add("f", b"bad")' | harmless
@@ -148,7 +148,7 @@ harmless() {
         make_tar 'add("w", type=SYM, linkname=T + "/canary"); add("w/.wh.file", b""); add("w/.wh..wh..opq", b"")' | harmless
 }
 
-@test "hostile: hard links out of the tree" {
+@test "66, 77: hostile: hard links out of the tree" {
         make_tar 'add("h", type=LNK, linkname=T + "/canary/file"); add("h", b"bad")' | harmless
         make_tar 'add("s", type=SYM, linkname=T + "/canary"); add("h", type=LNK, linkname="s/file"); add("h", b"bad", mode=0o4777)' | harmless
         make_tar 'add("h", type=LNK, linkname="../../../etc/passwd")' | harmless
@@ -156,13 +156,13 @@ harmless() {
         make_tar 'add("h", type=LNK, linkname="h")' | harmless
 }
 
-@test "hostile: whiteouts of the parent, of the root, of oneself" {
+@test "76: hostile: whiteouts of the parent, of the root, of oneself" {
         make_tar 'add(".wh.", b""); add(".wh..", b""); add(".wh...", b""); add(".wh..wh.", b""); add("a/.wh..", b"")' | harmless
         make_tar 'add(".wh..wh..opq", b""); add("x", b"1"); add(".wh.x", b"")' | harmless
         make_tar 'add(".wh.a/b", b"x"); add(".wh.c", type=DIR); add(".wh.d", type=SYM, linkname="/")' | harmless
 }
 
-@test "sizes: 2^63, negative, a file larger than its tar" {
+@test "73, 84: sizes: 2^63, negative, a file larger than its tar" {
         python3 - >"$T/huge.tar" <<-'END'
 		import sys, tarfile
 		def header(size):
@@ -266,7 +266,7 @@ line'")
         is "$(store_state)" "$before"
 }
 
-@test "directories that the archive implies may lie behind an absolute link inside it" {
+@test "70, 77: directories that the archive implies may lie behind an absolute link inside it" {
         make_tar 'add("run", type=DIR, mode=0o755); add("var", type=DIR, mode=0o755); add("var/run", type=SYM, linkname="/run"); add("var/run/a/b/c", b"behind\n")' |
                 hod import - implied >/dev/null
         id=$(hod create implied x)
@@ -324,4 +324,53 @@ line'")
         wait $!
         hod run --rm slow true
         hod rmi slow
+}
+
+@test "75: the root itself as a link or a file" {
+        for name in . ./ / '' './/'; do
+                make_tar "add('x', b'1'); add('$name', type=SYM, linkname=T + '/canary'); add('file', b'bad')" | harmless
+                make_tar "add('$name', type=LNK, linkname=T + '/canary/file'); add('x', b'bad')" | harmless
+                make_tar "add('$name', b'content'); add('x', b'1')" | harmless
+                make_tar "add('$name', type=FIFO); add('$name', type=CHR); add('x', b'1')" | harmless
+        done
+}
+
+@test "77: hard links with absolute names stay inside, as builders write them" {
+        make_tar 'add("bin/a", b"same"); add("bin/b", type=LNK, linkname="/bin/a"); add("c", type=LNK, linkname="./bin/../bin/a")' |
+                hod import - absolute >/dev/null
+        id=$(hod create absolute x)
+        is "$(hod export "$id" | tar -xO bin/b bin/a c 2>/dev/null | sort -u | head -c 4)" same
+        hod rm "$id" >/dev/null
+        hod rmi absolute >/dev/null
+}
+
+@test "85: many opaque marks and many entries of one name cost no more than many entries" {
+        python3 - >"$T/marks.tar" <<-'END'
+		import sys, tarfile
+		out = tarfile.open(fileobj=sys.stdout.buffer, mode='w|')
+		d = tarfile.TarInfo('d')
+		d.type = tarfile.DIRTYPE
+		out.addfile(d)
+		for name in ('d/.wh..wh..opq', 'd/same'):
+		    entry = tarfile.TarInfo(name).tobuf()
+		    for _ in range(60000):
+		        out.fileobj.write(entry)
+		out.close()
+	END
+        (($(millis timeout 60 "$HOD_BIN/hod" import "$T/marks.tar" marks) < 20000))
+        hod rmi marks >/dev/null
+}
+
+@test "106: names and attributes of any length are taken or refused, never cut" {
+        for n in 255 256 300 5000; do
+                make_tar "add('$(printf 'x%.0s' {1..300} | head -c 200)/' + 'y' * $n, b'1')" >"$T/long.tar"
+                run "$HOD_BIN/hod" import "$T/long.tar" long
+                if ((n == 255)); then is "$status" 0; else is "$status" 1; fi
+                is "${#lines[@]}" 1
+        done
+        hod rmi long >/dev/null
+        for key in '' user. "user.$(printf 'n%.0s' {1..300})" $'user.a\x01'; do
+                make_tar "t = tarfile.TarInfo('f'); t.pax_headers = {'SCHILY.xattr.$key': 'v'}; out.addfile(t)" | harmless
+        done
+        make_tar "t = tarfile.TarInfo('f'); t.pax_headers = {'SCHILY.xattr.user.v': 'v' * 70000}; out.addfile(t)" | harmless
 }

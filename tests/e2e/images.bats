@@ -379,3 +379,19 @@ Deleted: $parent$"
         refused 1 'connection refused' hod import "$url/good" url:3
         hod rmi url:1 url:2 >/dev/null
 }
+
+@test "every flag of these commands is used above" {
+        hod internal commands | python3 -c '
+import json, re, sys
+text = open(sys.argv[1]).read()
+wanted = {"hod images": "images|names", "hod history": "history", "hod rmi": "rmi", "hod tag": "tag", "hod import": "import", "hod export": "export",
+          "hod commit": "commit", "hod image inspect": "image inspect", "hod image diff": "image diff"}
+missing = []
+for c in json.load(sys.stdin)["commands"]:
+    for o in c["options"] if c["path"] in wanted else []:
+        flags = "--" + o["name"] + ("|-[a-z]*" + o["letter"] + "[a-z]*" if o.get("letter") else "")
+        if not o.get("hidden") and not re.search("(" + wanted[c["path"]] + ")[^\n]*( |\")(" + flags + r")(\b|=)", text):
+            missing.append(c["path"] + " --" + o["name"])
+assert not missing, missing
+' "$BATS_TEST_FILENAME"
+}
