@@ -360,17 +360,21 @@ err *image_remove(struct store *s, const char *ref, const struct image_remove_op
 /* Is it to go? Nobody uses it, nobody pinned or mounted it. */
 static err *is_prunable(struct removal *r, const struct image_prune_options *o, bool *ret)
 {
+        bool children;
+
         *ret = false;
         if (r->image->pinned || image_is_mounted(r->store, r->image->id) || (!o->all && strv_len(r->image->names)))
                 return NULL;
         TRY(record_image_users(r->store, r->image->id, &r->users));
-        *ret = !r->users.n && (!o->wanted || o->wanted(r->image, o->arg));
+        TRY(image_has_children(r->store, r->image->id, &children));
+        *ret = !children && !r->users.n && (!o->wanted || o->wanted(r->image, o->arg));
         return NULL;
 }
 
 static err *prune_one(struct removal *all, struct image *image, const struct image_prune_options *o)
 {
-        static const struct image_remove_options force = {.force = true};
+        /* Parents come later in the list; the image is the list's. */
+        static const struct image_remove_options force = {.force = true, .no_prune = true};
         struct removal r = {.store = all->store,
                             .options = &force,
                             .image = image,

@@ -188,6 +188,27 @@ Deleted: $parent$"
         is "$(hod images -aq -f dangling=true)" ''
 }
 
+@test "prune: what others were committed from goes with them, not before" {
+        hod import -m parent "$TAR" parent:1 >/dev/null
+        hod create --name cc parent:1 true >/dev/null
+        hod commit cc child:1 >/dev/null
+        hod commit cc >/dev/null
+        hod rm cc >/dev/null
+        hod rmi parent:1 >/dev/null
+        like "$(hod image prune -f)" $'^Deleted Images:\ndeleted: sha256:[0-9a-f]{64}\n\nTotal reclaimed space'
+        is "$(hod images -aq -f dangling=true | wc -l)" 1
+        hod tag child:1 kept:1
+        hod rmi child:1 >/dev/null
+        hod image prune -f >/dev/null
+        is "$(hod rmi kept:1 | grep -c Deleted)" 2
+        hod import -m parent "$TAR" parent:1 >/dev/null
+        hod create --name cc parent:1 true >/dev/null
+        hod commit cc >/dev/null
+        hod rm cc >/dev/null
+        hod rmi parent:1 >/dev/null
+        is "$(hod image prune -f | grep -c '^deleted')" 2
+}
+
 @test "history: who, when, how large; -H, --no-trunc, -q, --format" {
         hod run --name cc busybox sh -c 'echo a >/a; echo "a rather long command line for a table" >/dev/null'
         hod commit -m note cc hist:1 >/dev/null
