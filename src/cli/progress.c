@@ -234,6 +234,8 @@ void progress_close(struct progress_view *v)
                         e = put(v, &out);
                 err_free(e); /* main() looks at stdout once more */
         }
+        if (interrupted && v->mode == MODE_TTY) /* behind the ^C of the terminal */
+                (void)fputs("\n", v->out);
         progress_region_done(&v->region);
         free(v);
 }

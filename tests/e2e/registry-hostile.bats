@@ -29,7 +29,7 @@ refuses() {
         local behaviour=$1 regex=$2 before
         shift 2
         before=$(shown)
-        refused 1 "$regex" hod --registry-timeout 2s pull -q "$@" "$(at open)/$behaviour/x:$behaviour"
+        refused 1 "$regex" hod --registry-timeout 10s pull -q "$@" "$(at open)/$behaviour/x:$behaviour"
         is "$(shown)" "$before" "after $behaviour"
 }
 # The same blobs, honestly.
@@ -44,6 +44,14 @@ resumed() { requests '.range != null and .status == 206' | grep -q "good/x"; }
         done
         is "$(requests '(.path | contains("/drops/x/blobs")) and .range != null' | wc -l)" 5
         like "$(requests '(.path | contains("/drop99/x/blobs")) and .range != null' | jq -r .range)" '^bytes=(9|10)[0-9]{5}-$'
+}
+
+@test "the second pull of the same asks for the digest, no more" {
+        hod pull -q "$(at open)/index/x:second" >/dev/null
+        requests_forget
+        hod pull -q "$(at open)/index/x:second" >/dev/null
+        is "$(requests '.path != "/v2/"' | jq -r .method)" HEAD
+        hod rmi "$(at open)/index/x:second" >/dev/null
 }
 
 @test "a blob that always ends at the same place: one line, and the next pull asks for the rest only" {
