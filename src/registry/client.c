@@ -7,6 +7,8 @@
 #include "registry/failure.h"
 #include "registry/url.h"
 
+#define CONNECT_MAX 30 /* seconds */
+
 err *registry_open(const struct registry_options *o, const struct reference *r, struct registry **ret)
 {
         _cleanup_(registry_freep) struct registry *new = MEM_NEW0(struct registry, 1);
@@ -79,7 +81,8 @@ static err *new_http(struct registry *r, struct server *s)
                                                .client_cert = e->client_cert,
                                                .client_key = e->client_key,
                                                .environment = r->options.environment,
-                                               .connect_timeout = r->options.timeout,
+                                               .connect_timeout = r->options.timeout < CONNECT_MAX ? r->options.timeout
+                                                                                                   : CONNECT_MAX,
                                                .stall_timeout = r->options.timeout},
                         &s->http);
 }
@@ -218,6 +221,7 @@ err *client_each(struct registry *r, bool by_digest, err *(*f)(struct registry *
 {
         _cleanup_err_ err *why = NULL;
         size_t first = r->current, n = r->endpoints.n;
+        char text[512];
 
         for (size_t k = 0; k < n; k++) {
                 /* The current one, then the others in their order. */
@@ -237,7 +241,8 @@ err *client_each(struct registry *r, bool by_digest, err *(*f)(struct registry *
                                 log_debug("%s failed", e->host);
                         return failed;
                 }
-                log_warn("the mirror %s does not have it, going on without", e->host);
+                LOG_AT(err_code(failed) == ERR_NOT_FOUND ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN,
+                       "going on without the mirror %s: %s", e->host, err_text(failed, text, sizeof(text)));
                 err_free(why);
                 why = failed;
         }

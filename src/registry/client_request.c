@@ -107,7 +107,13 @@ static err *try_once(struct server *s, const struct client_request *q, const cha
 
         TRY(is_own(s, url, &own));
         if (own) {
-                TRY(auth_authorize(s->auth, s->http, scope, &authorization));
+                err *e = auth_authorize(s->auth, s->http, scope, &authorization);
+
+                /* docker names the request when it is one of pull */
+                if (e && auth_scheme(s->auth) == AUTH_BASIC && q->suffix && str_starts(q->suffix, "manifests/") &&
+                    (*q->method == 'G' || *q->method == 'H'))
+                        return err_wrap(e, "%c%s \"%s\"", *q->method, *q->method == 'H' ? "ead" : "et", url);
+                TRY(e);
                 h.authorization = authorization;
                 h.own_headers = s->endpoint->headers;
         }

@@ -291,6 +291,29 @@ static void http_send_does_not_wait_for_ever(void **state)
         assert_true(clock_monotonic_ns() - start < 3000000000LL);
 }
 
+static void http_send_uses_the_proxies_of_the_environment(void **state)
+{
+        char proxy[64];
+        static char none[] = "no_proxy=direct.test";
+        char *environment[] = {proxy, none, NULL};
+        _cleanup_answer_ struct http_answer one = {0}, two = {0}, three = {0};
+        _cleanup_(http_freep) struct http *h = NULL;
+
+        (void)state;
+        (void)snprintf(proxy, sizeof(proxy), "HTTP_PROXY=http://127.0.0.1:%u", a.port);
+        check_ok(http_new(&(struct http_options){.environment = environment, .connect_timeout = 2, .stall_timeout = 2},
+                          &h));
+        script(&a, EMPTY);
+        check_ok(http_send(h, &(struct http_request){.method = "GET", .url = "http://far.test/x"}, &one));
+        assert_non_null(strstr(a.seen, "GET http://far.test/x HTTP/1.1\r\n"));
+        script(&b, EMPTY);
+        check_ok(http_send(h, &(struct http_request){.method = "GET", .url = at(&b, "/y")}, &two));
+        assert_non_null(strstr(b.seen, "GET /y HTTP/1.1\r\n"));
+        check_code(http_send(h, &(struct http_request){.method = "GET", .url = "http://direct.test/"}, &three),
+                   ERR_NETWORK);
+        assert_int_equal(a.next, 1);
+}
+
 /* ---- redirects ---- */
 
 /* Security rows 97 and 101: the other port is another place. */
@@ -683,6 +706,7 @@ int main(void)
                 TEST(http_send_says_why_it_failed),
                 TEST(http_send_refuses_headers_with_line_breaks),
                 TEST(http_send_does_not_wait_for_ever),
+                TEST(http_send_uses_the_proxies_of_the_environment),
                 TEST(http_send_takes_no_credentials_elsewhere),
                 TEST(http_send_takes_no_credentials_back_again),
                 TEST(http_send_keeps_credentials_at_the_same_place),
