@@ -13,7 +13,11 @@ setup_file() {
         hod import -m second "$TAR" alpine:3 >/dev/null
 }
 teardown_file() { e2e_teardown; }
-teardown() { e2e_clean; }
+teardown() {
+        [[ ! -s $T/pids ]] || xargs kill <"$T/pids" 2>/dev/null || true
+        rm -f "$T/pids"
+        e2e_clean
+}
 
 names() { hod images --format '{{.Repository}}:{{.Tag}}' "$@" | paste -sd' '; }
 
@@ -373,7 +377,9 @@ Deleted: $parent$"
 		            self.send_response(302)
 		            self.send_header('Location', '/good')
 		            return self.end_headers()
-		        self.send_response(404 if self.path == '/missing' else 200)
+		        if self.path == '/missing':
+		            return self.send_error(404)
+		        self.send_response(200)
 		        self.send_header('Content-Length', str(len(data)))
 		        self.end_headers()
 		        self.wfile.write(data[:100000] if self.path == '/short' else b'x' * 3000 if self.path == '/junk' else data)
@@ -383,6 +389,7 @@ Deleted: $parent$"
 		server.serve_forever()
 	END
         pid=$!
+        echo "$pid" >"$T/pids"
         eventually 10 test -s "$T/port"
         url=http://127.0.0.1:$(cat "$T/port")
         before=$(find "$HOD_ROOT"/{blobs,layers,tmp} | sort)
