@@ -24,7 +24,7 @@ packages_test=(docker-registry openssl curl perl-base libcmocka-dev clang clang-
         libarchive-dev zstd gzip xz-utils bzip2 iproute2 util-linux attr libcap2-bin procps btrfs-progs fuse-overlayfs
         e2fsprogs xfsprogs)
 packages_peers=(podman conmon containernetworking-plugins uidmap containerd docker.io runc tini iptables nftables
-        skopeo umoci buildah)
+        skopeo umoci buildah docker-registry)
 packages_vm=(qemu-system-x86 mmdebstrap e2fsprogs)
 packages_bench=(hyperfine docker.io podman)
 packages_images_bench=(docker.io podman runc docker-registry skopeo jq python3)

@@ -565,6 +565,22 @@ static err *read_sizes(struct tar_reader *r, const struct tar_header *h)
         return NULL;
 }
 
+/* Writers that leave the end marker out (Go's, not closed) leave out what rounds up the last file, too. */
+static err *skip_padding(struct tar_reader *r)
+{
+        for (; r->padding; r->padding--) {
+                TRY(fill(r, 1));
+                if (r->size == r->at && r->limits.missing_end_ok) {
+                        r->padding = 0;
+                        return NULL;
+                }
+                if (r->size == r->at)
+                        return truncated(r);
+                consume(r, 1);
+        }
+        return NULL;
+}
+
 err *tar_next(struct tar_reader *r, const struct tar_entry **ret)
 {
         struct tar_header h;
@@ -572,8 +588,7 @@ err *tar_next(struct tar_reader *r, const struct tar_entry **ret)
 
         TRY(skip(r, r->left));
         r->left = 0;
-        TRY(skip(r, r->padding));
-        r->padding = 0;
+        TRY(skip_padding(r));
         forget_entry(r);
         while (extension && !r->ended) {
                 TRY(read_header(r, &h));
