@@ -241,6 +241,24 @@ def xzs():
     save("xz", "bzip2-level-zero", b"BZh01AY&SY" + b[10:])
 
 
+def bundles():
+    maker = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e", "archive.py")
+    os.makedirs(os.path.join(ROOT, "bundle"), exist_ok=True)
+    for name, code in {
+            "layout": 'layout(named(image([]), "x:1"), ref(image([b""]), "y"))',
+            "index": 'layout(named(blob(index([{**image([]), "platform": {"os": "linux", "architecture": "amd64"}}]), OCI + "index.v1+json"), "m:1"))',
+            "docker": 'docker((["x:1"], [b"one"]), (None, [b"one", b"two"]))',
+            "dir": 'm = json.dumps({"schemaVersion": 2, "config": desc(b"{}", "c"), "layers": []}).encode(); add("manifest.json", m); add(sha(b"{}"), b"{}")',
+            "link": 'add("index.json", ("link", "/etc/passwd"))',
+            "dotdot": 'add("../index.json", b"{}"); layout()',
+            "nested": 'd = image([])\nfor i in range(6): d = blob(index([d]), OCI + "index.v1+json")\nlayout(d)'}.items():
+        subprocess.run([sys.executable, maker, os.path.join(ROOT, "bundle", name), code], check=True)
+    with open(os.path.join(ROOT, "bundle", "layout"), "rb") as f:
+        whole = f.read()
+    save("bundle", "layout-gz", gzip.compress(whole, mtime=0))
+    save("bundle", "cut", whole[:3000])
+
+
 def protobufs():
     def varint(n):
         out = bytearray()
@@ -355,3 +373,4 @@ if __name__ == "__main__":
     tomls()
     gzips()
     xzs()
+    bundles()
