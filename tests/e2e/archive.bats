@@ -131,7 +131,7 @@ id_of() { hod images --no-trunc --format '{{.ID}}' "$1"; }
         refused 1 'not an image archive' hod load -i empty
 }
 
-@test "load: names that were others' move, and that is said" {
+@test "94: load: names that were others' move, and that is said" {
         old=$(id_of busybox)
         archive steal.tar 'layout(named(image(), "docker.io/library/busybox:latest"))'
         out=$(hod load -i steal.tar)
@@ -191,7 +191,7 @@ Loaded image ID: sha256:[0-9a-f]{64}$'
         refused 1 'the store keeps an image for one platform' hod image copy -q --all oci:mdir multi:2
 }
 
-@test "hostile: names that lead elsewhere, links, devices, duplicates" {
+@test "61, 67: hostile: names that lead elsewhere, links, devices, duplicates" {
         mkdir -p canary
         echo canary >canary/file
         archive h.tar 'docker((["x:1"], [layer("one")])); m = json.loads(dict(files)["manifest.json"]); m[0]["Layers"] = ["../../../../etc/passwd"]; replace("manifest.json", json.dumps(m).encode())'
@@ -230,7 +230,7 @@ Loaded image ID: sha256:[0-9a-f]{64}$'
         is "$(cat canary/file)" canary
 }
 
-@test "hostile: digests, sizes and documents that lie" {
+@test "67: hostile: digests, sizes and documents that lie" {
         archive h.tar 'd = image(); layout(named({**d, "digest": "sha256:" + "0" * 64}, "x:1"))'
         refuses "there is no 'blobs/sha256/0000" h.tar
         archive h.tar 'd = image(); layout(named({**d, "size": 5}, "x:1"))'
@@ -268,7 +268,7 @@ layout(named(d, "x:1"))'
         refuses 'layout version' h.tar
 }
 
-@test "documents of 2 GiB are not read" {
+@test "87: documents of 2 GiB are not read" {
         archive big.tar 'add("index.json", ("size", 2 << 30))'
         before=$(store_state)
         /usr/bin/time -f %M -o rss timeout 60 "$HOD_BIN/hod" load -i big.tar 2>err && fail 'loaded'
