@@ -68,7 +68,8 @@ struct tar_limits {
         size_t max_pax;         /* of one pax header, and of a sparse map kept in data */
         size_t max_map;         /* stretches of a sparse file */
         /* Accept an archive that stops at an entry's end without the end marker (two zero blocks), and without what
-         * rounds the last file up to a block. Off: it counts as truncated. On for blobs whose digest is known, as docker does. */
+         * rounds the last file up to a block. Off: it counts as truncated. On for blobs whose digest is known, as
+         * docker does. */
         bool missing_end_ok;
 };
 /* 10^7 entries, 1 TiB, names of 4095 bytes, xattrs of 64 KiB (256 KiB an entry), pax 1 MiB, 10^5 stretches. */

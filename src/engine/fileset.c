@@ -13,7 +13,7 @@
 
 #define ENTRIES_MAX 100000u
 #define NAMES_MAX (16u << 20)
-#define SPOOL_MAX ((uint64_t)1 << 40)
+#define SPOOL_MAX ((uint64_t)64 << 30) /* what a pipe or a compressed archive may become */
 
 struct entry {
         char *name, *link; /* @link: a symlink to that member */
@@ -275,7 +275,8 @@ static err *scan(struct fileset *f, uint64_t at, uint64_t end)
 
 /* ---- where the archive is ---- */
 
-static err *spool(struct fileset *f, struct stream *from, int dirfd, uint64_t *ret_size)
+/* Takes @from over. */
+static err *spool(struct fileset *f, struct stream **from, int dirfd, uint64_t *ret_size)
 {
         _cleanup_(stream_freep) struct stream *limited = NULL;
         _cleanup_(sink_freep) struct sink *sink = NULL;
@@ -283,8 +284,10 @@ static err *spool(struct fileset *f, struct stream *from, int dirfd, uint64_t *r
         f->fd = openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
         if (f->fd < 0)
                 return err_sys(errno, "making a file for the archive");
+        TRY(stream_open_limit(*from, SPOOL_MAX, "the archive", &limited));
+        *from = NULL;
         TRY(sink_open_fd(f->fd, &sink));
-        return stream_copy(from, sink, ret_size);
+        return stream_copy(limited, sink, ret_size);
 }
 
 /* Positions are kept by ourselves: the file's own may be shared with other programs. */
@@ -302,7 +305,7 @@ static err *open_seekable(struct fileset *f, int fd, uint64_t start, uint64_t en
                 f->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
                 return f->fd < 0 ? err_sys(errno, "keeping the archive open") : scan(f, start, end);
         }
-        TRY_WRAP(spool(f, plain, spool_dirfd, &size), "decompressing the archive");
+        TRY_WRAP(spool(f, &plain, spool_dirfd, &size), "decompressing the archive");
         return scan(f, 0, size);
 }
 
@@ -314,7 +317,7 @@ static err *open_pipe(struct fileset *f, int fd, int spool_dirfd)
         TRY(stream_open_fd(fd, &raw));
         TRY(stream_open_auto(raw, NULL, &plain));
         raw = NULL;
-        TRY_WRAP(spool(f, plain, spool_dirfd, &size), "receiving the archive");
+        TRY_WRAP(spool(f, &plain, spool_dirfd, &size), "receiving the archive");
         return scan(f, 0, size);
 }
 
