@@ -163,8 +163,8 @@ label() { hod inspect -f '{{json .Config.Labels}}' "$1"; }
         ends 1 "$HOD_BIN/hod" manifest annotate --arch arm64 "$reg/d/list:1" "$reg/c/none:1"
         like "$(<"$T/err")" 'does not exist in'
         is "$(hod manifest inspect "$reg/d/list:1" | jq -c '[.manifests[] | .platform.architecture] | sort')" '["amd64","arm64"]'
-        is "$(hod manifest inspect -v "$reg/d/list:1" "$reg/c/arm:1" | jq -c '.Descriptor.platform')" \
-                '{"architecture":"arm64","os":"linux","variant":"v8","os.version":"1","os.features":["x","y"]}'
+        is "$(hod manifest inspect -v "$reg/d/list:1" "$reg/c/arm:1" | jq -cS '.Descriptor.platform')" \
+                '{"architecture":"arm64","os":"linux","os.features":["x","y"],"os.version":"1","variant":"v8"}'
         is "$(hod manifest inspect "$reg/c/arm:1" | head -n 2)" $'{\n\t"schemaVersion": 2,'
         ends 1 "$HOD_BIN/hod" manifest inspect "$reg/c/none:1"
         like "$(<"$T/err")" "no such manifest: $reg/c/none:1"
@@ -177,7 +177,7 @@ label() { hod inspect -f '{{json .Config.Labels}}' "$1"; }
         is "$(dk inspect -f '{{.Id}}' "$reg/d/list:1")" "$(id made:1)"
         is "$(hod image copy -q --all "docker://$reg/d/list:1" "docker://$reg/e/list:2")" "$digest"
         is "$(hod image copy -q --all "docker://$reg/e/list:2" oci:listed:x)" "$digest"
-        sk copy -q --all --dest-tls-verify=false oci:listed:x "docker://$reg/f/list:3"
+        sk copy -q --all --preserve-digests --dest-tls-verify=false oci:listed:x "docker://$reg/f/list:3"
         is "$(hod image copy -q --platform linux/arm64 "docker://$reg/f/list:3" dir:armonly)" "$arm"
         # -p has forgotten it: what is inspected is the registry's
         is "$(hod manifest inspect -v "$reg/d/list:1" | jq length)" 2
