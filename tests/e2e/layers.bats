@@ -8,7 +8,7 @@ many=300
 setup_file() {
         e2e_setup
         for n in 4 $many; do
-                python3 "$BATS_TEST_DIRNAME/layers.py" "$(busybox_file)" $n "$T/$n.tar" layers:$n
+                python3 "$BATS_TEST_DIRNAME/layers.py" "$(busybox_file)" "$n" "$T/$n.tar" "layers:$n"
                 hod load -q -i "$T/$n.tar" >/dev/null
         done
 }
