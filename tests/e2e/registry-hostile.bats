@@ -138,8 +138,8 @@ resumed() { requests '.range != null and .status == 206' | grep -q "good/x"; }
         hod --registry-timeout 1s pull -q "$(at open)/pause/x:pause" >"$T/pause" 2>&1 &
         pause=$!
         refused 1 'silent.*(timeout|timed out|too slow)|too slow' hod --registry-timeout 1s pull -q "$(at open)/silent/x:silent"
-        ! wait "$slow"
-        ! wait "$pause"
+        if wait "$slow"; then fail 'the slow one was taken'; fi
+        if wait "$pause"; then fail 'the silent one was taken'; fi
         is "$(wc -l <"$T/slow")" 1
         is "$(wc -l <"$T/pause")" 1
         like "$(cat "$T/slow")" 'layer sha256:.*too slow'
@@ -164,6 +164,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$HOD_BIN/hod" pull -q "$(at open)/$1/x:$1"
         wait "$pid" || status=$?
         is "$status" 130 "status of $1"
         like "$(cat "$T/int")" '^.?hod: interrupted: what was received is kept for the next pull$'
+        # shellcheck disable=SC2016
         eventually 3 eval '[[ -z $(ours) ]]'
         is "$(shown)" "$before" "after Ctrl-C in $1"
 }
