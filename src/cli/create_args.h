@@ -21,6 +21,8 @@ struct create_args {
         bool read_only;
         int64_t shm_size;
         /* isolation */
+        const char *ip, *ip6, *mac;
+        char **network_aliases;
         const char *network, *pid, *ipc, *uts, *userns, *cgroupns, *cgroup_parent;
         bool publish_all;
         char **expose;
@@ -110,6 +112,12 @@ extern const char *const pull_policy_words[];
                 OPT_LIST(0, "mount", struct create_args, mounts, "mount",                                              \
                          "Attach a filesystem mount to the container", .check = parse_check_mount),                    \
                 OPT_STR(0, "name", struct create_args, name, "string", "Assign a name to the container"),              \
+                OPT_STR(0, "ip", struct create_args, ip, "ip", "IPv4 address (e.g., 172.30.100.104)"),                 \
+                OPT_STR(0, "ip6", struct create_args, ip6, "ip", "IPv6 address (e.g., 2001:db8::33)"),                 \
+                OPT_STR(0, "mac-address", struct create_args, mac, "string",                                           \
+                        "Container MAC address (e.g., 92:d0:c6:0a:29:33)"),                                            \
+                OPT_LIST(0, "network-alias", struct create_args, network_aliases, "list",                              \
+                         "Add network-scoped alias for the container"),                                                \
                 OPT_STR(0, "network", struct create_args, network, "network",                                          \
                         "Network of the container: none, host or container:NAME", .def = "none", .alias = "net",       \
                         .deprecated_alias = "net"),                                                                    \

@@ -156,6 +156,7 @@ static err *write_record(struct draft *d, const struct create_options *o, const 
         _cleanup_json_ json *config = NULL, *host = NULL;
         _cleanup_free_ char *slashed = str_format("/%s", name);
         const json *image_config = d->image ? json_get(d->image->config, "config") : NULL;
+        const json *endpoints = json_get(o->body, "NetworkingConfig");
         const char *driver = "dir";
         char text[CLOCK_TEXT_MAX];
 
@@ -202,7 +203,9 @@ static err *write_record(struct draft *d, const struct create_options *o, const 
         json_set(d->record, "HostConfig", json_ref(host));
         (void)json_sub_array(d->record, "Mounts");
         json_set(d->record, "Config", json_ref(config));
-        (void)json_sub_object(json_sub_object(d->record, "NetworkSettings"), "Networks");
+        json_set(json_sub_object(d->record, "NetworkSettings"), "Networks",
+                 json_get(endpoints, "EndpointsConfig") ? json_ref(json_get(endpoints, "EndpointsConfig"))
+                                                        : json_new_object());
         if (o->start_follows)
                 json_set_str(d->record, "HodStartedBoot", container_boot_id());
         return set_net_paths(d, host);

@@ -73,7 +73,9 @@ bool endpoints_holder_lives(struct engine *e, const char *id)
                 err_free(error);
                 return !gone;
         }
-        return container_is_alive(other) || other->state_fd >= 0;
+        /* What has ended is only waiting to be cleaned up; what has no status yet is being started. */
+        return container_is_alive(other) ||
+               (other->state_fd >= 0 && !(other->has_status && other->state == STATUS_EXITED));
 }
 
 static bool lives(const char *id, void *arg)
@@ -135,6 +137,7 @@ static void fill_endpoint(struct attach *a, const struct network *n, const struc
                                        : str_eq(n->driver, "ipvlan") ? ENDPOINT_IPVLAN
                                                                      : ENDPOINT_BRIDGE,
                                .mtu = n->mtu,
+                               .hairpin = ports_wanted(a->c),
                                .ipv6 = n->pool[1].subnet.family != 0};
         memcpy(e->parent, n->link, sizeof(e->parent));
         memcpy(e->host_name, l->link, sizeof(e->host_name));

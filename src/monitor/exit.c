@@ -186,6 +186,8 @@ void exit_container(struct monitor *m, int code, bool known)
         io_finish(m);
         restart = should_restart(m, code);
         m->phase = restart ? PHASE_DELAY : PHASE_ENDED;
+        if (!restart)
+                ports_release(m); /* whoever sees the exit may have them */
         m->kill_at_ns = 0;
         m->status.state = restart ? STATUS_RESTARTING : STATUS_EXITED;
         m->status.pid = 0;
@@ -213,6 +215,7 @@ void exit_stopping(struct monitor *m)
         if (m->phase != PHASE_DELAY)
                 return;
         m->phase = PHASE_ENDED;
+        ports_release(m);
         m->status.state = STATUS_EXITED;
         set_last_exit(m, false);
         exit_publish(m);

@@ -92,7 +92,8 @@ err *bridge_down(const struct network *n)
         TRY(link_delete(fd, n->link));
         network_firewall(n, &rules);
         TRY(firewall_open(&f));
-        return firewall_network_remove(f, &rules);
+        TRY(firewall_network_remove(f, &rules));
+        return firewall_remove_idle(f);
 }
 
 err *bridge_allow_loopback(const struct network *n)

@@ -284,3 +284,25 @@ err *firewall_remove(struct firewall *f)
         r = nft_commit(f->fd, &n, NULL);
         return r < 0 && r != -ENOENT ? err_sys(-r, "removing table inet hod") : NULL;
 }
+
+err *firewall_remove_idle(struct firewall *f)
+{
+        _cleanup_nft_ struct nft n = {0};
+        uint32_t generation;
+        unsigned count = 0;
+        int r = nft_generation(f->fd, &generation);
+
+        if (r == 0)
+                r = nft_set_count(f->fd, NFPROTO_INET, FIREWALL_TABLE, "bridges", &count);
+        if (r == -ENOENT || (r == 0 && count))
+                return NULL;
+        if (r < 0)
+                return err_sys(-r, "looking at table inet hod");
+        nft_begin_at(&n, NFPROTO_INET, generation);
+        nft_table_delete(&n, FIREWALL_TABLE);
+        r = nft_commit(f->fd, &n, NULL);
+        /* Somebody has changed something: then it is their turn. */
+        return r < 0 && r != -ENOENT && r != -ERESTART && r != -512 && r != -EAGAIN
+                       ? err_sys(-r, "removing table inet hod")
+                       : NULL;
+}

@@ -60,5 +60,7 @@ MUST_USE err *firewall_publish(struct firewall *f, const char *owner, const stru
 /* Take back what belongs to @owner; what is not there is fine. */
 MUST_USE err *firewall_unpublish(struct firewall *f, const char *owner, const struct firewall_port *ports, size_t n);
 
+/* Remove the table when no bridge is in it any more; whoever puts one in at the same moment wins. */
+MUST_USE err *firewall_remove_idle(struct firewall *f);
 /* Remove the table and our tagged rules elsewhere. */
 MUST_USE err *firewall_remove(struct firewall *f);

@@ -82,6 +82,8 @@ err *endpoint_format(const struct endpoint *e, char **ret)
                 add_word(&s, "ipv6", "1");
         if (e->isolated)
                 add_word(&s, "isolated", "1");
+        if (e->hairpin)
+                add_word(&s, "hairpin", "1");
         for (unsigned i = 0; i < LINK_ADDRESSES; i++)
                 if (e->address[i].family)
                         add_word(&s, "ip", endpoint_address_text(&e->address[i], true, to));
@@ -179,6 +181,7 @@ static bool read_word(const char *key, char *value, struct endpoint *e)
                 return read_route(value, e);
         e->ipv6 |= str_eq(key, "ipv6");
         e->isolated |= str_eq(key, "isolated");
+        e->hairpin |= str_eq(key, "hairpin");
         if (!str_eq(key, "mtu"))
                 return true;
         if (!parse_u64(value, &number) || number > UINT16_MAX)
@@ -222,6 +225,7 @@ err *endpoint_make(const struct endpoint *e, int ns)
                 .mtu = e->mtu,
                 .ipv6 = e->ipv6,
                 .isolated = e->isolated,
+                .hairpin = e->hairpin,
                 .route = (struct link_route *)e->route,
                 .n_routes = e->n_routes,
         };

@@ -20,7 +20,7 @@ struct endpoint {
         char mode[12];                     /* of a macvlan or ipvlan */
         unsigned mtu;                      /* 0 = the kernel's */
         unsigned char mac[6];
-        bool ipv6, isolated;
+        bool ipv6, isolated, hairpin;
         struct link_address address[LINK_ADDRESSES];
         struct link_route route[ENDPOINT_ROUTES];
         unsigned n_routes;

@@ -243,13 +243,16 @@ static int furnish_port(int host, const struct link_endpoint *e)
         if (index < 0)
                 return index;
         add_no_link_local(&b, index);
-        if (e->isolated) {
+        if (e->isolated || e->hairpin) {
                 struct ifinfomsg m = {.ifi_family = AF_BRIDGE, .ifi_index = index};
                 size_t port;
 
                 netbuf_begin(&b, RTM_SETLINK, NLM_F_ACK, &m, sizeof(m));
                 port = netbuf_open(&b, IFLA_PROTINFO);
-                netbuf_add_u8(&b, IFLA_BRPORT_ISOLATED, 1);
+                if (e->isolated)
+                        netbuf_add_u8(&b, IFLA_BRPORT_ISOLATED, 1);
+                if (e->hairpin)
+                        netbuf_add_u8(&b, IFLA_BRPORT_MODE, 1);
                 netbuf_close(&b, port);
         }
         add_up(&b, index);

@@ -49,6 +49,7 @@ struct link_endpoint {
         unsigned mtu;          /* 0 = the kernel's */
         unsigned char mac[6];
         bool ipv6;     /* a link-local address is wanted */
+        bool hairpin;  /* what comes from it may be sent back to it: published ports, from inside */
         bool isolated; /* bridge port isolation: reaches the bridge only, no other port */
         struct link_address address[LINK_ADDRESSES];
         struct link_route *route; /* borrowed */

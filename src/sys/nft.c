@@ -36,6 +36,34 @@ void nft_begin(struct nft *n, uint8_t family)
         batch_mark(&n->buf, NFNL_MSG_BATCH_BEGIN);
 }
 
+void nft_begin_at(struct nft *n, uint8_t family, uint32_t generation)
+{
+        nft_begin(n, family);
+        netbuf_add_be32(&n->buf, NFNL_BATCH_GENID, generation);
+}
+
+static int take_generation(const struct nlmsghdr *h, void *arg)
+{
+        size_t size, n;
+        const void *all = netlink_attributes(h, sizeof(struct nfgenmsg), &size);
+        const void *id = netlink_attribute(all, size, NFTA_GEN_ID, &n);
+
+        if (id && n == sizeof(uint32_t)) {
+                memcpy(arg, id, n);
+                *(uint32_t *)arg = be32toh(*(uint32_t *)arg);
+        }
+        return 0;
+}
+
+int nft_generation(int fd, uint32_t *ret)
+{
+        _cleanup_nft_ struct nft n = {.family = NFPROTO_UNSPEC};
+
+        *ret = 0;
+        nft_message(&n, NFT_MSG_GETGEN, 0);
+        return netlink_ask(fd, &n.buf, take_generation, ret);
+}
+
 void nft_done(struct nft *n)
 {
         netbuf_done(&n->buf);
@@ -304,4 +332,36 @@ int nft_element_get(int fd, uint8_t family, const char *table, const char *set, 
         element_message(&n, NFT_MSG_GETSETELEM, 0, table, set, &e, false);
         r = netlink_ask(fd, &n.buf, take_element, &w);
         return r == -ENOENT ? 0 : r < 0 ? r : w.found;
+}
+
+static int count_elements(const struct nlmsghdr *h, void *arg)
+{
+        size_t size, n;
+        const char *list = netlink_attributes(h, sizeof(struct nfgenmsg), &size);
+
+        list = netlink_attribute(list, size, NFTA_SET_ELEM_LIST_ELEMENTS, &n);
+        while (list && n >= sizeof(struct nlattr)) {
+                struct nlattr a;
+
+                memcpy(&a, list, sizeof(a));
+                if (a.nla_len < sizeof(a) || a.nla_len > n)
+                        break;
+                ++*(unsigned *)arg;
+                if ((size_t)NLA_ALIGN(a.nla_len) >= n)
+                        break;
+                list += NLA_ALIGN(a.nla_len);
+                n -= (size_t)NLA_ALIGN(a.nla_len);
+        }
+        return 0;
+}
+
+int nft_set_count(int fd, uint8_t family, const char *table, const char *set, unsigned *ret)
+{
+        _cleanup_nft_ struct nft n = {.family = family};
+
+        *ret = 0;
+        nft_message(&n, NFT_MSG_GETSETELEM, NLM_F_DUMP);
+        netbuf_add_str(&n.buf, NFTA_SET_ELEM_LIST_TABLE, table);
+        netbuf_add_str(&n.buf, NFTA_SET_ELEM_LIST_SET, set);
+        return netlink_ask(fd, &n.buf, count_elements, ret);
 }

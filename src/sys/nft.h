@@ -37,6 +37,12 @@ void nft_done(struct nft *n);
  * nothing of it has happened then. *@ret_failed (may be NULL): which message, counted from 0 as they were added. */
 int nft_commit(int fd, struct nft *n, unsigned *ret_failed);
 
+/* Number of the ruleset's present generation. 0 or -errno. */
+int nft_generation(int fd, uint32_t *ret);
+/* As nft_begin(), for a batch that is refused (-ERESTART, 512 or EAGAIN) when anybody has changed the ruleset since
+ * @generation. */
+void nft_begin_at(struct nft *n, uint8_t family, uint32_t generation);
+
 /* ---- tables, chains ---- */
 
 void nft_table_add(struct nft *n, const char *table); /* one that is there is fine */
@@ -88,6 +94,9 @@ void nft_element_delete(struct nft *n, const char *table, const char *set, const
 /* Is it there? 1, 0 or -errno. @comment gets its comment, or "". */
 int nft_element_get(int fd, uint8_t family, const char *table, const char *set, const void *key, size_t key_size,
                     char comment[NFT_COMMENT_MAX + 1]);
+
+/* How many elements has the set? -ENOENT: there is no such set. */
+int nft_set_count(int fd, uint8_t family, const char *table, const char *set, unsigned *ret);
 
 /* ---- rules ---- */
 

@@ -72,6 +72,7 @@ e2e_teardown() {
         list=$(hod ps -aq) || bad=1
         # shellcheck disable=SC2086
         [[ -z $list ]] || hod rm -f $list >/dev/null || bad=1
+        hod network prune -f >/dev/null || bad=1
         list=$(hod volume ls -q) || bad=1
         # shellcheck disable=SC2086
         [[ -z $list ]] || hod volume rm $list >/dev/null || bad=1

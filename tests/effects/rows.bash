@@ -122,8 +122,33 @@ check_log_opt() {
 outside log-opt check_log_opt
 check_name() { hod create --name eff busybox true >/dev/null && [[ $(hod inspect -f '{{.Name}}' eff) == /eff ]]; }
 outside name check_name
-check_publish() { ! hod run --rm -p 8080:80 busybox true 2>/dev/null; }
-outside publish check_publish
+check_publish() {
+        local port=$1 got
+        shift
+        hod run -d --name eff --network bridge "$@" busybox httpd -f -p 80 -h /etc >/dev/null
+        sleep 0.3
+        [[ $port ]] || port=$(hod inspect -f '{{(index (index .NetworkSettings.Ports "80/tcp") 0).HostPort}}' eff)
+        got=$(printf 'GET /hostname HTTP/1.0\r\n\r\n' | timeout 5 busybox nc 127.0.0.1 "$port" | tail -n 1)
+        [[ $got == "$(hod inspect -f '{{.Config.Hostname}}' eff)" ]]
+}
+check_endpoint() {
+        hod network create --subnet 10.213.7.0/24 --ipv6 --subnet fd07:7::/64 effnet >/dev/null
+        hod run -d --name eff --network effnet --ip 10.213.7.77 --ip6 fd07:7::77 --mac-address 02:00:00:00:07:77 \
+                --network-alias alias7 busybox sleep 60 >/dev/null
+        hod exec eff ip addr show eth0 | grep -q 'inet 10.213.7.77/24'
+        hod exec eff ip addr show eth0 | grep -q 'inet6 fd07:7::77/64'
+        hod exec eff cat /sys/class/net/eth0/address | grep -qx 02:00:00:00:07:77
+        hod inspect -f '{{json .NetworkSettings.Networks.effnet.DNSNames}}' eff | grep -q '"alias7"'
+        hod rm -f eff >/dev/null
+        hod network rm effnet >/dev/null
+}
+check_publish_p() { check_publish 18080 -p 127.0.0.1:18080:80; }
+check_publish_all() { check_publish '' -P --expose 80; }
+outside ip check_endpoint
+for flag in ip6 mac-address network-alias; do seen[$flag]=1; done # with ip
+outside publish check_publish_p
+outside publish-all check_publish_all
+outside expose check_publish_all
 # Nothing answers at port 1: what is pulled, and when, shows in what is said.
 check_pull() {
         local never always missing

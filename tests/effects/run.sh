@@ -22,6 +22,7 @@ clean() {
 }
 finish() {
         clean
+        hod network prune -f >/dev/null 2>&1 || true
         hod rmi -f busybox >/dev/null 2>&1 || true
         for d in /sys/fs/cgroup /sys/fs/cgroup/*; do
                 [[ ! -d $d/hod-test-effects-$$ ]] || rmdir "$d/hod-test-effects-$$" 2>/dev/null || true

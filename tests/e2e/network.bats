@@ -1,0 +1,194 @@
+#!/usr/bin/env bats
+# Networks: their commands, addresses, reachability, published ports, and what is left behind (nothing).
+
+load lib
+setup_file() { e2e_setup; }
+teardown_file() { e2e_teardown; }
+teardown() {
+        e2e_clean
+        hod network prune -f >/dev/null
+}
+
+# get CONTAINER|- ADDRESS PORT: the last line that a web server there says, asked from the container or the host.
+get() {
+        local from=()
+        [[ $1 == - ]] || from=(hod exec -i "$1")
+        printf 'GET /hostname HTTP/1.0\r\n\r\n' | "${from[@]}" timeout 3 busybox nc "$2" "$3" 2>/dev/null | tail -n 1
+}
+serve() {
+        local name=$1
+        shift
+        hod run -d --name "$name" -h "host-$name" "$@" busybox httpd -f -p 80 -h /etc >/dev/null
+        sleep 0.2
+}
+address() { hod inspect -f "{{(index .NetworkSettings.Networks \"$2\").IPAddress}}" "$1"; }
+
+@test "the predefined networks exist without being made, and cannot be removed or made" {
+        run -0 hod network ls --format '{{.Name}} {{.Driver}} {{.Scope}}'
+        [[ $output == $'bridge bridge local\nhost host local\nnone null local' ]]
+        run -1 hod network rm bridge
+        [[ $output == *'bridge is a pre-defined network and cannot be removed'* ]]
+        run -1 hod network create host
+        [[ $output == *'operation is not permitted on predefined host network'* ]]
+}
+
+@test "network create: what is asked for is in inspect; what is wrong is one line and changes nothing" {
+        run -0 hod network create --subnet 10.60.0.0/24 --gateway 10.60.0.1 --ip-range 10.60.0.128/25 \
+                --aux-address a=10.60.0.5 -o com.docker.network.bridge.name=hodx --label a=b n2
+        [[ $output =~ ^[0-9a-f]{64}$ ]]
+        run -0 hod network inspect -f '{{json .IPAM.Config}} {{json .Options}} {{json .Labels}}' n2
+        [[ $output == '[{"Subnet":"10.60.0.0/24","IPRange":"10.60.0.128/25","Gateway":"10.60.0.1","AuxiliaryAddresses":{"a":"10.60.0.5"}}] {"com.docker.network.bridge.name":"hodx"} {"a":"b"}' ]]
+        hod network ls -q >"$T/before-bad"
+        local bad
+        while IFS='|' read -r bad text; do
+                # shellcheck disable=SC2086
+                run -1 hod network create $bad
+                echo "$bad: $output"
+                [[ $output == *"$text"* && ${#lines[@]} -eq 1 ]]
+        done <<-'END'
+		n2|network with name n2 already exists
+		--subnet 10.60.0.0/16 n3|Pool overlaps with other one on this address space
+		--subnet 10.61.0.1/24 n3|it should be 10.61.0.0/24
+		--subnet bogus n3|invalid CIDR block notation
+		--subnet 10.61.0.0/31 n3|no room
+		--subnet 10.61.0.0/32 n3|no room
+		--subnet 0.0.0.0/0 n3|too large
+		--subnet 10.61.0.0/24 --gateway 10.99.0.1 n3|no matching subnet for gateway 10.99.0.1
+		--subnet 10.61.0.0/24 --ip-range 10.62.0.0/25 n3|no matching subnet for range 10.62.0.0/25
+		--gateway 10.61.0.1 n3|every ip-range or gateway must have a corresponding subnet
+		--subnet 10.61.0.0/24 --gateway 10.61.0.1 --gateway 10.61.0.2 n3|every ip-range or gateway must have a corresponding subnet
+		--subnet 10.61.0.0/24 --aux-address a=10.99.0.1 n3|no matching subnet for aux-address 10.99.0.1
+		-d nosuch n3|plugin "nosuch" not found
+		-d host n3|only one instance of "host" network is allowed
+		-o com.docker.network.driver.mtu=bogus n3|failed to parse com.docker.network.driver.mtu value: bogus
+		-o com.docker.network.bridge.name=hodx n3|belongs to network n2
+		--ipam-driver nosuch n3|plugin "nosuch" not found
+		--ipv4=false n3|IPv4 or IPv6 must be enabled
+	END
+        hod network ls -q | cmp - "$T/before-bad"
+        run -0 hod network rm n2
+        run -1 hod network rm n2
+        [[ $output == *'network n2 not found'* ]]
+        run -0 hod network rm -f n2
+}
+
+@test "a container on the default bridge has address, route and name, and reaches the host" {
+        run -0 hod run --rm -h web1 --network bridge busybox sh -c '
+                ip -4 addr show eth0 | grep -o "inet [0-9./]*"; ip route | head -n 1; tail -n 1 /etc/hosts
+                ip -6 addr show eth0; ping -c 1 -W 2 "$(ip route | sed -n "s/^default via \([^ ]*\).*/\1/p")" | grep -c "64 bytes"'
+        echo "$output"
+        [[ ${lines[0]} =~ ^inet\ 1(72|92)\.[0-9.]+/(16|20)$ && ${lines[1]} == 'default via '*' dev eth0'* ]]
+        [[ ${lines[2]} == *$'\tweb1' && ${lines[3]} == 1 && ${#lines[@]} -eq 4 ]]
+}
+
+@test "containers of one network reach each other; another network, or an internal one's way out, they do not" {
+        hod network create na >/dev/null
+        hod network create nb >/dev/null
+        hod network create --internal ni >/dev/null
+        serve a1 --network na
+        serve b1 --network nb
+        serve i1 --network ni
+        hod run -d --name a2 --network na busybox sleep 100 >/dev/null
+        hod run -d --name i2 --network ni busybox sleep 100 >/dev/null
+        [[ $(get a2 "$(address a1 na)" 80) == host-a1 ]]
+        [[ $(get i2 "$(address i1 ni)" 80) == host-i1 ]]
+        [[ $(get - "$(address a1 na)" 80) == host-a1 ]]
+        [[ -z $(get a2 "$(address b1 nb)" 80) ]]
+        [[ -z $(get i2 "$(address a1 na)" 80) ]]
+        [[ -z $(get a2 "$(address i1 ni)" 80) ]]
+        run -0 hod exec i2 ip route
+        [[ $output != *default* ]]
+        run -1 hod network rm na
+        [[ $output == *'network na has active endpoints (name:"a'* ]]
+        run -0 hod network inspect -f '{{range .Containers}}{{.Name}} {{end}}' na
+        [[ $output == *a1* && $output == *a2* ]]
+}
+
+@test "a container may be asked for an address; addresses are given out once, and given back" {
+        hod network create --subnet 10.63.0.0/29 ns >/dev/null
+        run -0 hod run -d --name s1 --network ns --ip 10.63.0.5 busybox sleep 100
+        [[ $(address s1 ns) == 10.63.0.5 ]]
+        run -125 hod run --rm --network ns --ip 10.63.0.5 busybox true
+        [[ $output == *'Address already in use'* ]]
+        run -125 hod run --rm --network ns --ip 10.99.0.5 busybox true
+        [[ $output == *'no configured subnet or ip-range contain the IP address 10.99.0.5'* ]]
+        run -125 hod run --rm --network bridge --ip 172.17.0.9 busybox true
+        [[ $output == *'supported only when connecting to networks with user configured subnets'* ]]
+        for i in 2 3 4 5; do hod run -d --name "s$i" --network ns busybox sleep 100 >/dev/null; done
+        run -125 hod run --rm --network ns busybox true
+        [[ $output == *"no available IPv4 addresses on this network's address pools: 10.63.0.0/29"* ]]
+        hod rm -f s3 >/dev/null
+        run -0 hod run --rm --network ns busybox ip -4 -o addr show eth0
+        [[ $output == *' 10.63.0.'* ]]
+}
+
+@test "sixteen starts at once get sixteen addresses" {
+        hod network create nc >/dev/null
+        local i pids=()
+        for i in {1..16}; do
+                hod run -d --name "c$i" --network nc busybox sleep 100 >/dev/null &
+                pids+=($!)
+        done
+        for i in "${pids[@]}"; do wait "$i"; done
+        hod network inspect -f '{{range .Containers}}{{.IPv4Address}}{{"\n"}}{{end}}' nc | grep . | sort >"$T/addresses"
+        [[ $(wc -l <"$T/addresses") -eq 16 && $(uniq "$T/addresses" | wc -l) -eq 16 ]]
+}
+
+@test "published ports: by 127.0.0.1, by the host's address, from containers; what is bound to 127.0.0.1 is there only" {
+        local host
+        host=$(ip -4 -o addr show scope global | awk '!/hod|br-|docker|cni/ {sub("/.*", "", $4); print $4; exit}')
+        serve w --network bridge -p 18080:80 -p 127.0.0.1:18081:80
+        hod run -d --name c --network bridge busybox sleep 100 >/dev/null
+        [[ $(get - 127.0.0.1 18080) == host-w ]]
+        [[ $(get - 127.0.0.1 18081) == host-w ]]
+        if [[ $host ]]; then
+                [[ $(get - "$host" 18080) == host-w ]]
+                [[ -z $(get - "$host" 18081) ]]
+                [[ $(get c "$host" 18080) == host-w ]]
+                [[ $(get w "$host" 18080) == host-w ]]
+                [[ -z $(get c "$host" 18081) ]]
+        fi
+        run -0 hod ps --format '{{.Names}} {{.Ports}}'
+        [[ $output == *'w 0.0.0.0:18080->80/tcp, 127.0.0.1:18081->80/tcp'* ]]
+        hod rm -f w >/dev/null
+        [[ -z $(get - 127.0.0.1 18080) ]]
+}
+
+@test "a port that is taken is refused at start, and nothing is left of the attempt" {
+        serve w --network bridge -p 18080:80
+        run -125 hod run --name second --network bridge -p 18080:81 busybox true
+        [[ $output == *'18080'* && $output == *'already'* ]]
+        hod rm second >/dev/null
+        python3 -c '
+import socket, sys, time
+s = socket.socket(); s.bind(("127.0.0.1", 18082)); s.listen(); print("ready", flush=True); time.sleep(60)' >"$T/ready" &
+        local other=$!
+        for _ in {1..50}; do [[ -s $T/ready ]] && break || sleep 0.1; done
+        run -125 hod run --rm --network bridge -p 127.0.0.1:18082:80 busybox true
+        kill "$other"
+        [[ $output == *'failed to bind host port for 127.0.0.1:18082'*'address already in use'* ]]
+        run -125 hod run --rm --network bridge -p 9.9.9.9:18083:80 busybox true
+        [[ $output == *'annot assign requested address'* ]]
+        run -0 hod run --rm --network bridge -p 18082-18084:80 busybox true
+        run -125 hod run --rm --network nosuch busybox true
+        [[ $output == *'failed to set up container networking: network nosuch not found'* ]]
+}
+
+@test "IPv6: addresses, reachability, no link-local address where it was not asked for" {
+        hod network create --ipv6 --subnet fd63:1::/64 n6 >/dev/null
+        hod run -d --name v1 --network n6 busybox sleep 100 >/dev/null
+        run -0 hod run --rm --network n6 busybox ping -c 1 -W 2 "$(hod inspect -f '{{.NetworkSettings.Networks.n6.GlobalIPv6Address}}' v1)"
+        [[ $output == *'64 bytes from fd63:1::2'* ]]
+        run -0 hod run --rm --network bridge busybox ip -6 addr show eth0
+        [[ -z $output ]]
+}
+
+@test "a killed monitor's addresses and ports are given back by the next command" {
+        hod network create --subnet 10.63.1.0/30 nk >/dev/null
+        serve k --network nk -p 18085:80
+        kill -9 "$(hod inspect -f '{{.State.Pid}}' k)"
+        for _ in {1..50}; do [[ $(hod inspect -f '{{.State.Status}}' k) == exited ]] && break || sleep 0.1; done
+        run hod run --rm --network nk -p 18085:80 busybox true
+        echo "$output"
+        [[ $status -eq 0 ]]
+}
