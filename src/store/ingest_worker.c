@@ -23,6 +23,7 @@
 #define REOPEN_MAX 1000
 #define REOPEN_POOR (64u << 10) /* a try that brings less is a poor one */
 #define REOPEN_POOR_MAX 4       /* so many in a row are the end */
+#define EXPLAIN_MAX (64u << 20)
 #define REOPEN_WAIT_NS 100000000L
 
 struct feed {
@@ -176,7 +177,8 @@ static void feed_free(struct stream *s)
 
 struct pipeline {
         struct feed feed;
-        struct stream *plain; /* owns everything above the feed */
+        struct stream *plain;  /* owns everything above the feed */
+        struct stream *hashed; /* ... of it, the one that hashes the blob; borrowed */
         struct digest_hasher *blob, *diff;
 };
 
@@ -197,7 +199,7 @@ static err *open_pipeline(struct pipeline *p)
         TRY(digest_hasher_new(&p->blob));
         TRY(digest_hasher_new(&p->diff));
         TRY(stream_open_hash(&p->feed.stream, p->blob, &next));
-        p->plain = next;
+        p->plain = p->hashed = next;
         TRY(stream_open_auto(p->plain, NULL, &next));
         p->plain = next;
         TRY(stream_open_hash(p->plain, p->diff, &next));
@@ -213,12 +215,56 @@ static err *compare(struct digest_hasher *h, const char *want, const char *what)
         return strcmp(got.text, want) == 0 ? NULL : err_new(ERR_DIGEST, "the %s is %s", what, got.text);
 }
 
+static bool is_spoiled(const err *e)
+{
+        switch (err_code(e)) {
+        case ERR_DIGEST:
+        case ERR_CORRUPT:
+        case ERR_UNSAFE_PATH:
+        case ERR_LIMIT:
+        case ERR_UNSUPPORTED:
+                return true;
+        default:
+                return false;
+        }
+}
+
+/* The source broke, or ended too early: what was received is no worse for that. */
+static bool has_broken(const struct feed *f)
+{
+        return f->here < f->item->blob->size && f->at == f->here && !f->net;
+}
+
+/* Unpacking failed with @e. Is it because the blob is not what it should be? That is worth some more bytes. */
+static err *explain(struct pipeline *p, err *e)
+{
+        const struct feed *f = &p->feed;
+        err *worse;
+
+        if (!is_spoiled(e) || has_broken(f) || f->item->blob->size - f->at > EXPLAIN_MAX)
+                return e;
+        worse = stream_drain(p->hashed);
+        if (!worse)
+                worse = compare(p->blob, f->item->layer.digest, "content");
+        if (err_code(worse) != ERR_DIGEST) {
+                err_free(worse);
+                return e;
+        }
+        err_free(e);
+        return worse;
+}
+
 static err *fetch(struct pipeline *p, const struct ingest_item *item, int tree_fd, struct unpack_result *ret)
 {
+        err *e;
+
         TRY(open_pipeline(p));
-        TRY(unpack_stream(tree_fd, UNPACK_LAYER | UNPACK_END_OPTIONAL, NULL, p->plain, ret));
+        e = unpack_stream(tree_fd, UNPACK_LAYER | UNPACK_END_OPTIONAL, NULL, p->plain, ret);
         /* What the unpacker did not want, the hashers do. */
-        TRY(stream_drain(p->plain));
+        if (!e)
+                e = stream_drain(p->plain);
+        if (e)
+                return explain(p, e);
         TRY(compare(p->blob, item->layer.digest, "content"));
         return compare(p->diff, item->layer.diff_id, "uncompressed content");
 }
@@ -240,27 +286,11 @@ static err *measure(const struct ingest_blob *b, uint64_t *ret)
         return ftruncate(b->data_fd, 0) < 0 ? err_sys(errno, "emptying a partial blob") : NULL;
 }
 
-static bool is_spoiled(const err *e)
-{
-        switch (err_code(e)) {
-        case ERR_DIGEST:
-        case ERR_CORRUPT:
-        case ERR_UNSAFE_PATH:
-        case ERR_LIMIT:
-        case ERR_UNSUPPORTED:
-                return true;
-        default:
-                return false;
-        }
-}
-
 /* A stream that only ended too early is worth keeping; content that is wrong is not. */
 static void judge(const struct ingest_work *w, const struct feed *f, bool had_some, const err *e,
                   struct ingest_message *m)
 {
-        bool broke = f->here < w->item->blob->size && f->at == f->here && !f->net;
-
-        if (!e || !is_spoiled(e) || broke || w->item->blob->here || ftruncate(w->item->blob->data_fd, 0) < 0)
+        if (!e || !is_spoiled(e) || has_broken(f) || w->item->blob->here || ftruncate(w->item->blob->data_fd, 0) < 0)
                 return;
         m->here = 0;
         /* Perhaps only what an earlier fetch left was damaged. */

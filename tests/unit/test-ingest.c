@@ -1,8 +1,10 @@
 /* Unit tests of store/ingest, partial and blob, on a store of our own. Needs root. */
 #include "check.h"
 
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -364,12 +366,517 @@ static void layer_tar_tells_of_a_changed_file(void **state)
         check_code(layer_tar_write(store, &i->layers[0], null), ERR_CORRUPT);
 }
 
+static void ingest_begins_a_damaged_partial_blob_anew(void **state)
+{
+        _cleanup_fake_ struct fake f = {0};
+        _cleanup_free_ char *id = NULL, *log = NULL, *dir = NULL, *path = NULL;
+
+        (void)state;
+        add_layer(&f, "one", 150000, false, 0);
+        finish(&f);
+        dir = str_format("%s/partial", root);
+        path = str_format("%s/%s", dir, digest_hex(&f.digests[0]));
+        assert_int_equal(mkdir(dir, 0700), 0);
+        f.blobs[0].data[700] ^= 1;
+        assert_int_equal(file_create(AT_FDCWD, path, f.blobs[0].data, 100000, 0600), 0);
+        f.blobs[0].data[700] ^= 1;
+        check_ok(receive(&f, NULL, &id));
+        log = opened(&f);
+        assert_string_equal(log, "0@100000 0@0 ");
+}
+
+static void ingest_passes_over_what_is_here_when_the_source_cannot(void **state)
+{
+        _cleanup_fake_ struct fake f = {.stop_after = 120000, .from_start = true};
+        _cleanup_free_ char *id = NULL, *log = NULL;
+
+        (void)state;
+        add_layer(&f, "one", 100000, false, 0);
+        finish(&f);
+        f.stop_after = 70000;
+        /* Every try brings it no further than the first: it gives up, and keeps what it has. */
+        check_code(receive(&f, NULL, &id), ERR_TIMEOUT);
+        assert_int_equal(entries("partial"), 1);
+        assert_int_equal(entries("tmp"), 0);
+        f.stop_after = 0;
+        check_ok(receive(&f, NULL, &id));
+        log = opened(&f);
+        assert_string_equal(log, "0@0 0@70000 0@70000 ");
+}
+
+static void ingest_refuses_wrong_content_and_keeps_nothing_of_it(void **state)
+{
+        _cleanup_fake_ struct fake f = {.corrupt = true};
+        char *names[] = {(char *)"a", NULL};
+        _cleanup_free_ char *id = NULL, *want = NULL;
+        struct image **list;
+        size_t n;
+
+        (void)state;
+        add_layer(&f, "one", 1000, false, 0);
+        add_layer(&f, "two", 1000, false, 0);
+        finish(&f);
+        check_code(receive(&f, names, &id), ERR_DIGEST);
+        check_ok(image_list(store, &list, &n));
+        image_list_free(list, n);
+        assert_int_equal(n, 0);
+        assert_int_equal(entries("layers") + entries("blobs/sha256") + entries("tmp"), 0);
+        f.corrupt = false;
+        check_ok(receive(&f, names, &id));
+}
+
+static void ingest_refuses_a_wrong_diff_id(void **state)
+{
+        _cleanup_fake_ struct fake f = {0};
+        _cleanup_free_ char *id = NULL;
+
+        (void)state;
+        add_layer(&f, "one", 1000, true, 0);
+        f.diffs[0] = f.digests[0];
+        finish(&f);
+        check_code(receive(&f, NULL, &id), ERR_DIGEST);
+        assert_int_equal(entries("layers") + entries("blobs/sha256") + entries("tmp") + entries("partial"), 0);
+}
+
+static void ingest_takes_equal_layers_and_images_without_any(void **state)
+{
+        _cleanup_fake_ struct fake f = {0}, none = {0};
+        _cleanup_free_ char *id = NULL, *id2 = NULL, *log = NULL;
+        _cleanup_(image_freep) struct image *i = NULL, *empty = NULL;
+
+        (void)state;
+        add_layer(&f, "one", 1000, true, 0);
+        add_layer(&f, "two", 1000, true, 0);
+        f.blobs[2] = (struct str){0};
+        str_add_n(&f.blobs[2], f.blobs[0].data, f.blobs[0].len);
+        f.digests[2] = f.digests[0];
+        f.diffs[2] = f.diffs[0];
+        f.n = 3;
+        finish(&f);
+        check_ok(receive(&f, NULL, &id));
+        check_ok(image_find(store, id, &i));
+        assert_int_equal(i->n_layers, 3);
+        assert_int_equal(entries("layers"), 3);
+        finish(&none);
+        check_ok(receive(&none, NULL, &id2));
+        check_ok(image_find(store, id2, &empty));
+        assert_int_equal(empty->n_layers, 0);
+}
+
+static void ingest_gives_a_layer_without_a_root_entry_that_of_the_layer_below(void **state)
+{
+        _cleanup_fake_ struct fake f = {0};
+        _cleanup_free_ char *id = NULL;
+        _cleanup_(image_freep) struct image *i = NULL;
+
+        (void)state;
+        add_layer(&f, "one", 10, false, 0710);
+        add_layer(&f, "two", 10, false, 0);
+        add_layer(&f, "three", 10, false, 0);
+        finish(&f);
+        check_ok(receive(&f, NULL, &id));
+        check_ok(image_find(store, id, &i));
+        for (size_t n = 0; n < 3; n++) {
+                _cleanup_free_ char *path = str_format("%s/layers/%s/diff", root, i->layers[n].chain + 7);
+                struct stat st;
+
+                assert_int_equal(stat(path, &st), 0);
+                assert_int_equal(st.st_mode & 07777, 0710);
+                assert_int_equal(st.st_uid, 5);
+        }
+}
+
+static void ingest_takes_the_same_image_with_other_blobs(void **state)
+{
+        _cleanup_fake_ struct fake f = {0}, g = {0};
+        _cleanup_free_ char *id = NULL, *id2 = NULL, *log = NULL;
+        _cleanup_(image_freep) struct image *i = NULL;
+
+        (void)state;
+        add_layer(&f, "one", 10000, false, 0);
+        finish(&f);
+        add_layer(&g, "one", 10000, true, 0);
+        finish(&g);
+        assert_string_equal(f.id.text, g.id.text);
+        assert_string_not_equal(f.digests[0].text, g.digests[0].text);
+        check_ok(receive(&f, NULL, &id));
+        (void)unlink(g.counter);
+        check_ok(receive(&g, NULL, &id2));
+        log = opened(&g);
+        assert_string_equal(log, ""); /* its layers are here */
+        check_ok(image_find(store, id2, &i));
+        assert_string_equal(i->layers[0].digest, f.digests[0].text); /* what can be pushed as it was */
+}
+
+static void ingest_names_must_fit_the_documents(void **state)
+{
+        _cleanup_fake_ struct fake f = {0};
+        char *names[] = {(char *)"a@sha256:0000000000000000000000000000000000000000000000000000000000000000", NULL};
+        _cleanup_free_ char *id = NULL;
+
+        (void)state;
+        finish(&f);
+        check_code(receive(&f, names, &id), ERR_DIGEST);
+}
+
+/* ---- documents ---- */
+
+static err *begin_with(struct fake *f, const char *manifest, const char *type, const char *index)
+{
+        struct ingest_options o = options_of(f);
+        _cleanup_ingest_ struct ingest *i = NULL;
+
+        o.manifest = (struct ingest_document){type, manifest, strlen(manifest)};
+        if (index)
+                o.index = (struct ingest_document){INDEX, index, strlen(index)};
+        return ingest_begin(store, &o, &i);
+}
+
+static void ingest_refuses_documents_that_are_not_what_they_should_be(void **state)
+{
+        static const struct {
+                const char *from, *to; /* in a good manifest */
+                enum err_code code;
+        } cases[] = {
+                {"\"layers\":[", "\"manifests\":[],\"layers\":[", ERR_CORRUPT},
+                {"\"layers\":[", "\"Layers\":[],\"layers\":[", 0}, /* an unknown member */
+                {"\"layers\":[", "\"layers\":[],\"layers\":[", ERR_CORRUPT},
+                {"\"layers\":[{", "\"layers\":{\"a\":{", ERR_CORRUPT},
+                {"\"layers\":[{", "\"layers\":[null,{", ERR_CORRUPT},
+                {"\"layers\":", "\"Layers\":", ERR_CORRUPT},
+                {"\"schemaVersion\":2", "\"schemaVersion\":1", ERR_UNSUPPORTED},
+                {"\"schemaVersion\":2", "\"schemaVersion\":3", ERR_CORRUPT},
+                {"\"schemaVersion\":2", "\"schemaVersion\":2,\"fsLayers\":[]", ERR_UNSUPPORTED},
+                {MANIFEST, "application/vnd.docker.distribution.manifest.v2+json", ERR_CORRUPT},
+                {"\"mediaType\":\"" MANIFEST "\",", "", 0}, /* it need not say it */
+                {"image.config.v1", "something.v1", ERR_UNSUPPORTED},
+                {"layer.v1.tar\"", "layer.v1.tar+encrypted\"", ERR_UNSUPPORTED},
+                {"layer.v1.tar\"", "layer.v1.tar+gzip\"", 0}, /* what is in it decides */
+                {"layer.v1.tar\"", "layer.nondistributable.v1.tar\"", 0},
+                {"\"digest\":\"sha256:", "\"digest\":\"sha256:../", ERR_CORRUPT},
+                {"\"digest\":\"sha256:", "\"digest\":\"SHA256:", ERR_CORRUPT},
+                {"\"digest\":\"sha256:", "\"digest\":\"sha512:", ERR_UNSUPPORTED},
+                {"\"size\":", "\"size\":-", ERR_CORRUPT},
+                {"\"size\":", "\"size\":1.", ERR_CORRUPT},
+                {"\"size\":", "\"sizes\":", ERR_CORRUPT},
+                {"{\"schema", "[{\"schema", ERR_CORRUPT},
+                {"{\"schema", "x{\"schema", ERR_CORRUPT},
+        };
+        _cleanup_fake_ struct fake f = {0};
+
+        (void)state;
+        add_layer(&f, "one", 10, false, 0);
+        finish(&f);
+        for (size_t n = 0; n < ARRAY_SIZE(cases); n++) {
+                char *at = strstr(f.manifest, cases[n].from);
+                _cleanup_free_ char *changed = NULL;
+
+                assert_non_null(at);
+                changed = str_format("%.*s%s%s", (int)(at - f.manifest), f.manifest, cases[n].to,
+                                     at + strlen(cases[n].from));
+                if (cases[n].code)
+                        check_code(begin_with(&f, changed, MANIFEST, NULL), cases[n].code);
+                else
+                        check_ok(begin_with(&f, changed, MANIFEST, NULL));
+        }
+        check_code(begin_with(&f, f.manifest, INDEX, NULL), ERR_CORRUPT);
+        check_code(begin_with(&f, f.manifest, "text/html", NULL), ERR_CORRUPT);
+        check_ok(begin_with(&f, f.manifest, NULL, NULL));
+        assert_int_equal(entries("tmp"), 0);
+}
+
+static void ingest_wants_the_index_to_list_the_manifest(void **state)
+{
+        _cleanup_fake_ struct fake f = {0};
+        _cleanup_free_ char *good = NULL, *both = NULL;
+
+        (void)state;
+        finish(&f);
+        good = str_format("{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"" MANIFEST "\",\"digest\":\"%s\"}]}",
+                          f.manifest_digest.text);
+        both = str_format("{\"schemaVersion\":2,\"layers\":[],\"manifests\":[{\"digest\":\"%s\"}]}",
+                          f.manifest_digest.text);
+        check_ok(begin_with(&f, f.manifest, MANIFEST, good));
+        check_code(begin_with(&f, f.manifest, MANIFEST, both), ERR_CORRUPT);
+        check_code(begin_with(&f, f.manifest, MANIFEST, "{\"schemaVersion\":2,\"manifests\":[]}"), ERR_CORRUPT);
+        check_code(begin_with(&f, f.manifest, MANIFEST, "{\"schemaVersion\":2}"), ERR_CORRUPT);
+}
+
+static void ingest_bounds_documents_and_layers(void **state)
+{
+        _cleanup_fake_ struct fake f = {0};
+        _cleanup_str_ struct str many = {0}, large = {0};
+
+        (void)state;
+        finish(&f);
+        str_printf(&many,
+                   "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"application/vnd.oci.image.config.v1+json\","
+                   "\"digest\":\"%s\",\"size\":%zu},\"layers\":[",
+                   f.id.text, strlen(f.config));
+        for (int n = 0; n < 10000; n++)
+                str_printf(&many, "%s{\"mediaType\":\"" LAYER "\",\"digest\":\"%s\",\"size\":1}", n ? "," : "",
+                           f.id.text);
+        str_add(&many, "]}");
+        check_err(begin_with(&f, str_text(&many), MANIFEST, NULL),
+                  "the image has 10000 layers, more than the 500 that are supported");
+        str_add(&large, f.manifest);
+        while (large.len <= INGEST_DOCUMENT_MAX)
+                str_add(&large, "                                                                                ");
+        check_code(begin_with(&f, str_text(&large), MANIFEST, NULL), ERR_LIMIT);
+}
+
+/* ---- beside others ---- */
+
+static void gc_keeps_what_a_living_ingest_needs(void **state)
+{
+        _cleanup_fake_ struct fake f = {0};
+        const struct ingest_source source = {.open = source_open, .arg = &f};
+        const struct image_remove_options force = {.force = true};
+        struct image_removed *removed = NULL;
+        _cleanup_free_ char *id = NULL;
+        struct ingest_options o;
+        struct ingest *i = NULL;
+        size_t n = 0;
+
+        (void)state;
+        add_layer(&f, "one", 1000, true, 0);
+        add_layer(&f, "two", 1000, true, 0);
+        finish(&f);
+        o = options_of(&f);
+        check_ok(receive(&f, NULL, &id));
+        check_ok(ingest_begin(store, &o, &i));
+        assert_int_equal(ingest_layer(i, 0)->state, INGEST_EXISTS);
+        /* as another program would */
+        check_ok(image_remove(store, id, &force, &removed, &n));
+        image_removed_free(removed, n);
+        check_ok(store_gc(store, NULL));
+        assert_int_equal(entries("layers"), 2);
+        check_ok(ingest_layers(i, &source));
+        free(TAKE_PTR(id));
+        check_ok(ingest_publish(i, NULL, &id));
+        ingest_free(i);
+        check_ok(store_gc(store, NULL));
+        assert_int_equal(entries("layers"), 2);
+        assert_int_equal(entries("blobs/sha256"), 4);
+        assert_int_equal(entries("tmp"), 0);
+}
+
+static void gc_removes_what_nobody_needs_and_old_partial_blobs(void **state)
+{
+        _cleanup_fake_ struct fake f = {.stop_after = 500, .from_start = true};
+        _cleanup_free_ char *id = NULL, *path = NULL;
+        const struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+        uint64_t bytes = 0;
+
+        (void)state;
+        add_layer(&f, "one", 1000, false, 0);
+        finish(&f);
+        check_code(receive(&f, NULL, &id), ERR_TIMEOUT);
+        assert_int_equal(entries("partial"), 1);
+        check_ok(store_gc(store, NULL));
+        assert_int_equal(entries("partial"), 1); /* of today */
+        path = str_format("%s/partial/%s", root, digest_hex(&f.digests[0]));
+        assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+        finish(&f);
+        f.stop_after = 0;
+        {
+                _cleanup_fake_ struct fake other = {0};
+
+                add_layer(&other, "else", 10, false, 0);
+                finish(&other);
+                check_ok(receive(&other, NULL, &id)); /* every ingest looks for old ones */
+        }
+        assert_int_equal(entries("partial"), 0);
+        check_ok(store_prune(store, &bytes));
+}
+
+static void two_ingests_of_one_image_share_the_work(void **state)
+{
+        _cleanup_fake_ struct fake f = {0};
+        _cleanup_free_ char *id = NULL, *log = NULL;
+        pid_t children[6];
+        size_t fetched = 0;
+
+        (void)state;
+        for (size_t n = 0; n < 5; n++) {
+                char name[8];
+
+                (void)snprintf(name, sizeof(name), "f%zu", n);
+                add_layer(&f, name, 50000, true, 0);
+        }
+        finish(&f);
+        for (size_t k = 0; k < ARRAY_SIZE(children); k++) {
+                children[k] = fork();
+                if (children[k] == 0) {
+                        err *e;
+
+                        store_close(store);
+                        store = open_store();
+                        e = receive(&f, NULL, &id);
+                        _exit(e ? 1 : 0);
+                }
+        }
+        for (size_t k = 0; k < ARRAY_SIZE(children); k++) {
+                int status;
+
+                assert_int_equal(waitpid(children[k], &status, 0), children[k]);
+                assert_int_equal(status, 0);
+        }
+        log = opened(&f);
+        for (char *p = log; (p = strchr(p, '@')); p++)
+                fetched++;
+        assert_int_equal(fetched, 5);
+        assert_int_equal(entries("layers"), 5);
+        assert_int_equal(entries("tmp") + entries("partial"), 0);
+}
+
+/* ---- names and pins ---- */
+
+static void image_remove_takes_digests_with_the_last_tag(void **state)
+{
+        _cleanup_fake_ struct fake f = {0};
+        _cleanup_free_ char *id = NULL, *digest = NULL;
+        char *names[] = {(char *)"reg.example:5000/a:1", (char *)"reg.example:5000/a:2", NULL, NULL};
+        const struct image_remove_options o = {0};
+        struct image_removed *removed = NULL;
+        size_t n = 0;
+
+        (void)state;
+        add_layer(&f, "one", 10, false, 0);
+        finish(&f);
+        digest = str_format("reg.example:5000/a@%s", f.manifest_digest.text);
+        names[2] = digest;
+        check_ok(receive(&f, names, &id));
+        check_ok(image_remove(store, "reg.example:5000/a:1", &o, &removed, &n));
+        assert_int_equal(n, 1);
+        image_removed_free(removed, n);
+        check_ok(image_remove(store, "reg.example:5000/a:2", &o, &removed, &n));
+        assert_int_equal(n, 4);
+        assert_string_equal(removed[0].text, "reg.example:5000/a:2");
+        assert_string_equal(removed[1].text, digest);
+        assert_string_equal(removed[2].text, id);
+        image_removed_free(removed, n);
+        assert_int_equal(entries("layers") + entries("blobs/sha256"), 0);
+}
+
+static void image_prune_leaves_pinned_images_alone(void **state)
+{
+        _cleanup_fake_ struct fake f = {0};
+        char *names[] = {(char *)"a", NULL};
+        const struct image_prune_options all = {.all = true}, dangling = {0};
+        struct image_removed *removed = NULL;
+        _cleanup_free_ char *id = NULL;
+        uint64_t bytes = 0;
+        size_t n = 0;
+
+        (void)state;
+        add_layer(&f, "one", 10, false, 0);
+        finish(&f);
+        check_ok(receive(&f, names, &id));
+        check_ok(image_prune(store, &dangling, &removed, &n, &bytes));
+        image_removed_free(removed, n);
+        assert_int_equal(n, 0);
+        check_ok(image_pin(store, "a", true));
+        check_ok(image_prune(store, &all, &removed, &n, &bytes));
+        image_removed_free(removed, n);
+        assert_int_equal(n, 0);
+        check_ok(image_pin(store, "a", false));
+        check_ok(image_prune(store, &all, &removed, &n, &bytes));
+        image_removed_free(removed, n);
+        assert_int_equal(n, 3);
+        assert_int_equal(entries("layers") + entries("blobs/sha256"), 0);
+}
+
+static void image_drop_blobs_leaves_images_that_can_be_saved(void **state)
+{
+        _cleanup_fake_ struct fake f = {0};
+        struct memory_sink m = {.sink = {memory_write, memory_finish, memory_free}};
+        _cleanup_(image_freep) struct image *i = NULL;
+        _cleanup_strv_ char **dropped = NULL;
+        _cleanup_free_ char *id = NULL;
+        uint64_t bytes = 0;
+
+        (void)state;
+        add_layer(&f, "a/b/one", 10000, true, 0750);
+        add_layer(&f, "two", 10000, true, 0);
+        finish(&f);
+        check_ok(receive(&f, NULL, &id));
+        check_ok(image_drop_blobs(store, &dropped, &bytes));
+        assert_int_equal(strv_len(dropped), 2);
+        assert_int_equal(bytes, f.blobs[0].len + f.blobs[1].len);
+        assert_int_equal(entries("blobs/sha256"), 2);
+        check_ok(image_find(store, id, &i));
+        for (size_t n = 0; n < 2; n++)
+                check_ok(layer_tar_write(store, &i->layers[n], &m.sink));
+        str_free(&m.text);
+}
+
+/* ---- what an older version wrote ---- */
+
+static void a_database_of_version_1_is_brought_up(void **state)
+{
+        static const char v1[] =
+                "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+                "CREATE TABLE containers(id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created INTEGER NOT NULL,"
+                " durable INTEGER NOT NULL, json TEXT NOT NULL);"
+                "CREATE TABLE images(id TEXT PRIMARY KEY, created INTEGER NOT NULL, size INTEGER NOT NULL,"
+                " manifest TEXT NOT NULL, config TEXT NOT NULL, layers TEXT NOT NULL);"
+                "CREATE TABLE names(name TEXT PRIMARY KEY, image TEXT NOT NULL, tagged INTEGER NOT NULL) WITHOUT ROWID;"
+                "CREATE INDEX names_image ON names(image);"
+                "INSERT INTO images VALUES('sha256:1111111111111111111111111111111111111111111111111111111111111111',5,"
+                "6,'sha256:2222222222222222222222222222222222222222222222222222222222222222','{}','[]');"
+                "INSERT INTO names VALUES('docker.io/library/old:1',"
+                "'sha256:1111111111111111111111111111111111111111111111111111111111111111',7);"
+                "PRAGMA user_version=1;";
+        _cleanup_free_ char *path = NULL, *run = NULL;
+        _cleanup_(image_freep) struct image *i = NULL, *j = NULL;
+        sqlite3 *db;
+
+        (void)state;
+        store_close(store);
+        path = str_format("%s/state.db", root);
+        run = str_format("%s/run.db", state_dir);
+        (void)unlink(path);
+        (void)unlink(run);
+        assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(db, v1, NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_close(db), SQLITE_OK);
+        store = open_store();
+        check_ok(image_find(store, "old:1", &i));
+        assert_false(i->pinned);
+        check_ok(image_pin(store, "old:1", true));
+        store_close(store);
+        i->store = NULL; /* its lease went with it */
+        store = open_store();
+        check_ok(image_find(store, "old:1", &j));
+        assert_true(j->pinned);
+}
+
 static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(layer_tar_is_the_same_without_the_blob, setup, teardown),
-        cmocka_unit_test_setup_teardown(layer_tar_tells_of_a_changed_file, setup, teardown),
         cmocka_unit_test_setup_teardown(ingest_makes_an_image_that_is_found_by_tag_and_digest, setup, teardown),
         cmocka_unit_test_setup_teardown(ingest_asks_only_for_the_rest_of_a_broken_blob, setup, teardown),
         cmocka_unit_test_setup_teardown(ingest_continues_what_an_earlier_one_left, setup, teardown),
+        cmocka_unit_test_setup_teardown(layer_tar_is_the_same_without_the_blob, setup, teardown),
+        cmocka_unit_test_setup_teardown(layer_tar_tells_of_a_changed_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(ingest_begins_a_damaged_partial_blob_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(ingest_passes_over_what_is_here_when_the_source_cannot, setup, teardown),
+        cmocka_unit_test_setup_teardown(ingest_refuses_wrong_content_and_keeps_nothing_of_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(ingest_refuses_a_wrong_diff_id, setup, teardown),
+        cmocka_unit_test_setup_teardown(ingest_takes_equal_layers_and_images_without_any, setup, teardown),
+        cmocka_unit_test_setup_teardown(ingest_gives_a_layer_without_a_root_entry_that_of_the_layer_below, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(ingest_takes_the_same_image_with_other_blobs, setup, teardown),
+        cmocka_unit_test_setup_teardown(ingest_names_must_fit_the_documents, setup, teardown),
+        cmocka_unit_test_setup_teardown(ingest_refuses_documents_that_are_not_what_they_should_be, setup, teardown),
+        cmocka_unit_test_setup_teardown(ingest_wants_the_index_to_list_the_manifest, setup, teardown),
+        cmocka_unit_test_setup_teardown(ingest_bounds_documents_and_layers, setup, teardown),
+        cmocka_unit_test_setup_teardown(gc_keeps_what_a_living_ingest_needs, setup, teardown),
+        cmocka_unit_test_setup_teardown(gc_removes_what_nobody_needs_and_old_partial_blobs, setup, teardown),
+        cmocka_unit_test_setup_teardown(two_ingests_of_one_image_share_the_work, setup, teardown),
+        cmocka_unit_test_setup_teardown(image_remove_takes_digests_with_the_last_tag, setup, teardown),
+        cmocka_unit_test_setup_teardown(image_prune_leaves_pinned_images_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(image_drop_blobs_leaves_images_that_can_be_saved, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_database_of_version_1_is_brought_up, setup, teardown),
 };
 
 int main(void)
