@@ -99,9 +99,10 @@ bool prune_labels_match(const struct prune_filter *f, const json *labels)
         return true;
 }
 
+/* What does not say when it was made is never old enough (docker's rule). */
 static bool is_old(const struct prune_filter *f, int64_t created_ns)
 {
-        return !f->until_ns || created_ns <= f->until_ns;
+        return !f->until_ns || (created_ns && created_ns <= f->until_ns);
 }
 
 /* ---- containers ---- */

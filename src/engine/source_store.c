@@ -219,6 +219,7 @@ err *source_open_store(struct store *store, const char *ref, struct source **ret
         s->source.trusted = true;
         s->store = store;
         source = &s->source;
+        TRY(image_restore_blobs(store, ref));
         TRY(image_find(store, ref, &s->image));
         TRY(open_top(s));
         *ret = TAKE_PTR(source);

@@ -244,21 +244,18 @@ err *image_find(struct store *s, const char *ref, struct image **ret)
         return e;
 }
 
-err *image_list(struct store *s, struct image ***ret, size_t *ret_n)
+static err *list_rows(struct store *s, struct db *db, struct image_rows *rows, struct image ***ret, size_t *ret_n)
 {
-        _cleanup_(rows_done) struct image_rows rows = {0};
         struct image **list;
-        struct db *db;
         err *e = NULL;
         size_t n = 0;
 
-        TRY(txn_reader(s, &db));
-        TRY(db_select(db, add_row, &rows, COLUMNS "ORDER BY i.created DESC, i.id", ""));
-        list = MEM_NEW0(struct image *, rows.n + 1);
+        TRY(db_select(db, add_row, rows, COLUMNS "ORDER BY i.created DESC, i.id", ""));
+        list = MEM_NEW0(struct image *, rows->n + 1);
         if (!list)
                 return err_nomem();
-        for (; !e && n < rows.n; n += !e)
-                e = finish(s, db, &rows.items[n], &list[n]);
+        for (; !e && n < rows->n; n += !e)
+                e = finish(s, db, &rows->items[n], &list[n]);
         if (e) {
                 image_list_free(list, n);
                 return e;
@@ -266,6 +263,21 @@ err *image_list(struct store *s, struct image ***ret, size_t *ret_n)
         *ret = list;
         *ret_n = n;
         return NULL;
+}
+
+err *image_list(struct store *s, struct image ***ret, size_t *ret_n)
+{
+        _cleanup_(rows_done) struct image_rows rows = {0};
+        struct db *db;
+        err *e;
+
+        /* The lease first: what is found then stays. */
+        TRY(txn_lease(s));
+        e = txn_reader(s, &db);
+        if (!e)
+                e = list_rows(s, db, &rows, ret, ret_n);
+        txn_unlease(s);
+        return e;
 }
 
 err *image_familiar(const char *full, char **ret)

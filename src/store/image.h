@@ -123,4 +123,7 @@ MUST_USE err *image_prune(struct store *s, const struct image_prune_options *o, 
 /* Remove the blobs of all images' layers whose archives can be made again (see layer_tar.h). @ret: their digests, owned
  * list, NULL for none. @ret_bytes: how much became free. */
 MUST_USE err *image_drop_blobs(struct store *s, char ***ret, uint64_t *ret_bytes);
+/* Before image @ref (reference or id) is pushed or saved: blobs that image_drop_blobs() removed are made again, with
+ * another compression and a manifest that says so. Nothing is done when nothing is missing. */
+MUST_USE err *image_restore_blobs(struct store *s, const char *ref);
 void image_removed_free(struct image_removed *list, size_t n);

@@ -1,11 +1,15 @@
 /* image_blobs.c - images without the blobs of their layers. */
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "oci/image.h"
 #include "store/blob.h"
 #include "store/image_private.h"
+#include "store/ingest.h"
 #include "store/layer_tar.h"
 
 /* Make all dispensable that can be. */
@@ -84,4 +88,77 @@ err *image_drop_blobs(struct store *s, char ***ret, uint64_t *ret_bytes)
         *ret = TAKE_PTR(done);
         *ret_bytes = bytes;
         return NULL;
+}
+
+/* The layer's archive, compressed anew, into staging: *l says what its blob is then. */
+static err *compress(struct store *s, struct staging *st, struct image_layer *l)
+{
+        _cleanup_(digest_hasher_freep) struct digest_hasher *h = NULL;
+        _cleanup_(sink_freep) struct sink *out = NULL;
+        _cleanup_close_ int fd = openat(st->fd, l->chain, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        struct digest digest;
+        struct sink *next;
+
+        if (fd < 0)
+                return err_sys(errno, "making a blob");
+        TRY(digest_hasher_new(&h));
+        TRY(sink_open_fd(fd, &out));
+        TRY(sink_open_hash(out, h, &next));
+        out = next;
+        TRY(sink_open_gzip(out, 0, &next));
+        out = next;
+        TRY(layer_tar_write(s, l, out));
+        TRY(sink_finish(out));
+        l->blob_size = digest_hasher_size(h);
+        TRY(digest_hasher_final(h, &digest));
+        free(l->digest);
+        free(l->media_type);
+        l->digest = str_dup(digest.text);
+        l->media_type = str_dup(OCI_MEDIA_LAYER_GZIP);
+        return l->digest && l->media_type ? NULL : err_nomem();
+}
+
+static err *record_blobs(struct store *s, struct staging *st, const struct image *i)
+{
+        _cleanup_free_ char *config = NULL, *manifest = NULL, *layers = NULL;
+        _cleanup_json_ json *list = json_new_array();
+        _cleanup_txn_ struct txn t = {0};
+        struct digest digest;
+        size_t size;
+
+        for (size_t n = 0; n < i->n_layers; n++)
+                json_add(list, image_layer_record(&i->layers[n]));
+        TRY(json_print(list, JSON_COMPACT, &layers));
+        TRY(blob_read(s, i->id, INGEST_CONFIG_MAX, &config, &size));
+        TRY(image_manifest_text(i->layers, i->n_layers, i->id, size, &manifest));
+        TRY(blob_stage(st, manifest, strlen(manifest), &digest));
+        TRY(staging_sync(st));
+        for (size_t n = 0; n < i->n_layers; n++)
+                if (file_exists(st->fd, i->layers[n].chain))
+                        TRY(staging_publish(st, i->layers[n].chain, "blobs/sha256", i->layers[n].digest));
+        TRY(blob_publish(st, digest.text));
+        TRY(layer_sync_directories(s));
+        TRY(txn_begin(s, true, &t));
+        TRY(txn_run(&t, "UPDATE images SET manifest=?, layers=? WHERE id=?", "sss", digest.text, layers, i->id));
+        return txn_commit(&t);
+}
+
+err *image_restore_blobs(struct store *s, const char *ref)
+{
+        _cleanup_staging_ struct staging st = {0};
+        _cleanup_(image_freep) struct image *i = NULL;
+
+        TRY(image_find(s, ref, &i)); /* its lease keeps what is made here until it is recorded */
+        for (size_t n = 0; n < i->n_layers; n++) {
+                struct image_layer *l = &i->layers[n];
+                bool there;
+
+                TRY(layer_tar_has_blob(s, l, &there));
+                if (there || !layer_tar_kept(s, l))
+                        continue;
+                if (!st.store)
+                        TRY(staging_begin(s, &st));
+                TRY(compress(s, &st, l));
+        }
+        return st.store ? record_blobs(s, &st, i) : NULL;
 }

@@ -231,14 +231,17 @@ bool layer_tar_kept(struct store *s, const struct image_layer *l)
         return yes;
 }
 
-err *layer_tar_possible(struct store *s, const struct image_layer *l, bool *ret)
+err *layer_tar_has_blob(struct store *s, const struct image_layer *l, bool *ret)
 {
         _cleanup_free_ char *blob = NULL;
 
-        *ret = layer_tar_kept(s, l);
-        if (*ret)
-                return NULL;
         TRY(find_blob(s, l, &blob));
         *ret = blob != NULL;
         return NULL;
+}
+
+err *layer_tar_possible(struct store *s, const struct image_layer *l, bool *ret)
+{
+        *ret = layer_tar_kept(s, l);
+        return *ret ? NULL : layer_tar_has_blob(s, l, ret);
 }

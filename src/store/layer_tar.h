@@ -23,5 +23,7 @@ MUST_USE err *layer_tar_write(struct store *s, const struct image_layer *l, stru
 MUST_USE err *layer_tar_keep(struct store *s, const struct image_layer *l);
 /* Has that been done? */
 bool layer_tar_kept(struct store *s, const struct image_layer *l);
+/* Is there a blob of this content, its own or another? */
+MUST_USE err *layer_tar_has_blob(struct store *s, const struct image_layer *l, bool *ret);
 /* Would layer_tar_write() work, as far as one can tell without reading anything? */
 MUST_USE err *layer_tar_possible(struct store *s, const struct image_layer *l, bool *ret);
