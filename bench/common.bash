@@ -2,7 +2,8 @@
 # Sourced after tools/common.bash; $B and $R are the caller's temporary directories.
 # shellcheck shell=bash disable=SC2154  # $top is tools/common.bash's
 
-# HOD_BENCH_WRAP="COMMAND...": what keeps the machine quiet while its arguments run; each measurement goes through it.
+# HOD_BENCH_WRAP="COMMAND...": what keeps the machine quiet while its arguments run; each measurement goes
+# through it, but for those of many containers, which have to run, too.
 read -ra wrap <<<"${HOD_BENCH_WRAP-}"
 
 # measure NAME RUNS COMMAND...: median in ms. MEASURE holds further arguments of hyperfine.

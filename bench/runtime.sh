@@ -181,11 +181,11 @@ for n in "${names[@]}"; do
         [[ $n != runc* ]] || continue # its turn would take longer than all others together and say nothing new
         call=("$(runtime "$n")" --root "$R/$n")
         # shellcheck disable=SC2086  # no globs: names of members
-        read -r t[$n,c] t[$n,c1] t[$n,c500] cf < <("${wrap[@]}" "$top/bench/batch" "$bundles" 16 "${call[@]}" create -b "$B/many/{}" 'many-{}')
+        read -r t[$n,c] t[$n,c1] t[$n,c500] cf < <("$top/bench/batch" "$bundles" 16 "${call[@]}" create -b "$B/many/{}" 'many-{}')
         # shellcheck disable=SC2086
-        read -r t[$n,s] t[$n,s1] t[$n,s500] sf < <("${wrap[@]}" "$top/bench/batch" "$bundles" 16 "${call[@]}" start 'many-{}')
+        read -r t[$n,s] t[$n,s1] t[$n,s500] sf < <("$top/bench/batch" "$bundles" 16 "${call[@]}" start 'many-{}')
         # shellcheck disable=SC2086
-        read -r t[$n,d] t[$n,d1] t[$n,d500] df < <("${wrap[@]}" "$top/bench/batch" "$bundles" 16 "${call[@]}" delete -f 'many-{}')
+        read -r t[$n,d] t[$n,d1] t[$n,d500] df < <("$top/bench/batch" "$bundles" 16 "${call[@]}" delete -f 'many-{}')
         t[$n,failed]=$((cf + sf + df))
         t[$n,left]=$(left "$n" | wc -l)
         t[$n,many]=$(awk -v a="${t[$n,c]}" -v b="${t[$n,s]}" -v c="${t[$n,d]}" 'BEGIN {print a + b + c}')
