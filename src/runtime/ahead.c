@@ -1,9 +1,14 @@
 /* ahead.c - see ahead.h. */
 #include "runtime/ahead.h"
 
+#include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
+#include "base/parse.h"
 #include "base/trace.h"
 #include "sys/ns.h"
 
@@ -19,15 +24,39 @@ static void *make_net(void *arg)
         return NULL;
 }
 
-/* Left to the scheduler it may wait where we run, until we wait. False: there is no other processor for us. */
-static bool elsewhere(cpu_set_t *ret)
+/* How many want a processor at this moment, we among them: /proc/loadavg, "0.20 0.18 0.12 1/80 11206". */
+static unsigned long runnable(void)
+{
+        _cleanup_close_ int fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
+        char text[128];
+        ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+        char *p = text;
+        uint64_t found;
+
+        if (n <= 0)
+                return ULONG_MAX;
+        text[n] = '\0';
+        for (int word = 0; word < 3 && p; word++) {
+                p = strchr(p, ' ');
+                p = p ? p + 1 : NULL;
+        }
+        if (!p)
+                return ULONG_MAX;
+        p[strcspn(p, "/")] = '\0';
+        return parse_u64(p, &found) ? found : ULONG_MAX;
+}
+
+/* Left to the scheduler it may wait where we run, until we wait. False: there is no other processor for us, or none is
+ * free: we would wait for it longer than it saves. */
+static bool elsewhere(struct ahead *a, cpu_set_t *ret)
 {
         int here = sched_getcpu();
 
-        if (here < 0 || sched_getaffinity(0, sizeof(*ret), ret) < 0)
+        if (here < 0 || sched_getaffinity(0, sizeof(a->cpus), &a->cpus) < 0)
                 return false;
+        *ret = a->cpus;
         CPU_CLR((size_t)here, ret);
-        return CPU_COUNT(ret) > 0;
+        return CPU_COUNT(ret) > 0 && runnable() < (unsigned long)CPU_COUNT(&a->cpus);
 }
 
 void ahead_begin(struct ahead *a, const struct oci_spec *spec)
@@ -39,7 +68,7 @@ void ahead_begin(struct ahead *a, const struct oci_spec *spec)
         a->fd = -1;
         if (!ns[OCI_NS_NETWORK].present || ns[OCI_NS_NETWORK].path || ns[OCI_NS_USER].present || ns_is_rootless())
                 return;
-        if (!elsewhere(&others) || pthread_attr_init(&attr) != 0)
+        if (!elsewhere(a, &others) || pthread_attr_init(&attr) != 0)
                 return;
         a->running = pthread_attr_setstacksize(&attr, STACK_SIZE) == 0 &&
                      pthread_attr_setaffinity_np(&attr, sizeof(others), &others) == 0 &&
@@ -56,6 +85,8 @@ int ahead_end(struct ahead *a)
 {
         if (!a->running)
                 return -1;
+        /* From here on our own processor is free: it may be the first. */
+        (void)pthread_setaffinity_np(a->thread, sizeof(a->cpus), &a->cpus);
         (void)pthread_join(a->thread, NULL);
         a->running = false;
         return a->fd < 0 ? -1 : a->fd;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 
 #include "oci/spec.h"
@@ -13,6 +14,7 @@
 struct ahead {
         pthread_t thread;
         bool running;
+        cpu_set_t cpus; /* our own */
         int fd;
 };
 
