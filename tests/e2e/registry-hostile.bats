@@ -156,7 +156,7 @@ interrupted() {
         # A job of a shell without job control ignores SIGINT from its birth: python gives it back.
         python3 -c 'import os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_DFL)
-os.execv(sys.argv[1], sys.argv[1:])' "$HOD_BIN/hod" pull -q "$(at open)/$1/x:$1" >"$T/int" 2>&1 &
+os.execv(sys.argv[1], sys.argv[1:])' "$HOD_BIN/hod" pull -q "$(at open)/$1/x:int$1" >"$T/int" 2>&1 &
         pid=$!
         eventually 5 eval "requests '.path | contains(\"$1/x/$2\")' | grep -q ."
         sleep 0.2
@@ -172,10 +172,11 @@ os.execv(sys.argv[1], sys.argv[1:])' "$HOD_BIN/hod" pull -q "$(at open)/$1/x:$1"
 @test "Ctrl-C at each step: a clear line, nothing half made, the next pull goes on" {
         interrupted pause blobs
         requests_forget
-        good pause
+        good intpause
+        resumed
         is "$(hod images -q "$(at open)/pause/x")" ''
         interrupted silentconfig blobs
-        good silentconfig
+        good intsilentconfig
         interrupted silent manifests
 }
 
