@@ -325,7 +325,6 @@ static void layer_tar_is_the_same_without_the_blob(void **state)
         _cleanup_free_ char *id = NULL, *path = NULL, *half = NULL;
         _cleanup_(image_freep) struct image *i = NULL;
         struct memory_sink m = {.sink = {memory_write, memory_finish, memory_free}};
-        _cleanup_(digest_hasher_freep) struct digest_hasher *h = NULL;
         struct digest got;
 
         (void)state;
