@@ -407,7 +407,7 @@ static void ingest_refuses_wrong_content_and_keeps_nothing_of_it(void **state)
 {
         _cleanup_fake_ struct fake f = {.corrupt = true};
         char *names[] = {(char *)"a", NULL};
-        _cleanup_free_ char *id = NULL, *want = NULL;
+        _cleanup_free_ char *id = NULL;
         struct image **list;
         size_t n;
 
@@ -440,7 +440,7 @@ static void ingest_refuses_a_wrong_diff_id(void **state)
 static void ingest_takes_equal_layers_and_images_without_any(void **state)
 {
         _cleanup_fake_ struct fake f = {0}, none = {0};
-        _cleanup_free_ char *id = NULL, *id2 = NULL, *log = NULL;
+        _cleanup_free_ char *id = NULL, *id2 = NULL;
         _cleanup_(image_freep) struct image *i = NULL, *empty = NULL;
 
         (void)state;

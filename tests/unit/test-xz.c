@@ -72,7 +72,7 @@ static void unxz_refuses_huge_dictionaries(void **state)
 static void stream_open_auto_detects_xz(void **state)
 {
         _cleanup_(stream_freep) struct stream *below = NULL, *s = NULL;
-        _cleanup_str_ struct str data = {0}, packed = {0}, got = {0};
+        _cleanup_str_ struct str data = {0}, packed = {0};
         enum stream_format format;
 
         if (!xz_available())
