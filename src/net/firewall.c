@@ -242,7 +242,10 @@ err *firewall_publish(struct firewall *f, const char *owner, const struct firewa
                 nft_element_add(&n, FIREWALL_TABLE, entry.set, &entry.e);
         }
         r = nft_commit(f->fd, &n, NULL);
-        if (r == -EEXIST) {
+        /* One that leads elsewhere is EBUSY for some kernels. */
+        if (r == -EEXIST || r == -EBUSY) {
+                *ret_taken = 0;
+                ret_owner[0] = '\0';
                 find_taken(f, ports, count, ret_taken, ret_owner);
                 return err_new(ERR_CONFLICT, "port is already allocated");
         }

@@ -1,17 +1,17 @@
 /* firewall.h - what the kernel filters and translates for our networks: one table, `inet hod`, of sets and maps. A
  * network or a published port is an element, never a rule, so that the thousandth costs what the first did.
  *
- *   chain raw          prerouting, before conntrack   nobody reaches 127.0.0.0/8 of the host by a bridge, nobody from
- *                                                     outside the addresses of bridges
+ *   chain raw          prerouting, before conntrack   nobody but the host reaches its 127.0.0.0/8, nobody from outside
+ *                                                     the addresses of bridges
  *   chain prerouting   nat                            local address? → published
  *   chain output       nat                            local address? → published
  *   chain published                                   maps (address . protocol . port) → (address . port): dnat
  *   chain postrouting  nat                            from a network to elsewhere, and hairpins: masquerade
  *   chain forward      filter                         known connections; published ports; isolation; nothing else to us
  *
- * Tables of others are never touched, with two exceptions, both tagged "hod": a rule in DOCKER-USER, a firewalld zone;
- * see firewall_foreign(). Every change is one transaction. The table is made when it is first needed; whoever flushed
- * it finds it made again by the next change and by firewall_restore(). Privilege: CAP_NET_ADMIN. */
+ * Tables of others are never touched. Every change is one transaction. The table is made when it is first needed;
+ * whoever flushed it finds it made again by the next start on a network that is not in it. Engines with other roots use
+ * the same table; a published port is its container's by the comment of the element. Privilege: CAP_NET_ADMIN. */
 #pragma once
 
 #include <stdbool.h>
@@ -53,8 +53,8 @@ MUST_USE err *firewall_network_remove(struct firewall *f, const struct firewall_
 /* Is it there? Asks for one element. */
 MUST_USE err *firewall_network_known(struct firewall *f, const struct firewall_network *n, bool *ret);
 
-/* Publish ports of the container @owner: all or none. *@ret_taken (may be NULL): when one of them belongs to another
- * already (ERR_CONFLICT), which one, and @ret_owner whose. */
+/* Publish ports of the container @owner: all or none. *@ret_taken: when one of them belongs to another already
+ * (ERR_CONFLICT), which one, and @ret_owner whose. */
 MUST_USE err *firewall_publish(struct firewall *f, const char *owner, const struct firewall_port *ports, size_t n,
                                size_t *ret_taken, char ret_owner[FIREWALL_OWNER_MAX]);
 /* Take back what belongs to @owner; what is not there is fine. */
@@ -62,5 +62,5 @@ MUST_USE err *firewall_unpublish(struct firewall *f, const char *owner, const st
 
 /* Remove the table when no bridge is in it any more; whoever puts one in at the same moment wins. */
 MUST_USE err *firewall_remove_idle(struct firewall *f);
-/* Remove the table and our tagged rules elsewhere. */
+/* Remove the table. */
 MUST_USE err *firewall_remove(struct firewall *f);

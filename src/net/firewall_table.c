@@ -132,8 +132,11 @@ static void fill_raw(struct nft *n)
 {
         static const unsigned char loopback[4] = {127}, mask[4] = {255};
 
-        begin(n, "raw"); /* iifname @bridges ip daddr 127.0.0.0/8 drop: they have route_localnet */
-        in_set(n, NFT_META_IIFNAME, "bridges", false);
+        /* iifname != lo ip daddr 127.0.0.0/8 drop: bridges have route_localnet; and what comes from a neighbour on the
+         * link would be translated (a port published on 127.0.0.1) before the kernel finds it odd. */
+        begin(n, "raw");
+        nft_meta(n, NFT_META_IIFNAME, NFT_REG_1);
+        nft_cmp_name(n, NFT_CMP_NEQ, NFT_REG_1, "lo");
         family(n, NFPROTO_IPV4);
         address(n, NFPROTO_IPV4, false, NFT_REG_1);
         nft_bitwise(n, NFT_REG_1, 4, mask);

@@ -190,6 +190,7 @@ struct answers {
         unsigned failed;
         int error; /* the first */
         bool interrupted;
+        bool marked; /* the first message asked for nothing: it begins a batch */
 };
 
 static int whole(const struct nlmsghdr *h, size_t size)
@@ -209,6 +210,9 @@ static int take_end(const struct nlmsghdr *h, struct answers *a)
                 a->failed = h->nlmsg_seq ? h->nlmsg_seq - 1 : 0;
         }
         a->waiting -= a->waiting > 0;
+        /* A batch that is refused as a whole (no right to, no such subsystem) has this one answer. */
+        if (code < 0 && a->marked && h->nlmsg_seq <= 1)
+                a->waiting = 0;
         return 0;
 }
 
@@ -282,6 +286,7 @@ int netlink_send(int fd, const struct netbuf *b, unsigned *ret_failed)
         for (size_t at = 0; r == 0 && at < b->size;) {
                 const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)(b->data + at);
 
+                a.marked |= at == 0 && !(h->nlmsg_flags & NLM_F_ACK);
                 a.waiting += (h->nlmsg_flags & NLM_F_ACK) != 0;
                 at += NLMSG_ALIGN(h->nlmsg_len);
         }
