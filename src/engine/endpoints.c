@@ -138,6 +138,7 @@ static void fill_endpoint(struct attach *a, const struct network *n, const struc
                                                                      : ENDPOINT_BRIDGE,
                                .mtu = n->mtu,
                                .hairpin = ports_wanted(a->c),
+                               .isolated = !n->icc,
                                .ipv6 = n->pool[1].subnet.family != 0};
         memcpy(e->parent, n->link, sizeof(e->parent));
         memcpy(e->host_name, l->link, sizeof(e->host_name));
@@ -185,8 +186,15 @@ static err *attach_one(struct attach *a, const char *name, const json *settings,
         _cleanup_network_ struct network *n = NULL;
         _cleanup_lease_ struct lease l = {0};
         _cleanup_free_ char *line = NULL;
+        _cleanup_close_ int held = -1;
         struct endpoint e;
 
+        /* Nobody takes the network away before there is a lease; who had done so while we waited is seen by its record.
+         */
+        TRY(network_find(a->networks, name, &n));
+        TRY(lease_hold(a->networks, n->id, false, &held));
+        network_free(n);
+        n = NULL;
         TRY(network_find(a->networks, name, &n));
         if (str_eq(n->driver, "host") || str_eq(n->driver, "null"))
                 return err_new(ERR_INVALID,

@@ -4,16 +4,32 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/file.h"
+#include "base/hash.h"
 #include "base/str.h"
 #include "engine/endpoints.h"
 #include "net/bridge.h"
 #include "net/lease.h"
 #include "sys/endpoint.h"
 
+/* Of an engine that is not the host's own: one of its own, made from the place of its root. */
+static void default_link(const struct engine *e, char ret[LINK_NAME_MAX + 1])
+{
+        char hash[65];
+
+        sha256_hex(e->root, strlen(e->root), hash);
+        (void)snprintf(ret, LINK_NAME_MAX + 1, "hod%.8s", hash);
+}
+
 err *networks_of(struct engine *e, struct networks **ret)
 {
+        bool usual = str_eq(e->root, "/var/lib/hod");
+        char link[LINK_NAME_MAX + 1];
+
+        default_link(e, link);
         if (!e->networks)
-                TRY(networks_open(store_root_fd(e->store), store_state_fd(e->store), &e->networks));
+                TRY(networks_open(store_root_fd(e->store), store_state_fd(e->store), usual ? NULL : link,
+                                  &e->networks));
         *ret = e->networks;
         return NULL;
 }
@@ -142,10 +158,12 @@ static err *take_down(struct networks *s, const struct network *n)
 
 static err *remove_unused(struct engine *e, struct networks *s, const struct network *n)
 {
+        _cleanup_close_ int held = -1;
         struct lease *list;
         size_t count;
         err *error;
 
+        TRY(lease_hold(s, n->id, true, &held));
         TRY(living(e, s, n, &list, &count));
         error = count ? still_used(n, list, count) : take_down(s, n);
         lease_list_free(list, count);

@@ -42,11 +42,19 @@ static err *set_host(const struct network *n)
         return NULL;
 }
 
+static void mark(const struct network *n, char ret[LINK_ALIAS_MAX + 1])
+{
+        (void)snprintf(ret, LINK_ALIAS_MAX + 1, "hod network %s", n->id);
+}
+
+/* Setting up comes last: whoever finds the bridge up finds everything done, however we end. */
 static err *make(const struct network *n, int fd)
 {
         struct link_bridge b = {.name = n->link, .mtu = n->mtu, .ipv6 = has_ipv6(n)};
-        int index;
+        char alias[LINK_ALIAS_MAX + 1];
 
+        mark(n, alias);
+        b.alias = alias;
         for (unsigned i = 0; i < LINK_ADDRESSES; i++) {
                 _cleanup_free_ char *owner = NULL;
 
@@ -57,8 +65,9 @@ static err *make(const struct network *n, int fd)
                 if (owner)
                         log_warn("network %s: its subnet overlaps a route of the host by %s", n->name, owner);
         }
-        TRY(link_bridge_make(fd, &b, &index, NULL));
-        return set_host(n);
+        TRY(link_bridge_make(fd, &b));
+        TRY(set_host(n));
+        return link_bridge_up(fd, &b);
 }
 
 err *bridge_up(const struct network *n)
@@ -76,9 +85,7 @@ err *bridge_up(const struct network *n)
         TRY(firewall_network_known(f, &rules, &known));
         if (!known)
                 TRY(firewall_network_add(f, &rules));
-        if (link_index(fd, n->link) < 0)
-                TRY(make(n, fd));
-        return NULL;
+        return link_is_up(fd, n->link) == 1 ? NULL : make(n, fd);
 }
 
 err *bridge_down(const struct network *n)
@@ -86,10 +93,12 @@ err *bridge_down(const struct network *n)
         _cleanup_close_ int fd = netlink_open(NETLINK_ROUTE);
         _cleanup_firewall_ struct firewall *f = NULL;
         struct firewall_network rules;
+        char alias[LINK_ALIAS_MAX + 1];
 
         if (fd < 0)
                 return err_sys(-fd, "opening a netlink socket");
-        TRY(link_delete(fd, n->link));
+        mark(n, alias);
+        TRY(link_bridge_remove(fd, n->link, alias));
         network_firewall(n, &rules);
         TRY(firewall_open(&f));
         TRY(firewall_network_remove(f, &rules));

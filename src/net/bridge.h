@@ -5,10 +5,11 @@
 #include "net/network.h"
 
 /* Make sure that the bridge of @n is there, up, has its addresses, and is in the firewall; forwarding is on. Costs two
- * questions to the kernel when nothing has to be done. ERR_CONFLICT: the interface's name belongs to something else, or
- * a route of the host overlaps a subnet that we chose. Privilege: CAP_NET_ADMIN. */
+ * questions to the kernel when nothing has to be done. A bridge that was there before is used as it is when it is up.
+ * ERR_CONFLICT: the interface's name belongs to something else, or a route of the host overlaps a subnet that we chose.
+ * Privilege: CAP_NET_ADMIN. */
 MUST_USE err *bridge_up(const struct network *n);
-/* Take bridge and rules away. What is not there is fine. */
+/* Take bridge and rules away; a bridge that we have not made stays. What is not there is fine. */
 MUST_USE err *bridge_down(const struct network *n);
 /* Connections from the host's own 127.0.0.1 may be sent to containers of the bridge (published ports). */
 MUST_USE err *bridge_allow_loopback(const struct network *n);

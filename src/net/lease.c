@@ -153,6 +153,19 @@ static err *lock(struct networks *s, const char *network_id, int *ret)
         return NULL;
 }
 
+err *lease_hold(struct networks *s, const char *network_id, bool alone, int *ret_lock)
+{
+        char name[ID_LEN + 6];
+        int fd;
+
+        (void)snprintf(name, sizeof(name), "%s.use", network_id);
+        fd = file_lock(s->state_fd, name, !alone);
+        if (fd < 0)
+                return err_sys(fd, "locking network %.12s", network_id);
+        *ret_lock = fd;
+        return NULL;
+}
+
 /* ---- choosing ---- */
 
 struct table {
@@ -299,6 +312,15 @@ static void choose_mac(struct lease *l, const unsigned char wanted[6])
         memcpy(l->mac + 2, from, 4);
 }
 
+/* What is to be one word of a line. */
+static err *check_name(const char *name)
+{
+        for (const char *p = name; *p; p++)
+                if ((unsigned char)*p <= ' ' || *p == 0x7f || *p == ',')
+                        return err_new(ERR_INVALID, "'%s' cannot be a name in a network", name);
+        return *name ? NULL : err_new(ERR_INVALID, "a name in a network is empty");
+}
+
 static err *fill(struct table *t, const struct network *n, const struct lease_request *r, struct lease *l)
 {
         int error = id_new(l->endpoint);
@@ -338,6 +360,9 @@ err *lease_take(struct networks *s, const struct network *n, const struct lease_
         _cleanup_lease_ struct lease mine = {0};
         _cleanup_close_ int held = -1;
 
+        TRY(check_name(r->name));
+        for (size_t i = 0; r->names && r->names[i]; i++)
+                TRY(check_name(r->names[i]));
         TRY(lock(s, n->id, &held));
         TRY(lease_list(s, n->id, &t.list, &t.n));
         for (size_t i = t.n; i-- > 0;)
@@ -361,6 +386,8 @@ err *lease_release(struct networks *s, const char *network_id, const char *conta
         _cleanup_close_ int held = -1;
         bool found = false;
 
+        if (!file_exists(s->state_fd, network_id)) /* the lock's file would stay */
+                return NULL;
         TRY(lock(s, network_id, &held));
         TRY(lease_list(s, network_id, &t.list, &t.n));
         for (size_t i = t.n; i-- > 0;)
@@ -373,12 +400,13 @@ err *lease_release(struct networks *s, const char *network_id, const char *conta
 
 err *lease_forget(struct networks *s, const char *network_id)
 {
+        static const char *const ends[] = {"", ".lock", ".use"};
         char name[ID_LEN + 6];
 
-        (void)snprintf(name, sizeof(name), "%s.lock", network_id);
-        if (unlinkat(s->state_fd, network_id, 0) < 0 && errno != ENOENT)
-                return err_sys(errno, "forgetting the addresses of network %.12s", network_id);
-        if (unlinkat(s->state_fd, name, 0) < 0 && errno != ENOENT)
-                return err_sys(errno, "forgetting the addresses of network %.12s", network_id);
+        for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+                (void)snprintf(name, sizeof(name), "%s%s", network_id, ends[i]);
+                if (unlinkat(s->state_fd, name, 0) < 0 && errno != ENOENT)
+                        return err_sys(errno, "forgetting the addresses of network %.12s", network_id);
+        }
         return NULL;
 }

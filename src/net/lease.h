@@ -35,9 +35,14 @@ struct lease_request {
         void *arg;
 };
 
+/* Keep the network @network_id as it is: shared from before a container takes its lease until the bridge is there, and
+ * @alone while it is looked whether anybody has one and all is taken away. @ret_lock: close it. Lock order: container,
+ * this, a network's leases. What was found out before it was held may be wrong: look again. */
+MUST_USE err *lease_hold(struct networks *s, const char *network_id, bool alone, int *ret_lock);
+
 /* Take addresses: the lowest that are free, or those that are wanted. A container that has a lease already gets a new
  * one in its place. ERR_CONFLICT "Address already in use", "no available IPv4 addresses on this network's address
- * pools: ...".
+ * pools: ...". ERR_INVALID: a name has a space, a comma or a control character in it.
  */
 MUST_USE err *lease_take(struct networks *s, const struct network *n, const struct lease_request *r, struct lease *ret);
 /* Give back what @container has. Nothing is fine. */
@@ -48,6 +53,6 @@ void lease_list_free(struct lease *list, size_t n);
 /* The network itself goes. */
 MUST_USE err *lease_forget(struct networks *s, const char *network_id);
 
-/* Parse and print one line; the text of names is checked to have no spaces. ERR_CORRUPT. */
+/* Parse and print one line. ERR_CORRUPT. */
 MUST_USE err *lease_parse(const char *line, struct lease *ret);
 MUST_USE err *lease_format(const struct lease *l, char **ret);

@@ -172,13 +172,15 @@ static err *open_directory(int at, int *ret)
         return NULL;
 }
 
-err *networks_open(int root_fd, int state_fd, struct networks **ret)
+err *networks_open(int root_fd, int state_fd, const char *default_link, struct networks **ret)
 {
         _cleanup_networks_ struct networks *s = MEM_NEW0(struct networks, 1);
 
         if (!s)
                 return err_nomem();
         s->root_fd = s->state_fd = -1;
+        (void)snprintf(s->default_link, sizeof(s->default_link), "%s",
+                       default_link ? default_link : NETWORK_DEFAULT_LINK);
         TRY(open_directory(root_fd, &s->root_fd));
         TRY(open_directory(state_fd, &s->state_fd));
         *ret = TAKE_PTR(s);
@@ -223,7 +225,7 @@ static void predefined_id(const char *name, char ret[ID_LEN + 1])
         sha256_hex(text, strlen(text), ret);
 }
 
-static err *make_predefined(const char *name, const char *driver, struct network **ret)
+static err *make_predefined(const struct networks *s, const char *name, const char *driver, struct network **ret)
 {
         json *doc = json_new_object(), *ipam;
         char id[ID_LEN + 1];
@@ -245,6 +247,8 @@ static err *make_predefined(const char *name, const char *driver, struct network
         json_set_bool(doc, "Ingress", false);
         json_set_str(json_sub_object(doc, "ConfigFrom"), "Network", "");
         json_set_bool(doc, "ConfigOnly", false);
+        if (str_eq(driver, "bridge"))
+                json_set_str(json_sub_object(doc, "Options"), OPTION_BRIDGE_NAME, s->default_link);
         (void)json_sub_object(doc, "Options");
         (void)json_sub_object(doc, "Labels");
         return network_from_doc(doc, ret);
@@ -265,7 +269,7 @@ static err *find_predefined(struct networks *s, const char *ref, struct network 
                 if (err_code(e) != ERR_NOT_FOUND)
                         return e;
                 err_free(e);
-                return make_predefined(predefined[i].name, predefined[i].driver, ret);
+                return make_predefined(s, predefined[i].name, predefined[i].driver, ret);
         }
         return NULL;
 }
@@ -326,7 +330,7 @@ err *network_list(struct networks *s, struct network ***ret, size_t *ret_n)
                 for (size_t k = 0; k < kept; k++)
                         there |= str_eq(list[k]->name, predefined[i].name);
                 if (!there)
-                        e = make_predefined(predefined[i].name, predefined[i].driver, &one);
+                        e = make_predefined(s, predefined[i].name, predefined[i].driver, &one);
                 if (!e && one)
                         e = add(&list, &n, one);
         }

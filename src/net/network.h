@@ -42,9 +42,10 @@ void network_free(struct network *n);
 DEFINE_CLEANUP(struct network *, network_free)
 #define _cleanup_network_ __attribute__((cleanup(network_freep)))
 
-/* ROOT/networks and STATE/networks. */
+/* ROOT/networks and STATE/networks. @default_link: name of the default bridge's interface, NULL = NETWORK_DEFAULT_LINK;
+ * engines on one host that do not share ROOT have different ones. */
 struct networks;
-MUST_USE err *networks_open(int root_fd, int state_fd, struct networks **ret);
+MUST_USE err *networks_open(int root_fd, int state_fd, const char *default_link, struct networks **ret);
 void networks_close(struct networks *s);
 DEFINE_CLEANUP(struct networks *, networks_close)
 #define _cleanup_networks_ __attribute__((cleanup(networks_closep)))

@@ -229,6 +229,7 @@ err *endpoint_make(const struct endpoint *e, int ns)
                 .route = (struct link_route *)e->route,
                 .n_routes = e->n_routes,
         };
+        err *error;
         int parent;
 
         if (host < 0 || there < 0)
@@ -243,5 +244,11 @@ err *endpoint_make(const struct endpoint *e, int ns)
         if (e->kind != ENDPOINT_BRIDGE)
                 return link_endpoint_sub(host, ns, there, &l, parent, kinds[e->kind], e->mode);
         l.bridge = parent;
+        error = link_endpoint_make(host, ns, there, &l);
+        if (err_code(error) != ERR_CONFLICT)
+                return error;
+        /* The pair of the last run (restart policy), whose namespace the kernel has not taken apart yet. */
+        err_free(error);
+        TRY(link_delete(host, e->host_name));
         return link_endpoint_make(host, ns, there, &l);
 }

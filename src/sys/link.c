@@ -18,8 +18,20 @@
 
 struct found {
         int index;
-        char kind[16];
+        bool up;
+        char kind[16], alias[LINK_ALIAS_MAX + 1];
 };
+
+static void take_text(const void *data, size_t size, unsigned type, char *to, size_t room)
+{
+        size_t n;
+        const char *text = data ? netlink_attribute(data, size, type, &n) : NULL;
+
+        if (!text || n >= room)
+                return;
+        memcpy(to, text, n);
+        to[n] = '\0';
+}
 
 static int take_link(const struct nlmsghdr *h, void *arg)
 {
@@ -27,18 +39,15 @@ static int take_link(const struct nlmsghdr *h, void *arg)
         struct found *f = arg;
         size_t size, n;
         const void *all, *info;
-        const char *kind;
 
         if (h->nlmsg_type != RTM_NEWLINK || h->nlmsg_len < NLMSG_LENGTH(sizeof(*m)))
                 return 0;
         f->index = m->ifi_index;
+        f->up = m->ifi_flags & IFF_UP;
         all = netlink_attributes(h, sizeof(*m), &size);
         info = netlink_attribute(all, size, IFLA_LINKINFO, &n);
-        kind = info ? netlink_attribute(info, n, IFLA_INFO_KIND, &n) : NULL;
-        if (kind && n < sizeof(f->kind)) {
-                memcpy(f->kind, kind, n);
-                f->kind[n] = '\0';
-        }
+        take_text(info, n, IFLA_INFO_KIND, f->kind, sizeof(f->kind));
+        take_text(all, size, IFLA_IFALIAS, f->alias, sizeof(f->alias));
         return 0;
 }
 
@@ -59,6 +68,14 @@ int link_index(int fd, const char *name)
         int r = find(fd, name, &f);
 
         return r < 0 ? r : f.index;
+}
+
+int link_is_up(int fd, const char *name)
+{
+        struct found f;
+        int r = find(fd, name, &f);
+
+        return r < 0 ? r : f.up;
 }
 
 /* No link-local address: must come before the link goes up. */
@@ -150,42 +167,58 @@ static int make_bridge(int fd, const struct link_bridge *bridge)
         netbuf_add_u32(&b, IFLA_BR_FORWARD_DELAY, 0);
         netbuf_close(&b, data);
         netbuf_close(&b, info);
+        if (bridge->alias) { /* at once: a bridge without its mark would stay for ever */
+                netbuf_begin(&b, RTM_SETLINK, NLM_F_ACK, &m, sizeof(m));
+                netbuf_add_str(&b, IFLA_IFNAME, bridge->name);
+                netbuf_add(&b, IFLA_IFALIAS, bridge->alias, strlen(bridge->alias));
+        }
         return netlink_send(fd, &b, NULL);
 }
 
-err *link_bridge_make(int fd, const struct link_bridge *bridge, int *ret_index, bool *ret_made)
+err *link_bridge_make(int fd, const struct link_bridge *bridge)
 {
-        _cleanup_netbuf_ struct netbuf b = {0};
-        bool made = false;
         struct found f;
         int r = find(fd, bridge->name, &f);
 
         if (r == -ENODEV) {
                 r = make_bridge(fd, bridge);
-                made = r == 0;
-                if (r == 0 || r == -EEXIST) /* another start was as fast */
+                if (r == -EEXIST) /* another start was as fast */
                         r = find(fd, bridge->name, &f);
+                else if (r == 0)
+                        memcpy(f.kind, "bridge", sizeof("bridge"));
         }
         if (r < 0)
                 return err_sys(-r, "making bridge %s", bridge->name);
         if (!str_eq(f.kind, "bridge"))
                 return err_new(ERR_CONFLICT, "the name %s belongs to a network device that is no bridge", bridge->name);
+        return NULL;
+}
+
+err *link_bridge_up(int fd, const struct link_bridge *bridge)
+{
+        _cleanup_netbuf_ struct netbuf b = {0};
+        int index = link_index(fd, bridge->name), r;
+
+        if (index < 0)
+                return err_sys(-index, "finding bridge %s", bridge->name);
         if (!bridge->ipv6)
-                add_no_link_local(&b, f.index);
+                add_no_link_local(&b, index);
         for (unsigned i = 0; i < LINK_ADDRESSES; i++)
                 if (bridge->address[i].family)
-                        add_address(&b, f.index, &bridge->address[i]);
-        add_up(&b, f.index);
+                        add_address(&b, index, &bridge->address[i]);
+        add_up(&b, index);
         r = netlink_send(fd, &b, NULL);
-        if (r < 0) {
-                if (made)
-                        err_free(link_delete(fd, bridge->name));
-                return err_sys(-r, "setting up bridge %s", bridge->name);
-        }
-        *ret_index = f.index;
-        if (ret_made)
-                *ret_made = made;
-        return NULL;
+        return r < 0 ? err_sys(-r, "setting up bridge %s", bridge->name) : NULL;
+}
+
+err *link_bridge_remove(int fd, const char *name, const char *alias)
+{
+        struct found f;
+        int r = find(fd, name, &f);
+
+        if (r < 0 && r != -ENODEV)
+                return err_sys(-r, "finding bridge %s", name);
+        return r == -ENODEV || !str_eq(f.kind, "bridge") || !str_eq(f.alias, alias) ? NULL : link_delete(fd, name);
 }
 
 err *link_delete(int fd, const char *name)

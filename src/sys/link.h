@@ -2,8 +2,8 @@
  * container's network namespace; by rtnetlink(7) itself, several requests in one message.
  *
  * Host ends have no addresses of their own, not even link-local ones: a bridge's port takes part in nothing but the
- * bridge. Router advertisements of containers are believed by nobody (accept_ra is set through addr_gen_mode and by the
- * caller's sysctls). Privilege: CAP_NET_ADMIN over the namespaces. */
+ * bridge. That router advertisements of containers are believed by nobody is up to the caller's sysctls. Privilege:
+ * CAP_NET_ADMIN over the namespaces. */
 #pragma once
 
 #include <stdbool.h>
@@ -29,16 +29,25 @@ struct link_route {
 /* Index of the link @name, or -errno (-ENODEV). @fd: a NETLINK_ROUTE socket. */
 int link_index(int fd, const char *name);
 
+/* Is it there and up? 1, 0 or -errno. */
+int link_is_up(int fd, const char *name);
+
+#define LINK_ALIAS_MAX 100
+
 struct link_bridge {
         const char *name;
-        unsigned mtu; /* 0 = the kernel's */
-        bool ipv6;    /* keeps a link-local address */
+        const char *alias; /* marks a bridge that is made here as ours; at most LINK_ALIAS_MAX bytes */
+        unsigned mtu;      /* 0 = the kernel's */
+        bool ipv6;         /* keeps a link-local address */
         struct link_address address[LINK_ADDRESSES];
         bool vlan_filtering;
 };
-/* Make the bridge, or bring the one that is there into this state. *@ret_index: its index. *@ret_made: it was not there
- * (may be NULL). ERR_CONFLICT: the name belongs to another kind of link. ERR_SYS. */
-MUST_USE err *link_bridge_make(int fd, const struct link_bridge *b, int *ret_index, bool *ret_made);
+/* Make the bridge, unless there is one already; it is down. ERR_CONFLICT: the name belongs to another kind of link. */
+MUST_USE err *link_bridge_make(int fd, const struct link_bridge *b);
+/* Give it its addresses, then set it up: a bridge that is up is complete. */
+MUST_USE err *link_bridge_up(int fd, const struct link_bridge *b);
+/* Remove the bridge @name if it has the mark @alias: what was there before us stays. A missing one is fine. */
+MUST_USE err *link_bridge_remove(int fd, const char *name, const char *alias);
 /* Remove a link. A missing one is fine. */
 MUST_USE err *link_delete(int fd, const char *name);
 
