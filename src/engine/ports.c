@@ -10,6 +10,7 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "engine/endpoints.h"
+#include "net/address.h"
 #include "sys/endpoint.h"
 
 #define FIRST_RANDOM 32768 /* net.ipv4.ip_local_port_range's default, which docker uses, too */
@@ -160,14 +161,28 @@ static err *cannot_bind(const struct binding *b, uint16_t port, int r)
                        endpoint_address_text(&b->port.to, false, to), b->key);
 }
 
+/* Has another binding of this container the port already? It is bound by nobody yet. */
+static bool is_ours(const struct publish *p, const struct binding *b, uint16_t port)
+{
+        for (size_t i = 0; i < p->n; i++) {
+                const struct firewall_port *x = &p->list[i].port, *y = &b->port;
+
+                if (&p->list[i] != b && x->host_port == port && x->protocol == y->protocol &&
+                    x->to.family == y->to.family &&
+                    (!x->host.family || !y->host.family || address_compare(&x->host, &y->host) == 0))
+                        return true;
+        }
+        return false;
+}
+
 /* The next host port at or after @from that nobody has bound. */
-static err *choose(struct binding *b, uint16_t from)
+static err *choose(const struct publish *p, struct binding *b, uint32_t from)
 {
         uint16_t first = b->first ? b->first : FIRST_RANDOM, last = b->first ? b->last : LAST_RANDOM;
         int r = 0;
 
         for (uint32_t port = from > first ? from : first; port <= last; port++) {
-                r = probe(b, (uint16_t)port);
+                r = is_ours(p, b, (uint16_t)port) ? -EADDRINUSE : probe(b, (uint16_t)port);
                 if (r == 0) {
                         b->port.host_port = (uint16_t)port;
                         return NULL;
@@ -193,7 +208,7 @@ static err *choose_all(struct publish *p)
                 if (i && is_twin(&p->list[i - 1], b))
                         b->port.host_port = p->list[i - 1].port.host_port;
                 else
-                        TRY(choose(b, 0));
+                        TRY(choose(p, b, 0));
         }
         return NULL;
 }
@@ -260,7 +275,7 @@ static err *resolve(struct publish *p, struct firewall *f, size_t taken, const c
         if (!str_eq(owner, p->c->id) && endpoints_holder_lives(p->c->engine, owner)) {
                 if (b->first && b->first == b->last)
                         return is_taken(p, b, owner);
-                TRY(choose(b, (uint16_t)(b->port.host_port + 1)));
+                TRY(choose(p, b, b->port.host_port + 1u));
                 for (size_t i = 0; i < p->n; i++)
                         if (is_twin(b, &p->list[i]))
                                 p->list[i].port.host_port = b->port.host_port;

@@ -145,6 +145,8 @@ static err *complete_pool(json *config, bool gateway, struct link_address *ret)
                 first = address_add(ret, 1);
                 json_set_str(config, "Gateway", endpoint_address_text(&first, false, text));
         }
+        if (json_len(json_get(config, "AuxiliaryAddresses")) > NETWORK_AUX)
+                return err_new(ERR_INVALID, "invalid network config: more than %d auxiliary addresses", NETWORK_AUX);
         JSON_EACH (json_get(config, "AuxiliaryAddresses"), it)
                 TRY(check_inside("auxiliary address", json_str(it.value) ? json_str(it.value) : "", ret));
         return NULL;
