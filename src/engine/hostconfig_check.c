@@ -349,6 +349,23 @@ static err *check_logs(const json *host)
         return hostconfig_log_limits(host, &size, &files);
 }
 
+/* Ports are published by networks of ours only. */
+static err *check_ports(const json *host, char ***warnings)
+{
+        const char *mode = json_get_str_or(host, "NetworkMode", "none");
+
+        if (!json_len(json_get(host, "PortBindings")) && !json_get_bool(host, "PublishAllPorts", false))
+                return NULL;
+        if (str_eq(mode, "host"))
+                return strv_add(warnings, "Published ports are discarded when using host network mode");
+        if (str_starts(mode, "container:"))
+                return err_new(ERR_INVALID, "conflicting options: port publishing and the container type network mode");
+        if (str_eq(mode, "none") || str_empty(mode))
+                return err_new(ERR_INVALID, "publishing ports needs a network: --network bridge, or one made by `hod "
+                                            "network create` (without --network a container has none)");
+        return NULL;
+}
+
 err *hostconfig_check(const json *config, json *host, char ***warnings)
 {
         int64_t oom = json_get_int(host, "OomScoreAdj", 0);
@@ -375,6 +392,7 @@ err *hostconfig_check(const json *config, json *host, char ***warnings)
         TRY(check_devices(host));
         TRY(check_sysctls(host));
         TRY(check_modes(config, host));
+        TRY(check_ports(host, warnings));
         TRY(check_restart(host));
         TRY(check_security(host));
         TRY(check_logs(host));
