@@ -144,6 +144,8 @@ static void finish(struct fake *f)
                 str_printf(&layers, "%s{\"mediaType\":\"" LAYER "\",\"digest\":\"%s\",\"size\":%zu}", i ? "," : "",
                            f->digests[i].text, f->blobs[i].len);
         }
+        free(f->config); /* when it is finished once more */
+        free(f->manifest);
         f->config = str_format("{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Cmd\":[\"sh\"]},"
                                "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[%s]}}",
                                str_text(&ids));
