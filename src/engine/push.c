@@ -101,6 +101,7 @@ static err *push_blobs(struct push *p)
                 .n = p->plan.n_blobs, .parallel = PARALLEL, .work = work, .tick = on_tick, .arg = p};
 
         TRY(announce(p));
+        TRY(registry_prepare(p->registry));
         p->pid = getpid();
         TRY(workers_run(&task));
         return on_tick(p);

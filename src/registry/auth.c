@@ -32,6 +32,7 @@ struct auth {
         struct token *tokens;
         size_t n;
         char *identity, *extra_scope;
+        bool offline; /* an identity token is wanted */
 };
 
 void auth_credentials_done(struct auth_credentials *c)
@@ -111,6 +112,7 @@ void auth_set_credentials(struct auth *a, struct auth_credentials *credentials)
         auth_credentials_done(&a->credentials);
         a->credentials = *credentials;
         *credentials = (struct auth_credentials){0};
+        a->offline = true;
 }
 
 bool auth_has_credentials(const struct auth *a)
@@ -214,7 +216,8 @@ static err *fetch_by_password(struct auth *a, struct http *http, const char *sco
         if (a->credentials.user) {
                 str_add(&url, "&account=");
                 url_encode(&url, a->credentials.user);
-                str_add(&url, "&client_id=" CLIENT_ID "&offline_token=true");
+                if (a->offline)
+                        str_add(&url, "&client_id=" CLIENT_ID "&offline_token=true");
                 TRY(basic(&a->credentials, &authorization));
         }
         TRY(str_done(&url));
@@ -331,14 +334,18 @@ err *auth_authorize(struct auth *a, struct http *http, const char *scope, char *
 bool auth_renew(struct auth *a, const char *scope, const char *challenge)
 {
         _cleanup_challenge_ struct auth_challenge c = {0};
-        struct token *t = find(a, scope ? scope : "");
+        size_t n = strlen(scope ? scope : "");
 
         if (a->challenge.scheme != AUTH_BEARER)
                 return false;
         if (challenge)
                 err_free(auth_parse(challenge, &c));
-        if (t)
-                forget(a, t);
+        for (size_t i = a->n; i-- > 0;) { /* the wider one too: "SCOPE EXTRA" */
+                const char *rest = a->tokens[i].scope;
+
+                if (strncmp(rest, scope ? scope : "", n) == 0 && (!rest[n] || (scope && rest[n] == ' ')))
+                        forget(a, &a->tokens[i]);
+        }
         /* Some registries want more than the specification says: once. */
         if (c.scope && scope && !a->extra_scope && !str_eq(c.scope, scope))
                 a->extra_scope = TAKE_PTR(c.scope);

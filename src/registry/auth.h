@@ -42,14 +42,14 @@ MUST_USE err *auth_new(const char *origin, const struct auth_challenge *c, struc
                        char *const *allowed, struct auth **ret);
 void auth_free(struct auth *a);
 DEFINE_CLEANUP(struct auth *, auth_free)
-/* Take others (moved) and forget the tokens. */
+/* For login. Take others (moved), forget the tokens and ask for an identity token from now on. */
 void auth_set_credentials(struct auth *a, struct auth_credentials *credentials);
 bool auth_has_credentials(const struct auth *a);
 enum auth_scheme auth_scheme(const struct auth *a);
 /* Value for Authorization (owned; NULL = none): a token for @scope (fetched through @http unless there is one that is
  * still good), or Basic. @scope NULL: a token without. ERR_DENIED "no basic auth credentials". */
 MUST_USE err *auth_authorize(struct auth *a, struct http *http, const char *scope, char **ret);
-/* The last answer was 401: forget the token for @scope. False if a new one would be the same. */
+/* The last answer was 401: forget the token for @scope. False if there are no tokens. */
 bool auth_renew(struct auth *a, const char *scope, const char *challenge);
 /* An identity token that the token server gave, borrowed; NULL. */
 const char *auth_identity(const struct auth *a);

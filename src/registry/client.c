@@ -187,11 +187,14 @@ err *client_connect(struct registry *r, struct server *s)
         _cleanup_credentials_ struct auth_credentials credentials = {0};
         _cleanup_free_ char *path = NULL, *origin = NULL;
         _cleanup_answer_ struct http_answer a = {0};
+        struct registry_options o = r->options;
 
         if (s->origin)
                 return NULL;
+        if (s->endpoint->mirror) /* what was given with the name is for who has that name */
+                o.creds = NULL;
         /* First: with a configuration that is wrong nobody is asked at all. */
-        TRY(credentials_find(&r->options, s->endpoint->key, s->endpoint->path, &credentials));
+        TRY(credentials_find(&o, s->endpoint->key, s->endpoint->path, &credentials));
         path = str_format("%s/", s->endpoint->prefix);
         if (!path)
                 return err_nomem();
@@ -211,7 +214,7 @@ struct server *client_main(struct registry *r)
 
 static bool usable(const struct registry *r, const struct endpoint *e, bool by_digest)
 {
-        if (r->options.push && e->mirror)
+        if ((r->options.push && e->mirror) || e->use == ENDPOINT_PUSH_ONLY)
                 return false;
         return e->use == ENDPOINT_ALL || (e->use == ENDPOINT_DIGEST_ONLY) == by_digest;
 }
@@ -246,5 +249,6 @@ err *client_each(struct registry *r, bool by_digest, err *(*f)(struct registry *
                 err_free(why);
                 why = failed;
         }
-        return why ? TAKE_PTR(why) : err_new(ERR_NOT_FOUND, "no server for %s", r->domain);
+        return why ? TAKE_PTR(why)
+                   : err_new(ERR_DENIED, "the configuration has no server of %s that may be asked for this", r->domain);
 }

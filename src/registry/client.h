@@ -21,7 +21,7 @@
 struct registry_options {
         bool push;                 /* scope "pull,push", no mirrors */
         int tls_verify;            /* -1 = as configured, 0, 1 */
-        const char *creds;         /* "user[:password]" from --creds, or NULL = as configured */
+        const char *creds;         /* "user[:password]" from --creds, never for mirrors; NULL = as configured */
         const char *auth_file;     /* --authfile, or NULL */
         const char *cert_dir;      /* --cert-dir, or NULL */
         char *const *environment;  /* HOME, DOCKER_CONFIG, HTTPS_PROXY, ... */
@@ -43,6 +43,10 @@ void registry_free(struct registry *r);
 DEFINE_CLEANUP(struct registry *, registry_free)
 /* Of a forked child: connections are not shared with the parent; tokens are. */
 MUST_USE err *registry_after_fork(struct registry *r);
+
+/* Get to know the registry itself and fetch the token that this needs: what is forked later need not. ERR_DENIED,
+ * ERR_NETWORK. */
+MUST_USE err *registry_prepare(struct registry *r);
 
 struct registry_document {
         char *data; /* NUL-terminated, owned */

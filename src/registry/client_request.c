@@ -207,3 +207,13 @@ err *client_send(struct registry *r, struct server *s, const struct client_reque
                 }
         }
 }
+
+err *registry_prepare(struct registry *r)
+{
+        struct server *s = client_main(r);
+        _cleanup_free_ char *scope = NULL, *authorization = NULL;
+
+        TRY(client_connect(r, s));
+        TRY(scope_of(r, s, &(struct client_request){0}, &scope));
+        return auth_authorize(s->auth, s->http, scope, &authorization);
+}

@@ -156,6 +156,7 @@ static err *find_in(const struct registry_options *o, const char *name, const js
 
 err *credentials_read(const char *path, bool must, json **ret)
 {
+        _cleanup_json_ json *doc = NULL;
         _cleanup_free_ char *text = NULL;
         size_t size = 0;
         int r = file_read(AT_FDCWD, path, FILES_MAX, &text, &size);
@@ -167,7 +168,10 @@ err *credentials_read(const char *path, bool must, json **ret)
                 return err_sys(r, "reading %s", path);
         if (strspn(text, " \t\r\n") == size)
                 return NULL;
-        TRY_WRAP(json_parse(text, size, ret), "%s", path);
+        TRY_WRAP(json_parse(text, size, &doc), "%s", path);
+        if (doc)
+                TRY_WRAP(json_expect(doc, JSON_OBJECT, "the configuration"), "%s", path);
+        *ret = TAKE_PTR(doc);
         return NULL;
 }
 
@@ -184,7 +188,7 @@ static err *find_in_file(const struct registry_options *o, const char *path, boo
 
 const char *credentials_own_file(const struct registry_options *o)
 {
-        return o->auth_file ? o->auth_file : files_variable(o, "REGISTRY_AUTH_FILE");
+        return str_empty(o->auth_file) ? files_variable(o, "REGISTRY_AUTH_FILE") : o->auth_file;
 }
 
 err *credentials_docker_file(const struct registry_options *o, char **ret)

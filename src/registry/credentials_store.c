@@ -129,6 +129,22 @@ static err *print(const json *doc, struct str *out)
         return str_done(out);
 }
 
+/* root, on behalf of a user, does not take the file away from them. The directory may be theirs: what is given away is
+ * the file that was just made, whatever its name leads to meanwhile. */
+static err *give_back(const struct store *s, uid_t uid, gid_t gid)
+{
+        _cleanup_close_ int fd = openat(s->dir, s->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return err_sys(errno, "giving %s back to its owner", s->path);
+        if (!S_ISREG(st.st_mode) || st.st_nlink != 1 || st.st_uid != geteuid())
+                return err_new(ERR_DENIED, "giving %s back to its owner: somebody has replaced it", s->path);
+        if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0)
+                return err_sys(errno, "giving %s back to its owner", s->path);
+        return NULL;
+}
+
 static err *store_write(struct store *s)
 {
         _cleanup_str_ struct str text = {0};
@@ -140,10 +156,7 @@ static err *store_write(struct store *s)
         r = file_replace(s->dir, s->name, str_text(&text), text.len, 0600, FILE_DURABLE);
         if (r < 0)
                 return err_sys(r, "writing %s", s->path);
-        /* root, on behalf of a user, does not take the file away from them */
-        if (existed && st.st_uid != geteuid() && fchownat(s->dir, s->name, st.st_uid, st.st_gid, 0) < 0)
-                return err_sys(errno, "giving %s back to its owner", s->path);
-        return NULL;
+        return existed && st.st_uid != geteuid() ? give_back(s, st.st_uid, st.st_gid) : NULL;
 }
 
 static err *entry_of(const struct auth_credentials *c, json **ret)

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "registry/client.h"
 
-enum endpoint_for { ENDPOINT_ALL, ENDPOINT_DIGEST_ONLY, ENDPOINT_TAG_ONLY };
+enum endpoint_for { ENDPOINT_ALL, ENDPOINT_DIGEST_ONLY, ENDPOINT_TAG_ONLY, ENDPOINT_PUSH_ONLY };
 
 struct endpoint {
         char *host;      /* "host[:port]" */
@@ -36,5 +36,5 @@ void endpoints_done(struct endpoints *e);
 /* Append @e, which is moved, also on failure. */
 MUST_USE err *endpoints_add(struct endpoints *list, struct endpoint *e);
 
-/* At least one. ERR_DENIED "blocked", ERR_INVALID. */
+/* At least one that is no mirror. ERR_DENIED "blocked", ERR_INVALID. */
 MUST_USE err *endpoint_find(const struct registry_options *o, const struct reference *r, struct endpoints *ret);

@@ -209,7 +209,9 @@ static err *append_host(const char *address, const json *table, const char *dir,
         bool pull = true;
         err *failed = read_host(address, table, dir, &e, &pull);
 
-        if (!failed && pull)
+        if (!failed && !pull && !mirror) /* the server itself stays the one to push to */
+                e.use = ENDPOINT_PUSH_ONLY;
+        if (!failed && (pull || !mirror))
                 return endpoints_add(list, &e);
         endpoint_done(&e);
         return failed;

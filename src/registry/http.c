@@ -177,16 +177,18 @@ static bool is_redirect(long status)
 static err *next_place(const struct transfer *t, char **ret)
 {
         const char *location = transfer_header(t, "location");
+        _cleanup_free_ char *url = NULL, *shown = url_without_query(t->url);
         _cleanup_url_ struct url from = {0}, to = {0};
-        _cleanup_free_ char *url = NULL;
 
+        if (!shown)
+                return err_nomem();
         if (!is_redirect(t->status) || !location || (strcmp(t->method, "GET") != 0 && strcmp(t->method, "HEAD") != 0))
                 return NULL;
-        TRY_WRAP(url_join(t->url, location, &url), "%s redirects", t->url);
+        TRY_WRAP(url_join(t->url, location, &url), "%s redirects", shown);
         TRY(url_parse(t->url, &from));
         TRY(url_parse(url, &to));
         if (from.tls && !to.tls)
-                return err_new(ERR_DENIED, "%s redirects from https to http://%s: refused", t->url, to.host);
+                return err_new(ERR_DENIED, "%s redirects from https to http://%s: refused", shown, to.host);
         *ret = TAKE_PTR(url);
         return NULL;
 }

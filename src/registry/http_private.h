@@ -30,8 +30,8 @@ struct transfer {
         char *method, *url;
         char error[CURL_ERROR_SIZE];
         struct stream *body;
-        bool body_sent, own_url; /* own_url: the caller's, not one of a redirect */
-        uint64_t sent, received;
+        bool body_sent, own_url;            /* own_url: the caller's, not one of a redirect */
+        uint64_t sent, received, body_size; /* body_size: as in http_request */
         void (*progress)(void *arg, uint64_t sent);
         void *arg;
         /* the answer */

@@ -45,6 +45,8 @@ static void status_line(struct transfer *t, const char *line, size_t n)
         if (p && n - (size_t)(p - line) >= 4)
                 memcpy(digits, p + 1, 3);
         t->status = parse_u64(digits, &status) ? (long)status : 0;
+        t->waited_ns = 0; /* it has woken up */
+        t->window_bytes = t->sent + t->received;
 }
 
 static err *keep_header(struct transfer *t, const char *line, size_t n)
@@ -142,7 +144,7 @@ static size_t on_body(char *data, size_t one, size_t n, void *arg)
         if (e)
                 return fail(t, err_wrap(e, "reading what is sent"), CURL_READFUNC_ABORT);
         t->sent += got;
-        t->body_sent = got == 0;
+        t->body_sent = got == 0 || (t->body_size && t->sent >= t->body_size); /* then it does not ask again */
         if (t->progress)
                 t->progress(t->arg, t->sent);
         return got;
@@ -246,6 +248,7 @@ err *transfer_new(struct http *h, const struct http_request *r, const char *url,
         t->url = str_dup(url);
         t->easy = curl.easy_init();
         t->body = r->body;
+        t->body_size = r->body_size;
         t->progress = r->progress;
         t->arg = r->arg;
         if (!t->method || !t->url || !t->easy)

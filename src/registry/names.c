@@ -3,14 +3,15 @@
 #include "registry/client.h"
 #include "registry/registries_conf.h"
 
-/* Does @text name its registry? The grammar: a first part with a dot or a colon, or "localhost". */
+/* Does @text name its registry? The grammar: a first part with a dot, a colon or a capital, or "localhost". */
 static bool has_registry(const char *text)
 {
         size_t n = strcspn(text, "/");
 
         if (!text[n])
                 return false;
-        return memchr(text, '.', n) || memchr(text, ':', n) || (n == 9 && strncmp(text, "localhost", n) == 0);
+        return memchr(text, '.', n) || memchr(text, ':', n) || strcspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") < n ||
+               (n == 9 && strncmp(text, "localhost", n) == 0);
 }
 
 static err *add_full(const char *text, bool default_tag, char ***list)
@@ -23,10 +24,9 @@ static err *add_full(const char *text, bool default_tag, char ***list)
         return strv_push(list, full);
 }
 
-/* "registry/name" with the tag and digest of @text. */
-static err *add_joined(const char *place, const char *name, const char *text, bool default_tag, char ***list)
+/* How much of @text is in front of its tag and digest. */
+static size_t name_length(const char *text)
 {
-        _cleanup_free_ char *joined = NULL;
         size_t n = strcspn(text, "@"), slash = 0;
 
         for (size_t i = 0; i < n; i++)
@@ -35,16 +35,16 @@ static err *add_joined(const char *place, const char *name, const char *text, bo
         for (size_t i = slash; i < n; i++)
                 if (text[i] == ':')
                         n = i;
-        joined = str_format("%s%s%s%s", place, name ? "/" : "", name ? name : "", text + n);
-        return joined ? add_full(joined, default_tag, list) : err_nomem();
+        return n;
 }
 
-static err *repository_of(const struct reference *r, char **ret)
+/* "registry/name" with the tag and digest of @text. */
+static err *add_joined(const char *place, const char *name, const char *text, bool default_tag, char ***list)
 {
-        const char *rest = str_after(r->path, "library/");
+        _cleanup_free_ char *joined =
+                str_format("%s%s%s%s", place, name ? "/" : "", name ? name : "", text + name_length(text));
 
-        *ret = str_dup(rest && !strchr(rest, '/') ? rest : r->path);
-        return *ret ? NULL : err_nomem();
+        return joined ? add_full(joined, default_tag, list) : err_nomem();
 }
 
 err *registry_names(const struct registry_options *o, const char *text, bool default_tag, char ***ret)
@@ -58,7 +58,9 @@ err *registry_names(const struct registry_options *o, const char *text, bool def
         TRY(reference_parse(text, default_tag, &r));
         if (!has_registry(text))
                 TRY(registries_conf_load(o, &conf));
-        TRY(repository_of(&r, &name));
+        name = strndup(text, name_length(text));
+        if (!name)
+                return err_nomem();
         alias = has_registry(text) ? NULL : registries_conf_alias(&conf, name);
         if (alias) {
                 TRY(add_joined(alias, NULL, text, default_tag, &list));

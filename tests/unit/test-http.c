@@ -291,6 +291,21 @@ static void http_send_does_not_wait_for_ever(void **state)
         assert_true(clock_monotonic_ns() - start < 10000000000LL);
 }
 
+/* Who has got everything may be busy with it for longer. The slow answer's first line ends after 2 seconds. */
+static void http_send_waits_for_who_has_got_the_body(void **state)
+{
+        _cleanup_(stream_freep) struct stream *body = NULL;
+        _cleanup_answer_ struct http_answer answer = {0};
+
+        (void)state;
+        check_ok(stream_open_memory("content", 7, &body));
+        script(&a, "~HTTP/1.1 201 " A100 "\r\nContent-Length: 0\r\n\r\n");
+        check_ok(http_send(http,
+                           &(struct http_request){.method = "PUT", .url = at(&a, "/"), .body = body, .body_size = 7},
+                           &answer));
+        assert_int_equal(answer.status, 201);
+}
+
 static void http_send_uses_the_proxies_of_the_environment(void **state)
 {
         char proxy[64];
@@ -390,6 +405,23 @@ static void http_send_follows_only_addresses_of_http(void **state)
                 check_code(get(at(&a, "/"), &answer), ERR_INVALID);
         }
         assert_int_equal(b.seen_size, 0);
+}
+
+/* What a redirect's address has behind '?' is a signature. */
+static void http_send_shows_no_signature(void **state)
+{
+        _cleanup_answer_ struct http_answer answer = {0};
+        char text[512];
+        err *e;
+
+        (void)state;
+        script(&a, "HTTP/1.1 307 T\r\nLocation: http://127.0.0.1:$B/x?sig=marker\r\nContent-Length: 0\r\n\r\n");
+        script(&b, "HTTP/1.1 302 F\r\nLocation: ftp://other/\r\nContent-Length: 0\r\n\r\n");
+        e = get(at(&a, "/"), &answer);
+        assert_int_equal(err_code(e), ERR_INVALID);
+        assert_null(strstr(err_text(e, text, sizeof(text)), "marker"));
+        assert_non_null(strstr(text, "redirects"));
+        err_free(e);
 }
 
 static void http_send_does_not_send_a_body_twice(void **state)
@@ -497,6 +529,62 @@ static void registry_manifest_get_fetches_a_token_and_renews_it(void **state)
         assert_non_null(strstr(a.seen, "Authorization: Bearer tok1\r\n"));
         assert_non_null(strstr(a.seen, "Authorization: Bearer tok2\r\n"));
         assert_null(strstr(a.seen, "dTpw"));
+}
+
+/* A token for more than was asked for is renewed as well. */
+static void registry_manifest_get_renews_a_wider_token(void **state)
+{
+        _cleanup_(registry_freep) struct registry *r = open_registry(false, NULL);
+        _cleanup_document_ struct registry_document one = {0}, two = {0};
+
+        (void)state;
+        script(&a, BEARER("http://127.0.0.1:$B/token"));
+        script(&b, OK("$L\r\n\r\n{\"token\":\"tok1\"}"));
+        script(&a,
+               "HTTP/1.1 401 U\r\nWWW-Authenticate: Bearer realm=\"x\",scope=\"more\"\r\nContent-Length: 0\r\n\r\n");
+        script(&b, OK("$L\r\n\r\n{\"token\":\"tok2\"}"));
+        script(&a, OK("$L\r\n\r\n{}"));
+        check_ok(registry_manifest_get(r, "1", &one));
+        assert_non_null(strstr(b.seen, "scope=repository%3Aa%2Fb%3Apull&scope=more"));
+        script(&a, BEARER("http://127.0.0.1:$B/token")); /* tok2 is not good any more */
+        script(&b, OK("$L\r\n\r\n{\"token\":\"tok3\"}"));
+        script(&a, OK("$L\r\n\r\n{}"));
+        check_ok(registry_manifest_get(r, "1", &two));
+        assert_non_null(strstr(a.seen, "Bearer tok3"));
+}
+
+/* --creds are for the registry that the name has. */
+static void registry_manifest_get_gives_mirrors_no_password_of_the_registry(void **state)
+{
+        char path[] = "/tmp/hod-test-http-XXXXXX", variable[100], text[200], name[64];
+        _cleanup_close_ int fd = mkostemp(path, O_CLOEXEC);
+        char *environment[] = {variable, NULL};
+        struct registry_options o = {.tls_verify = -1,
+                                     .creds = "u:p",
+                                     .timeout = 1,
+                                     .environment = environment,
+                                     .system_root = "/nonexistent"};
+        _cleanup_(registry_freep) struct registry *r = NULL;
+        _cleanup_document_ struct registry_document d = {0};
+        _cleanup_reference_ struct reference ref = {0};
+
+        (void)state;
+        (void)snprintf(text, sizeof(text),
+                       "[[registry]]\nlocation = \"127.0.0.1:%u\"\n[[registry.mirror]]\nlocation = \"127.0.0.1:%u\"\n",
+                       a.port, b.port);
+        (void)snprintf(variable, sizeof(variable), "CONTAINERS_REGISTRIES_CONF=%s", path);
+        (void)snprintf(name, sizeof(name), "127.0.0.1:%u/a/b:1", a.port);
+        assert_true(fd >= 0 && file_write_all(fd, text, strlen(text)) == 0);
+        check_ok(reference_parse(name, true, &ref));
+        check_ok(registry_open(&o, &ref, &r));
+        assert_int_equal(unlink(path), 0);
+        script(&b, "HTTP/1.1 401 U\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n");
+        script(&a, "HTTP/1.1 401 U\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n");
+        script(&a, OK("$L\r\n\r\n{}"));
+        check_ok(registry_manifest_get(r, "1", &d));
+        assert_non_null(strstr(a.seen, "Authorization: Basic dTpw"));
+        assert_non_null(strstr(b.seen, "GET /v2/ "));
+        assert_null(strstr(b.seen, "dTpw"));
 }
 
 /* Security row 100, on the wire. */
@@ -706,17 +794,21 @@ int main(void)
                 TEST(http_send_says_why_it_failed),
                 TEST(http_send_refuses_headers_with_line_breaks),
                 TEST(http_send_does_not_wait_for_ever),
+                TEST(http_send_waits_for_who_has_got_the_body),
                 TEST(http_send_uses_the_proxies_of_the_environment),
                 TEST(http_send_takes_no_credentials_elsewhere),
                 TEST(http_send_takes_no_credentials_back_again),
                 TEST(http_send_keeps_credentials_at_the_same_place),
                 TEST(http_send_ends_redirects_that_do_not_end),
                 TEST(http_send_follows_only_addresses_of_http),
+                TEST(http_send_shows_no_signature),
                 TEST(http_send_does_not_send_a_body_twice),
                 TEST(http_open_gives_the_body_piece_by_piece),
                 TEST(http_open_fails_when_the_connection_breaks),
                 TEST(http_open_keeps_what_a_failure_says),
                 TEST(registry_manifest_get_fetches_a_token_and_renews_it),
+                TEST(registry_manifest_get_renews_a_wider_token),
+                TEST(registry_manifest_get_gives_mirrors_no_password_of_the_registry),
                 TEST(registry_manifest_get_sends_no_password_to_a_foreign_realm),
                 TEST(registry_manifest_get_asks_a_busy_server_again),
                 TEST(registry_manifest_get_gives_up),

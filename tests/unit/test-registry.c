@@ -359,6 +359,8 @@ static void credentials_find_names_the_file_that_is_wrong(void **state)
         check_code(credentials_find(&o, "a.test", NULL, &c), ERR_INVALID);
         put("home/.docker/config.json", "{\"auths\":{\"a.test\":{\"auth\":\"!\"}}}", 0600);
         check_code(credentials_find(&o, "a.test", NULL, &c), ERR_INVALID);
+        put("home/.docker/config.json", "[]", 0600);
+        check_code(credentials_find(&o, "a.test", NULL, &c), ERR_INVALID);
         put("home/.docker/config.json", "", 0600);
         find(&o, "a.test", NULL, ":");
 }
@@ -418,7 +420,7 @@ static void credentials_store_writes_as_docker_does(void **state)
         struct auth_credentials c = {(char[]){"u"}, (char[]){"pw"}, NULL},
                                 id = {(char[]){"u"}, (char[]){"pw"}, (char[]){"T"}};
         struct registry_options o = options();
-        _cleanup_free_ char *file = NULL, *file2 = NULL, *file3 = NULL;
+        _cleanup_free_ char *file = NULL, *file2 = NULL, *file3 = NULL, *file4 = NULL;
 
         (void)state;
         check_ok(credentials_store(&o, "127.0.0.1:5001", &c, &file));
@@ -435,6 +437,29 @@ static void credentials_store_writes_as_docker_does(void **state)
         check_ok(credentials_erase(&o, "a.test"));
         check_ok(credentials_erase(&o, "a.test"));
         check_file("home/.docker/config.json", "{\n\t\"x\": 1,\n\t\"auths\": {}\n}");
+        o.auth_file = ""; /* as if it had not been said */
+        check_ok(credentials_store(&o, "a.test", &c, &file4));
+        assert_string_equal(file4, file);
+}
+
+/* root, with a user's HOME: the file stays theirs. */
+static void credentials_store_keeps_the_owner(void **state)
+{
+        struct auth_credentials c = {(char[]){"u"}, (char[]){"pw"}, NULL};
+        _cleanup_free_ char *file = NULL, *full = str_format("%s/home/.docker/config.json", dir);
+        struct registry_options o = options();
+        struct stat st;
+
+        (void)state;
+        if (geteuid() != 0)
+                skip();
+        put("home/.docker/config.json", "{}", 0600);
+        assert_int_equal(chown(full, 1000, 1001), 0);
+        check_ok(credentials_store(&o, "a.test", &c, &file));
+        assert_int_equal(stat(full, &st), 0);
+        assert_int_equal(st.st_uid, 1000);
+        assert_int_equal(st.st_gid, 1001);
+        assert_int_equal(st.st_mode & 0777, 0600);
 }
 
 /* ---- registries.conf ---- */
@@ -469,6 +494,8 @@ static void registry_names_follows_aliases_and_search_registries(void **state)
         put("etc/containers/registries.conf", CONF, 0644);
         names_are(&o, "busybox", "one.test/busybox:latest docker.io/library/busybox:latest");
         names_are(&o, "x/y:1", "one.test/x/y:1 docker.io/x/y:1");
+        names_are(&o, "library/x", "one.test/library/x:latest docker.io/library/x:latest");
+        names_are(&o, "HOST/x", "HOST/x:latest");
         names_are(&o, "short", "s.test/ns/short:latest");
         names_are(&o, "short:2", "s.test/ns/short:2");
         names_are(&o, "a/b:3", "s.test/c:3");
@@ -635,6 +662,23 @@ static void endpoint_find_reads_containerds_hosts(void **state)
         assert_string_equal(e.list[3].key, "reg.test");
 }
 
+/* A server that nothing may be pulled from: there is one to push to all the same. */
+static void endpoint_find_always_has_a_server(void **state)
+{
+        _cleanup_(registry_freep) struct registry *registry = NULL;
+        _cleanup_document_ struct registry_document d = {0};
+        _cleanup_reference_ struct reference r = {0};
+        struct registry_options o = options();
+
+        (void)state;
+        put("etc/containerd/certs.d/reg.test/hosts.toml", "server = \"https://up.test\"\ncapabilities = [\"push\"]\n",
+            0644);
+        check_ok(reference_parse("reg.test/x", true, &r));
+        check_ok(registry_open(&o, &r, &registry));
+        assert_string_equal(client_main(registry)->endpoint->host, "up.test");
+        check_code(registry_manifest_get(registry, "1", &d), ERR_DENIED);
+}
+
 static void hosts_toml_certificates_pairs_keys_as_docker_does(void **state)
 {
         struct registry_options o = options();
@@ -673,6 +717,7 @@ int main(void)
                 TEST(credentials_find_asks_credential_helpers),
                 TEST(credentials_find_passes_over_helpers_of_others),
                 TEST(credentials_store_writes_as_docker_does),
+                TEST(credentials_store_keeps_the_owner),
                 TEST(registry_names_follows_aliases_and_search_registries),
                 TEST(registries_conf_parse_names_the_mistake),
                 TEST(registries_conf_load_merges_drop_ins),
@@ -680,6 +725,7 @@ int main(void)
                 TEST(endpoint_find_trusts_no_more_than_it_is_told),
                 TEST(endpoint_find_asks_mirrors_of_docker_io_first),
                 TEST(endpoint_find_reads_containerds_hosts),
+                TEST(endpoint_find_always_has_a_server),
                 TEST(hosts_toml_certificates_pairs_keys_as_docker_does),
         };
 
