@@ -1,8 +1,9 @@
 /* pull.c - `hod pull`, and `hod internal pull`, which `run` and `create` start. */
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/file.h"
-
 #include "base/str.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
@@ -91,6 +92,9 @@ static err *internal_pull_run(struct invocation *inv)
         char text[4096];
         err *error;
 
+        /* Who reads it waits for its end, and a credential helper may leave something behind that lives on. */
+        if (a->error_fd > STDERR_FILENO)
+                (void)fcntl((int)a->error_fd, F_SETFD, FD_CLOEXEC);
         ui_registry(inv, &o.registry);
         error = ui_engine(inv, &e);
         if (!error)

@@ -248,6 +248,22 @@ helper() {
         [ ! -s "$T/index/log" ]
 }
 
+@test "run: a credential helper may leave a program behind that goes on" {
+        helper
+        cat >"$T/bin/docker-credential-test" <<-'END'
+		#!/bin/sh
+		sleep 60 </dev/null >/dev/null 2>&1 4>&- &
+		echo $! >"$HOME/helper-left"
+		echo '{"Username":"u","Secret":"pw"}'
+		END
+        echo '{"credsStore":"test"}' >"$HOME/.docker/config.json"
+        run timeout 20 hod run --rm 127.0.0.1:1/x true
+        kill "$(<"$HOME/helper-left")"
+        rm -f "$HOME"/helper-*
+        [ "$status" = 125 ]
+        [[ $output == *'connection refused'* ]]
+}
+
 @test "login: no secret in messages, logs or arguments (row 128)" {
         local r
         r=$(index)
