@@ -20,7 +20,6 @@
 /* How a worker ended, in shared memory. */
 struct report {
         enum err_code code; /* 0 = well */
-        int errnum;
         char text[REPORT_TEXT];
 };
 
@@ -46,7 +45,6 @@ static void write_report(struct report *r, err *e)
         if (!e)
                 return;
         (void)err_text(e, r->text, sizeof(r->text));
-        r->errnum = err_errno(e);
         r->code = err_code(e);
         err_free(e);
 }
