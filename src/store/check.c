@@ -314,8 +314,9 @@ static err *check_containers(struct check *c)
 
 /* ---- leftovers ---- */
 
-static err *list_leftovers(struct check *c, const struct roots *roots, const char *dir, const char *kind)
+static err *list_leftovers(struct check *c, const struct roots *roots, enum roots_kind kind)
 {
+        const char *dir = kind == ROOTS_LAYERS ? "layers" : "blobs/sha256";
         _cleanup_close_ int fd = file_open_beneath(c->store->root_fd, dir, O_RDONLY | O_DIRECTORY, 0);
         _cleanup_strv_ char **names = NULL;
 
@@ -325,12 +326,12 @@ static err *list_leftovers(struct check *c, const struct roots *roots, const cha
         for (char **n = names; *n; n++) {
                 _cleanup_free_ char *digest = str_format("sha256:%s", *n), *what = NULL;
 
-                what = str_format("%s %s", kind, *n);
+                what = str_format("%s %s", kind == ROOTS_LAYERS ? "layer" : "blob", *n);
                 if (!digest || !what)
                         return err_nomem();
                 if (!id_valid(*n))
                         check_say(c, CHECK_WRONG, what, "it is not ours");
-                else if (!roots_have(roots, digest))
+                else if (!roots_have(roots, kind, digest))
                         check_say(c, c->options->repair ? CHECK_MENDED : CHECK_LEFTOVER, what, "nothing needs it%s",
                                   c->options->repair ? "; removed" : "");
         }
@@ -342,8 +343,8 @@ static err *leftovers_alone(struct check *c)
         _cleanup_roots_ struct roots roots = {0};
 
         TRY(roots_collect(c->store, &roots));
-        TRY(list_leftovers(c, &roots, "layers", "layer"));
-        return list_leftovers(c, &roots, "blobs/sha256", "blob");
+        TRY(list_leftovers(c, &roots, ROOTS_LAYERS));
+        return list_leftovers(c, &roots, ROOTS_BLOBS);
 }
 
 static err *check_leftovers(struct check *c)

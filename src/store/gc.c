@@ -94,10 +94,11 @@ static err *containers(struct store *s, uint64_t *bytes)
 
 typedef err *remove_fn(struct store *s, const char *digest);
 
-/* Entries of ROOT/@dir, named by their digests, that nothing needs. */
-static err *unreferenced(struct store *s, const struct roots *roots, const char *dir, remove_fn *remove_one,
+/* Layers or blobs that nothing needs. */
+static err *unreferenced(struct store *s, const struct roots *roots, enum roots_kind kind, remove_fn *remove_one,
                          uint64_t *bytes)
 {
+        const char *dir = kind == ROOTS_LAYERS ? "layers" : "blobs/sha256";
         _cleanup_close_ int fd = file_open_beneath(s->root_fd, dir, O_RDONLY | O_DIRECTORY, 0);
         _cleanup_strv_ char **names = NULL;
 
@@ -109,7 +110,8 @@ static err *unreferenced(struct store *s, const struct roots *roots, const char 
 
                 if (!digest)
                         return err_nomem();
-                if (roots_have(roots, digest) || !id_valid(*n)) /* 64 digits, like an id; anything else is not ours */
+                if (roots_have(roots, kind, digest) ||
+                    !id_valid(*n)) /* 64 digits, like an id; anything else is not ours */
                         continue;
                 log_debug("removing %s/%s/%s, which nothing needs", s->root, dir, *n);
                 *bytes += size_of(fd, *n);
@@ -126,8 +128,8 @@ static err *collect(struct store *s, uint64_t *bytes)
         TRY(containers(s, bytes));
         TRY(image_mounts_gc(s));
         TRY(roots_collect(s, &roots));
-        TRY(unreferenced(s, &roots, "layers", layer_remove, bytes));
-        return unreferenced(s, &roots, "blobs/sha256", blob_remove, bytes);
+        TRY(unreferenced(s, &roots, ROOTS_LAYERS, layer_remove, bytes));
+        return unreferenced(s, &roots, ROOTS_BLOBS, blob_remove, bytes);
 }
 
 err *store_gc(struct store *s, uint64_t *ret_bytes)

@@ -12,6 +12,7 @@
 #include "store/gc.h"
 #include "store/image_mounts.h"
 #include "store/image_private.h"
+#include "store/layer_tar.h"
 #include "store/record.h"
 #include "store/roots.h"
 #include "store/snapshot_private.h"
@@ -147,12 +148,58 @@ static err *keep_for_users(struct removal *r, bool *ret_keep)
         return NULL;
 }
 
+/* Does another image than @removed have the content of @l as a blob? */
+static bool is_elsewhere(struct store *s, struct image *const *list, size_t n, const struct image *removed,
+                         const struct image_layer *l)
+{
+        for (size_t i = 0; i < n; i++)
+                for (size_t k = 0; k < list[i]->n_layers && strcmp(list[i]->id, removed->id) != 0; k++)
+                        if (strcmp(list[i]->layers[k].diff_id, l->diff_id) == 0 &&
+                            blob_exists(s, list[i]->layers[k].digest))
+                                return true;
+        return false;
+}
+
+/* Layer @l of another image: will its archive go with the image? */
+static bool is_bereft(const struct removal *r, struct image *const *list, size_t n, const struct image_layer *l)
+{
+        for (size_t k = 0; k < r->image->n_layers; k++) {
+                const struct image_layer *ours = &r->image->layers[k];
+
+                if (strcmp(ours->diff_id, l->diff_id) == 0 && strcmp(ours->digest, l->digest) != 0)
+                        return blob_exists(r->store, ours->digest) && !is_elsewhere(r->store, list, n, r->image, l);
+        }
+        return false;
+}
+
+/* A layer that came while it was here with another blob has none of its own (see ingest.h): before the last blob of its
+ * content goes, it gets what is needed to do without. */
+static err *keep_for_images(const struct removal *r)
+{
+        struct image **list;
+        err *e = NULL;
+        size_t n;
+
+        TRY(image_list(r->store, &list, &n));
+        for (size_t i = 0; i < n && !e; i++)
+                for (size_t k = 0; k < list[i]->n_layers && !e && strcmp(list[i]->id, r->image->id) != 0; k++) {
+                        if (!is_bereft(r, list, n, &list[i]->layers[k]))
+                                continue;
+                        e = layer_tar_keep(r->store, &list[i]->layers[k]);
+                        /* Then it cannot be saved or pushed any more; rmi is not to fail for that. */
+                        if (err_code(e) != ERR_NOMEM)
+                                log_error_free(LOG_LEVEL_WARN, TAKE_PTR(e));
+                }
+        image_list_free(list, n);
+        return e;
+}
+
 static err *remove_blob(struct removal *r, const struct roots *roots, const char *digest)
 {
         _cleanup_close_ int fd = -1;
         uint64_t size = 0;
 
-        if (roots_have(roots, digest))
+        if (roots_have(roots, ROOTS_BLOBS, digest))
                 return NULL;
         err_free(blob_open(r->store, digest, &fd, &size));
         TRY(blob_remove(r->store, digest));
@@ -173,7 +220,7 @@ static err *remove_content(struct removal *r, bool keep_layers)
                 const struct image_layer *l = &r->image->layers[i - 1];
 
                 TRY(remove_blob(r, &roots, l->digest));
-                if (keep_layers || roots_have(&roots, l->chain))
+                if (keep_layers || roots_have(&roots, ROOTS_LAYERS, l->chain))
                         continue;
                 TRY(note(r, true, l->chain));
                 TRY(layer_remove(r->store, l->chain));
@@ -188,6 +235,7 @@ static err *delete_image(struct removal *r)
         bool keep;
 
         TRY(keep_for_users(r, &keep));
+        TRY(keep_for_images(r));
         TRY(image_mounts_forget(r->store, r->image->id));
         TRY(txn_begin(r->store, true, &t));
         TRY(txn_run(&t, "DELETE FROM names WHERE image=?", "s", r->image->id));

@@ -169,10 +169,14 @@ static err *write_skeleton(struct store *s, const struct image_layer *l, int fd)
 {
         _cleanup_(stream_freep) struct stream *plain = NULL;
         _cleanup_(sink_freep) struct sink *out = NULL;
+        _cleanup_free_ char *digest = NULL;
         _cleanup_close_ int blob = -1;
         struct sink *gzip;
 
-        TRY(open_plain(s, l->digest, &blob, &plain));
+        TRY(find_blob(s, l, &digest));
+        if (!digest)
+                return err_new(ERR_NOT_FOUND, "there is no blob of its content");
+        TRY(open_plain(s, digest, &blob, &plain));
         TRY(sink_open_fd(fd, &out));
         TRY(sink_open_gzip(out, 0, &gzip));
         out = gzip;

@@ -18,10 +18,10 @@
  * says. ERR_NOT_FOUND "layer sha256:...: its archive was dropped and cannot be made again". Hold the image. */
 MUST_USE err *layer_tar_write(struct store *s, const struct image_layer *l, struct sink *sink);
 
-/* Make blob @l->digest dispensable: write the skeleton, try it out, and sync. ERR_DIGEST: this archive cannot be made
- * again, keep the blob. */
+/* Make blob @l->digest, and others of its content, dispensable: write the skeleton if there is none, try it out, and
+ * sync. ERR_DIGEST: this archive cannot be made again, keep the blob. */
 MUST_USE err *layer_tar_keep(struct store *s, const struct image_layer *l);
-/* Has that been done? */
+/* Has that been done? (Or begun, if it was interrupted.) */
 bool layer_tar_kept(struct store *s, const struct image_layer *l);
 /* Is there a blob of this content, its own or another? */
 MUST_USE err *layer_tar_has_blob(struct store *s, const struct image_layer *l, bool *ret);

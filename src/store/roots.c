@@ -18,32 +18,35 @@
 #include "store/tree.h"
 #include "store/txn.h"
 
-#define DEPTH_MAX 4 /* indexes in indexes */
-
 void roots_done(struct roots *r)
 {
-        free(r->items);
+        for (size_t i = 0; i < ROOTS_KINDS; i++)
+                free(r->kinds[i].items);
         *r = (struct roots){0};
 }
 
-static err *add(struct roots *r, const char *digest)
+static err *add(struct roots *r, enum roots_kind kind, const char *digest)
 {
+        struct digest **items = &r->kinds[kind].items;
+        size_t *n = &r->kinds[kind].n;
+
         if (!oci_image_digest_valid(digest))
                 return NULL;
-        if (mem_grow(&r->items, r->n, sizeof(*r->items)) < 0)
+        if (mem_grow(items, *n, sizeof(**items)) < 0)
                 return err_nomem();
-        memcpy(r->items[r->n++].text, digest, sizeof(r->items->text));
+        memcpy((*items)[(*n)++].text, digest, sizeof((*items)->text));
         return NULL;
 }
 
-/* One digest a line. */
+/* One digest a line, of layers and blobs. */
 static err *add_lines(struct roots *r, char *text)
 {
         for (char *line = text, *next; *line; line = next) {
                 next = line + strcspn(line, "\n");
                 if (*next)
                         *next++ = '\0';
-                TRY(add(r, line));
+                TRY(add(r, ROOTS_LAYERS, line));
+                TRY(add(r, ROOTS_BLOBS, line));
         }
         return NULL;
 }
@@ -79,12 +82,12 @@ static err *take_image(const struct db_row *row, void *arg)
         const char *layers = db_row_text(row, 2);
         _cleanup_json_ json *list = NULL;
 
-        TRY(add(rows->roots, db_row_text(row, 0)));
-        TRY(add(rows->roots, db_row_text(row, 1)));
+        TRY(add(rows->roots, ROOTS_BLOBS, db_row_text(row, 0)));
+        TRY(add(rows->roots, ROOTS_BLOBS, db_row_text(row, 1)));
         TRY_WRAP(json_parse(layers, strlen(layers), &list), "layers of image %s", db_row_text(row, 0));
         for (size_t i = 0; i < json_len(list); i++) {
-                TRY(add(rows->roots, json_get_str(json_at(list, i), "chain")));
-                TRY(add(rows->roots, json_get_str(json_at(list, i), "digest")));
+                TRY(add(rows->roots, ROOTS_LAYERS, json_get_str(json_at(list, i), "chain")));
+                TRY(add(rows->roots, ROOTS_BLOBS, json_get_str(json_at(list, i), "digest")));
         }
         return NULL;
 }
@@ -97,41 +100,65 @@ static err *take_name(const struct db_row *row, void *arg)
         return at ? strv_add(&rows->documents, at + 1) : NULL;
 }
 
-static err *add_document(struct store *s, struct roots *r, const char *digest, unsigned depth);
+/* Documents that are here: what names with a digest point at, and what those list. Each is read once: an index of 4 MiB
+ * may list one manifest of 4 MiB forty thousand times. */
+struct documents {
+        struct store *store;
+        struct roots *roots;
+        char **list;
+};
+
+static err *add_document(struct documents *d, const char *digest)
+{
+        /* Of an index only one manifest is here, as a rule. */
+        if (strv_contains(d->list, digest) || !blob_exists(d->store, digest))
+                return NULL;
+        TRY(add(d->roots, ROOTS_BLOBS, digest));
+        return strv_add(&d->list, digest);
+}
 
 /* A manifest's config and layers, an index's manifests. */
-static err *add_children(struct store *s, struct roots *r, const json *doc, unsigned depth)
+static err *add_children(struct documents *d, const json *doc)
 {
         const json *layers = json_get(doc, "layers"), *manifests = json_get(doc, "manifests");
 
-        TRY(add(r, json_get_str(json_get(doc, "config"), "digest")));
+        TRY(add(d->roots, ROOTS_BLOBS, json_get_str(json_get(doc, "config"), "digest")));
         for (size_t i = 0; i < json_len(layers); i++)
-                TRY(add(r, json_get_str(json_at(layers, i), "digest")));
-        for (size_t i = 0; i < json_len(manifests) && depth < DEPTH_MAX; i++)
-                TRY(add_document(s, r, json_get_str_or(json_at(manifests, i), "digest", ""), depth + 1));
+                TRY(add(d->roots, ROOTS_BLOBS, json_get_str(json_at(layers, i), "digest")));
+        for (size_t i = 0; i < json_len(manifests); i++)
+                TRY(add_document(d, json_get_str_or(json_at(manifests, i), "digest", "")));
         return NULL;
 }
 
-static err *add_document(struct store *s, struct roots *r, const char *digest, unsigned depth)
+static err *read_document(struct documents *d, const char *digest)
 {
         _cleanup_free_ char *text = NULL;
         _cleanup_json_ json *doc = NULL;
         size_t size;
-        err *e;
+        err *e = blob_read(d->store, digest, INGEST_DOCUMENT_MAX, &text, &size);
 
-        TRY(add(r, digest));
-        if (!blob_exists(s, digest))
-                return NULL; /* of an index only one manifest is here, as a rule */
-        e = blob_read(s, digest, INGEST_DOCUMENT_MAX, &text, &size);
         if (!e)
                 e = json_parse(text, size, &doc);
         if (!e)
-                return add_children(s, r, doc, depth);
+                return add_children(d, doc);
         if (err_code(e) == ERR_NOMEM)
                 return e;
         /* Damaged: `system check` tells of it. It keeps nothing. */
         log_error_free(LOG_LEVEL_DEBUG, e);
         return NULL;
+}
+
+static err *add_documents(struct store *s, struct roots *r, char *const *digests)
+{
+        struct documents d = {.store = s, .roots = r};
+        err *e = NULL;
+
+        for (; digests && *digests && !e; digests++)
+                e = add_document(&d, *digests);
+        for (size_t i = 0; d.list && d.list[i] && !e; i++)
+                e = read_document(&d, d.list[i]);
+        strv_free(d.list);
+        return e;
 }
 
 static int compare(const void *a, const void *b)
@@ -155,23 +182,23 @@ err *roots_collect(struct store *s, struct roots *ret)
         e = db_select(db, take_name, &rows, "SELECT name FROM names WHERE instr(name, '@')", "");
         documents = rows.documents;
         TRY(e);
-        for (char **d = documents; d && *d; d++)
-                TRY(add_document(s, &r, *d, 0));
+        TRY(add_documents(s, &r, documents));
         TRY(snapshot_notes(s, &notes));
         TRY(add_lines(&r, notes));
-        if (r.n)
-                qsort(r.items, r.n, sizeof(*r.items), compare);
+        for (size_t i = 0; i < ROOTS_KINDS; i++)
+                if (r.kinds[i].n)
+                        qsort(r.kinds[i].items, r.kinds[i].n, sizeof(struct digest), compare);
         *ret = r;
         r = (struct roots){0};
         return NULL;
 }
 
-bool roots_have(const struct roots *r, const char *digest)
+bool roots_have(const struct roots *r, enum roots_kind kind, const char *digest)
 {
         struct digest key;
 
-        if (!oci_image_digest_valid(digest) || !r->n)
+        if (!oci_image_digest_valid(digest) || !r->kinds[kind].n)
                 return false;
         memcpy(key.text, digest, sizeof(key.text));
-        return bsearch(&key, r->items, r->n, sizeof(*r->items), compare) != NULL;
+        return bsearch(&key, r->kinds[kind].items, r->kinds[kind].n, sizeof(key), compare) != NULL;
 }

@@ -12,12 +12,16 @@
 #include "codec/digest.h"
 #include "store/store.h"
 
+/* Apart: the chain id of a lowest layer is also the digest of its uncompressed blob. */
+enum roots_kind { ROOTS_LAYERS, ROOTS_BLOBS, ROOTS_KINDS };
 struct roots {
-        struct digest *items; /* sorted */
-        size_t n;
+        struct {
+                struct digest *items; /* sorted */
+                size_t n;
+        } kinds[ROOTS_KINDS];
 };
 void roots_done(struct roots *r);
 #define _cleanup_roots_ __attribute__((cleanup(roots_done)))
 
 MUST_USE err *roots_collect(struct store *s, struct roots *ret);
-bool roots_have(const struct roots *r, const char *digest);
+bool roots_have(const struct roots *r, enum roots_kind kind, const char *digest);

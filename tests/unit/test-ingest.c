@@ -811,6 +811,59 @@ static void image_drop_blobs_leaves_images_that_can_be_saved(void **state)
         str_free(&m.text);
 }
 
+static void image_drop_blobs_makes_a_half_written_skeleton_anew(void **state)
+{
+        _cleanup_fake_ struct fake f = {0};
+        _cleanup_(image_freep) struct image *i = NULL;
+        _cleanup_free_ char *id = NULL, *half = NULL;
+        _cleanup_(sink_freep) struct sink *null = NULL;
+        _cleanup_strv_ char **dropped = NULL;
+        uint64_t bytes = 0;
+
+        (void)state;
+        add_layer(&f, "a/b/one", 10000, true, 0);
+        finish(&f);
+        check_ok(receive(&f, NULL, &id));
+        half = str_format("%s/layers/%s/skeleton", root, digest_hex(&f.diffs[0]));
+        assert_int_equal(file_create(AT_FDCWD, half, "", 0, 0600), 0); /* killed */
+        check_ok(image_drop_blobs(store, &dropped, &bytes));
+        assert_int_equal(strv_len(dropped), 1);
+        check_ok(image_find(store, id, &i));
+        check_ok(sink_open_null(&null));
+        check_ok(layer_tar_write(store, &i->layers[0], null));
+}
+
+/* An image whose layer was here already has no blob of its own: that of the other image may go all the same. */
+static void image_remove_leaves_others_that_can_be_saved(void **state)
+{
+        static const struct image_remove_options none = {0};
+        _cleanup_fake_ struct fake plain = {0}, packed = {0};
+        _cleanup_free_ char *one = NULL, *two = NULL;
+        _cleanup_(image_freep) struct image *i = NULL;
+        _cleanup_(sink_freep) struct sink *null = NULL;
+        struct image_removed *removed;
+        size_t n;
+
+        (void)state;
+        add_layer(&plain, "base", 10000, false, 0);
+        add_layer(&plain, "one", 10, false, 0);
+        finish(&plain);
+        add_layer(&packed, "base", 10000, true, 0);
+        add_layer(&packed, "two", 10, true, 0);
+        finish(&packed);
+        check_ok(receive(&plain, NULL, &one));
+        check_ok(receive(&packed, NULL, &two));
+        assert_false(blob_exists(store, packed.digests[0].text));
+        check_ok(image_remove(store, one, &none, &removed, &n));
+        image_removed_free(removed, n);
+        assert_false(blob_exists(store, plain.digests[0].text));
+        assert_int_equal(entries("blobs/sha256"), 3); /* with that of "two" */
+        check_ok(image_find(store, two, &i));
+        check_ok(sink_open_null(&null));
+        for (size_t k = 0; k < 2; k++)
+                check_ok(layer_tar_write(store, &i->layers[k], null));
+}
+
 /* ---- what an older version wrote ---- */
 
 static void a_database_of_version_1_is_brought_up(void **state)
@@ -876,6 +929,8 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(image_remove_takes_digests_with_the_last_tag, setup, teardown),
         cmocka_unit_test_setup_teardown(image_prune_leaves_pinned_images_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(image_drop_blobs_leaves_images_that_can_be_saved, setup, teardown),
+        cmocka_unit_test_setup_teardown(image_drop_blobs_makes_a_half_written_skeleton_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(image_remove_leaves_others_that_can_be_saved, setup, teardown),
         cmocka_unit_test_setup_teardown(a_database_of_version_1_is_brought_up, setup, teardown),
 };
 
