@@ -81,7 +81,15 @@ static err *add_blobs(struct parcel *p, struct source *s, const json *manifest)
         return NULL;
 }
 
-/* A document with everything that it names. */
+static bool has_document(const struct parcel *p, const struct digest *digest)
+{
+        for (size_t i = 0; i < p->n_blobs; i++)
+                if (p->blobs[i].document.data && digest_equal(&p->blobs[i].what.digest, digest))
+                        return true;
+        return false;
+}
+
+/* A document with everything that it names; what is there already is there with all of that. */
 static err *add_tree(struct parcel *p, struct source *s, const struct document *d, int depth)
 {
         _cleanup_free_ struct descriptor *members = NULL;
@@ -100,6 +108,8 @@ static err *add_tree(struct parcel *p, struct source *s, const struct document *
         for (size_t i = 0; i < n; i++) {
                 _cleanup_doc_ struct document member = {0};
 
+                if (has_document(p, &members[i].digest))
+                        continue;
                 TRY(source_manifest(s, &members[i], &member));
                 TRY(add_tree(p, s, &member, depth + 1));
         }

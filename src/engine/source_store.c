@@ -119,8 +119,9 @@ static void src_free(struct source *source)
         free(source);
 }
 
-/* Everything that the document names is here, down to the layers. */
-static bool is_complete(struct store_src *s, const struct document *d, int depth)
+/* Everything that the document names is here, down to the layers. @seen: members that were looked at; an index may list
+ * one of them thousands of times. */
+static bool is_complete(struct store_src *s, const struct document *d, int depth, char ***seen)
 {
         _cleanup_free_ struct descriptor *list = NULL;
         _cleanup_json_ json *doc = NULL;
@@ -138,10 +139,12 @@ static bool is_complete(struct store_src *s, const struct document *d, int depth
                 _cleanup_doc_ struct document member = {0};
 
                 whole = blob_exists(s->store, list[i].digest.text);
-                if (!whole || !index)
+                if (!whole || !index || strv_contains(*seen, list[i].digest.text))
                         continue;
-                e = read_document(s, list[i].digest.text, NULL, &member);
-                whole = !e && is_complete(s, &member, depth + 1);
+                e = strv_add(seen, list[i].digest.text);
+                if (!e)
+                        e = read_document(s, list[i].digest.text, NULL, &member);
+                whole = !e && is_complete(s, &member, depth + 1, seen);
                 err_free(e);
         }
         return whole;
@@ -194,11 +197,12 @@ static err *open_top(struct store_src *s)
         for (size_t i = 0; s->image->digests && s->image->digests[i]; i++) {
                 const char *digest = strchr(s->image->digests[i], '@');
                 _cleanup_doc_ struct document d = {0};
+                _cleanup_strv_ char **seen = NULL;
 
                 if (!digest || strcmp(digest + 1, s->image->manifest) == 0 || !blob_exists(s->store, digest + 1))
                         continue;
                 TRY(read_document(s, digest + 1, NULL, &d));
-                if (!is_complete(s, &d, 0))
+                if (!is_complete(s, &d, 0, &seen))
                         continue;
                 s->source.top = d;
                 d = (struct document){0};
