@@ -1,0 +1,217 @@
+/* Unit tests of net/network: what may be made, what is chosen, finding, forgetting; in a temporary directory. */
+#include "check.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "net/address.h"
+#include "net/network.h"
+#include "sys/endpoint.h"
+
+static char dir[64];
+static int root = -1;
+static struct networks *s;
+
+static int setup(void **state)
+{
+        (void)state;
+        (void)strcpy(dir, "/tmp/hod-test-network-XXXXXX");
+        if (!mkdtemp(dir))
+                return -1;
+        root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        check_ok(networks_open(root, root, "hodtest", &s));
+        return 0;
+}
+
+static int teardown(void **state)
+{
+        (void)state;
+        networks_close(s);
+        root = file_close(root);
+        return file_remove_tree(AT_FDCWD, dir);
+}
+
+static err *create(const char *body, struct network **ret)
+{
+        _cleanup_json_ json *doc = NULL;
+        _cleanup_free_ char *id = NULL;
+
+        check_ok(json_parse(body, strlen(body), &doc));
+        TRY(network_create(s, doc, &id));
+        return ret ? network_find(s, id, ret) : NULL;
+}
+
+static void is(const struct link_address *a, const char *want)
+{
+        char text[ENDPOINT_ADDRESS_MAX];
+
+        assert_string_equal(endpoint_address_text(a, true, text), want);
+}
+
+static void network_find_knows_the_predefined_ones(void **state)
+{
+        static const char *const names[] = {"bridge", "host", "none"};
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+                _cleanup_network_ struct network *n = NULL, *again = NULL;
+
+                check_ok(network_find(s, names[i], &n));
+                assert_true(n->predefined);
+                check_ok(network_find(s, n->id, &again));
+                assert_string_equal(again->name, names[i]);
+                check_code(network_forget(s, n), ERR_DENIED);
+        }
+        check_err(create("{\"Name\":\"host\"}", NULL), "operation is not permitted on predefined host network");
+}
+
+static void network_create_reads_back_what_was_asked_for(void **state)
+{
+        _cleanup_network_ struct network *n = NULL;
+        struct firewall_network rules;
+
+        (void)state;
+        check_ok(create("{\"Name\":\"n\",\"Internal\":true,\"EnableIPv6\":true,\"Options\":{"
+                        "\"com.docker.network.bridge.name\":\"br7\",\"com.docker.network.driver.mtu\":\"1400\","
+                        "\"com.docker.network.bridge.enable_icc\":\"false\"},\"IPAM\":{\"Config\":["
+                        "{\"Subnet\":\"10.9.0.0/16\",\"IPRange\":\"10.9.8.0/24\",\"Gateway\":\"10.9.0.9\","
+                        "\"AuxiliaryAddresses\":{\"a\":\"10.9.8.1\"}},{\"Subnet\":\"fd00:9::/64\"}]}}",
+                        &n));
+        assert_string_equal(n->link, "br7");
+        assert_int_equal(n->mtu, 1400);
+        assert_true(n->internal && n->configured && !n->masquerade && !n->icc && !n->predefined);
+        is(&n->pool[0].subnet, "10.9.0.0/16");
+        is(&n->pool[0].range, "10.9.8.0/24");
+        is(&n->pool[0].gateway, "10.9.0.9/16");
+        is(&n->pool[0].aux[0], "10.9.8.1/32");
+        is(&n->pool[1].gateway, "fd00:9::1/64");
+        network_firewall(n, &rules);
+        assert_true(rules.internal && !rules.icc);
+        is(&rules.gateway[1], "fd00:9::1/64");
+}
+
+static void network_create_refuses_in_docker_s_words(void **state)
+{
+        static const struct {
+                const char *body, *words;
+        } bad[] = {
+                {"{\"Name\":\"\"}", "invalid name: name is empty"},
+                {"{\"Name\":\"a/b\"}", "invalid name: it contains a control character or a slash"},
+                {"{\"Name\":\"n\"}", "network with name n already exists"},
+                {"{\"Name\":\"x\",\"Driver\":\"nosuch\"}", "plugin \"nosuch\" not found"},
+                {"{\"Name\":\"x\",\"Driver\":\"host\"}", "only one instance of \"host\" network is allowed"},
+                {"{\"Name\":\"x\",\"Driver\":\"macvlan\"}",
+                 "macvlan needs the host's network device to stand on: -o parent=eth0"},
+                {"{\"Name\":\"x\",\"IPAM\":{\"Config\":[{\"Subnet\":\"10.9.4.0/24\"}]}}",
+                 "invalid pool request: Pool overlaps with other one on this address space"},
+                {"{\"Name\":\"x\",\"IPAM\":{\"Config\":[{\"Subnet\":\"10.8.0.1/24\"}]}}",
+                 "invalid network config: invalid subnet 10.8.0.1/24: it should be 10.8.0.0/24"},
+                {"{\"Name\":\"x\",\"IPAM\":{\"Config\":[{\"Subnet\":\"10.8.0.0/24\",\"Gateway\":\"10.9.0.1\"}]}}",
+                 "invalid network config: invalid gateway 10.9.0.1: parent subnet does not contain this address"},
+                {"{\"Name\":\"x\",\"IPAM\":{\"Config\":[{\"Subnet\":\"10.8.0.0/24\",\"Gateway\":\"fd00::1\"}]}}",
+                 "invalid network config: invalid gateway fd00::1: invalid address"},
+                {"{\"Name\":\"x\",\"IPAM\":{\"Config\":[{\"Subnet\":\"10.8.0.0/24\",\"IPRange\":\"10.8.0.0/16\"}]}}",
+                 "invalid network config: invalid ip-range 10.8.0.0/16: it is outside its subnet"},
+                {"{\"Name\":\"x\",\"Options\":{\"com.docker.network.bridge.name\":\"a123456789012345\"}}",
+                 "'a123456789012345' is no name of a network device (1 to 15 bytes, no '/', ':', '%' or space)"},
+                {"{\"Name\":\"x\",\"Options\":{\"com.docker.network.driver.mtu\":\"67\"}}",
+                 "invalid MTU 67: it must be 68 to 65535"},
+        };
+        struct network **list;
+        size_t count;
+
+        (void)state;
+        check_ok(create("{\"Name\":\"n\",\"IPAM\":{\"Config\":[{\"Subnet\":\"10.9.0.0/16\"}]}}", NULL));
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+                check_err(create(bad[i].body, NULL), bad[i].words);
+        check_ok(network_list(s, &list, &count));
+        assert_int_equal(count, 4); /* nothing changed */
+        network_list_free(list, count);
+}
+
+static void network_create_keeps_no_more_auxiliary_addresses_than_it_can(void **state)
+{
+        _cleanup_str_ struct str body = {0};
+
+        (void)state;
+        str_add(&body, "{\"Name\":\"x\",\"IPAM\":{\"Config\":[{\"Subnet\":\"10.8.0.0/24\",\"AuxiliaryAddresses\":{");
+        for (unsigned i = 0; i <= NETWORK_AUX; i++)
+                str_printf(&body, "%s\"a%u\":\"10.8.0.%u\"", i ? "," : "", i, i + 10);
+        str_add(&body, "}}]}}");
+        check_err(create(str_text(&body), NULL), "invalid network config: more than 16 auxiliary addresses");
+}
+
+static void network_create_chooses_subnets_that_do_not_overlap(void **state)
+{
+        struct network *n[20];
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(n); i++) {
+                char body[64];
+
+                (void)snprintf(body, sizeof(body), "{\"Name\":\"n%zu\",\"EnableIPv6\":true}", i);
+                check_ok(create(body, &n[i]));
+                assert_false(n[i]->configured);
+                assert_int_equal(n[i]->pool[1].subnet.data[0], 0xfd);
+                for (size_t k = 0; k < i; k++)
+                        for (unsigned f = 0; f < LINK_ADDRESSES; f++)
+                                assert_false(address_overlap(&n[i]->pool[f].subnet, &n[k]->pool[f].subnet));
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(n); i++)
+                network_free(n[i]);
+}
+
+static void network_find_takes_the_beginning_of_an_id(void **state)
+{
+        _cleanup_network_ struct network *a = NULL, *found = NULL;
+        char part[16];
+
+        (void)state;
+        check_ok(create("{\"Name\":\"n\",\"EnableIPv4\":false,\"EnableIPv6\":true}", &a));
+        (void)snprintf(part, sizeof(part), "%.12s", a->id);
+        check_ok(network_find(s, part, &found));
+        assert_string_equal(found->id, a->id);
+        check_ok(network_forget(s, a));
+        check_ok(network_forget(s, a));
+        network_free(found);
+        found = NULL;
+        check_err(network_find(s, "n", &found), "network n not found");
+}
+
+static void network_settle_writes_the_default_bridge_s_subnet_down(void **state)
+{
+        _cleanup_network_ struct network *n = NULL, *late = NULL, *again = NULL;
+
+        (void)state;
+        check_ok(network_find(s, "bridge", &n));
+        check_ok(network_find(s, "bridge", &late));
+        assert_string_equal(n->link, "hodtest");
+        assert_int_equal(n->pool[0].subnet.family, 0);
+        check_ok(network_settle(s, n));
+        assert_int_equal(n->pool[0].subnet.family, AF_INET);
+        check_ok(network_settle(s, late)); /* another start: the same */
+        assert_int_equal(address_compare(&n->pool[0].subnet, &late->pool[0].subnet), 0);
+        check_ok(network_find(s, "bridge", &again));
+        assert_int_equal(address_compare(&n->pool[0].gateway, &again->pool[0].gateway), 0);
+        assert_string_equal(again->link, "hodtest");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                TEST(network_find_knows_the_predefined_ones),
+                TEST(network_create_reads_back_what_was_asked_for),
+                TEST(network_create_refuses_in_docker_s_words),
+                TEST(network_create_keeps_no_more_auxiliary_addresses_than_it_can),
+                TEST(network_create_chooses_subnets_that_do_not_overlap),
+                TEST(network_find_takes_the_beginning_of_an_id),
+                TEST(network_settle_writes_the_default_bridge_s_subnet_down),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,220 @@
+/* Unit tests of sys/nft and net/firewall, in a network namespace of our own. */
+#include "check.h"
+
+#include <errno.h>
+#include <linux/netfilter.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "net/firewall_private.h"
+#include "sys/endpoint.h"
+
+static int fd = -1;
+
+static int begin(void **state)
+{
+        (void)state;
+        if (unshare(CLONE_NEWNET) < 0)
+                skip();
+        fd = file_close(fd);
+        fd = netlink_open(NETLINK_NETFILTER);
+        return fd < 0 ? -1 : 0;
+}
+
+static const struct nft_set numbers = {.name = "numbers", .key_type = 1, .key_size = 4};
+
+static int commit(struct nft *n)
+{
+        int r = nft_commit(fd, n, NULL);
+
+        nft_done(n);
+        return r;
+}
+
+static int has(uint32_t key, char comment[NFT_COMMENT_MAX + 1])
+{
+        return nft_element_get(fd, NFPROTO_INET, "t", "numbers", &key, sizeof(key), comment);
+}
+
+static void nft_elements_are_added_found_and_deleted(void **state)
+{
+        char comment[NFT_COMMENT_MAX + 1], long_one[NFT_COMMENT_MAX + 1];
+        uint32_t seven = 7, eight = 8;
+        struct nft_element e = {.key = &seven, .key_size = 4, .exclusive = true, .comment = "me"};
+        unsigned count;
+        struct nft n;
+
+        (void)state;
+        assert_int_equal(nft_set_count(fd, NFPROTO_INET, "t", "numbers", &count), -ENOENT);
+        nft_begin(&n, NFPROTO_INET);
+        nft_table_add(&n, "t");
+        nft_set_add(&n, "t", &numbers);
+        nft_element_add(&n, "t", "numbers", &e);
+        assert_int_equal(commit(&n), 0);
+        assert_int_equal(has(7, comment), 1);
+        assert_string_equal(comment, "me");
+        assert_int_equal(has(8, comment), 0);
+        assert_string_equal(comment, "");
+
+        /* All or nothing. */
+        memset(long_one, 'x', sizeof(long_one) - 1);
+        long_one[NFT_COMMENT_MAX] = '\0';
+        nft_begin(&n, NFPROTO_INET);
+        nft_element_add(&n, "t", "numbers", &(struct nft_element){.key = &eight, .key_size = 4, .comment = long_one});
+        nft_element_add(&n, "t", "numbers", &e);
+        assert_int_equal(commit(&n), -EEXIST);
+        assert_int_equal(has(8, comment), 0);
+        nft_begin(&n, NFPROTO_INET);
+        nft_element_add(&n, "t", "numbers", &(struct nft_element){.key = &eight, .key_size = 4, .comment = long_one});
+        assert_int_equal(commit(&n), 0);
+        assert_int_equal(has(8, comment), 1);
+        assert_string_equal(comment, long_one);
+
+        nft_begin(&n, NFPROTO_INET);
+        nft_element_delete(&n, "t", "numbers", &e);
+        assert_int_equal(commit(&n), 0);
+        assert_int_equal(has(7, comment), 0);
+        assert_int_equal(nft_set_count(fd, NFPROTO_INET, "t", "numbers", &count), 0);
+        assert_int_equal(count, 1);
+        nft_begin(&n, NFPROTO_INET);
+        nft_element_delete(&n, "t", "numbers", &e);
+        assert_int_equal(commit(&n), -ENOENT);
+}
+
+static void nft_commit_of_an_old_generation_is_refused(void **state)
+{
+        uint32_t generation;
+        struct nft n;
+        int r;
+
+        (void)state;
+        assert_int_equal(nft_generation(fd, &generation), 0);
+        nft_begin(&n, NFPROTO_INET);
+        nft_table_add(&n, "t");
+        nft_set_add(&n, "t", &numbers);
+        assert_int_equal(commit(&n), 0);
+        nft_begin_at(&n, NFPROTO_INET, generation);
+        nft_table_delete(&n, "t");
+        r = commit(&n);
+        assert_true(r == -ERESTART || r == -512 || r == -EAGAIN);
+        assert_int_equal(nft_generation(fd, &generation), 0);
+        nft_begin_at(&n, NFPROTO_INET, generation);
+        nft_table_delete(&n, "t");
+        assert_int_equal(commit(&n), 0);
+}
+
+/* The kernel answers once, not once a message. */
+static void nft_commit_without_rights_ends(void **state)
+{
+        pid_t pid = fork();
+        int status;
+
+        (void)state;
+        if (pid == 0) {
+                struct nft n;
+
+                (void)alarm(10);
+                if (setresuid(65534, 65534, 65534) < 0)
+                        _exit(2);
+                nft_begin(&n, NFPROTO_INET);
+                firewall_table(&n);
+                _exit(commit(&n) == -EPERM ? 0 : 1);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+}
+
+/* ---- net/firewall ---- */
+
+static struct link_address at(const char *text)
+{
+        struct link_address a = {0};
+
+        assert_true(endpoint_address_parse(text, &a));
+        return a;
+}
+
+static void firewall_network_is_known_until_it_is_removed(void **state)
+{
+        struct firewall_network one = {.bridge = "hod0", .masquerade = true, .icc = true}, two = one;
+        _cleanup_firewall_ struct firewall *f = NULL;
+        unsigned count;
+        bool known;
+
+        (void)state;
+        one.subnet[0] = at("172.17.0.0/16");
+        one.gateway[0] = at("172.17.0.1/16");
+        one.subnet[1] = at("fd00::/64");
+        one.gateway[1] = at("fd00::1/64");
+        two.bridge = "br-0123456789ab";
+        two.subnet[0] = at("255.255.255.0/24"); /* nothing after it */
+        two.internal = true;
+        check_ok(firewall_open(&f));
+        check_ok(firewall_network_known(f, &one, &known));
+        assert_false(known);
+        check_ok(firewall_remove_idle(f));
+        check_ok(firewall_network_add(f, &one));
+        check_ok(firewall_network_add(f, &one));
+        check_ok(firewall_network_add(f, &two));
+        check_ok(firewall_network_known(f, &one, &known));
+        assert_true(known);
+        check_ok(firewall_network_remove(f, &one));
+        check_ok(firewall_network_remove(f, &one));
+        check_ok(firewall_network_known(f, &one, &known));
+        assert_false(known);
+        check_ok(firewall_remove_idle(f)); /* not: the other one is in it */
+        check_ok(firewall_network_known(f, &two, &known));
+        assert_true(known);
+        check_ok(firewall_network_remove(f, &two));
+        check_ok(firewall_remove_idle(f));
+        assert_int_equal(nft_set_count(fd, NFPROTO_INET, FIREWALL_TABLE, "bridges", &count), -ENOENT);
+}
+
+static void firewall_publish_is_all_or_nothing_and_says_whose_it_is(void **state)
+{
+        struct firewall_network net = {.bridge = "hod0"};
+        struct firewall_port ports[3] = {{.protocol = IPPROTO_TCP, .host_port = 80, .port = 8080},
+                                         {.protocol = IPPROTO_TCP, .host_port = 81, .port = 8081},
+                                         {.protocol = IPPROTO_UDP, .host_port = 80, .port = 53}};
+        _cleanup_firewall_ struct firewall *f = NULL;
+        char owner[FIREWALL_OWNER_MAX];
+        size_t taken = 9;
+
+        (void)state;
+        net.gateway[0] = at("172.17.0.1/16");
+        for (size_t i = 0; i < 3; i++)
+                ports[i].to = at(i == 2 ? "fd00::2" : "172.17.0.2");
+        ports[1].host = at("127.0.0.1");
+        check_ok(firewall_open(&f));
+        check_ok(firewall_network_add(f, &net));
+        check_ok(firewall_publish(f, "a", ports, 3, &taken, owner));
+        check_ok(firewall_network_add(f, &net)); /* the rules anew; elements stay */
+        ports[0].host_port = 90;
+        ports[1].to = at("172.17.0.3");
+        check_code(firewall_publish(f, "b", ports, 2, &taken, owner), ERR_CONFLICT);
+        assert_int_equal(taken, 1);
+        assert_string_equal(owner, "a");
+        check_ok(firewall_unpublish(f, "b", ports, 2)); /* nothing of it is b's */
+        check_code(firewall_publish(f, "b", ports, 2, &taken, owner), ERR_CONFLICT);
+        check_ok(firewall_unpublish(f, "a", ports, 2)); /* what it leads to does not count */
+        check_ok(firewall_publish(f, "b", ports, 2, &taken, owner));
+        check_ok(firewall_remove(f));
+        check_ok(firewall_remove(f));
+        check_ok(firewall_unpublish(f, "b", ports, 2));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup(nft_elements_are_added_found_and_deleted, begin),
+                cmocka_unit_test_setup(nft_commit_of_an_old_generation_is_refused, begin),
+                cmocka_unit_test_setup(nft_commit_without_rights_ends, begin),
+                cmocka_unit_test_setup(firewall_network_is_known_until_it_is_removed, begin),
+                cmocka_unit_test_setup(firewall_publish_is_all_or_nothing_and_says_whose_it_is, begin),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
