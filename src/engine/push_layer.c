@@ -166,12 +166,32 @@ static bool mount_blob(struct push *p, const struct push_blob *b, size_t *ret_so
         return false;
 }
 
+/* Is it there, or can it be mounted? Says so in @o. */
+static err *find_blob(struct push *p, const struct push_blob *b, struct push_outcome *o)
+{
+        bool exists = false;
+        err *e = registry_blob_exists(p->registry, &b->digest, &exists);
+
+        /* An answer to HEAD has no words: the one to the upload says why. */
+        if (e && err_code(e) == ERR_DENIED && !b->absent) {
+                err_free(e);
+                return NULL;
+        }
+        TRY(e);
+        o->digest = b->digest;
+        o->size = b->size ? b->size : b->stored_size;
+        if (exists)
+                o->state = PUSH_EXISTS;
+        else if (mount_blob(p, b, &o->mounted_from))
+                o->state = PUSH_MOUNTED;
+        return NULL;
+}
+
 err *push_blob_send(struct push *p, size_t i)
 {
         const struct push_blob *b = &p->plan.blobs[i];
         struct push_outcome *o = &p->outcomes[i];
         struct sending s = {.push = p, .blob = b, .outcome = o, .fd = -1};
-        bool exists = false;
         err *e;
 
         if (getpid() != p->pid) {
@@ -179,17 +199,10 @@ err *push_blob_send(struct push *p, size_t i)
                 p->pid = getpid();
         }
         o->state = PUSH_CHECKING;
-        if (b->digest.text[0]) {
-                TRY(registry_blob_exists(p->registry, &b->digest, &exists));
-                o->digest = b->digest;
-                o->size = b->size ? b->size : b->stored_size;
-                if (exists)
-                        o->state = PUSH_EXISTS;
-                else if (mount_blob(p, b, &o->mounted_from))
-                        o->state = PUSH_MOUNTED;
-                if (o->state != PUSH_CHECKING)
-                        return NULL;
-        }
+        if (b->digest.text[0])
+                TRY(find_blob(p, b, o));
+        if (o->state != PUSH_CHECKING)
+                return NULL;
         if (b->absent)
                 return err_new(ERR_NOT_FOUND, "layer %s is not here as it came", b->stored);
         e = send_blob(&s);

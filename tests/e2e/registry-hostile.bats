@@ -308,6 +308,9 @@ os.execv(sys.argv[1], sys.argv[1:])' "$HOD_BIN/hod" pull -q "$(at open)/$1/x:int
                 refused 1 'unsupported|invalid|denied|403|no space left' hod push -q "$(at open)/$b/p:1"
                 hod rmi "$(at open)/$b/p:1" >/dev/null
         done
+        hod tag busybox "$(at open)/status403/p:1"
+        refused 1 'denied: requested access to the resource is denied' hod push -q "$(at open)/status403/p:1"
+        hod rmi "$(at open)/status403/p:1" >/dev/null
         hod tag busybox "$(at open)/uploaddrop/p:1"
         hod push -q "$(at open)/uploaddrop/p:1"
         hod rmi "$(at open)/uploaddrop/p:1" >/dev/null
