@@ -43,6 +43,8 @@ struct client_request {
 
 /* Seconds of a Retry-After (a number, or a date against @now), 0 if it cannot be read; at most 3600. */
 unsigned client_retry_after(const char *text, int64_t now);
+/* Wait before try @n + 2 of something: longer each time. */
+void client_pause(unsigned n);
 struct client_attempts {
         unsigned n;
         bool renewed;

@@ -370,7 +370,8 @@ err *registry_blob_put(struct registry *r, const struct registry_upload *u, stru
                 if (!e || err_code(e) != ERR_NETWORK || !up.s->http || !http_may_retry(up.s->http) || i >= RESUMES)
                         break;
                 log_debug("%s: the upload broke off", up.s->origin);
-                e = err_free(e);
+                err_free(e);
+                client_pause((unsigned)i);
                 e = ask(&up);
         }
         if (!e)

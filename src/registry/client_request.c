@@ -59,6 +59,13 @@ static void pause_ms(unsigned ms)
                 ;
 }
 
+void client_pause(unsigned n)
+{
+        unsigned ms = n < 8 ? PAUSE_MIN << n : PAUSE_MAX;
+
+        pause_ms(ms > PAUSE_MAX ? PAUSE_MAX : ms);
+}
+
 static err *address(const struct registry *r, const struct server *s, const struct client_request *q, char **ret)
 {
         (void)r;

@@ -260,7 +260,7 @@ err *transfer_new(struct http *h, const struct http_request *r, const char *url,
         SET(CURLOPT_HTTPHEADER, t->headers);
         SET(CURLOPT_USERAGENT, h->user_agent);
         SET(CURLOPT_ERRORBUFFER, t->error);
-        SET(CURLOPT_NOSIGNAL, 1L);
+        /* Without CURLOPT_NOSIGNAL: libcurl itself keeps away SIGPIPE, which TLS raises with versions before 7.87. */
         SET(CURLOPT_PROTOCOLS_STR, "http,https");
         SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
         SET(CURLOPT_PATH_AS_IS, 1L);
