@@ -531,7 +531,9 @@ err *state_destroy(struct state *s)
         trace_end(&span, 0, s->cgroup);
         span = trace_begin(TRACE_STATE_REMOVE);
         /* The specification: a failing poststop hook is logged, and the container goes all the same. */
-        if (!s->ends_quietly && file_exists(s->dirfd, "config.json"))
+        /* A maker that was killed before it had written its state may have left half a config.json: nothing ran then.
+         */
+        if (!s->ends_quietly && file_exists(s->dirfd, STATE_FILE) && file_exists(s->dirfd, "config.json"))
                 e = state_load_spec(s);
         if (s->spec)
                 warn_free(runtime_rdt_remove(s->spec, s->id));
