@@ -32,18 +32,24 @@ err *base64_encode(const void *data, size_t size, char **ret)
 
 err *base64_decode(const char *text, char **ret, size_t *ret_size)
 {
-        size_t n = strspn(text, alphabet), used = 0;
-        _cleanup_free_ char *out = NULL;
+        _cleanup_free_ char *out = malloc(strlen(text) / 4 * 3 + 3);
+        size_t n = 0, padding = 0, used = 0;
         uint32_t bits = 0;
         unsigned have = 0;
 
-        if (n % 4 == 1 || strspn(text + n, "=") > 2 || text[n + strspn(text + n, "=")])
-                return err_new(ERR_INVALID, "not base64");
-        out = malloc(n / 4 * 3 + 3);
         if (!out)
                 return err_nomem();
-        for (size_t i = 0; i < n; i++) {
-                bits = bits << 6 | (uint32_t)(strchr(alphabet, text[i]) - alphabet);
+        for (; *text; text++) {
+                const char *at = strchr(alphabet, *text);
+
+                if (*text == '\n' || *text == '\r')
+                        continue;
+                if (*text == '=' && padding++ < 2)
+                        continue;
+                if (!at || padding)
+                        return err_new(ERR_INVALID, "not base64");
+                n++;
+                bits = bits << 6 | (uint32_t)(at - alphabet);
                 have += 6;
                 if (have >= 8) {
                         have -= 8;
@@ -51,6 +57,8 @@ err *base64_decode(const char *text, char **ret, size_t *ret_size)
                         bits &= (1u << have) - 1;
                 }
         }
+        if (n % 4 == 1)
+                return err_new(ERR_INVALID, "not base64");
         out[used] = '\0';
         *ret = TAKE_PTR(out);
         *ret_size = used;

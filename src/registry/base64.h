@@ -7,5 +7,5 @@
 
 /* Owned. */
 MUST_USE err *base64_encode(const void *data, size_t size, char **ret);
-/* Padding may be missing; line ends are not skipped. ERR_INVALID. NUL-terminated, owned. */
+/* Padding may be missing; line ends are skipped, as by docker. ERR_INVALID. NUL-terminated, owned. */
 MUST_USE err *base64_decode(const char *text, char **ret, size_t *ret_size);

@@ -56,11 +56,6 @@ err *registry_after_fork(struct registry *r)
         return NULL;
 }
 
-const char *registry_origin(const struct registry *r)
-{
-        return r->servers[r->current].origin ? r->servers[r->current].origin : r->domain;
-}
-
 void registry_document_done(struct registry_document *d)
 {
         free(d->data);

@@ -89,8 +89,6 @@ MUST_USE err *registry_blob_put(struct registry *r, const struct registry_upload
 MUST_USE err *registry_tags(struct registry *r, char ***ret);
 /* Referrers of a manifest: an index; falls back to the tag schema. */
 MUST_USE err *registry_referrers(struct registry *r, const struct digest *subject, struct registry_document *ret);
-/* "https://host:port": who answered last; borrowed. */
-const char *registry_origin(const struct registry *r);
 /* Does the registry believe @c? For login. @ret_token: an identity token if the server gave one, owned; NULL. */
 struct auth_credentials;
 MUST_USE err *registry_login(struct registry *r, const struct auth_credentials *c, char **ret_token);

@@ -146,6 +146,14 @@ static void base64_survives_a_round_trip(void **state)
                 assert_int_equal(n, strlen(texts[i]));
                 assert_string_equal(decoded, texts[i]);
         }
+        {
+                _cleanup_free_ char *lines = NULL;
+                size_t n;
+
+                check_ok(base64_decode("Zm9v\r\nYg=\n=\n", &lines, &n));
+                assert_string_equal(lines, "foob");
+        }
+        check_code(base64_decode("Zm9vYg===", &(char *){NULL}, &(size_t){0}), ERR_INVALID);
         check_code(base64_decode("a", &(char *){NULL}, &(size_t){0}), ERR_INVALID);
         check_code(base64_decode("ab*c", &(char *){NULL}, &(size_t){0}), ERR_INVALID);
         check_code(base64_decode("ab=c", &(char *){NULL}, &(size_t){0}), ERR_INVALID);
