@@ -387,7 +387,8 @@ static err *body_ports(json *body, json *host, const struct create_args *a)
 static err *body_endpoint(json *body, const struct create_args *a)
 {
         const char *network = str_empty(a->network) || str_eq(a->network, "default") ? "bridge" : a->network;
-        bool ours = !str_eq(network, "none") && !str_eq(network, "host") && !str_starts(network, "container:");
+        bool ours = !str_eq(network, "none") && !str_eq(network, "host") && !str_starts(network, "container:") &&
+                    !str_starts(network, "ns:");
         json *settings, *ipam;
         char mac[18];
 

@@ -119,8 +119,8 @@ extern const char *const pull_policy_words[];
                 OPT_LIST(0, "network-alias", struct create_args, network_aliases, "list",                              \
                          "Add network-scoped alias for the container"),                                                \
                 OPT_STR(0, "network", struct create_args, network, "network",                                          \
-                        "Network of the container: none, host or container:NAME", .def = "none", .alias = "net",       \
-                        .deprecated_alias = "net"),                                                                    \
+                        "Network of the container: bridge, a network's name, none, host or container:NAME",            \
+                        .def = "none", .alias = "net", .deprecated_alias = "net"),                                     \
                 OPT_FLAG(0, "oom-kill-disable", struct create_args, oom_kill_disable, "Disable OOM Killer"),           \
                 OPT_INT(0, "oom-score-adj", struct create_args, oom_score_adj,                                         \
                         "Tune host's OOM preferences (-1000 to 1000)"),                                                \

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 
 #include "base/file.h"
@@ -62,6 +63,15 @@ struct attach {
         struct link_address to[LINK_ADDRESSES];
 };
 
+/* Is somebody at work on it? Whoever starts a container holds its lock; one that was killed does not any more. */
+static bool is_busy(const struct container *c)
+{
+        if (flock(c->state_fd, LOCK_SH | LOCK_NB) < 0)
+                return true;
+        (void)flock(c->state_fd, LOCK_UN);
+        return false;
+}
+
 bool endpoints_holder_lives(struct engine *e, const char *id)
 {
         _cleanup_container_ struct container *other = NULL;
@@ -74,8 +84,9 @@ bool endpoints_holder_lives(struct engine *e, const char *id)
                 return !gone;
         }
         /* What has ended is only waiting to be cleaned up; what has no status yet is being started. */
-        return container_is_alive(other) ||
-               (other->state_fd >= 0 && !(other->has_status && other->state == STATUS_EXITED));
+        if (container_is_alive(other) || other->state_fd < 0)
+                return container_is_alive(other);
+        return other->has_status ? other->state != STATUS_EXITED : is_busy(other);
 }
 
 static bool lives(const char *id, void *arg)

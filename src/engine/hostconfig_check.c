@@ -171,6 +171,9 @@ static err *check_modes(const json *config, const json *host)
         ns = json_get_str_or(host, "CgroupnsMode", "");
         if (*ns && strcmp(ns, "host") != 0 && strcmp(ns, "private") != 0)
                 return err_new(ERR_INVALID, "invalid CGROUP mode: %s", ns);
+        if (str_starts(network, "ns:"))
+                return err_new(ERR_UNSUPPORTED, "invalid network mode: %s (a namespace by path is not built yet)",
+                               network);
         if (strcmp(network, "container:") == 0)
                 return err_new(ERR_INVALID, "invalid network mode: invalid container format container:<name|id>");
         if (str_starts(network, "container:")) {

@@ -56,6 +56,24 @@ static err *add_own(struct str *text, const char *hostname, char *const *endpoin
         return NULL;
 }
 
+/* --add-host NAME:host-gateway: the host as the container reaches it, by its first network that has a way out. */
+static err *add_host_gateway(struct str *text, const char *entry, size_t name, char *const *endpoints)
+{
+        char address[ENDPOINT_ADDRESS_MAX];
+
+        for (; endpoints && *endpoints; endpoints++) {
+                struct endpoint e;
+
+                TRY(endpoint_parse(*endpoints, &e));
+                for (unsigned i = 0; i < e.n_routes; i++)
+                        str_printf(text, "%s\t%.*s\n", endpoint_address_text(&e.route[i].via, false, address),
+                                   (int)name, entry);
+                if (e.n_routes)
+                        return NULL;
+        }
+        return err_new(ERR_INVALID, "add-host %s: the container has no network with a gateway", entry);
+}
+
 static err *write_hosts(int dirfd, const json *record, bool host_network, char *const *endpoints)
 {
         const json *extra = json_get(json_get(record, "HostConfig"), "ExtraHosts");
@@ -77,8 +95,9 @@ static err *write_hosts(int dirfd, const json *record, bool host_network, char *
                 if (!sep)
                         return err_new(ERR_INVALID, "bad format for add-host: \"%s\"", entry ? entry : "");
                 if (strcmp(sep + 1, "host-gateway") == 0)
-                        return err_new(ERR_INVALID, "add-host %s: there is no gateway without a bridge network", entry);
-                str_printf(&text, "%s\t%.*s\n", sep + 1, (int)(sep - entry), entry);
+                        TRY(add_host_gateway(&text, entry, (size_t)(sep - entry), endpoints));
+                else
+                        str_printf(&text, "%s\t%.*s\n", sep + 1, (int)(sep - entry), entry);
         }
         TRY(add_own(&text, json_get_str(json_get(record, "Config"), "Hostname"), endpoints));
         return put(dirfd, "hosts", &text);
