@@ -192,3 +192,99 @@ s = socket.socket(); s.bind(("127.0.0.1", 18082)); s.listen(); print("ready", fl
         echo "$output"
         [[ $status -eq 0 ]]
 }
+
+# alone SCRIPT: it runs in a network namespace of its own, with a "neighbour" (pid $N, 192.0.2.2) on the link host0.
+alone() {
+        timeout 60 unshare -n bash -c '
+                set -e
+                ip link set lo up
+                unshare -n sleep 60 &
+                N=$!
+                trap "kill $N" EXIT
+                for _ in {1..50}; do [[ $(readlink /proc/$N/ns/net) != $(readlink /proc/self/ns/net) ]] && break; sleep 0.02; done
+                ip link add host0 type veth peer name n0 netns $N
+                ip addr add 192.0.2.1/24 dev host0
+                ip link set host0 up
+                nsenter -t $N -n bash -c "ip link set lo up; ip addr del 127.0.0.1/8 dev lo; ip addr add 192.0.2.2/24 dev n0
+                        ip link set n0 up; ip route replace 127.0.0.1/32 via 192.0.2.1
+                        echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet; echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter"
+                hod() { "$HOD_BIN/hod" "$@"; }
+                '"$1"
+}
+
+@test "security: a neighbour on the link reaches what is published on all addresses, and nothing else" {
+        export -f get
+        run -0 alone '
+                hod run -d --name w --network bridge -h host-w -p 18080:80 -p 127.0.0.1:18081:80 busybox httpd -f -p 80 -h /etc >/dev/null
+                sleep 0.2
+                inside=$(hod inspect -f "{{.NetworkSettings.IPAddress}}" w) gateway=$(hod inspect -f "{{.NetworkSettings.Gateway}}" w)
+                nsenter -t $N -n ip route add ${gateway%.*}.0/24 via 192.0.2.1
+                text=$(declare -f get)
+                neighbour() { nsenter -t $N -n bash -c "${text/timeout 3/timeout 1}; get - $1 $2"; }
+                echo "$(get - 127.0.0.1 18081) $(neighbour 192.0.2.1 18080) [$(neighbour 127.0.0.1 18081)$(neighbour 192.0.2.1 18081)$(neighbour $inside 80)$(neighbour $gateway 18080)]"
+                hod rm -f w >/dev/null'
+        echo "$output"
+        [[ $output == 'host-w host-w []' ]]
+}
+
+@test "enable_icc=false: containers of the network reach the host, not each other" {
+        hod network create -o com.docker.network.bridge.enable_icc=false np >/dev/null
+        serve p1 --network np
+        hod run -d --name p2 --network np busybox sleep 100 >/dev/null
+        [[ $(get - "$(address p1 np)" 80) == host-p1 ]]
+        [[ -z $(get p2 "$(address p1 np)" 80) ]]
+}
+
+@test "a bridge or device that was there before stays when its network goes" {
+        run -0 alone '
+                ip link add br7 type bridge
+                for device in br7 host0; do
+                        hod network create --subnet 10.64.0.0/24 -o com.docker.network.bridge.name=$device nf >/dev/null
+                        hod run --rm --network nf busybox true 2>&1 | head -n 1 || true
+                        hod network rm nf >/dev/null
+                        ip -o link show $device >/dev/null && echo "$device is there"
+                done'
+        echo "$output"
+        [[ $output == *'br7 is there'*'the name host0 belongs to a network device that is no bridge'*'host0 is there' ]]
+}
+
+@test "two bindings of one container do not get one port; --add-host host-gateway is the gateway" {
+        run -0 hod run -d --name two --network bridge --add-host h:host-gateway -p 80 -p 81 busybox sleep 100
+        run -0 hod inspect -f '{{range $k, $v := .NetworkSettings.Ports}}{{(index $v 0).HostPort}} {{end}}' two
+        read -r one other <<<"$output"
+        [[ $one && $other && $one != "$other" ]]
+        run -0 hod exec two grep 'h$' /etc/hosts
+        [[ $output == *"$(hod inspect -f '{{.NetworkSettings.Gateway}}' two)"$'\t'h* ]]
+        run -125 hod run --rm --network bridge -p 18086:80 -p 18086:81 busybox true
+        [[ $output == *'18086'*'already in use'* ]]
+}
+
+@test "network rm beside a start: either there is no network, or it is in use and works" {
+        local i started removed
+        for i in 1 2 3 4; do
+                hod network create "nr$i" >/dev/null
+                hod run -d --name "r$i" --network "nr$i" busybox sleep 100 >/dev/null 2>&1 &
+                started=$!
+                removed=0
+                hod network rm "nr$i" >/dev/null 2>&1 || removed=$?
+                if wait "$started"; then
+                        ((removed == 1))
+                        hod exec "r$i" sh -c 'ping -c 1 -W 2 "$(ip route | sed -n "s/^default via \([^ ]*\).*/\1/p")" >/dev/null'
+                else
+                        ((removed == 0))
+                fi
+                hod rm -f "r$i" >/dev/null 2>&1 || true
+        done
+        hod network prune -f >/dev/null
+        [[ -z $(hod network ls -q --filter type=custom) ]]
+}
+
+@test "starts that were killed give everything back to who needs it" {
+        local ms
+        hod network create --subnet 10.63.2.0/30 nx >/dev/null
+        for ms in 005 010 015 020 030 040; do
+                timeout -s KILL "0.$ms" "$HOD_BIN/hod" run --rm --network nx -p 18087:80 busybox true >/dev/null 2>&1 || true
+        done
+        sleep 0.5
+        run -0 hod run --rm --network nx -p 18087:80 busybox true
+}
