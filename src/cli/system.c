@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/format.h"
 #include "cli/ui.h"
+#include "engine/container.h"
 #include "engine/usage.h"
 #include "oci/reference.h"
 #include "store/check.h"
@@ -262,6 +263,16 @@ static void say(void *arg, enum check_outcome outcome, const char *what, const c
         (void)fflush(stdout);
 }
 
+static bool is_running(const char *id, void *arg)
+{
+        _cleanup_container_ struct container *c = NULL;
+        err *error = container_find(arg, id, &c);
+        bool yes = !error && container_is_alive(c);
+
+        err_free(error);
+        return yes;
+}
+
 static err *check_run(struct invocation *inv)
 {
         const struct check_args *a = inv->args;
@@ -270,6 +281,8 @@ static err *check_run(struct invocation *inv)
         struct check_result r = {0};
 
         TRY(ui_engine(inv, &e));
+        o.is_running = is_running;
+        o.running_arg = e;
         TRY(store_check(e->store, &o, &r));
         (void)printf("checked %llu images, %llu layers, %llu blobs, %llu containers: %llu wrong, %llu mended, %llu "
                      "leftovers\n",
@@ -294,8 +307,9 @@ const struct command cmd_system_check = {
                 "tree, and follows every reference. One line is printed for each finding; the exit status is 1 when "
                 "something is wrong and was not mended.\n"
                 "\n"
-                "With --repair, damaged trees are unpacked again, configurations and manifests are written again, "
-                "damaged blobs, names of nothing and leftovers are removed.",
+                "With --repair, damaged trees are unpacked again (not under a running container or a mounted image), "
+                "configurations and manifests are written again, damaged blobs, names of nothing and leftovers are "
+                "removed.",
         .opts = check_opts,
         .args_size = sizeof(struct check_args),
         .run = check_run,

@@ -20,6 +20,9 @@ struct check_options {
          * "container <id>", "database"; @text says what is wrong, or was, in one line. */
         void (*say)(void *arg, enum check_outcome outcome, const char *what, const char *text);
         void *arg;
+        /* Is the container running? Its root stands on the trees. NULL = none is. */
+        bool (*is_running)(const char *container_id, void *arg);
+        void *running_arg;
 };
 
 struct check_result {
@@ -29,7 +32,7 @@ struct check_result {
 
 /* Look at everything. Findings are no errors. Images stay while it runs; needs space for the largest layer (not
  * @quick).
- *   mended: a layer whose tree is missing or differs is unpacked again from its blob; a config is written again from
- * the database; a manifest that is missing or damaged is made anew; damaged blobs are removed; names of nothing are
- *   removed; leftovers are removed. */
+ *   mended: a layer whose tree is missing, or differs and nothing running stands on it, is unpacked again from its
+ *   blob; a config is written again from the database; a manifest that is missing or damaged is made anew; damaged
+ *   blobs, names of nothing and leftovers are removed. */
 MUST_USE err *store_check(struct store *s, const struct check_options *o, struct check_result *ret);

@@ -11,8 +11,11 @@
 #include "codec/digest.h"
 #include "store/blob.h"
 #include "store/check_private.h"
+#include "store/image_mounts.h"
 #include "store/layer.h"
 #include "store/layer_tar.h"
+#include "store/record.h"
+#include "store/snapshot.h"
 #include "store/tree.h"
 #include "store/unpack.h"
 
@@ -82,12 +85,68 @@ static err *replace_tree(struct subject *s, struct staging *st)
         return layer_sync_directories(s->check->store);
 }
 
+/* A container that runs on the tree: its files would go with the old one. (Driver "dir" has copies.) */
+static err *container_on(struct subject *s, const char *path, char **ret)
+{
+        const struct check_options *o = s->check->options;
+        _cleanup_record_list_ struct record_list list = {0};
+
+        TRY(record_list_all(s->check->store, &list));
+        for (size_t i = 0; i < list.n && !*ret; i++) {
+                _cleanup_snapshot_ struct snapshot snap = {0};
+                _cleanup_json_ json *doc = NULL;
+
+                if (!o->is_running || !o->is_running(list.items[i].id, o->running_arg))
+                        continue;
+                TRY(json_parse(list.items[i].json, strlen(list.items[i].json), &doc));
+                /* One without a snapshot stands on nothing of ours. */
+                err_free(snapshot_get(s->check->store, list.items[i].id, json_get_str_or(doc, "Image", ""), &snap));
+                if (!strv_contains(snap.lower, path))
+                        continue;
+                *ret = str_format("container %.12s is running on it", list.items[i].id);
+                if (!*ret)
+                        return err_nomem();
+        }
+        return NULL;
+}
+
+/* An image that is mounted with the tree. */
+static err *mount_on(struct subject *s, char **ret)
+{
+        _cleanup_strv_ char **ids = NULL;
+
+        TRY(image_mounts(s->check->store, &ids));
+        for (char **id = ids; *id && !*ret; id++) {
+                _cleanup_image_ struct image *image = NULL;
+                err *e = image_find(s->check->store, *id, &image);
+
+                for (size_t i = 0; !e && i < image->n_layers; i++)
+                        if (strcmp(image->layers[i].chain, s->layer->chain) == 0 && !*ret)
+                                *ret = str_format("image %s is mounted", *id);
+                err_free(e);
+        }
+        return NULL;
+}
+
+static err *find_user(struct subject *s, char **ret)
+{
+        _cleanup_free_ char *path = NULL;
+
+        TRY(layer_path(s->check->store, s->layer->chain, &path));
+        TRY(container_on(s, path, ret));
+        return *ret ? NULL : mount_on(s, ret);
+}
+
 static err *mend_tree(struct subject *s, struct staging *st, const char *what)
 {
+        _cleanup_free_ char *user = NULL;
         struct check *c = s->check;
 
-        if (!c->options->repair) {
-                check_say(c, CHECK_WRONG, s->name, "%s", what);
+        if (c->options->repair && s->tree_fd >= 0)
+                TRY(find_user(s, &user));
+        if (!c->options->repair || user) {
+                check_say(c, CHECK_WRONG, s->name, "%s%s%s", what, user ? "; not mended, because " : "",
+                          user ? user : "");
                 return NULL;
         }
         TRY(replace_tree(s, st));
@@ -151,6 +210,7 @@ static err *check_without_blob(struct subject *s)
         _cleanup_(sink_freep) struct sink *null = NULL;
         struct check *c = s->check;
         char text[1024];
+        bool other;
         err *e;
 
         if (s->tree_fd < 0) {
@@ -158,8 +218,14 @@ static err *check_without_blob(struct subject *s)
                           s->image->id);
                 return NULL;
         }
-        if (!layer_tar_kept(c->store, s->layer))
+        if (!layer_tar_kept(c->store, s->layer)) {
+                TRY(layer_tar_has_blob(c->store, s->layer, &other));
+                if (!other)
+                        check_say(c, CHECK_WRONG, s->name,
+                                  "its blob is not here: it cannot be saved or pushed; pull image %s again",
+                                  s->image->id);
                 return NULL;
+        }
         TRY(sink_open_null(&null));
         e = layer_tar_write(c->store, s->layer, null);
         if (err_code(e) != ERR_DIGEST && err_code(e) != ERR_CORRUPT)

@@ -153,6 +153,19 @@ archive() { python3 "$BATS_TEST_DIRNAME/archive.py" "$@"; }
         is "$(find "$HOD_ROOT/layers" -mindepth 1 -maxdepth 1 | wc -l)" 3
 }
 
+@test "system check: a running container keeps the files that it stands on" {
+        hod import "$(busybox_file)" bb >/dev/null
+        id=$(hod run -d --name user bb sleep 60)
+        file=$(find "$HOD_ROOT/layers" -path "*/diff/*" -type f -print -quit)
+        touch -d @1 "$file"
+        run hod system check --repair
+        is "$status" 1
+        like "$output" "wrong: layer sha256:[0-9a-f]+: .*: its time; not mended, because container ${id:0:12} is running on it"
+        hod exec user ls /bin >/dev/null
+        hod rm -f user >/dev/null
+        like "$(hod system check --repair)" 'its time; unpacked again from its blob'
+}
+
 @test "system check: containers and volumes that have lost something" {
         hod load -qi layout
         id=$(hod create -v /data crashed true)
