@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/random.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -34,14 +35,19 @@ struct fileout {
         struct pending *pending;
         size_t n_pending;
         const struct progress *progress;
+        char temporary[32]; /* name of what is not finished; process ids come again, and what a killed one left stays */
 };
 
 static struct fileout *fileout_new(void)
 {
         struct fileout *o = MEM_NEW0(struct fileout, 1);
+        uint64_t salt = 0;
 
-        if (o)
-                o->dirfd = o->fd = -1;
+        if (!o)
+                return NULL;
+        (void)!getrandom(&salt, sizeof(salt), 0);
+        (void)snprintf(o->temporary, sizeof(o->temporary), ".hod-%016llx", (unsigned long long)salt);
+        o->dirfd = o->fd = -1;
         return o;
 }
 
@@ -111,12 +117,9 @@ static err *open_new(struct fileout *o)
 {
         o->fd = openat(o->dirfd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
         if (o->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
-                char temporary[64];
-
-                (void)snprintf(temporary, sizeof(temporary), ".hod-%d.tmp", (int)getpid());
-                o->fd = openat(o->dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+                o->fd = openat(o->dirfd, o->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
                 if (o->fd >= 0)
-                        TRY(strv_add(&o->created, temporary));
+                        TRY(strv_add(&o->created, o->temporary));
         }
         o->owned = o->fd >= 0;
         return NULL;
@@ -263,21 +266,20 @@ static err *copy_bytes(const struct fileout *o, const struct fileset_file *from,
 }
 
 /* A blob of a directory: it gets its name when it is whole. */
-static err *open_blob(struct fileout *o, char temporary[64], int *ret)
+static err *open_blob(struct fileout *o, int *ret)
 {
-        (void)snprintf(temporary, 64, ".hod-%d.blob", (int)getpid());
-        *ret = openat(o->dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+        *ret = openat(o->dirfd, o->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
         return *ret < 0 ? err_sys(errno, "making a file in %s", o->path) : NULL;
 }
 
-static err *close_blob(struct fileout *o, const char *temporary, const char *name, err *e)
+static err *close_blob(struct fileout *o, const char *name, err *e)
 {
         bool there = file_exists(o->dirfd, name);
 
-        if (!e && renameat(o->dirfd, temporary, o->dirfd, name) < 0)
+        if (!e && renameat(o->dirfd, o->temporary, o->dirfd, name) < 0)
                 e = err_sys(errno, "naming %s/%s", o->path, name);
         if (e)
-                (void)unlinkat(o->dirfd, temporary, 0);
+                (void)unlinkat(o->dirfd, o->temporary, 0);
         else if (!there)
                 e = strv_add(&o->created, name);
         return err_wrap(e, "%s", name);
@@ -294,7 +296,6 @@ bool fileout_has(const struct fileout *o, const char *name, uint64_t size)
 err *fileout_copy(struct fileout *o, const char *name, const struct fileset_file *from)
 {
         _cleanup_close_ int fd = -1;
-        char temporary[64];
 
         if (o->tar) {
                 TRY(begin_file(o, name, from->size));
@@ -304,8 +305,8 @@ err *fileout_copy(struct fileout *o, const char *name, const struct fileset_file
         }
         if (fileout_has(o, name, from->size))
                 return NULL;
-        TRY(open_blob(o, temporary, &fd));
-        return close_blob(o, temporary, name, copy_bytes(o, from, fd));
+        TRY(open_blob(o, &fd));
+        return close_blob(o, name, copy_bytes(o, from, fd));
 }
 
 static err *pump(struct fileout *o, int fd, uint64_t size, const struct digest *want, struct stream *from)
@@ -349,29 +350,27 @@ static err *pump(struct fileout *o, int fd, uint64_t size, const struct digest *
 err *fileout_pump(struct fileout *o, const char *name, uint64_t size, const struct digest *digest, struct stream *from)
 {
         _cleanup_close_ int fd = -1;
-        char temporary[64];
 
         if (o->tar) {
                 TRY(begin_file(o, name, size));
                 return pump(o, -1, size, digest, from);
         }
-        TRY(open_blob(o, temporary, &fd));
-        return close_blob(o, temporary, name, pump(o, fd, size, digest, from));
+        TRY(open_blob(o, &fd));
+        return close_blob(o, name, pump(o, fd, size, digest, from));
 }
 
 /* Give the archive its name. One that has none yet gets a temporary one first: a link cannot replace a file. */
 static err *name_archive(struct fileout *o)
 {
-        char temporary[64], self[64];
+        char self[64];
 
-        (void)snprintf(temporary, sizeof(temporary), ".hod-%d.tmp", (int)getpid());
         (void)snprintf(self, sizeof(self), "/proc/self/fd/%d", o->fd);
         if (!o->created) {
-                if (linkat(AT_FDCWD, self, o->dirfd, temporary, AT_SYMLINK_FOLLOW) < 0)
+                if (linkat(AT_FDCWD, self, o->dirfd, o->temporary, AT_SYMLINK_FOLLOW) < 0)
                         return err_sys(errno, "naming %s", o->name);
-                TRY(strv_add(&o->created, temporary));
+                TRY(strv_add(&o->created, o->temporary));
         }
-        if (renameat(o->dirfd, temporary, o->dirfd, o->name) < 0)
+        if (renameat(o->dirfd, o->temporary, o->dirfd, o->name) < 0)
                 return err_sys(errno, "naming %s", o->name);
         return NULL;
 }

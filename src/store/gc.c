@@ -41,6 +41,9 @@ static err *remove_unlocked(int tmp, const char *name, uint64_t *bytes)
         _cleanup_close_ int fd = openat(tmp, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
         int r;
 
+        /* What cannot be opened may be locked, but a symlink or a socket. */
+        if (fd < 0 && errno != ELOOP && errno != ENXIO)
+                return NULL;
         if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
                 return NULL;
         if (bytes)

@@ -269,7 +269,7 @@ static err *fetch(struct pipeline *p, const struct ingest_item *item, int tree_f
         return compare(p->diff, item->layer.diff_id, "uncompressed content");
 }
 
-/* How much of the blob is here? More than it should have is somebody else's rubbish. */
+/* How much of the blob is here? A partial one with more than it should have is somebody else's rubbish. */
 static err *measure(const struct ingest_blob *b, uint64_t *ret)
 {
         struct stat st;
@@ -277,7 +277,7 @@ static err *measure(const struct ingest_blob *b, uint64_t *ret)
         if (fstat(b->data_fd, &st) < 0)
                 return err_sys(errno, "looking at the blob");
         *ret = (uint64_t)st.st_size;
-        if (*ret <= b->size)
+        if (b->here ? *ret == b->size : *ret <= b->size)
                 return NULL;
         *ret = 0;
         if (b->here)

@@ -833,6 +833,29 @@ static void image_drop_blobs_makes_a_half_written_skeleton_anew(void **state)
         check_ok(layer_tar_write(store, &i->layers[0], null));
 }
 
+static void ingest_adds_nothing_to_a_blob_that_is_here(void **state)
+{
+        _cleanup_fake_ struct fake f = {0};
+        _cleanup_free_ char *id = NULL, *blob = NULL, *tree = NULL, *log = NULL;
+        struct stat st;
+
+        (void)state;
+        add_layer(&f, "one", 10000, true, 0);
+        finish(&f);
+        check_ok(receive(&f, NULL, &id));
+        blob = str_format("%s/blobs/sha256/%s", root, digest_hex(&f.digests[0]));
+        tree = str_format("%s/layers/%s", root, digest_hex(&f.diffs[0]));
+        assert_int_equal(truncate(blob, 100), 0);
+        assert_int_equal(file_remove_tree(AT_FDCWD, tree), 0);
+        (void)unlink(f.counter);
+        free(TAKE_PTR(id));
+        check_code(receive(&f, NULL, &id), ERR_CORRUPT);
+        log = opened(&f);
+        assert_string_equal(log, "");
+        assert_int_equal(stat(blob, &st), 0);
+        assert_int_equal(st.st_size, 100);
+}
+
 /* An image whose layer was here already has no blob of its own: that of the other image may go all the same. */
 static void image_remove_leaves_others_that_can_be_saved(void **state)
 {
@@ -930,6 +953,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(image_prune_leaves_pinned_images_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(image_drop_blobs_leaves_images_that_can_be_saved, setup, teardown),
         cmocka_unit_test_setup_teardown(image_drop_blobs_makes_a_half_written_skeleton_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(ingest_adds_nothing_to_a_blob_that_is_here, setup, teardown),
         cmocka_unit_test_setup_teardown(image_remove_leaves_others_that_can_be_saved, setup, teardown),
         cmocka_unit_test_setup_teardown(a_database_of_version_1_is_brought_up, setup, teardown),
 };
