@@ -148,50 +148,84 @@ static err *keep_for_users(struct removal *r, bool *ret_keep)
         return NULL;
 }
 
-/* Does another image than @removed have the content of @l as a blob? */
-static bool is_elsewhere(struct store *s, struct image *const *list, size_t n, const struct image *removed,
-                         const struct image_layer *l)
+/* Layers of other images that have a layer's content in common with the one that goes. */
+struct relatives {
+        const struct image *image;
+        struct image_layer *items;
+        size_t n;
+};
+
+static void relatives_done(struct relatives *r)
 {
-        for (size_t i = 0; i < n; i++)
-                for (size_t k = 0; k < list[i]->n_layers && strcmp(list[i]->id, removed->id) != 0; k++)
-                        if (strcmp(list[i]->layers[k].diff_id, l->diff_id) == 0 &&
-                            blob_exists(s, list[i]->layers[k].digest))
-                                return true;
-        return false;
+        for (size_t i = 0; i < r->n; i++)
+                image_layer_done(&r->items[i]);
+        free(r->items);
 }
 
-/* Layer @l of another image: will its archive go with the image? */
-static bool is_bereft(const struct removal *r, struct image *const *list, size_t n, const struct image_layer *l)
+static const struct image_layer *layer_of_content(const struct image *i, const char *diff_id)
 {
-        for (size_t k = 0; k < r->image->n_layers; k++) {
-                const struct image_layer *ours = &r->image->layers[k];
+        for (size_t n = 0; n < i->n_layers; n++)
+                if (str_eq(i->layers[n].diff_id, diff_id))
+                        return &i->layers[n];
+        return NULL;
+}
 
-                if (strcmp(ours->diff_id, l->diff_id) == 0 && strcmp(ours->digest, l->digest) != 0)
-                        return blob_exists(r->store, ours->digest) && !is_elsewhere(r->store, list, n, r->image, l);
+static err *take_relatives(const struct db_row *row, void *arg)
+{
+        const char *text = db_row_text(row, 0);
+        _cleanup_json_ json *list = NULL;
+        struct relatives *r = arg;
+
+        TRY(json_parse(text, strlen(text), &list));
+        for (size_t i = 0; i < json_len(list); i++) {
+                const json *from = json_at(list, i);
+                struct image_layer *l;
+
+                if (!layer_of_content(r->image, json_get_str(from, "diff_id")))
+                        continue;
+                if (mem_grow(&r->items, r->n, sizeof(*r->items)) < 0)
+                        return err_nomem();
+                l = &r->items[r->n++];
+                *l = (struct image_layer){.chain = str_dup(json_get_str_or(from, "chain", "")),
+                                          .diff_id = str_dup(json_get_str_or(from, "diff_id", "")),
+                                          .digest = str_dup(json_get_str_or(from, "digest", ""))};
+                if (!l->chain || !l->diff_id || !l->digest)
+                        return err_nomem();
         }
-        return false;
+        return NULL;
+}
+
+/* Will the archive of layer @l of another image go with the image? */
+static bool is_bereft(struct store *s, const struct relatives *r, const struct image_layer *l)
+{
+        const struct image_layer *ours = layer_of_content(r->image, l->diff_id);
+
+        if (strcmp(ours->digest, l->digest) == 0 || !blob_exists(s, ours->digest))
+                return false;
+        for (size_t i = 0; i < r->n; i++)
+                if (strcmp(r->items[i].diff_id, l->diff_id) == 0 && blob_exists(s, r->items[i].digest))
+                        return false;
+        return true;
 }
 
 /* A layer that came while it was here with another blob has none of its own (see ingest.h): before the last blob of its
  * content goes, it gets what is needed to do without. */
 static err *keep_for_images(const struct removal *r)
 {
-        struct image **list;
-        err *e = NULL;
-        size_t n;
+        _cleanup_(relatives_done) struct relatives all = {.image = r->image};
+        struct db *db;
 
-        TRY(image_list(r->store, &list, &n));
-        for (size_t i = 0; i < n && !e; i++)
-                for (size_t k = 0; k < list[i]->n_layers && !e && strcmp(list[i]->id, r->image->id) != 0; k++) {
-                        if (!is_bereft(r, list, n, &list[i]->layers[k]))
-                                continue;
-                        e = layer_tar_keep(r->store, &list[i]->layers[k]);
-                        /* Then it cannot be saved or pushed any more; rmi is not to fail for that. */
-                        if (err_code(e) != ERR_NOMEM)
-                                log_error_free(LOG_LEVEL_WARN, TAKE_PTR(e));
-                }
-        image_list_free(list, n);
-        return e;
+        TRY(txn_reader(r->store, &db));
+        TRY(db_select(db, take_relatives, &all, "SELECT layers FROM images WHERE id<>?", "s", r->image->id));
+        for (size_t i = 0; i < all.n; i++) {
+                err *e = is_bereft(r->store, &all, &all.items[i]) ? layer_tar_keep(r->store, &all.items[i]) : NULL;
+
+                if (err_code(e) == ERR_NOMEM)
+                        return e;
+                /* Then it cannot be saved or pushed any more; rmi is not to fail for that. */
+                log_error_free(LOG_LEVEL_WARN, e);
+        }
+        return NULL;
 }
 
 static err *remove_blob(struct removal *r, const struct roots *roots, const char *digest)
