@@ -9,6 +9,7 @@
 #include "oci/reference.h"
 
 #define IMAGES_MAX 10000u
+#define NAMES_MAX 10000u /* of all images */
 
 void bundle_free(struct bundle *b)
 {
@@ -34,11 +35,13 @@ size_t bundle_n(const struct bundle *b)
 /* ---- names ---- */
 
 /* A name that an image is to get: a tag of a repository, nothing else. */
-static err *add_name(struct bundle_image *i, const char *text)
+static err *add_name(struct bundle *b, struct bundle_image *i, const char *text)
 {
         _cleanup_reference_ struct reference r = {0};
         _cleanup_free_ char *full = NULL;
 
+        if (++b->n_names > NAMES_MAX)
+                return err_new(ERR_LIMIT, "the archive gives its images more than %u names", NAMES_MAX);
         TRY_WRAP(reference_parse(text, true, &r), "the archive calls an image '%.200s'", text);
         if (r.digest) /* says nothing that the digest itself does not */
                 return NULL;
@@ -57,7 +60,7 @@ static bool is_whole(const char *ref)
         return whole;
 }
 
-static err *name_member(struct bundle_image *i, const struct descriptor *d)
+static err *name_member(struct bundle *b, struct bundle_image *i, const struct descriptor *d)
 {
         const json *annotations = json_get(d->json, "annotations");
         const char *name = json_get_str(annotations, MANIFEST_ANNOTATION_NAME);
@@ -66,8 +69,8 @@ static err *name_member(struct bundle_image *i, const struct descriptor *d)
         if (!str_empty(ref))
                 TRY(strv_add(&i->refs, ref));
         if (!str_empty(name))
-                return add_name(i, name);
-        return !str_empty(ref) && is_whole(ref) ? add_name(i, ref) : NULL;
+                return add_name(b, i, name);
+        return !str_empty(ref) && is_whole(ref) ? add_name(b, i, ref) : NULL;
 }
 
 /* ---- the lists ---- */
@@ -94,7 +97,7 @@ static err *add_member(struct bundle *b, const struct descriptor *d)
                 TRY(new_image(b, &i));
                 i->top = *d;
         }
-        return name_member(i, d);
+        return name_member(b, i, d);
 }
 
 static err *read_json(const struct bundle *b, const char *name, json **ret)
@@ -157,7 +160,7 @@ static err *open_docker(struct bundle *b)
                 TRY(new_image(b, &i));
                 i->docker = n;
                 for (size_t k = 0; k < json_len(b->docker[n].tags); k++)
-                        TRY_WRAP(add_name(i, json_str(json_at(b->docker[n].tags, k))), "manifest.json");
+                        TRY_WRAP(add_name(b, i, json_str(json_at(b->docker[n].tags, k))), "manifest.json");
         }
         return NULL;
 }

@@ -18,7 +18,7 @@ struct bundle {
         struct docker_image *docker;
         size_t n_docker;
         struct bundle_image *images;
-        size_t n;
+        size_t n, n_names;
 };
 
 /* A docker archive's image has no manifest: make one. @ret_blobs: which files are meant by its digests. */

@@ -277,6 +277,8 @@ layout(named(d, "x:1"))'
         is "$(store_state)" "$before"
         archive big.tar 'd = image(); layout(named({**d, "size": 2 << 30}, "x:1"))'
         refuses 'more than the' big.tar
+        archive big.tar 'docker((["a:%x" % n for n in range(10001)], [layer("one")]))'
+        refuses 'more than 10000 names' big.tar
 }
 
 @test "87: a manifest of 4 MB that its index lists a thousand times is read once" {
