@@ -155,7 +155,7 @@ archive() { python3 "$BATS_TEST_DIRNAME/archive.py" "$@"; }
 
 @test "system check: a running container keeps the files that it stands on" {
         hod import "$(busybox_file)" bb >/dev/null
-        id=$(hod run -d --name user bb sleep 60)
+        id=$(hod run -d --network none --name user bb sleep 60)
         file=$(find "$HOD_ROOT/layers" -path "*/diff/*" -type f -print -quit)
         touch -d @1 "$file"
         run hod system check --repair
