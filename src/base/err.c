@@ -158,10 +158,13 @@ const char *err_text(const err *e, char *buf, size_t size)
                         break;
                 used += (size_t)n;
         }
-        /* One line, whatever a user typed into it: control characters could drive the terminal, too. */
+        /* One line, whatever a user typed into it: control characters could drive the terminal, too, and so could those
+         * of U+0080 to U+009f. */
         for (char *p = buf; *p; p++)
                 if ((unsigned char)*p < 0x20 || *p == 0x7f)
                         *p = '?';
+                else if ((unsigned char)p[0] == 0xc2 && (unsigned char)p[1] >= 0x80 && (unsigned char)p[1] < 0xa0)
+                        p[0] = p[1] = '?';
         return buf;
 }
 

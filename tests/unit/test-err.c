@@ -28,6 +28,17 @@ static void err_text_is_cut_to_the_buffer(void **state)
         err_free(e);
 }
 
+static void err_text_has_no_control_characters(void **state)
+{
+        err *e = err_new(ERR_INVALID, "a\x1b[b\nc\x7f \xc2\x9b"
+                                      "31m \xc2\xa0 \xc3\xa9");
+        char text[64];
+
+        (void)state;
+        assert_string_equal(err_text(e, text, sizeof(text)), "a?[b?c? ??31m \xc2\xa0 \xc3\xa9");
+        err_free(e);
+}
+
 static void err_wrap_keeps_success_and_out_of_memory(void **state)
 {
         char text[64];
@@ -83,6 +94,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(err_text_goes_from_outside_to_inside),
                 cmocka_unit_test(err_text_is_cut_to_the_buffer),
+                cmocka_unit_test(err_text_has_no_control_characters),
                 cmocka_unit_test(err_wrap_keeps_success_and_out_of_memory),
                 cmocka_unit_test(err_codes_all_have_names_and_statuses),
                 cmocka_unit_test(err_try_returns_early),
