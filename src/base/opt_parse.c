@@ -462,7 +462,7 @@ int opt_report(struct invocation *inv, const char *program, err *e, struct str *
         str_add(out, str_text(&inv->hint));
         if (!inv->hint.len && err_code(e) == ERR_USAGE)
                 str_printf(out, "\nRun '%s --help' for more information\n", inv->name);
-        else if (!inv->hint.len && run_like && status >= 125)
+        else if (!inv->hint.len && run_like && status >= 125 && err_code(e) != ERR_INTERRUPTED)
                 str_printf(out, "\nRun '%s --help' for more information\n", inv->name);
         err_free(e);
         return status;

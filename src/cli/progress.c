@@ -37,13 +37,14 @@ static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGALRM};
 static struct sigaction old_actions[ARRAY_SIZE(signals)];
 static volatile sig_atomic_t interrupted;
 static char last_words[160];
+static int last_words_fd = STDERR_FILENO;
 static pid_t owner;
 
 /* The operation did not come to a point where it could end, e.g. it waits for a server. Nothing is half made at any
  * time that the next command could not take back. */
 static void die_now(void)
 {
-        ssize_t n = write(STDERR_FILENO, last_words, strlen(last_words));
+        ssize_t n = write(last_words_fd, last_words, strlen(last_words));
 
         (void)n;
         _exit(130);
@@ -68,7 +69,12 @@ static void catch_signals(const char *note)
 
         owner = getpid();
         interrupted = 0;
-        (void)snprintf(last_words, sizeof(last_words), "\nhod: interrupted%s%s\n", note ? ": " : "", note ? note : "");
+        if (last_words_fd == STDERR_FILENO)
+                (void)snprintf(last_words, sizeof(last_words), "\nhod: interrupted%s%s\n", note ? ": " : "",
+                               note ? note : "");
+        else
+                (void)snprintf(last_words, sizeof(last_words), "%d interrupted%s%s", (int)ERR_INTERRUPTED,
+                               note ? ": " : "", note ? note : "");
         for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
                 (void)sigaction(signals[i], &action, &old_actions[i]);
                 old = old_actions[i];
@@ -76,6 +82,11 @@ static void catch_signals(const char *note)
                 if (old.sa_handler == SIG_IGN && signals[i] != SIGALRM)
                         (void)sigaction(signals[i], &old, NULL);
         }
+}
+
+void progress_report_to(int fd)
+{
+        last_words_fd = fd;
 }
 
 static void release_signals(void)

@@ -23,6 +23,9 @@ extern const char *const progress_modes[];
                 "(\"auto\", \"tty\", \"plain\", \"json\", \"none\")",                                                  \
                 .def = "auto", .choices = progress_modes, .strict = true)
 
+/* From now on a process that ends by a signal says so on @fd as "CODE TEXT", instead of to people on stderr. */
+void progress_report_to(int fd);
+
 struct progress_view;
 /* Show progress on @out in the given way; "auto" or NULL: tty on a terminal, else plain. From now on SIGINT, SIGTERM
  * and SIGHUP end the operation with ERR_INTERRUPTED at its next message; if none comes within half a second, the

@@ -95,6 +95,7 @@ static err *internal_pull_run(struct invocation *inv)
         /* Who reads it waits for its end, and a credential helper may leave something behind that lives on. */
         if (a->error_fd > STDERR_FILENO)
                 (void)fcntl((int)a->error_fd, F_SETFD, FD_CLOEXEC);
+        progress_report_to((int)a->error_fd);
         ui_registry(inv, &o.registry);
         error = ui_engine(inv, &e);
         if (!error)

@@ -180,6 +180,20 @@ os.execv(sys.argv[1], sys.argv[1:])' "$HOD_BIN/hod" pull -q "$(at open)/$1/x:int
         interrupted silent manifests
 }
 
+@test "Ctrl-C while run pulls: one line, status 130" {
+        run python3 -c 'import os, signal, subprocess, sys, time
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+p = subprocess.Popen(sys.argv[2:], start_new_session=True)
+end = time.monotonic() + 10
+while sys.argv[1] not in open(os.environ["T"] + "/hostile/log").read() and time.monotonic() < end:
+    time.sleep(0.05)
+time.sleep(0.2)
+os.killpg(p.pid, signal.SIGINT)
+sys.exit(p.wait())' silent/x/manifests/run "$HOD_BIN/hod" run --rm --quiet "$(at open)/silent/x:run" true
+        is "$status" 130
+        is "$output" 'hod: interrupted: what was received is kept for the next pull'
+}
+
 @test "kill -9 in the middle of a pull: the next one goes on" {
         local pid
         hod pull -q "$(at open)/pause/x:killed" >/dev/null 2>&1 &
