@@ -2,13 +2,18 @@
 #include "sys/link.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
+#include "base/file.h"
 #include "base/str.h"
 #include "sys/netlink.h"
 
@@ -292,14 +297,44 @@ static int furnish_port(int host, const struct link_endpoint *e)
         return netlink_send(host, &b, NULL);
 }
 
-/* The container's end: addresses, up, routes, in this order. */
-static int furnish_inside(int there, const struct link_endpoint *e)
+static int put_ipv6(const char *name, const char *key, const char *value)
 {
-        int index = link_index(there, e->name);
+        char path[96];
+        int r;
+
+        (void)snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/%s", name, key);
+        r = file_put(AT_FDCWD, path, value);
+        return r == -ENOENT ? 0 : r; /* a kernel without IPv6 */
+}
+
+/* Before it goes up: what neighbours advertise as routers is not believed, for any of them could be one; and where no
+ * IPv6 was asked for there is none. What /proc/sys/net shows depends on who opens it. */
+static int set_ipv6(int ns, const struct link_endpoint *e)
+{
+        _cleanup_close_ int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+        int r;
+
+        if (here < 0)
+                return -errno;
+        if (setns(ns, CLONE_NEWNET) < 0)
+                return -errno;
+        r = e->ipv6 ? put_ipv6(e->name, "accept_ra", "0") : put_ipv6(e->name, "disable_ipv6", "1");
+        if (setns(here, CLONE_NEWNET) < 0)
+                abort(); /* cannot fail: it was ours */
+        return r;
+}
+
+/* The container's end: addresses, up, routes, in this order. */
+static int furnish_inside(int ns, int there, const struct link_endpoint *e)
+{
+        int index = link_index(there, e->name), r;
         _cleanup_netbuf_ struct netbuf b = {0};
 
         if (index < 0)
                 return index;
+        r = set_ipv6(ns, e);
+        if (r < 0)
+                return r;
         if (!e->ipv6)
                 add_no_link_local(&b, index);
         for (unsigned i = 0; i < LINK_ADDRESSES; i++)
@@ -327,7 +362,7 @@ err *link_endpoint_make(int host, int ns, int there, const struct link_endpoint 
                 return err_new(ERR_CONFLICT, "a network device %s or %s is there already", e->host_name, e->name);
         if (r < 0)
                 return err_sys(-r, "making the veth pair %s - %s", e->host_name, e->name);
-        r = furnish_inside(there, e);
+        r = furnish_inside(ns, there, e);
         if (r == 0)
                 r = furnish_port(host, e);
         if (r == 0) {
@@ -414,7 +449,7 @@ err *link_endpoint_sub(int host, int ns, int there, const struct link_endpoint *
                 return err_new(ERR_CONFLICT, "a network device %s is in the container already", e->name);
         if (r < 0)
                 return err_sys(-r, "making %s device %s", kind, e->name);
-        r = furnish_inside(there, e);
+        r = furnish_inside(ns, there, e);
         if (r == 0)
                 return NULL;
         err_free(link_delete(there, e->name));

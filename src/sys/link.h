@@ -2,8 +2,8 @@
  * container's network namespace; by rtnetlink(7) itself, several requests in one message.
  *
  * Host ends have no addresses of their own, not even link-local ones: a bridge's port takes part in nothing but the
- * bridge. That router advertisements of containers are believed by nobody is up to the caller's sysctls. Privilege:
- * CAP_NET_ADMIN over the namespaces. */
+ * bridge. Router advertisements of neighbours are not believed inside; on the bridge that is up to the caller.
+ * Privilege: CAP_NET_ADMIN over the namespaces. */
 #pragma once
 
 #include <stdbool.h>

@@ -176,6 +176,31 @@ static void endpoint_make_replaces_the_pair_of_the_last_run(void **state)
         assert_int_equal(links(), 3);
 }
 
+static void endpoint_make_believes_no_router_and_has_no_ipv6_unless_asked(void **state)
+{
+        _cleanup_free_ char *ra = NULL, *off = NULL, *has = NULL;
+        struct endpoint e;
+
+        (void)state;
+        bridge();
+        check_ok(endpoint_parse(LINE, &e));
+        check_ok(endpoint_make(&e, there));
+        (void)strcpy(e.name, "eth1");
+        (void)strcpy(e.host_name, "hod1");
+        e.ipv6 = false;
+        e.address[1].family = 0;
+        check_ok(endpoint_make(&e, there));
+        assert_int_equal(setns(there, CLONE_NEWNET), 0);
+        if (access("/proc/sys/net/ipv6", F_OK) != 0)
+                skip();
+        assert_int_equal(file_read(AT_FDCWD, "/proc/sys/net/ipv6/conf/eth0/accept_ra", 16, &ra, NULL), 0);
+        assert_int_equal(file_read(AT_FDCWD, "/proc/sys/net/ipv6/conf/eth0/disable_ipv6", 16, &has, NULL), 0);
+        assert_int_equal(file_read(AT_FDCWD, "/proc/sys/net/ipv6/conf/eth1/disable_ipv6", 16, &off, NULL), 0);
+        assert_string_equal(ra, "0\n");
+        assert_string_equal(has, "0\n");
+        assert_string_equal(off, "1\n");
+}
+
 static void endpoint_make_leaves_nothing_of_a_failure(void **state)
 {
         struct endpoint e;
@@ -239,6 +264,7 @@ int main(void)
                 cmocka_unit_test(endpoint_address_parse_takes_addresses_only),
                 cmocka_unit_test(endpoint_mac_parse_wants_lower_case_and_colons),
                 cmocka_unit_test_setup(endpoint_make_replaces_the_pair_of_the_last_run, begin),
+                cmocka_unit_test_setup(endpoint_make_believes_no_router_and_has_no_ipv6_unless_asked, begin),
                 cmocka_unit_test_setup(endpoint_make_leaves_nothing_of_a_failure, begin),
                 cmocka_unit_test_setup(link_bridge_remove_takes_what_has_the_mark, begin),
                 cmocka_unit_test_setup(link_route_overlaps_names_the_link, begin),
