@@ -50,8 +50,11 @@ static void endpoint_parse_ignores_words_of_newer_engines(void **state)
 
 static void endpoint_parse_refuses_what_is_damaged(void **state)
 {
+        static const char many[] = "parent=hod0 name=eth0 route=,,0 route=,,0 route=,,0 route=,,0 route=,,0 route=,,0 "
+                                   "route=,,0 route=,,0 route=,,0";
         static const char *const bad[] = {
                 "",
+                many,
                 "kind=bridge parent=hod0",
                 "kind=bridge name=eth0",
                 "kind=vlan parent=hod0 name=eth0",
@@ -65,8 +68,6 @@ static void endpoint_parse_refuses_what_is_damaged(void **state)
                 "parent=hod0 name=eth0 ip=1.2.3.4 ip=1.2.3.5 ip=1.2.3.6",
                 "parent=hod0 name=eth0 route=1.2.3.4",
                 "parent=hod0 name=eth0 route=,1.2.3.4,4294967296",
-                "parent=hod0 name=eth0 route=,,0 route=,,0 route=,,0 route=,,0 route=,,0 route=,,0 route=,,0 route=,,0 "
-                "route=,,0",
         };
 
         (void)state;

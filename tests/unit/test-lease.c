@@ -127,7 +127,8 @@ static err *take(const char *container, const char *wanted, const char *want)
                 r.wanted[0] = at(wanted);
         TRY(lease_take(s, n, &r, &l));
         assert_string_equal(endpoint_address_text(&l.address[0], true, text), want);
-        assert_int_equal(memcmp(l.mac, "\x02\x42", 2) | memcmp(l.mac + 2, l.address[0].data, 4), 0);
+        assert_memory_equal(l.mac, "\x02\x42", 2);
+        assert_memory_equal(l.mac + 2, l.address[0].data, 4);
         assert_true(str_starts(l.link, "hod") && strlen(l.link) == LINK_NAME_MAX);
         return NULL;
 }
