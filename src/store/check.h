@@ -30,7 +30,8 @@ struct check_result {
         uint64_t wrong, mended, leftovers;
 };
 
-/* Look at everything. Findings are no errors. Images stay while it runs; needs space for the largest layer (not
+/* Look at everything. Findings are no errors. Images stay while it runs; but where a tree is exchanged, it waits until
+ * it is alone with the store, and what others want to remove may go meanwhile. Needs space for the largest layer (not
  * @quick).
  *   mended: a layer whose tree is missing, or differs and nothing running stands on it, is unpacked again from its
  *   blob; a config is written again from the database; a manifest that is missing or damaged is made anew; damaged

@@ -137,19 +137,32 @@ static err *find_user(struct subject *s, char **ret)
         return *ret ? NULL : mount_on(s, ret);
 }
 
+/* Alone with the store: whoever copies or mounts the old tree must have finished before it goes. */
+static err *replace_unused(struct subject *s, struct staging *st, char **ret_user)
+{
+        struct store *store = s->check->store;
+        err *e;
+
+        TRY(txn_exclusive(store));
+        e = s->tree_fd >= 0 ? find_user(s, ret_user) : NULL;
+        if (!e && !*ret_user)
+                e = replace_tree(s, st);
+        txn_exclusive_end(store);
+        return e;
+}
+
 static err *mend_tree(struct subject *s, struct staging *st, const char *what)
 {
         _cleanup_free_ char *user = NULL;
         struct check *c = s->check;
 
-        if (c->options->repair && s->tree_fd >= 0)
-                TRY(find_user(s, &user));
+        if (c->options->repair)
+                TRY(replace_unused(s, st, &user));
         if (!c->options->repair || user) {
                 check_say(c, CHECK_WRONG, s->name, "%s%s%s", what, user ? "; not mended, because " : "",
                           user ? user : "");
                 return NULL;
         }
-        TRY(replace_tree(s, st));
         check_say(c, CHECK_MENDED, s->name, "%s; unpacked again from its blob", what);
         return NULL;
 }
