@@ -34,7 +34,8 @@ struct registry_options {
 struct registry;
 /* The names that @text, as a person wrote it, may stand for, in the order in which they are to be tried: full names
  * ("docker.io/library/busybox:latest"). One, docker's, unless registries.conf has an alias or search registries for a
- * name without a registry. ERR_INVALID (a bad name, or short-name-mode = "enforcing" and several registries). */
+ * name without a registry. ERR_INVALID (a bad name; several registries, and short-name-mode = "enforcing" or .creds).
+ */
 MUST_USE err *registry_names(const struct registry_options *o, const char *text, bool default_tag, char ***ret);
 /* Find out how to reach the repository of @r; no request is made. A @r with only a domain is for login. ERR_DENIED
  * (blocked by registries.conf), ERR_INVALID (a configuration file is wrong; it is named). */

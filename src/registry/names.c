@@ -72,6 +72,11 @@ err *registry_names(const struct registry_options *o, const char *text, bool def
                                        "short name '%s' may mean several registries (%s, %s, ...), and short-name-mode "
                                        "is \"enforcing\": write the registry",
                                        text, conf.search[0], conf.search[1]);
+                if (o->creds && conf.search[1])
+                        return err_new(ERR_INVALID,
+                                       "short name '%s' may mean several registries (%s, %s, ...), and the credentials "
+                                       "are for one: write the registry",
+                                       text, conf.search[0], conf.search[1]);
                 for (char **p = conf.search; *p; p++)
                         TRY(add_joined(*p, name, text, default_tag, &list));
         }

@@ -504,7 +504,10 @@ static void registry_names_follows_aliases_and_search_registries(void **state)
         names_are(&o, "x/y:1", "one.test/x/y:1 docker.io/x/y:1");
         names_are(&o, "library/x", "one.test/library/x:latest docker.io/library/x:latest");
         names_are(&o, "HOST/x", "HOST/x:latest");
+        o.creds = "u:p"; /* for one of them */
+        check_code(registry_names(&o, "busybox", true, &(char **){NULL}), ERR_INVALID);
         names_are(&o, "short", "s.test/ns/short:latest");
+        o.creds = NULL;
         names_are(&o, "short:2", "s.test/ns/short:2");
         names_are(&o, "a/b:3", "s.test/c:3");
         names_are(&o, "docker.io/short", "docker.io/library/short:latest");
