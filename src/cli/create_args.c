@@ -259,9 +259,14 @@ static void set_list(json *host, const char *key, char *const *list)
                 json_set_strv(host, key, list);
 }
 
+static const char *network_of(const struct create_args *a)
+{
+        return a->networks && a->networks[0] ? a->networks[0] : "none";
+}
+
 static err *body_isolation(json *host, const struct create_args *a)
 {
-        set_text(host, "NetworkMode", a->network);
+        set_text(host, "NetworkMode", network_of(a));
         set_text(host, "PidMode", a->pid);
         set_text(host, "IpcMode", a->ipc);
         set_text(host, "UTSMode", a->uts);
@@ -384,17 +389,25 @@ static err *body_ports(json *body, json *host, const struct create_args *a)
         return NULL;
 }
 
+/* A network that has endpoints: addresses and names. */
+static bool is_ours(const char *network)
+{
+        return !str_eq(network, "none") && !str_eq(network, "host") && !str_starts(network, "container:") &&
+               !str_starts(network, "ns:");
+}
+
 static err *body_endpoint(json *body, const struct create_args *a)
 {
-        const char *network = str_empty(a->network) || str_eq(a->network, "default") ? "bridge" : a->network;
-        bool ours = !str_eq(network, "none") && !str_eq(network, "host") && !str_starts(network, "container:") &&
-                    !str_starts(network, "ns:");
+        const char *network = network_of(a);
         json *settings, *ipam;
         char mac[18];
 
+        if (strv_len(a->networks) > 1)
+                return err_new(ERR_UNSUPPORTED, "several networks for one container are not built yet");
+        network = str_empty(network) || str_eq(network, "default") ? "bridge" : network;
         if (str_empty(a->ip) && str_empty(a->ip6) && str_empty(a->mac) && !strv_len(a->network_aliases))
                 return NULL;
-        if (!ours)
+        if (!is_ours(network))
                 return err_new(ERR_INVALID, "conflicting options: %s and the network mode",
                                str_empty(a->mac) ? "addresses or aliases" : "mac-address");
         if (strv_len(a->network_aliases) && str_eq(network, "bridge"))

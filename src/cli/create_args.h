@@ -22,8 +22,8 @@ struct create_args {
         int64_t shm_size;
         /* isolation */
         const char *ip, *ip6, *mac;
-        char **network_aliases;
-        const char *network, *pid, *ipc, *uts, *userns, *cgroupns, *cgroup_parent;
+        char **network_aliases, **networks;
+        const char *pid, *ipc, *uts, *userns, *cgroupns, *cgroup_parent;
         bool publish_all;
         char **expose;
         char **publish, **add_host, **sysctls, **cap_add, **cap_drop, **security_opt, **devices, **ulimits;
@@ -118,9 +118,9 @@ extern const char *const pull_policy_words[];
                         "Container MAC address (e.g., 92:d0:c6:0a:29:33)"),                                            \
                 OPT_LIST(0, "network-alias", struct create_args, network_aliases, "list",                              \
                          "Add network-scoped alias for the container"),                                                \
-                OPT_STR(0, "network", struct create_args, network, "network",                                          \
-                        "Network of the container: bridge, a network's name, none, host or container:NAME",            \
-                        .def = "none", .alias = "net", .deprecated_alias = "net"),                                     \
+                OPT_LIST(0, "network", struct create_args, networks, "network",                                        \
+                         "Network of the container: none (default), host, bridge, a network or container:NAME",        \
+                         .alias = "net", .deprecated_alias = "net"),                                                   \
                 OPT_FLAG(0, "oom-kill-disable", struct create_args, oom_kill_disable, "Disable OOM Killer"),           \
                 OPT_INT(0, "oom-score-adj", struct create_args, oom_score_adj,                                         \
                         "Tune host's OOM preferences (-1000 to 1000)"),                                                \

@@ -12,6 +12,8 @@
 #include "net/address.h"
 #include "net/firewall_private.h"
 
+#define IDLE_TRIES 8
+
 struct firewall {
         int fd;
 };
@@ -288,24 +290,32 @@ err *firewall_remove(struct firewall *f)
         return r < 0 && r != -ENOENT ? err_sys(-r, "removing table inet hod") : NULL;
 }
 
-err *firewall_remove_idle(struct firewall *f)
+/* 0, -EAGAIN when the ruleset has changed meanwhile, or -errno. */
+static int try_remove_idle(int fd)
 {
         _cleanup_nft_ struct nft n = {0};
         uint32_t generation;
         unsigned count = 0;
-        int r = nft_generation(f->fd, &generation);
+        int r = nft_generation(fd, &generation);
 
         if (r == 0)
-                r = nft_set_count(f->fd, NFPROTO_INET, FIREWALL_TABLE, "bridges", &count);
-        if (r == -ENOENT || (r == 0 && count))
-                return NULL;
-        if (r < 0)
-                return err_sys(-r, "looking at table inet hod");
+                r = nft_set_count(fd, NFPROTO_INET, FIREWALL_TABLE, "bridges", &count);
+        if (r < 0 || count)
+                return r == -ENOENT ? 0 : r;
         nft_begin_at(&n, NFPROTO_INET, generation);
         nft_table_delete(&n, FIREWALL_TABLE);
-        r = nft_commit(f->fd, &n, NULL);
-        /* Somebody has changed something: then it is their turn. */
-        return r < 0 && r != -ENOENT && r != -ERESTART && r != -512 && r != -EAGAIN
-                       ? err_sys(-r, "removing table inet hod")
-                       : NULL;
+        r = nft_commit(fd, &n, NULL);
+        if (r == -ERESTART || r == -512)
+                return -EAGAIN;
+        return r == -ENOENT ? 0 : r;
+}
+
+err *firewall_remove_idle(struct firewall *f)
+{
+        int r = -EAGAIN;
+
+        for (int i = 0; i < IDLE_TRIES && r == -EAGAIN; i++)
+                r = try_remove_idle(f->fd);
+        /* Changed all the time: whoever takes the last bridge out is the next to try. */
+        return r < 0 && r != -EAGAIN ? err_sys(-r, "removing table inet hod") : NULL;
 }

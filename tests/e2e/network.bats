@@ -301,3 +301,14 @@ alone() {
         sleep 0.5
         run -0 hod run --rm --network nx -p 18087:80 busybox true
 }
+
+@test "what is not there yet is refused" {
+        run -125 hod run --rm --network bridge --network none busybox true
+        [[ $output == *'several networks for one container are not built yet'* ]]
+        run -125 hod run --rm --network ns:/proc/self/ns/net busybox true
+        [[ $output == *'a namespace by path is not built yet'* ]]
+        hod network create nn >/dev/null
+        run -125 hod run --rm --network nn --network-alias 'a b' busybox true
+        [[ $output == *"'a b' cannot be a name in a network"* ]]
+        run -0 hod run --rm --network nn --network-alias ab busybox true
+}
