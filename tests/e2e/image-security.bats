@@ -201,7 +201,7 @@ executed() {
 		db.commit()
 	END
         is "$(spec labelled | sed '/"annotations"/,/}/d')" "$(spec busybox | sed '/"annotations"/,/}/d')"
-        executed "$HOD_BIN/hod" run -d --name traced labelled sleep 100 >"$T/list"
+        executed "$HOD_BIN/hod" run -d --name traced labelled sleep 2 >"$T/list"
         is "$(grep -vxE "[0-9a-f]{64}|.*/(hod|hod-monitor|hod-full)|/proc/self/fd/[0-9]+|.*/sleep|sleep" "$T/list")" ''
         hod rm -f traced >/dev/null
         [[ ! -e /evil-hod ]]
