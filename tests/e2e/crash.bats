@@ -14,8 +14,8 @@ monitor_pid() {
 
 # bats test_tags=vm
 @test "the monitor killed: the container runs on, its output is kept, the next command adopts it" {
-        local lines=$((${HOD_VM:-0} ? 150 : 40)) # where everything takes longer, the container has to live longer
-        hod run -d --name cc busybox sh -c 'i=0; while [ $i -lt '$lines' ]; do i=$((i+1)); echo "line $i"; sleep 0.1; done; exit 9' >/dev/null
+        local count=$((${HOD_VM:-0} ? 150 : 40)) # where everything takes longer, the container has to live longer
+        hod run -d --name cc busybox sh -c 'i=0; while [ $i -lt '$count' ]; do i=$((i+1)); echo "line $i"; sleep 0.1; done; exit 9' >/dev/null
         eventually 5 logs_have cc 'line 5'
         pid=$(init_pid cc)
         old=$(monitor_pid cc)
@@ -28,7 +28,7 @@ monitor_pid() {
         is "$(init_pid cc)" "$pid"
         eventually 10 is_exited cc
         # Nothing lost, nothing twice, over the gap.
-        is "$(hod logs cc)" "$(seq -f 'line %g' "$lines")"
+        is "$(hod logs cc)" "$(seq -f 'line %g' "$count")"
         # The exit was not seen by a parent: the kernel tells from 6.15 on, else it is said to be unknown.
         code=$(field cc '{{.State.ExitCode}}')
         [[ $code == 9 || $code == 255 ]] || fail "exit code $code"
