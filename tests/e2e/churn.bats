@@ -72,7 +72,6 @@ nothing_left() {
         nothing_left
 }
 
-# bats test_tags=vm
 @test "thirty running, listed, removed" {
         for i in {1..30}; do hod run -d --name "n$i" busybox sleep 1000 >/dev/null; done
         is "$(hod ps -q | wc -l)" 30

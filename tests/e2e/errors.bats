@@ -40,7 +40,7 @@ nothing_changed() {
         is "$(hod run --rm --env-file "$T/envf" busybox sh -c 'echo ${#F}')" 100000
 }
 
-# bats test_tags=vm,asan
+# bats test_tags=asan
 @test "the command: missing, not found, not executable, a directory, empty, wrong format" {
         refused 127 'nosuchcmd.*not found' hod run --rm busybox nosuchcmd
         refused 127 'no such file' hod run --rm busybox /no/such

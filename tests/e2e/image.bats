@@ -45,7 +45,7 @@ make_tar() {
 	END
 }
 
-# bats test_tags=vm,asan
+# bats test_tags=asan
 @test "import: FILE and -, plain, gzip, zstd; id, NAME:TAG, -c, -m" {
         tar=$(busybox_file)
         like "$(hod import "$tar" i1)" '^sha256:[0-9a-f]{64}$'
@@ -84,7 +84,7 @@ make_tar() {
         hod rmi imgs:x
 }
 
-# bats test_tags=vm,asan
+# bats test_tags=asan
 @test "rmi: untags, deletes the last, refuses what is used" {
         hod import "$(busybox_file)" r1 >/dev/null
         like "$(hod rmi r1)" 'Untagged: r1:latest'
