@@ -272,6 +272,8 @@ static err *resolve(struct publish *p, struct firewall *f, size_t taken, const c
 {
         struct binding *b = &p->list[taken];
 
+        if (!*owner) /* given back while we looked */
+                return NULL;
         if (!str_eq(owner, p->c->id) && endpoints_holder_lives(p->c->engine, owner)) {
                 if (b->first && b->first == b->last)
                         return is_taken(p, b, owner);

@@ -85,7 +85,7 @@ err *bridge_up(const struct network *n)
         TRY(firewall_network_known(f, &rules, &known));
         if (!known)
                 TRY(firewall_network_add(f, &rules));
-        return link_is_up(fd, n->link) == 1 ? NULL : make(n, fd);
+        return link_bridge_is_up(fd, n->link) == 1 ? NULL : make(n, fd);
 }
 
 err *bridge_down(const struct network *n)

@@ -75,12 +75,12 @@ int link_index(int fd, const char *name)
         return r < 0 ? r : f.index;
 }
 
-int link_is_up(int fd, const char *name)
+int link_bridge_is_up(int fd, const char *name)
 {
         struct found f;
         int r = find(fd, name, &f);
 
-        return r < 0 ? r : f.up;
+        return r < 0 ? r : f.up && str_eq(f.kind, "bridge");
 }
 
 /* No link-local address: must come before the link goes up. */

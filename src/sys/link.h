@@ -29,8 +29,8 @@ struct link_route {
 /* Index of the link @name, or -errno (-ENODEV). @fd: a NETLINK_ROUTE socket. */
 int link_index(int fd, const char *name);
 
-/* Is it there and up? 1, 0 or -errno. */
-int link_is_up(int fd, const char *name);
+/* Is it there, a bridge, and up? 1, 0 or -errno. */
+int link_bridge_is_up(int fd, const char *name);
 
 #define LINK_ALIAS_MAX 100
 

@@ -253,7 +253,7 @@ alone() {
                 ip link add br7 type bridge
                 for device in br7 host0; do
                         hod network create --subnet 10.64.0.0/24 -o com.docker.network.bridge.name=$device nf >/dev/null
-                        hod run --rm --network nf busybox true 2>&1 | head -n 1 || true
+                        hod run --rm --network nf busybox true 2>&1 | grep -v warning | head -n 1 || true
                         hod network rm nf >/dev/null
                         ip -o link show $device >/dev/null && echo "$device is there"
                 done'

@@ -144,9 +144,9 @@ static const struct link_bridge hod0 = {.name = "hod0", .alias = "ours", .addres
 static void bridge(void)
 {
         check_ok(link_bridge_make(host, &hod0));
-        assert_int_equal(link_is_up(host, "hod0"), 0);
+        assert_int_equal(link_bridge_is_up(host, "hod0"), 0);
         check_ok(link_bridge_up(host, &hod0));
-        assert_int_equal(link_is_up(host, "hod0"), 1);
+        assert_int_equal(link_bridge_is_up(host, "hod0"), 1);
 }
 
 static int links(void)
