@@ -185,17 +185,18 @@ err *pull_policy_create(const struct invocation *inv, struct engine *e, struct c
         const char *policy = a->pull, *name = inv->operands[0];
         bool possible = !a->rootfs && !is_id(name), no_image = false;
         _cleanup_err_ err *pull_error = NULL;
+        struct create_options asked = *o;
         err *error;
 
         TRY(check_policy(policy));
-        o->ret_no_image = &no_image;
+        asked.ret_no_image = &no_image;
         if (possible && strcmp(policy, "always") == 0)
                 TRY(pull(inv, a));
         if (possible && strcmp(policy, "newer") == 0)
                 pull_error = pull(inv, a);
         if (pull_error && err_code(pull_error) == ERR_INTERRUPTED)
                 return TAKE_PTR(pull_error);
-        error = create_container(e, o, ret, warnings);
+        error = create_container(e, &asked, ret, warnings);
         if (!error || !no_image || !possible)
                 return error;
         if (pull_error) { /* what is missing here is so because of that */
@@ -207,5 +208,5 @@ err *pull_policy_create(const struct invocation *inv, struct engine *e, struct c
         err_free(error);
         say_missing(a, name);
         TRY(pull(inv, a));
-        return create_container(e, o, ret, warnings);
+        return create_container(e, &asked, ret, warnings);
 }

@@ -125,7 +125,7 @@ static bool is_complete(struct store_src *s, const struct document *d, int depth
 {
         _cleanup_free_ struct descriptor *list = NULL;
         _cleanup_json_ json *doc = NULL;
-        bool index, whole;
+        bool index = false, whole;
         size_t n = 0;
         err *e = json_parse(d->data, d->size, &doc);
 

@@ -80,7 +80,7 @@ static inline unsigned long clock_ns(clockid_t clock)
 static inline void tell_begin(const char **envp, char text[TRACE_TEXT])
 {
         unsigned long ns;
-        char *at = text + TRACE_TEXT - 1;
+        char *at = &text[TRACE_TEXT - 1];
         const char *fd, *end;
 
         while (*envp && !after(*envp, TRACE_VARIABLE))

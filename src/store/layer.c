@@ -304,7 +304,7 @@ err *layer_stage_written(struct staging *st, err *(*write)(void *arg, struct sin
         split = (struct split){{.write = split_write, .finish = split_finish}, blob, g.blob, unpack};
         e = write(arg, &split.sink);
         if (e && !unpack_broken(unpack))
-                return e;
+                return e; /* cppcheck-suppress returnDanglingLifetime ; an error, not the sink */
         err_free(e);
         TRY(unpack_finish(TAKE_PTR(unpack), &unpacked));
         return fill(&g, &unpacked, ret);

@@ -195,7 +195,7 @@ err *roots_collect(struct store *s, struct roots *ret)
 
 bool roots_have(const struct roots *r, enum roots_kind kind, const char *digest)
 {
-        struct digest key;
+        struct digest key = {0};
 
         if (!oci_image_digest_valid(digest) || !r->kinds[kind].n)
                 return false;

@@ -145,7 +145,9 @@ check_endpoint() {
 check_publish_p() { check_publish 18080 -p 127.0.0.1:18080:80; }
 check_publish_all() { check_publish '' -P --expose 80; }
 outside ip check_endpoint
-for flag in ip6 mac-address network-alias; do seen[$flag]=1; done # with ip
+outside ip6 check_endpoint
+outside mac-address check_endpoint
+outside network-alias check_endpoint
 outside publish check_publish_p
 outside publish-all check_publish_all
 outside expose check_publish_all
