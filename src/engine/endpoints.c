@@ -83,10 +83,10 @@ bool endpoints_holder_lives(struct engine *e, const char *id)
                 err_free(error);
                 return !gone;
         }
-        /* What has ended is only waiting to be cleaned up; what has no status yet is being started. */
+        /* What has ended is only waiting to be cleaned up; what has not begun is being started, or was. */
         if (container_is_alive(other) || other->state_fd < 0)
                 return container_is_alive(other);
-        return other->has_status ? other->state != STATUS_EXITED : is_busy(other);
+        return !(other->has_status && other->state == STATUS_EXITED) && (other->monitor_alive || is_busy(other));
 }
 
 static bool lives(const char *id, void *arg)

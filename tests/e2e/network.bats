@@ -179,7 +179,7 @@ s = socket.socket(); s.bind(("127.0.0.1", 18082)); s.listen(); print("ready", fl
         hod run -d --name v1 --network n6 busybox sleep 100 >/dev/null
         run -0 hod run --rm --network n6 busybox ping -c 1 -W 2 "$(hod inspect -f '{{.NetworkSettings.Networks.n6.GlobalIPv6Address}}' v1)"
         [[ $output == *'64 bytes from fd63:1::2'* ]]
-        run -0 hod run --rm --network bridge busybox ip -6 addr show eth0
+        run -0 --separate-stderr hod run --rm --network bridge busybox ip -6 addr show eth0
         [[ -z $output ]]
 }
 

@@ -230,6 +230,8 @@ static void link_bridge_remove_takes_what_has_the_mark(void **state)
         assert_int_equal(links(), 3);
         check_ok(link_bridge_remove(host, "hod0", "ours"));
         assert_int_equal(links(), 2);
+        check_ok(link_loopback_up(host));
+        assert_int_equal(link_bridge_is_up(host, "lo"), 0);
         other.name = "lo";
         check_code(link_bridge_make(host, &other), ERR_CONFLICT);
 }
