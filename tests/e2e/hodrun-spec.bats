@@ -425,7 +425,7 @@ LIST
         args 'mkdir /dev/x 2>/dev/null && echo made || echo refused; ln -s x /dev/y 2>/dev/null && echo linked || echo refused'
         edit '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["mkdir", "hod_nosuch"], action: "SCMP_ACT_ERRNO"}]}'
         local i
-        for i in 1 2 3; do is "$(go)" $'refused\nlinked'; done
+        for _ in 1 2 3; do is "$(go)" $'refused\nlinked'; done
         compgen -G "$T/run/@seccomp/text-*" >/dev/null
         edit '.linux.seccomp.syscalls[0].names[0] = "symlink"'
         is "$(go)" $'made\nrefused'
