@@ -424,7 +424,6 @@ LIST
 @test "seccomp: a profile that is known by its text does what it did, one that is nearly the same what it says" {
         args 'mkdir /dev/x 2>/dev/null && echo made || echo refused; ln -s x /dev/y 2>/dev/null && echo linked || echo refused'
         edit '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["mkdir", "hod_nosuch"], action: "SCMP_ACT_ERRNO"}]}'
-        local i
         for _ in 1 2 3; do is "$(go)" $'refused\nlinked'; done
         compgen -G "$T/run/@seccomp/text-*" >/dev/null
         edit '.linux.seccomp.syscalls[0].names[0] = "symlink"'
