@@ -10,8 +10,8 @@
 #define OCI_MEDIA_INDEX "application/vnd.oci.image.index.v1+json"
 #define OCI_MEDIA_CONFIG "application/vnd.oci.image.config.v1+json"
 #define OCI_MEDIA_LAYER "application/vnd.oci.image.layer.v1.tar"
-#define OCI_MEDIA_LAYER_GZIP OCI_MEDIA_LAYER "+gzip"
-#define OCI_MEDIA_LAYER_ZSTD OCI_MEDIA_LAYER "+zstd"
+#define OCI_MEDIA_LAYER_GZIP "application/vnd.oci.image.layer.v1.tar+gzip"
+#define OCI_MEDIA_LAYER_ZSTD "application/vnd.oci.image.layer.v1.tar+zstd"
 /* docker's own, of registry v2 */
 #define DOCKER_MEDIA_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"
 #define DOCKER_MEDIA_LIST "application/vnd.docker.distribution.manifest.list.v2+json"
