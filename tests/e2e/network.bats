@@ -201,7 +201,7 @@ alone() {
                 unshare -n sleep 60 &
                 N=$!
                 trap "kill $N" EXIT
-                for _ in {1..50}; do [[ $(readlink /proc/$N/ns/net) != $(readlink /proc/self/ns/net) ]] && break; sleep 0.02; done
+                for _ in {1..500}; do [[ $(readlink /proc/$N/ns/net) != $(readlink /proc/self/ns/net) ]] && break; sleep 0.02; done
                 ip link add host0 type veth peer name n0 netns $N
                 ip addr add 192.0.2.1/24 dev host0
                 ip link set host0 up
