@@ -125,7 +125,6 @@ for f in sys.argv[2:]: os.setxattr(sys.argv[1] + f, "user.of" + f.replace("/", "
         refused 1 'lowercase' hod commit ww Bad:Ref
 }
 
-# bats test_tags=vm
 @test "export, import: the same tree" {
         hod run --name xx busybox sh -c 'echo e > /e; rm /etc/shadow; mkdir /etc/dir; ln /e /e2'
         hod export xx >"$T/x.tar"

@@ -114,7 +114,6 @@ killed_at() {
         python3 "$BATS_TEST_DIRNAME/kill.py" hod "$HOD_BIN/hod" 120
 }
 
-# bats test_tags=vm
 @test "hod killed at any moment of run -d: the next command understands and repairs" {
         killed_at run -d --name kk busybox sleep 1000
 }

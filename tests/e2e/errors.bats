@@ -156,7 +156,6 @@ with_small_disk() {
         mount -t tmpfs -o "size=${1}" small "$T/small"
 }
 
-# bats test_tags=vm
 @test "a full disk: one line, and all is well when there is room again" {
         with_small_disk 7m
         export HOD_ROOT=$T/small/root HOD_STATE=$T/small/state
@@ -211,7 +210,6 @@ with_small_disk() {
         rm -r "$long"
 }
 
-# bats test_tags=vm
 @test "not root: one line that says so" {
         chmod 755 "$T"
         cp "$HOD_BIN/hod" "$T/hod"

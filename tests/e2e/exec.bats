@@ -8,7 +8,7 @@ setup_file() {
 }
 teardown_file() { e2e_teardown; }
 
-# bats test_tags=vm,asan
+# bats test_tags=asan
 @test "output, status" {
         run --separate-stderr hod exec e1 sh -c 'echo o; echo e >&2; exit 5'
         is "$status $output $stderr" "5 o e"
@@ -101,7 +101,6 @@ teardown_file() { e2e_teardown; }
         unlike "$(hod exec e1 awk '/^CapEff/ {print $2}' /proc/self/status)" "$all"
 }
 
-# bats test_tags=vm
 @test "-i: stdin is passed on and its end too" {
         is "$(printf 'a\nb\n' | hod exec -i e1 wc -l)" 2
         is "$(printf 'a\n' | hod exec e1 cat)" ''

@@ -55,7 +55,6 @@ no_cgroup() { [[ -z $(find /sys/fs/cgroup -depth -type d -path "*$CG-c*" 2>/dev/
         is "$(hodrun state c | jq -r .status)" running
 }
 
-# bats test_tags=vm
 @test "update: what is refused leaves the container as it was" {
         edit '.linux.resources.memory = {limit: 33554432} | .linux.resources.cpu = {quota: 50000}'
         background
@@ -240,7 +239,6 @@ no_cgroup() { [[ -z $(find /sys/fs/cgroup -depth -type d -path "*$CG-c*" 2>/dev/
         no_cgroup
 }
 
-# bats test_tags=vm
 @test "a cgroup that somebody else has made: what is in it outlives a container that fails" {
         local made=freezer v1=tasks pid
         ! cgroup_v2 || v1=cgroup.procs

@@ -73,7 +73,6 @@ make_tar() {
         hod rmi d1 d2
 }
 
-# bats test_tags=vm
 @test "images: docker's columns; -q; by name" {
         hod import "$(busybox_file)" imgs:x >/dev/null
         like "$(hod images | head -n 1)" '^REPOSITORY +TAG +IMAGE ID +CREATED +SIZE'
@@ -188,7 +187,6 @@ harmless() {
         make_tar 'out.pax_headers = {}; t = tarfile.TarInfo("p"); t.pax_headers = {"size": "9223372036854775808"}; out.addfile(t)' | import_refused 'size|range|large|limit|invalid|number'
 }
 
-# bats test_tags=vm
 @test "everything a root file system has: devices, setuid, sticky, FIFOs, xattrs, long names, sparse, duplicates" {
         mkdir -p "$T/tree"
         tar -C "$T/tree" -xf "$(busybox_file)"

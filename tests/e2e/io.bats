@@ -6,7 +6,7 @@ setup_file() { e2e_setup; }
 teardown_file() { e2e_teardown; }
 teardown() { e2e_clean; }
 
-# bats test_tags=vm,asan
+# bats test_tags=asan
 @test "stdout and stderr come out apart; the status is exact" {
         run --separate-stderr hod run --rm busybox sh -c 'echo out; echo err >&2; exit 7'
         is "$status $output $stderr" "7 out err"

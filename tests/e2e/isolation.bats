@@ -10,7 +10,7 @@ teardown_file() { e2e_teardown; }
 
 status_line() { awk -v k="$1:" '$1 == k {print $2}'; }
 
-# bats test_tags=vm,asan
+# bats test_tags=asan
 @test "capabilities: docker's fourteen; none inheritable or ambient" {
         out=$(hod run --rm busybox cat /proc/self/status)
         for set in CapPrm CapEff CapBnd; do is "$(status_line $set <<<"$out")" 00000000a80425fb $set; done
@@ -160,7 +160,6 @@ HOME=/root"
         refused 125 'invalid environment variable' hod run --rm -e =x busybox env
 }
 
-# bats test_tags=vm
 @test "/etc/hosts, hostname, resolv.conf" {
         is "$(hod run --rm --network none busybox cat /etc/hosts | tr '\t' ' ')" "127.0.0.1 localhost
 ::1 localhost ip6-localhost ip6-loopback
@@ -184,7 +183,6 @@ ff02::2 ip6-allrouters"
         refused 125 'hostname and the UTS mode' hod run --rm --uts host -h x busybox true
 }
 
-# bats test_tags=vm
 @test "--network none, host, container:X" {
         is "$(hod run --rm --network none busybox sh -c 'ip -o link | wc -l; ping -c 1 -w 2 127.0.0.1 >/dev/null && echo up')" $'1\nup'
         is "$(hod run --rm --network host busybox readlink /proc/self/ns/net)" "$(readlink /proc/self/ns/net)"
@@ -214,7 +212,6 @@ ff02::2 ip6-allrouters"
         refused 125 'no such container' hod run --rm --pid container:nosuch busybox true
 }
 
-# bats test_tags=vm
 @test "-u: users and groups by name and number" {
         is "$(hod run --rm busybox id)" 'uid=0(root) gid=0(root) groups=0(root),10(wheel)'
         is "$(hod run --rm -u 1000 busybox id)" 'uid=1000 gid=0(root) groups=0(root)'

@@ -25,7 +25,6 @@ sleeper() { hod run -d --name "$1" "${@:2}" busybox sleep 1000 >/dev/null; }
         refused 1 'no such container: c1' hod rm c1
 }
 
-# bats test_tags=vm
 @test "exit codes" {
         for want in 0 1 125 126 127 137 255; do
                 status=0
@@ -42,7 +41,6 @@ sleeper() { hod run -d --name "$1" "${@:2}" busybox sleep 1000 >/dev/null; }
         is "$status" 139
 }
 
-# bats test_tags=vm
 @test "kill: KILL by default, -s by name and number" {
         sleeper k1
         is "$(hod kill k1)" k1
@@ -113,7 +111,6 @@ sleeper() { hod run -d --name "$1" "${@:2}" busybox sleep 1000 >/dev/null; }
         is "$(field policy '{{.State.Status}}')" exited
 }
 
-# bats test_tags=vm
 @test "restart: a running and a stopped one; same id, new process" {
         sleeper r1
         pid=$(init_pid r1)

@@ -130,7 +130,6 @@ expect() { if cgroup_v2; then is "$3" "$2"; else is "$3" "$1"; fi; }
         is "$(hod run --rm busybox sh -c 'echo x > /dev/null; head -c 4 /dev/zero | wc -c; head -c 4 /dev/urandom | wc -c')" $'4\n4'
 }
 
-# bats test_tags=vm
 @test "--ulimit, --oom-score-adj, --shm-size" {
         is "$(hod run --rm --ulimit nofile=100:200 busybox sh -c 'ulimit -Sn; ulimit -Hn')" $'100\n200'
         is "$(hod run --rm --ulimit nofile=100 --ulimit nofile=200 busybox sh -c 'ulimit -n')" 200
@@ -140,7 +139,6 @@ expect() { if cgroup_v2; then is "$3" "$2"; else is "$3" "$1"; fi; }
         is "$(hod run --rm busybox df -k /dev/shm | awk 'NR == 2 {print $2}')" 65536
 }
 
-# bats test_tags=vm
 @test "limits hold after stop and start, and for exec" {
         hod run -d --name ll -m 64m --pids-limit 30 --cpuset-cpus 0 busybox sleep 1000 >/dev/null
         for _ in 1 2; do

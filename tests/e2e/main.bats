@@ -26,7 +26,6 @@ teardown() { e2e_clean; }
         is "$(hod exec old nproc)" 1
 }
 
-# bats test_tags=vm
 @test "A1: run -ti: tty is /dev/pts/0" {
         like "$(pty -- "$HOD_BIN/hod" run -ti --rm busybox tty)" '^/dev/pts/0'
 }
@@ -64,7 +63,7 @@ teardown() { e2e_clean; }
         is "$(hostname)" "$before"
 }
 
-# bats test_tags=vm,asan
+# bats test_tags=asan
 @test "A4: only its own processes, itself number 1" {
         is "$(hod run --rm busybox ps -o pid,args | tail -n +2 | tr -s ' ')" " 1 ps -o pid,args"
 }
@@ -80,7 +79,6 @@ teardown() { e2e_clean; }
         is "$(cat /proc/self/mountinfo)" "$before"
 }
 
-# bats test_tags=vm
 @test "A7: System V IPC of the host is not seen" {
         id=$(ipcmk -Q | grep -oE '[0-9]+$')
         out=$(hod run --rm busybox cat /proc/sysvipc/msg)
@@ -98,7 +96,6 @@ teardown() { e2e_clean; }
         is "$(nsenter -t "$pid" -u hostname)" "$(hod exec d hostname)"
 }
 
-# bats test_tags=vm
 @test "A12: --init reaps orphans" {
         hod run -d --name i --init busybox sh -c 'for i in 1 2 3; do sh -c "sleep 0.1 &"; done; sleep 100'
         sleep 0.6
@@ -106,7 +103,7 @@ teardown() { e2e_clean; }
         like "$(hod exec i ps -o pid,args | grep ' 1 ')" 'init'
 }
 
-# bats test_tags=vm,asan
+# bats test_tags=asan
 @test "A13: diff shows what changed; the image does not" {
         image=$(hod images -q --no-trunc busybox)
         hod run --name w busybox sh -c 'echo x > /tmpfile; rm /etc/group'
@@ -198,7 +195,7 @@ teardown() { e2e_clean; }
         is "$(hod exec d printf '[%s]' 'a b' '' $'c\nd')" $'[a b][][c\nd]'
 }
 
-# bats test_tags=vm,asan
+# bats test_tags=asan
 @test "A31: stop asks, then kills; start finds the files" {
         hod run -d --name s busybox sh -c 'trap "exit 42" TERM; [ -e /kept ] && echo again; touch /kept; while :; do sleep 0.05; done'
         eventually 5 hod exec s test -e /kept
@@ -214,7 +211,6 @@ teardown() { e2e_clean; }
         is "$(field deaf '{{.State.ExitCode}}')" 137
 }
 
-# bats test_tags=vm
 @test "A32: rm refuses a running one, and leaves nothing" {
         hod run -d --name r busybox sleep 100
         refused 1 'running' hod rm r

@@ -63,7 +63,7 @@ teardown() {
         umount "$T/r/sub"
 }
 
-# bats test_tags=vm,asan
+# bats test_tags=asan
 @test "named volumes: filled from the image once, kept, shared" {
         hod run --rm -v data:/etc busybox sh -c 'test -s /etc/passwd && echo mine > /etc/new'
         is "$(hod run --rm -v data:/x busybox cat /x/new)" mine
@@ -111,7 +111,6 @@ teardown() {
         is "$(find "$HOD_ROOT/volumes" -mindepth 1 | wc -l)" 0
 }
 
-# bats test_tags=vm
 @test "--mount: bind, volume, tmpfs and their options" {
         mkdir -p "$T/m"
         hod run --rm --mount "type=bind,src=$T/m,dst=/m" busybox touch /m/x
