@@ -120,38 +120,42 @@ struct referrers {
         struct registry_document document;
 };
 
-static err *get_referrers(struct registry *r, struct server *s, void *arg)
+/* The index at @suffix of the repository; none: *@found is false. */
+static err *get_index(struct registry *r, struct server *s, const char *suffix, struct referrers *w, bool *found)
 {
         static char accept[] = "Accept: " INDEX_TYPE;
         char *headers[] = {accept, NULL};
-        struct referrers *w = arg;
         _cleanup_answer_ struct http_answer a = {0};
+
+        TRY(client_send(
+                r, s,
+                &(struct client_request){.method = "GET", .suffix = suffix, .headers = headers, .max_answer = PAGE_MAX},
+                &a, NULL));
+        *found = a.status == 200;
+        if (!*found && a.status != 404)
+                return failure_of(&a, "referrers");
+        return *found ? keep_index(&a, &w->document) : NULL;
+}
+
+static err *get_referrers(struct registry *r, struct server *s, void *arg)
+{
+        struct referrers *w = arg;
+        _cleanup_answer_ struct http_answer none = {0};
         char suffix[120];
+        bool found;
 
         (void)snprintf(suffix, sizeof(suffix), "referrers/%s", w->subject->text);
-        TRY(client_send(
-                r, s,
-                &(struct client_request){.method = "GET", .suffix = suffix, .headers = headers, .max_answer = PAGE_MAX},
-                &a, NULL));
-        if (a.status == 200)
-                return keep_index(&a, &w->document);
-        if (a.status != 404)
-                return failure_of(&a, "referrers");
+        TRY(get_index(r, s, suffix, w, &found));
+        if (found)
+                return NULL;
         /* A registry before 1.1: the list, if anybody wrote one, has a tag of this form. */
-        http_answer_done(&a);
         (void)snprintf(suffix, sizeof(suffix), "manifests/sha256-%s", digest_hex(w->subject));
-        TRY(client_send(
-                r, s,
-                &(struct client_request){.method = "GET", .suffix = suffix, .headers = headers, .max_answer = PAGE_MAX},
-                &a, NULL));
-        if (a.status == 200)
-                return keep_index(&a, &w->document);
-        if (a.status != 404)
-                return failure_of(&a, "referrers");
-        free(a.data);
-        a.data = str_dup("{\"schemaVersion\":2,\"mediaType\":\"" INDEX_TYPE "\",\"manifests\":[]}");
-        a.size = a.data ? strlen(a.data) : 0;
-        return a.data ? keep_index(&a, &w->document) : err_nomem();
+        TRY(get_index(r, s, suffix, w, &found));
+        if (found)
+                return NULL;
+        none.data = str_dup("{\"schemaVersion\":2,\"mediaType\":\"" INDEX_TYPE "\",\"manifests\":[]}");
+        none.size = none.data ? strlen(none.data) : 0;
+        return none.data ? keep_index(&none, &w->document) : err_nomem();
 }
 
 err *registry_referrers(struct registry *r, const struct digest *subject, struct registry_document *ret)

@@ -117,12 +117,6 @@ void netbuf_add_u32(struct netbuf *b, unsigned type, uint32_t value)
         netbuf_add(b, type, &value, sizeof(value));
 }
 
-void netbuf_add_be16(struct netbuf *b, unsigned type, uint16_t value)
-{
-        value = htobe16(value);
-        netbuf_add(b, type, &value, sizeof(value));
-}
-
 void netbuf_add_be32(struct netbuf *b, unsigned type, uint32_t value)
 {
         value = htobe32(value);

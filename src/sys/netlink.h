@@ -31,7 +31,6 @@ void netbuf_add(struct netbuf *b, unsigned type, const void *data, size_t size);
 void netbuf_add_str(struct netbuf *b, unsigned type, const char *text); /* with its terminator */
 void netbuf_add_u8(struct netbuf *b, unsigned type, uint8_t value);
 void netbuf_add_u32(struct netbuf *b, unsigned type, uint32_t value);
-void netbuf_add_be16(struct netbuf *b, unsigned type, uint16_t value);
 void netbuf_add_be32(struct netbuf *b, unsigned type, uint32_t value);
 void netbuf_add_be64(struct netbuf *b, unsigned type, uint64_t value);
 /* Raw bytes, for structures inside an attribute that is open. */

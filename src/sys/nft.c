@@ -127,32 +127,6 @@ void nft_chain_flush(struct nft *n, const char *table, const char *chain)
         netbuf_add_str(&n->buf, NFTA_RULE_CHAIN, chain);
 }
 
-void nft_chain_delete(struct nft *n, const char *table, const char *chain)
-{
-        nft_message(n, NFT_MSG_DELCHAIN, NLM_F_ACK);
-        netbuf_add_str(&n->buf, NFTA_CHAIN_TABLE, table);
-        netbuf_add_str(&n->buf, NFTA_CHAIN_NAME, chain);
-}
-
-static int take_any(const struct nlmsghdr *h, void *arg)
-{
-        *(bool *)arg = true;
-        return 0;
-}
-
-int nft_chain_exists(int fd, uint8_t family, const char *table, const char *chain)
-{
-        _cleanup_nft_ struct nft n = {.family = family};
-        bool there = false;
-        int r;
-
-        nft_message(&n, NFT_MSG_GETCHAIN, 0);
-        netbuf_add_str(&n.buf, NFTA_CHAIN_TABLE, table);
-        netbuf_add_str(&n.buf, NFTA_CHAIN_NAME, chain);
-        r = netlink_ask(fd, &n.buf, take_any, &there);
-        return r == -ENOENT ? 0 : r < 0 ? r : there;
-}
-
 /* ---- sets ---- */
 
 /* What only nft(8) reads: without it addresses and ports are listed in the wrong byte order. */
@@ -196,25 +170,6 @@ void nft_set_add(struct nft *n, const char *table, const struct nft_set *set)
         if (set->part[0])
                 add_concat(b, set);
         add_set_userdata(b, set->host_order);
-}
-
-static void set_message(struct nft *n, unsigned type, const char *table, const char *set)
-{
-        nft_message(n, type, NLM_F_ACK);
-        netbuf_add_str(&n->buf, NFTA_SET_TABLE, table);
-        netbuf_add_str(&n->buf, NFTA_SET_NAME, set);
-}
-
-void nft_set_delete(struct nft *n, const char *table, const char *set)
-{
-        set_message(n, NFT_MSG_DELSET, table, set);
-}
-
-void nft_set_flush(struct nft *n, const char *table, const char *set)
-{
-        nft_message(n, NFT_MSG_DELSETELEM, NLM_F_ACK);
-        netbuf_add_str(&n->buf, NFTA_SET_ELEM_LIST_TABLE, table);
-        netbuf_add_str(&n->buf, NFTA_SET_ELEM_LIST_SET, set);
 }
 
 /* ---- elements ---- */

@@ -55,9 +55,7 @@ struct nft_hook {
         bool drop;        /* policy */
 };
 void nft_chain_add(struct nft *n, const char *table, const char *chain, const struct nft_hook *hook);
-void nft_chain_flush(struct nft *n, const char *table, const char *chain); /* all its rules */
-void nft_chain_delete(struct nft *n, const char *table, const char *chain);
-
+void nft_chain_flush(struct nft *n, const char *table, const char *chain);
 /* ---- sets and maps ---- */
 
 struct nft_set {
@@ -71,8 +69,6 @@ struct nft_set {
         uint8_t part[8];
 };
 void nft_set_add(struct nft *n, const char *table, const struct nft_set *set);
-void nft_set_flush(struct nft *n, const char *table, const char *set);
-void nft_set_delete(struct nft *n, const char *table, const char *set);
 
 struct nft_element {
         const void *key;
@@ -101,24 +97,11 @@ int nft_set_count(int fd, uint8_t family, const char *table, const char *set, un
 /* ---- rules ---- */
 
 void nft_rule_begin(struct nft *n, const char *table, const char *chain);
-/* Shown by `nft list`, and how nft_rules_delete_commented() finds a rule of ours in a table that is not. Before the
- * expressions' end; at most 100 bytes. */
-void nft_rule_comment(struct nft *n, const char *text);
 void nft_rule_end(struct nft *n);
-/* Delete every rule of @chain in @table with this comment (asks, then adds to @n; NULL: only counts). *@ret_count: how
- * many.
- */
-int nft_rules_delete_commented(int fd, struct nft *n, uint8_t family, const char *table, const char *chain,
-                               const char *comment, unsigned *ret_count);
-/* Does the chain exist? 1, 0 or -errno. */
-int nft_chain_exists(int fd, uint8_t family, const char *table, const char *chain);
 
 void nft_meta(struct nft *n, unsigned key, unsigned reg);
-void nft_meta_set(struct nft *n, unsigned key, unsigned reg);
 void nft_payload(struct nft *n, unsigned base, unsigned offset, unsigned size, unsigned reg);
 void nft_ct(struct nft *n, unsigned key, unsigned reg);
-/* @direction: IP_CT_DIR_ORIGINAL, IP_CT_DIR_REPLY. */
-void nft_ct_direction(struct nft *n, unsigned key, unsigned direction, unsigned reg);
 /* @flags: NFTA_FIB_F_DADDR, ...; @result: NFT_FIB_RESULT_ADDRTYPE, ... */
 void nft_fib(struct nft *n, unsigned flags, unsigned result, unsigned reg);
 void nft_cmp(struct nft *n, unsigned op, unsigned reg, const void *data, size_t size);
@@ -130,19 +113,10 @@ void nft_bitwise(struct nft *n, unsigned reg, size_t size, const void *mask);
 /* Continue if the register is in the set (@flags NFT_LOOKUP_F_INV: is not). Maps: what is found goes to @dreg; verdict
  * maps: nft_lookup_verdict(). @dreg is unused for sets: 0. */
 void nft_lookup(struct nft *n, const char *set, unsigned reg, unsigned dreg, unsigned flags);
-void nft_lookup_verdict(struct nft *n, const char *map, unsigned reg);
-void nft_immediate(struct nft *n, unsigned reg, const void *data, size_t size);
 /* NF_ACCEPT, NF_DROP, NFT_RETURN, NFT_JUMP, NFT_GOTO (the latter two to @chain). */
 void nft_verdict(struct nft *n, int verdict, const char *chain);
-void nft_counter(struct nft *n);
 /* @type: NFT_NAT_DNAT, NFT_NAT_SNAT; @family: NFPROTO_IPV4, NFPROTO_IPV6; address in @address_reg, port (network order)
  * in
  * @port_reg, 0 = as it is. */
 void nft_nat(struct nft *n, unsigned type, unsigned family, unsigned address_reg, unsigned port_reg);
 void nft_masquerade(struct nft *n);
-/* REDIRECT to the port (network order) in @port_reg. */
-void nft_redirect(struct nft *n, unsigned port_reg);
-/* @type: NFT_REJECT_ICMPX_UNREACH with a NFT_REJECT_ICMPX_... code, or NFT_REJECT_TCP_RST. */
-void nft_reject(struct nft *n, unsigned type, unsigned code);
-/* At most @rate packets a second. */
-void nft_limit(struct nft *n, uint64_t rate, uint32_t burst);

@@ -17,71 +17,11 @@ void nft_rule_begin(struct nft *n, const char *table, const char *chain)
         n->list = 0;
 }
 
-void nft_rule_comment(struct nft *n, const char *text)
-{
-        if (n->list)
-                netbuf_close(&n->buf, n->list);
-        n->list = 0;
-        nft_comment(&n->buf, NFTA_RULE_USERDATA, text);
-}
-
 void nft_rule_end(struct nft *n)
 {
         if (n->list)
                 netbuf_close(&n->buf, n->list);
         n->list = 0;
-}
-
-struct rules {
-        struct nft *n;
-        const char *table, *chain, *comment;
-        unsigned count;
-};
-
-static bool has_comment(const void *all, size_t size, const char *comment)
-{
-        size_t n;
-        const unsigned char *data = netlink_attribute(all, size, NFTA_RULE_USERDATA, &n);
-
-        return data && str_eq(nft_comment_find(data, n), comment);
-}
-
-static int take_rule(const struct nlmsghdr *h, void *arg)
-{
-        struct rules *r = arg;
-        size_t size, n;
-        const void *all = netlink_attributes(h, sizeof(struct nfgenmsg), &size), *handle;
-        const char *chain = netlink_attribute(all, size, NFTA_RULE_CHAIN, &n);
-
-        if (!chain || n != strlen(r->chain) + 1 || memcmp(chain, r->chain, n) != 0 ||
-            !has_comment(all, size, r->comment))
-                return 0;
-        handle = netlink_attribute(all, size, NFTA_RULE_HANDLE, &n);
-        if (!handle || n != sizeof(uint64_t))
-                return 0;
-        r->count++;
-        if (!r->n)
-                return 0;
-        nft_message(r->n, NFT_MSG_DELRULE, NLM_F_ACK);
-        netbuf_add_str(&r->n->buf, NFTA_RULE_TABLE, r->table);
-        netbuf_add_str(&r->n->buf, NFTA_RULE_CHAIN, r->chain);
-        netbuf_add(&r->n->buf, NFTA_RULE_HANDLE, handle, n);
-        return 0;
-}
-
-int nft_rules_delete_commented(int fd, struct nft *n, uint8_t family, const char *table, const char *chain,
-                               const char *comment, unsigned *ret_count)
-{
-        struct rules rules = {.n = n, .table = table, .chain = chain, .comment = comment};
-        _cleanup_nft_ struct nft ask = {.family = family};
-        int r;
-
-        nft_message(&ask, NFT_MSG_GETRULE, NLM_F_DUMP);
-        netbuf_add_str(&ask.buf, NFTA_RULE_TABLE, table);
-        netbuf_add_str(&ask.buf, NFTA_RULE_CHAIN, chain);
-        r = netlink_ask(fd, &ask.buf, take_rule, &rules);
-        *ret_count = rules.count;
-        return r == -ENOENT ? 0 : r;
 }
 
 /* ---- expressions ---- */
@@ -121,15 +61,6 @@ void nft_meta(struct nft *n, unsigned key, unsigned reg)
         expr_end(n, e);
 }
 
-void nft_meta_set(struct nft *n, unsigned key, unsigned reg)
-{
-        size_t e = expr_begin(n, "meta");
-
-        netbuf_add_be32(&n->buf, NFTA_META_KEY, key);
-        netbuf_add_be32(&n->buf, NFTA_META_SREG, reg);
-        expr_end(n, e);
-}
-
 void nft_payload(struct nft *n, unsigned base, unsigned offset, unsigned size, unsigned reg)
 {
         size_t e = expr_begin(n, "payload");
@@ -147,16 +78,6 @@ void nft_ct(struct nft *n, unsigned key, unsigned reg)
 
         netbuf_add_be32(&n->buf, NFTA_CT_KEY, key);
         netbuf_add_be32(&n->buf, NFTA_CT_DREG, reg);
-        expr_end(n, e);
-}
-
-void nft_ct_direction(struct nft *n, unsigned key, unsigned direction, unsigned reg)
-{
-        size_t e = expr_begin(n, "ct");
-
-        netbuf_add_be32(&n->buf, NFTA_CT_KEY, key);
-        netbuf_add_be32(&n->buf, NFTA_CT_DREG, reg);
-        netbuf_add_u8(&n->buf, NFTA_CT_DIRECTION, (uint8_t)direction);
         expr_end(n, e);
 }
 
@@ -229,20 +150,6 @@ void nft_lookup(struct nft *n, const char *set, unsigned reg, unsigned dreg, uns
         lookup(n, set, reg, dreg != 0, dreg, flags);
 }
 
-void nft_lookup_verdict(struct nft *n, const char *map, unsigned reg)
-{
-        lookup(n, map, reg, true, NFT_REG_VERDICT, 0);
-}
-
-void nft_immediate(struct nft *n, unsigned reg, const void *data, size_t size)
-{
-        size_t e = expr_begin(n, "immediate");
-
-        netbuf_add_be32(&n->buf, NFTA_IMMEDIATE_DREG, reg);
-        add_value(n, NFTA_IMMEDIATE_DATA, data, size);
-        expr_end(n, e);
-}
-
 void nft_verdict(struct nft *n, int verdict, const char *chain)
 {
         size_t e = expr_begin(n, "immediate"), data, v;
@@ -256,11 +163,6 @@ void nft_verdict(struct nft *n, int verdict, const char *chain)
         netbuf_close(&n->buf, v);
         netbuf_close(&n->buf, data);
         expr_end(n, e);
-}
-
-void nft_counter(struct nft *n)
-{
-        expr_end(n, expr_begin(n, "counter"));
 }
 
 void nft_nat(struct nft *n, unsigned type, unsigned family, unsigned address_reg, unsigned port_reg)
@@ -278,32 +180,4 @@ void nft_nat(struct nft *n, unsigned type, unsigned family, unsigned address_reg
 void nft_masquerade(struct nft *n)
 {
         expr_end(n, expr_begin(n, "masq"));
-}
-
-void nft_redirect(struct nft *n, unsigned port_reg)
-{
-        size_t e = expr_begin(n, "redir");
-
-        netbuf_add_be32(&n->buf, NFTA_REDIR_REG_PROTO_MIN, port_reg);
-        expr_end(n, e);
-}
-
-void nft_reject(struct nft *n, unsigned type, unsigned code)
-{
-        size_t e = expr_begin(n, "reject");
-
-        netbuf_add_be32(&n->buf, NFTA_REJECT_TYPE, type);
-        netbuf_add_u8(&n->buf, NFTA_REJECT_ICMP_CODE, (uint8_t)code);
-        expr_end(n, e);
-}
-
-void nft_limit(struct nft *n, uint64_t rate, uint32_t burst)
-{
-        size_t e = expr_begin(n, "limit");
-
-        netbuf_add_be64(&n->buf, NFTA_LIMIT_RATE, rate);
-        netbuf_add_be64(&n->buf, NFTA_LIMIT_UNIT, 1);
-        netbuf_add_be32(&n->buf, NFTA_LIMIT_BURST, burst);
-        netbuf_add_be32(&n->buf, NFTA_LIMIT_TYPE, NFT_LIMIT_PKTS);
-        expr_end(n, e);
 }

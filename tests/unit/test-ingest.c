@@ -155,7 +155,7 @@ static void finish(struct fake *f)
                                  "\"layers\":[%s]}",
                                  f->id.text, strlen(f->config), str_text(&layers));
         digest_of(f->manifest, strlen(f->manifest), &f->manifest_digest);
-        (void)snprintf(f->counter, sizeof(f->counter), "%s-opened", root);
+        (void)snprintf(f->counter, sizeof(f->counter), "%s/opened", state_dir); /* goes with it */
         (void)unlink(f->counter);
 }
 
