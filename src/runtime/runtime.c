@@ -713,9 +713,9 @@ err *runtime_exec(const struct runtime_exec *x, struct runtime_process *ret)
 
         s.exec = x;
         e = exec_session(&s, x);
-        /* Whatever went wrong in a container that ends: that it ends is the reason. Its namespaces are gone (ESRCH) a
-         * moment before it can be waited for. */
-        if (e && process_wait(x->pidfd, err_errno(e) == ESRCH ? ENDING_MS : 0) == 0) {
+        /* Whatever went wrong in a container that ends: that it ends is the reason. Its namespaces are gone (ESRCH), or
+         * its PID namespace takes no more processes (ENOMEM), a moment before it can be waited for. */
+        if (e && process_wait(x->pidfd, err_errno(e) == ESRCH || err_errno(e) == ENOMEM ? ENDING_MS : 0) == 0) {
                 err_free(e);
                 return err_new(ERR_NOT_RUNNING, "the container is not running");
         }
