@@ -270,6 +270,8 @@ part_asan() { stage e2e-asan run_asan_e2e; }
 part_vm() {
         if [[ -x tests/vm/run.sh ]]; then
                 stage_limit=1800
+                # Alone it may have both processors.
+                ((${#parts[@]} > 1)) || export HOD_VM_GUESTS=2
                 # Mounts of its own: what is mounted while the guest is made is no leak of a test that runs meanwhile.
                 stage vm unshare --mount --propagation private tests/vm/run.sh
         else

@@ -7,7 +7,8 @@
 #   tests/vm/run.sh --exec 'COMMAND'   one command as root in the guest; its output and status
 #   tests/vm/run.sh --shell            a shell on the guest's console (leave it with exit)
 #
-# HOD_BIN_DIR: the programs (build/bin). HOD_VM_TIMEOUT: seconds for all of it (1800).
+# HOD_BIN_DIR: the programs (build/bin). HOD_VM_TIMEOUT: seconds for all of it (1800). HOD_VM_GUESTS: how many guests
+# share the files, one after the other in each (1). A guest keeps little more than one processor busy.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -35,6 +36,56 @@ while [ $# -gt 0 ]; do
 done
 
 image=$("$here/make-image.sh")
+if [ ${#files[@]} -eq 0 ]; then
+        # What may differ by kernel, cgroup version or init system is tagged. The rest runs on the host only, because a fork
+        # costs five times as much here.
+        mapfile -t files < <(grep -lE '^# bats (test|file)_tags=.*vm' "$top"/tests/e2e/*.bats)
+        files=("$here"/*.bats "${files[@]}")
+fi
+
+# Share the files between as many guests as were asked for, and add up what they say.
+tests_in() { # FILE
+        if grep -q '^# bats file_tags=.*vm' "$1"; then
+                grep -c '^@test' "$1"
+        else
+                grep -c '^# bats test_tags=.*vm' "$1"
+        fi
+}
+run_guests() { # N
+        local -a share load
+        local i least f n a b c failed=0 sum=(0 0 0)
+
+        for ((i = 0; i < $1; i++)); do load[i]=0; done
+        while read -r n f; do
+                least=0
+                for ((i = 1; i < $1; i++)); do ((load[i] >= load[least])) || least=$i; done
+                load[least]=$((load[least] + n))
+                share[least]+=$f$'\n'
+        done < <(for f in "${files[@]}"; do echo "$(tests_in "$f") $f"; done | sort -rn)
+        while IFS= read -r line; do
+                case $line in
+                [0-9]*' passed, '*' failed, '*' skipped')
+                        read -r a _ b _ c _ <<<"$line"
+                        sum=($((sum[0] + a)) $((sum[1] + b)) $((sum[2] + c)))
+                        ;;
+                'guest failed') failed=1 ;;
+                *) printf '%s\n' "$line" ;;
+                esac
+        done < <(
+                for ((i = 0; i < $1; i++)); do
+                        mapfile -t files < <(printf %s "${share[i]}")
+                        { HOD_VM_GUESTS=1 HOD_VM_GUEST=$i "${BASH_SOURCE[0]}" "${files[@]}" || echo 'guest failed'; } 2>&1 &
+                done
+                wait
+        )
+        echo "${sum[0]} passed, ${sum[1]} failed, ${sum[2]} skipped"
+        return $failed
+}
+if [ "$order" = bats ] && [ "${HOD_VM_GUESTS:-1}" -gt 1 ]; then
+        run_guests "$HOD_VM_GUESTS"
+        exit
+fi
+
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/hod-vm.XXXXXX")
 qemu=
 # shellcheck disable=SC2317 # called by the trap
@@ -60,12 +111,6 @@ for part in tests tools try.sh; do
 done
 printf '%s\n' "$order" >"$work/payload/order"
 printf '%s\n' "$command" >"$work/payload/command"
-if [ ${#files[@]} -eq 0 ]; then
-        # What may differ by kernel, cgroup version or init system is tagged. The rest runs on the host only, because a fork
-        # costs five times as much here.
-        mapfile -t files < <(grep -lE '^# bats (test|file)_tags=.*vm' "$top"/tests/e2e/*.bats)
-        files=("$here"/*.bats "${files[@]}")
-fi
 for f in "${files[@]}"; do
         printf '/hod/%s\n' "${f#"$top"/}"
 done >"$work/payload/files"
@@ -88,7 +133,7 @@ if [ "$order" = shell ]; then
 fi
 
 mkdir -p "$top/build/vm"
-log=$top/build/vm/console.log
+log=$top/build/vm/console${HOD_VM_GUEST-}.log
 mkfifo "$work/results"
 qemu-system-x86_64 "${arguments[@]}" -serial "file:$log" \
         -chardev "file,id=results,path=$work/results" -device virtserialport,chardev=results,name=hod \
