@@ -251,7 +251,10 @@ err *firewall_publish(struct firewall *f, const char *owner, const struct firewa
                 find_taken(f, ports, count, ret_taken, ret_owner);
                 return err_new(ERR_CONFLICT, "port is already allocated");
         }
-        return r < 0 ? err_sys(-r, "publishing ports") : NULL;
+        if (r < 0)
+                return err_sys(-r, "publishing ports");
+        firewall_forget(f->fd, ports, count, true);
+        return NULL;
 }
 
 err *firewall_unpublish(struct firewall *f, const char *owner, const struct firewall_port *ports, size_t count)
@@ -276,6 +279,7 @@ err *firewall_unpublish(struct firewall *f, const char *owner, const struct fire
                 if (r < 0 && r != -ENOENT && !failed)
                         failed = r;
         }
+        firewall_forget(f->fd, ports, count, false);
         return failed ? err_sys(-failed, "taking back published ports") : NULL;
 }
 

@@ -54,7 +54,8 @@ MUST_USE err *firewall_network_remove(struct firewall *f, const struct firewall_
 MUST_USE err *firewall_network_known(struct firewall *f, const struct firewall_network *n, bool *ret);
 
 /* Publish ports of the container @owner: all or none. *@ret_taken: when one of them belongs to another already
- * (ERR_CONFLICT), which one, and @ret_owner whose. */
+ * (ERR_CONFLICT), which one, and @ret_owner whose. Connections of UDP and SCTP that went elsewhere before are
+ * forgotten, here and when ports are taken back. */
 MUST_USE err *firewall_publish(struct firewall *f, const char *owner, const struct firewall_port *ports, size_t n,
                                size_t *ret_taken, char ret_owner[FIREWALL_OWNER_MAX]);
 /* Take back what belongs to @owner; what is not there is fine. */
