@@ -104,6 +104,13 @@ static void add_up(struct netbuf *b, int index)
         netbuf_begin(b, RTM_NEWLINK, NLM_F_ACK, &m, sizeof(m));
 }
 
+void link_add_up(struct netbuf *b, int index, bool link_local)
+{
+        if (!link_local)
+                add_no_link_local(b, index);
+        add_up(b, index);
+}
+
 static size_t address_size(int family)
 {
         return family == AF_INET ? 4 : 16;

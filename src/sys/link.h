@@ -68,6 +68,9 @@ struct link_endpoint {
  * the host; @there: one of the namespace @ns. `lo` there is set up too. On failure nothing is left.
  * ERR_CONFLICT: a link with such a name is there already. */
 MUST_USE err *link_endpoint_make(int host, int ns, int there, const struct link_endpoint *e);
+/* Messages that set the link @index up, without a link-local address unless @link_local. */
+struct netbuf;
+void link_add_up(struct netbuf *b, int index, bool link_local);
 /* `lo` up. */
 MUST_USE err *link_loopback_up(int fd);
 
