@@ -261,7 +261,7 @@ static void set_list(json *host, const char *key, char *const *list)
 
 static const char *network_of(const struct create_args *a)
 {
-        return a->networks && a->networks[0] ? a->networks[0] : "none";
+        return a->networks && a->networks[0] ? a->networks[0] : "bridge";
 }
 
 static err *body_isolation(json *host, const struct create_args *a)
@@ -279,6 +279,9 @@ static err *body_isolation(json *host, const struct create_args *a)
                 TRY(parse_add_host(*h, &entry));
                 json_add_str(json_sub_array(host, "ExtraHosts"), entry);
         }
+        set_list(host, "Dns", a->dns);
+        set_list(host, "DnsSearch", a->dns_search);
+        set_list(host, "DnsOptions", a->dns_options);
         for (char **s = a->sysctls; s && *s; s++)
                 TRY(set_pair(json_sub_object(host, "Sysctls"), *s));
         set_list(host, "CapAdd", a->cap_add);

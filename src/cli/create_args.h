@@ -22,7 +22,7 @@ struct create_args {
         int64_t shm_size;
         /* isolation */
         const char *ip, *ip6, *mac;
-        char **network_aliases, **networks;
+        char **network_aliases, **networks, **dns, **dns_search, **dns_options;
         const char *pid, *ipc, *uts, *userns, *cgroupns, *cgroup_parent;
         bool publish_all;
         char **expose;
@@ -82,6 +82,12 @@ extern const char *const pull_policy_words[];
                          "Limit write rate (bytes per second) to a device", .check = parse_check_throttle_bps),        \
                 OPT_LIST(0, "device-write-iops", struct create_args, write_iops, "list",                               \
                          "Limit write rate (IO per second) to a device", .check = parse_check_throttle_iops),          \
+                OPT_LIST(0, "dns", struct create_args, dns, "list", "Set custom DNS servers",                          \
+                         .check = parse_check_ip),                                                                     \
+                OPT_LIST(0, "dns-option", struct create_args, dns_options, "list", "Set DNS options",                  \
+                         .alias = "dns-opt"),                                                                          \
+                OPT_LIST(0, "dns-search", struct create_args, dns_search, "list", "Set custom DNS search domains",     \
+                         .check = parse_check_dns_search),                                                             \
                 OPT_STR(0, "domainname", struct create_args, domainname, "string", "Container NIS domain name"),       \
                 OPT_STR(0, "entrypoint", struct create_args, entrypoint, "string",                                     \
                         "Overwrite the default ENTRYPOINT of the image"),                                              \
@@ -119,7 +125,7 @@ extern const char *const pull_policy_words[];
                 OPT_LIST(0, "network-alias", struct create_args, network_aliases, "list",                              \
                          "Add network-scoped alias for the container"),                                                \
                 OPT_LIST(0, "network", struct create_args, networks, "network",                                        \
-                         "Network of the container: none (default), host, bridge, a network or container:NAME",        \
+                         "Network of the container: bridge (default), host, none, a network or container:NAME",        \
                          .alias = "net", .deprecated_alias = "net"),                                                   \
                 OPT_FLAG(0, "oom-kill-disable", struct create_args, oom_kill_disable, "Disable OOM Killer"),           \
                 OPT_INT(0, "oom-score-adj", struct create_args, oom_score_adj,                                         \

@@ -149,6 +149,37 @@ static err *set_program(json *record, const json *config)
         return NULL;
 }
 
+/* docker's EndpointSettings of one network, before it has anything. */
+static void set_endpoint(json *networks, const char *name, const json *given)
+{
+        static const char *const nulls[] = {"IPAMConfig", "Links", "Aliases", "DriverOpts", "DNSNames"};
+        static const char *const texts[] = {"MacAddress", "NetworkID",   "EndpointID",       "Gateway",
+                                            "IPAddress",  "IPv6Gateway", "GlobalIPv6Address"};
+        static const char *const numbers[] = {"GwPriority", "IPPrefixLen", "GlobalIPv6PrefixLen"};
+        json *settings = json_sub_object(networks, name);
+
+        for (size_t i = 0; i < ARRAY_SIZE(nulls); i++)
+                json_set(settings, nulls[i], NULL);
+        for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+                json_set_str(settings, texts[i], "");
+        for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+                json_set_int(settings, numbers[i], 0);
+        JSON_EACH (given, it)
+                json_set(settings, it.key, json_ref(it.value));
+}
+
+/* The network of the mode first: it is eth0. */
+static void set_networks(json *record, const char *mode, const json *given)
+{
+        json *networks = json_sub_object(json_sub_object(record, "NetworkSettings"), "Networks");
+
+        if (!str_starts(mode, "container:") && !str_starts(mode, "ns:"))
+                set_endpoint(networks, mode, json_get(given, mode));
+        JSON_EACH (given, it)
+                if (!str_eq(it.key, mode))
+                        set_endpoint(networks, it.key, it.value);
+}
+
 /* The record in docker's order of members. */
 static err *write_record(struct draft *d, const struct create_options *o, const char *name, int64_t now,
                          char ***warnings)
@@ -167,6 +198,7 @@ static err *write_record(struct draft *d, const struct create_options *o, const 
         TRY(hostconfig_merge_config(o->body, image_config, &config));
         TRY(hostconfig_complete(json_get(o->body, "HostConfig"), &host));
         TRY(hostconfig_check(config, host, warnings));
+        TRY(hostconfig_check_network(o->body, host, warnings));
         if (str_empty(json_get_str(config, "Hostname"))) {
                 char short_id[ID_SHORT + 1];
 
@@ -203,9 +235,7 @@ static err *write_record(struct draft *d, const struct create_options *o, const 
         json_set(d->record, "HostConfig", json_ref(host));
         (void)json_sub_array(d->record, "Mounts");
         json_set(d->record, "Config", json_ref(config));
-        json_set(json_sub_object(d->record, "NetworkSettings"), "Networks",
-                 json_get(endpoints, "EndpointsConfig") ? json_ref(json_get(endpoints, "EndpointsConfig"))
-                                                        : json_new_object());
+        set_networks(d->record, json_get_str_or(host, "NetworkMode", ""), json_get(endpoints, "EndpointsConfig"));
         if (o->start_follows)
                 json_set_str(d->record, "HodStartedBoot", container_boot_id());
         return set_net_paths(d, host);

@@ -36,8 +36,7 @@ static err *write_file(int state_fd, const json *doc)
         return r < 0 ? err_sys(r, "writing " FILE_NAME) : NULL;
 }
 
-/* *@ret is NULL when there is none. */
-static err *read_file(const struct container *c, json **ret)
+err *endpoints_read(const struct container *c, json **ret)
 {
         _cleanup_free_ char *path = str_format("%s/" FILE_NAME, c->id);
         err *e;
@@ -264,7 +263,7 @@ static err *attach_all(struct attach *a, const char *mode, int state_fd)
 
 err *endpoints_attach(struct container *c, int state_fd, struct monitor_conf *conf)
 {
-        const char *mode = json_get_str_or(container_host_config(c), "NetworkMode", "none");
+        const char *mode = json_get_str_or(container_host_config(c), "NetworkMode", NETWORK_DEFAULT);
         _cleanup_json_ json *doc = NULL;
         struct attach a = {.c = c, .conf = conf, .state_fd = state_fd};
         err *e;
@@ -294,7 +293,7 @@ err *endpoints_detach(struct container *c)
         struct networks *networks;
         err *first = NULL;
 
-        TRY(read_file(c, &doc));
+        TRY(endpoints_read(c, &doc));
         if (!doc)
                 return NULL;
         TRY(networks_of(c->engine, &networks));
@@ -317,7 +316,7 @@ err *endpoints_inspect(const struct container *c, json *settings)
         _cleanup_json_ json *doc = NULL;
         const json *bridge;
 
-        TRY(read_file(c, &doc));
+        TRY(endpoints_read(c, &doc));
         if (!doc)
                 return NULL;
         JSON_EACH (json_get(doc, "Ports"), it)

@@ -18,7 +18,7 @@ static const struct {
         {"Binds", NIL, NULL, 0},
         {"ContainerIDFile", TEXT, NULL, 0},
         {"LogConfig", SKIP, NULL, 0},
-        {"NetworkMode", TEXT, "none", 0},
+        {"NetworkMode", TEXT, "bridge", 0},
         {"PortBindings", EMPTY_OBJECT, NULL, 0},
         {"RestartPolicy", SKIP, NULL, 0},
         {"AutoRemove", NO, NULL, 0},
@@ -132,6 +132,9 @@ static void complete_nested(json *host)
                 json_add(size, json_new_int(0));
                 json_add(size, json_new_int(0));
         }
+        /* What docker's command line calls "default" is shown as what it is. */
+        if (str_eq(json_get_str(host, "NetworkMode"), "default"))
+                json_set_str(host, "NetworkMode", "bridge");
         if (json_get_int(host, "ShmSize", 0) == 0)
                 json_set_int(host, "ShmSize", DEFAULTS_SHM_SIZE);
 }

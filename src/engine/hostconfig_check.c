@@ -148,8 +148,8 @@ static err *check_modes(const json *config, const json *host)
 {
         static const char *const ipc[] = {"", "none", "private", "shareable", "host", NULL};
         static const char *const pid[] = {"", "host", NULL};
-        const char *network = json_get_str_or(host, "NetworkMode", "none"), *ns;
         bool own_name = !str_empty(json_get_str(config, "Hostname"));
+        const char *ns;
 
         ns = json_get_str_or(host, "IpcMode", "");
         if (!mode_is(ns, ipc))
@@ -171,18 +171,6 @@ static err *check_modes(const json *config, const json *host)
         ns = json_get_str_or(host, "CgroupnsMode", "");
         if (*ns && strcmp(ns, "host") != 0 && strcmp(ns, "private") != 0)
                 return err_new(ERR_INVALID, "invalid CGROUP mode: %s", ns);
-        if (str_starts(network, "ns:"))
-                return err_new(ERR_UNSUPPORTED, "invalid network mode: %s (a namespace by path is not built yet)",
-                               network);
-        if (strcmp(network, "container:") == 0)
-                return err_new(ERR_INVALID, "invalid network mode: invalid container format container:<name|id>");
-        if (str_starts(network, "container:")) {
-                if (own_name)
-                        return err_new(ERR_INVALID, "conflicting options: hostname and the network mode");
-                if (json_len(json_get(host, "ExtraHosts")))
-                        return err_new(ERR_INVALID,
-                                       "conflicting options: custom host-to-IP mapping and the network mode");
-        }
         return NULL;
 }
 
@@ -352,23 +340,6 @@ static err *check_logs(const json *host)
         return hostconfig_log_limits(host, &size, &files);
 }
 
-/* Ports are published by networks of ours only. */
-static err *check_ports(const json *host, char ***warnings)
-{
-        const char *mode = json_get_str_or(host, "NetworkMode", "none");
-
-        if (!json_len(json_get(host, "PortBindings")) && !json_get_bool(host, "PublishAllPorts", false))
-                return NULL;
-        if (str_eq(mode, "host"))
-                return strv_add(warnings, "Published ports are discarded when using host network mode");
-        if (str_starts(mode, "container:"))
-                return err_new(ERR_INVALID, "conflicting options: port publishing and the container type network mode");
-        if (str_eq(mode, "none") || str_empty(mode))
-                return err_new(ERR_INVALID, "publishing ports needs a network: --network bridge, or one made by `hod "
-                                            "network create` (without --network a container has none)");
-        return NULL;
-}
-
 err *hostconfig_check(const json *config, json *host, char ***warnings)
 {
         int64_t oom = json_get_int(host, "OomScoreAdj", 0);
@@ -395,7 +366,6 @@ err *hostconfig_check(const json *config, json *host, char ***warnings)
         TRY(check_devices(host));
         TRY(check_sysctls(host));
         TRY(check_modes(config, host));
-        TRY(check_ports(host, warnings));
         TRY(check_restart(host));
         TRY(check_security(host));
         TRY(check_logs(host));

@@ -5,7 +5,20 @@
 #include "base/err.h"
 #include "codec/json.h"
 
-/* Write the three files of @record into @dirfd (ROOT/containers/<id>). The network mode decides: "host" copies the
- * host's, "none" has the loopback names. Files of a container that joins another's network belong to the other.
- * @endpoints: its interfaces, as sys/endpoint.h writes them; may be NULL. */
-MUST_USE err *netfiles_write(int dirfd, const json *record, char *const *endpoints);
+struct netfiles {
+        const json *record;
+        const json *networks; /* docker's EndpointSettings by name, as they are now (network.json); NULL: none */
+        char *const *links;   /* lines of hosts for --link; may be NULL */
+};
+
+/* Write the three files into @dirfd (ROOT/containers/<id>). The network mode decides: "host" copies the host's, "none"
+ * has the loopback names. Files of a container that joins another's network belong to the other. A resolv.conf that was
+ * edited inside stays. ERR_INVALID: "host-gateway" without a gateway. */
+MUST_USE err *netfiles_write(int dirfd, const struct netfiles *n);
+
+/* A container that runs was connected or disconnected: the lines of its own addresses that are in @before only go out of
+ * hosts, those in @n->networks only come in, everything else stays; resolv.conf as netfiles_write(). */
+MUST_USE err *netfiles_update(int dirfd, const struct netfiles *n, const json *before);
+
+/* What a container that is linked to is called has another address: replace it in hosts, in the line of @alias. */
+MUST_USE err *netfiles_update_link(int dirfd, const char *alias, const char *line);

@@ -243,7 +243,7 @@ static void add_sysctls(json *spec, const json *host)
         const char *net = json_get_str_or(host, "NetworkMode", "");
 
         /* As docker: ping and low ports without privilege, in a network namespace of its own only. */
-        if (strcmp(net, "host") != 0 && !str_starts(net, "container:")) {
+        if (strcmp(net, "host") != 0 && !str_starts(net, "container:") && !str_starts(net, "ns:")) {
                 for (size_t i = 0; i < defaults_n_sysctls; i++)
                         json_set_str(sysctl, defaults_sysctls[i].key, defaults_sysctls[i].value);
         }

@@ -76,6 +76,10 @@ static err *find_joins(struct container *c, struct joins *j)
 {
         const json *host = container_host_config(c);
 
+        const char *path = str_after(json_get_str_or(host, "NetworkMode", ""), "ns:");
+
+        if (path && !(j->net = str_dup(path)))
+                return err_nomem();
         TRY(join_one(c, json_get_str(host, "NetworkMode"), "network", "net", &j->net, j));
         TRY(join_one(c, json_get_str(host, "PidMode"), "PID", "pid", &j->pid, j));
         TRY(join_one(c, json_get_str(host, "IpcMode"), "IPC", "ipc", &j->ipc, j));
@@ -183,6 +187,8 @@ static err *prepare(struct container *c, int state_fd)
 {
         _cleanup_(monitor_conf_done) struct monitor_conf conf = {0};
         _cleanup_close_ int rw = openat(c->engine->rw_fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        _cleanup_json_ json *networks = NULL;
+        struct netfiles files = {.record = c->record};
 
         if (rw < 0)
                 return err_sys(errno, "opening the directory of container %s", c->id);
@@ -192,7 +198,9 @@ static err *prepare(struct container *c, int state_fd)
                 return err_nomem();
         TRY(write_spec(c, state_fd, &conf));
         TRY(endpoints_attach(c, state_fd, &conf));
-        TRY(netfiles_write(rw, c->record, conf.endpoints));
+        TRY(endpoints_read(c, &networks));
+        files.networks = json_get(networks, "Networks");
+        TRY(netfiles_write(rw, &files));
         return write_conf(c, state_fd, &conf);
 }
 

@@ -185,11 +185,11 @@ ff02::2 ip6-allrouters"
 
 @test "--network none, host, container:X" {
         is "$(hod run --rm --network none busybox sh -c 'ip -o link | wc -l; ping -c 1 -w 2 127.0.0.1 >/dev/null && echo up')" $'1\nup'
+        is "$(hod run --rm --network "ns:/proc/$$/ns/net" busybox readlink /proc/self/ns/net)" "$(readlink /proc/self/ns/net)"
         is "$(hod run --rm --network host busybox readlink /proc/self/ns/net)" "$(readlink /proc/self/ns/net)"
         is "$(hod run --rm --network container:dd busybox readlink /proc/self/ns/net)" "$(hod exec dd readlink /proc/self/ns/net)"
         refused 125 'no such container' hod run --rm --network container:nosuch busybox true
         refused 125 'network nosuch not found' hod run --rm --network nosuch busybox true
-        refused 125 'port|publish|bridge|network' hod run --rm -p 8080:80 busybox true
 }
 
 # bats test_tags=vm

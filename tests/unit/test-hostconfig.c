@@ -89,6 +89,7 @@ static void hostconfig_complete_keeps_dockers_order_and_defaults(void **state)
         JSON_EACH (host, it)
                 if (i < ARRAY_SIZE(first))
                         assert_string_equal(it.key, first[i++]);
+        assert_string_equal(json_get_str(host, "NetworkMode"), "bridge");
         assert_int_equal(json_get_int(host, "Memory", 0), 16777216);
         assert_int_equal(json_get_int(host, "ShmSize", 0), 64 << 20);
         expect_json(json_get(host, "RestartPolicy"), "{\"Name\":\"no\",\"MaximumRetryCount\":0}");
@@ -144,6 +145,25 @@ static const struct {
         {"{\"UTSMode\":\"host\"}", "{\"Hostname\":\"h\"}", "conflicting options: hostname and the UTS mode"},
         {"{\"NetworkMode\":\"container:x\"}", "{\"Hostname\":\"h\"}",
          "conflicting options: hostname and the network mode"},
+        {"{\"NetworkMode\":\"container:x\",\"Links\":[\"a:b\"]}", "{}",
+         "conflicting options: container type network can't be used with links. This would result in undefined "
+         "behavior"},
+        {"{\"NetworkMode\":\"container:x\",\"Dns\":[\"1.1.1.1\"]}", "{}",
+         "conflicting options: dns and the network mode"},
+        {"{\"NetworkMode\":\"container:x\",\"ExtraHosts\":[\"a:1.1.1.1\"]}", "{}",
+         "conflicting options: custom host-to-IP mapping and the network mode"},
+        {"{\"NetworkMode\":\"container:x\",\"PublishAllPorts\":true}", "{}",
+         "conflicting options: port publishing and the container type network mode"},
+        {"{\"NetworkMode\":\"container:x\"}", "{\"ExposedPorts\":{\"5/tcp\":{}}}",
+         "conflicting options: port exposing and the container type network mode"},
+        {"{\"NetworkMode\":\"host\",\"Links\":[\"a:b\"]}", "{}",
+         "conflicting options: host type networking can't be used with links. This would result in undefined "
+         "behavior"},
+        {"{\"NetworkMode\":\"ns:rel\"}", "{}",
+         "invalid network mode: ns:rel: the path of a namespace must be absolute"},
+        {"{}", "{\"Hostname\":\"a\\nb\"}", "invalid hostname: it has a space or a control character in it"},
+        {"{\"ExtraHosts\":[\"a\\nb:1.1.1.1\"]}", "{}",
+         "bad format for add-host: it has a control character in it"},
         {"{\"RestartPolicy\":{\"Name\":\"bogus\"}}", "{}",
          "invalid restart policy: unknown policy 'bogus'; use one of 'no', 'always', 'on-failure', or "
          "'unless-stopped'"},
@@ -162,6 +182,8 @@ static void hostconfig_check_says_what_docker_says(void **state)
 
                 assert_null(hostconfig_complete(given, &host));
                 e = hostconfig_check(config, host, &warnings);
+                if (!e)
+                        e = hostconfig_check_network(config, host, &warnings);
                 assert_string_equal(err_text(e, text, sizeof(text)), refused[i].says);
                 err_free(e);
         }
