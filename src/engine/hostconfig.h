@@ -16,8 +16,8 @@ MUST_USE err *hostconfig_merge_config(const json *given, const json *image_confi
  * for what the machine has. */
 MUST_USE err *hostconfig_check(const json *config, json *host, char ***warnings);
 
-/* The same for what concerns names, ports and networks; @given is docker's create body as the user gave it, without what
- * the image adds. */
+/* The same for what concerns names, ports and networks; @given is docker's create body as the user gave it, without
+ * what the image adds. */
 MUST_USE err *hostconfig_check_network(const json *given, const json *host, char ***warnings);
 
 /* --log-opt of json-file: bytes a file (UINT64_MAX = unlimited) and files kept. ERR_INVALID. */

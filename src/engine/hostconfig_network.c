@@ -24,7 +24,8 @@ static err *check_extra_hosts(const json *list)
 
                 for (const char *p = entry ? entry : ""; *p; p++)
                         if ((unsigned char)*p < ' ' || *p == 0x7f)
-                                return err_new(ERR_INVALID, "bad format for add-host: it has a control character in it");
+                                return err_new(ERR_INVALID,
+                                               "bad format for add-host: it has a control character in it");
         }
         return NULL;
 }

@@ -16,8 +16,8 @@ struct netfiles {
  * edited inside stays. ERR_INVALID: "host-gateway" without a gateway. */
 MUST_USE err *netfiles_write(int dirfd, const struct netfiles *n);
 
-/* A container that runs was connected or disconnected: the lines of its own addresses that are in @before only go out of
- * hosts, those in @n->networks only come in, everything else stays; resolv.conf as netfiles_write(). */
+/* A container that runs was connected or disconnected: the lines of its own addresses that are in @before only go out
+ * of hosts, those in @n->networks only come in, everything else stays; resolv.conf as netfiles_write(). */
 MUST_USE err *netfiles_update(int dirfd, const struct netfiles *n, const json *before);
 
 /* What a container that is linked to is called has another address: replace it in hosts, in the line of @alias. */

@@ -178,8 +178,7 @@ static bool has_ndots(char *const *list)
         return false;
 }
 
-static err *add_options(const struct resolvconf *r, const struct parsed *host, struct str *text,
-                        const char **ret_ndots)
+static err *add_options(const struct resolvconf *r, const struct parsed *host, struct str *text, const char **ret_ndots)
 {
         _cleanup_strv_ char **list = NULL;
         char **from = strv_len(r->options) ? r->options : host->options;

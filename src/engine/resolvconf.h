@@ -18,8 +18,8 @@ enum resolvconf_kind { RESOLVCONF_PLAIN, RESOLVCONF_HOST, RESOLVCONF_INTERNAL_SE
 
 struct resolvconf {
         enum resolvconf_kind kind;
-        bool ipv6;                     /* the container has IPv6 */
-        const char *host, *path;       /* the host's file and its name */
+        bool ipv6;                       /* the container has IPv6 */
+        const char *host, *path;         /* the host's file and its name */
         char **dns, **search, **options; /* asked for; borrowed; may be NULL */
 };
 

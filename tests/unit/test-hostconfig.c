@@ -162,8 +162,7 @@ static const struct {
         {"{\"NetworkMode\":\"ns:rel\"}", "{}",
          "invalid network mode: ns:rel: the path of a namespace must be absolute"},
         {"{}", "{\"Hostname\":\"a\\nb\"}", "invalid hostname: it has a space or a control character in it"},
-        {"{\"ExtraHosts\":[\"a\\nb:1.1.1.1\"]}", "{}",
-         "bad format for add-host: it has a control character in it"},
+        {"{\"ExtraHosts\":[\"a\\nb:1.1.1.1\"]}", "{}", "bad format for add-host: it has a control character in it"},
         {"{\"RestartPolicy\":{\"Name\":\"bogus\"}}", "{}",
          "invalid restart policy: unknown policy 'bogus'; use one of 'no', 'always', 'on-failure', or "
          "'unless-stopped'"},
