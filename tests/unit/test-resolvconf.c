@@ -109,7 +109,6 @@ static void resolvconf_make_puts_what_was_asked_for_in_place_of_the_hosts(void *
 static void resolvconf_is_ours_notices_every_edit(void **state)
 {
         _cleanup_free_ char *text = made((struct resolvconf){.host = "nameserver 192.0.2.1\n"}), *more = NULL;
-        char *at = strstr(text, "192.0.2.1");
 
         (void)state;
         assert_true(resolvconf_is_ours(text));
@@ -117,7 +116,7 @@ static void resolvconf_is_ours_notices_every_edit(void **state)
         assert_false(resolvconf_is_ours("nameserver 192.0.2.1\n"));
         more = str_format("%snameserver 192.0.2.2\n", text);
         assert_false(resolvconf_is_ours(more));
-        *at = '2';
+        text[strlen("# G")] ^= 1;
         assert_false(resolvconf_is_ours(text));
 }
 
