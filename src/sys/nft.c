@@ -127,6 +127,13 @@ void nft_chain_flush(struct nft *n, const char *table, const char *chain)
         netbuf_add_str(&n->buf, NFTA_RULE_CHAIN, chain);
 }
 
+void nft_chain_delete(struct nft *n, const char *table, const char *chain)
+{
+        nft_message(n, NFT_MSG_DELCHAIN, NLM_F_ACK);
+        netbuf_add_str(&n->buf, NFTA_CHAIN_TABLE, table);
+        netbuf_add_str(&n->buf, NFTA_CHAIN_NAME, chain);
+}
+
 /* ---- sets ---- */
 
 /* What only nft(8) reads: without it addresses and ports are listed in the wrong byte order. */
@@ -170,6 +177,13 @@ void nft_set_add(struct nft *n, const char *table, const struct nft_set *set)
         if (set->part[0])
                 add_concat(b, set);
         add_set_userdata(b, set->host_order);
+}
+
+void nft_set_delete(struct nft *n, const char *table, const char *set)
+{
+        nft_message(n, NFT_MSG_DELSET, NLM_F_ACK);
+        netbuf_add_str(&n->buf, NFTA_SET_TABLE, table);
+        netbuf_add_str(&n->buf, NFTA_SET_NAME, set);
 }
 
 /* ---- elements ---- */
@@ -226,6 +240,8 @@ static void element_message(struct nft *n, unsigned type, unsigned flags, const 
                 netbuf_add_be32(b, NFTA_SET_ELEM_FLAGS, NFT_SET_ELEM_INTERVAL_END);
         if (with_data)
                 add_element_data(b, e);
+        if (with_data && e->timeout_ms)
+                netbuf_add_be64(b, NFTA_SET_ELEM_TIMEOUT, e->timeout_ms);
         if (with_data && e->comment)
                 nft_comment(b, NFTA_SET_ELEM_USERDATA, e->comment);
         netbuf_close(b, element);

@@ -56,6 +56,8 @@ struct nft_hook {
 };
 void nft_chain_add(struct nft *n, const char *table, const char *chain, const struct nft_hook *hook);
 void nft_chain_flush(struct nft *n, const char *table, const char *chain);
+void nft_chain_delete(struct nft *n, const char *table, const char *chain);
+
 /* ---- sets and maps ---- */
 
 struct nft_set {
@@ -69,6 +71,7 @@ struct nft_set {
         uint8_t part[8];
 };
 void nft_set_add(struct nft *n, const char *table, const struct nft_set *set);
+void nft_set_delete(struct nft *n, const char *table, const char *set);
 
 struct nft_element {
         const void *key;
@@ -82,6 +85,7 @@ struct nft_element {
         bool interval_end;   /* of a plain interval set: the first key that is outside */
         bool exclusive;      /* one that is there already makes the whole batch fail with EEXIST */
         const char *comment; /* NULL = none; at most 100 bytes */
+        uint64_t timeout_ms; /* of a set with NFT_SET_TIMEOUT; 0 = none */
 };
 void nft_element_add(struct nft *n, const char *table, const char *set, const struct nft_element *e);
 /* One that is not there makes the whole batch fail with ENOENT. */
@@ -101,6 +105,11 @@ void nft_rule_end(struct nft *n);
 
 void nft_meta(struct nft *n, unsigned key, unsigned reg);
 void nft_payload(struct nft *n, unsigned base, unsigned offset, unsigned size, unsigned reg);
+/* Overwrite a part of the link layer's header with what is in the register. */
+void nft_link_set(struct nft *n, unsigned offset, unsigned size, unsigned reg);
+void nft_meta_set(struct nft *n, unsigned key, unsigned reg);
+/* Put @data into a register. */
+void nft_immediate(struct nft *n, unsigned reg, const void *data, size_t size);
 void nft_ct(struct nft *n, unsigned key, unsigned reg);
 /* @flags: NFTA_FIB_F_DADDR, ...; @result: NFT_FIB_RESULT_ADDRTYPE, ... */
 void nft_fib(struct nft *n, unsigned flags, unsigned result, unsigned reg);
@@ -113,6 +122,11 @@ void nft_bitwise(struct nft *n, unsigned reg, size_t size, const void *mask);
 /* Continue if the register is in the set (@flags NFT_LOOKUP_F_INV: is not). Maps: what is found goes to @dreg; verdict
  * maps: nft_lookup_verdict(). @dreg is unused for sets: 0. */
 void nft_lookup(struct nft *n, const char *set, unsigned reg, unsigned dreg, unsigned flags);
+void nft_lookup_verdict(struct nft *n, const char *map, unsigned reg);
+/* Add the key in the register to the set, or begin its timeout anew. */
+void nft_update(struct nft *n, const char *set, unsigned reg, uint64_t timeout_ms);
+/* Drop, and say so: ICMP or ICMPv6 "administratively prohibited". */
+void nft_reject(struct nft *n);
 /* NF_ACCEPT, NF_DROP, NFT_RETURN, NFT_JUMP, NFT_GOTO (the latter two to @chain). */
 void nft_verdict(struct nft *n, int verdict, const char *chain);
 /* @type: NFT_NAT_DNAT, NFT_NAT_SNAT; @family: NFPROTO_IPV4, NFPROTO_IPV6; address in @address_reg, port (network order)

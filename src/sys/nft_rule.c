@@ -72,6 +72,35 @@ void nft_payload(struct nft *n, unsigned base, unsigned offset, unsigned size, u
         expr_end(n, e);
 }
 
+void nft_link_set(struct nft *n, unsigned offset, unsigned size, unsigned reg)
+{
+        size_t e = expr_begin(n, "payload");
+
+        netbuf_add_be32(&n->buf, NFTA_PAYLOAD_SREG, reg);
+        netbuf_add_be32(&n->buf, NFTA_PAYLOAD_BASE, NFT_PAYLOAD_LL_HEADER);
+        netbuf_add_be32(&n->buf, NFTA_PAYLOAD_OFFSET, offset);
+        netbuf_add_be32(&n->buf, NFTA_PAYLOAD_LEN, size);
+        expr_end(n, e);
+}
+
+void nft_meta_set(struct nft *n, unsigned key, unsigned reg)
+{
+        size_t e = expr_begin(n, "meta");
+
+        netbuf_add_be32(&n->buf, NFTA_META_KEY, key);
+        netbuf_add_be32(&n->buf, NFTA_META_SREG, reg);
+        expr_end(n, e);
+}
+
+void nft_immediate(struct nft *n, unsigned reg, const void *data, size_t size)
+{
+        size_t e = expr_begin(n, "immediate");
+
+        netbuf_add_be32(&n->buf, NFTA_IMMEDIATE_DREG, reg);
+        add_value(n, NFTA_IMMEDIATE_DATA, data, size);
+        expr_end(n, e);
+}
+
 void nft_ct(struct nft *n, unsigned key, unsigned reg)
 {
         size_t e = expr_begin(n, "ct");
@@ -148,6 +177,31 @@ static void lookup(struct nft *n, const char *set, unsigned reg, bool has_dreg, 
 void nft_lookup(struct nft *n, const char *set, unsigned reg, unsigned dreg, unsigned flags)
 {
         lookup(n, set, reg, dreg != 0, dreg, flags);
+}
+
+void nft_lookup_verdict(struct nft *n, const char *map, unsigned reg)
+{
+        lookup(n, map, reg, true, NFT_REG_VERDICT, 0);
+}
+
+void nft_update(struct nft *n, const char *set, unsigned reg, uint64_t timeout_ms)
+{
+        size_t e = expr_begin(n, "dynset");
+
+        netbuf_add_str(&n->buf, NFTA_DYNSET_SET_NAME, set);
+        netbuf_add_be32(&n->buf, NFTA_DYNSET_OP, NFT_DYNSET_OP_UPDATE);
+        netbuf_add_be32(&n->buf, NFTA_DYNSET_SREG_KEY, reg);
+        netbuf_add_be64(&n->buf, NFTA_DYNSET_TIMEOUT, timeout_ms);
+        expr_end(n, e);
+}
+
+void nft_reject(struct nft *n)
+{
+        size_t e = expr_begin(n, "reject");
+
+        netbuf_add_be32(&n->buf, NFTA_REJECT_TYPE, NFT_REJECT_ICMPX_UNREACH);
+        netbuf_add_u8(&n->buf, NFTA_REJECT_ICMP_CODE, NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
+        expr_end(n, e);
 }
 
 void nft_verdict(struct nft *n, int verdict, const char *chain)
