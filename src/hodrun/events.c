@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "hodrun/hodrun.h"
 #include "hodrun/stats.h"
+#include "runtime/rdt.h"
 
 struct events_args {
         int64_t interval;
@@ -37,9 +38,10 @@ static err *print_event(const char *type, const char *id, json *data)
 
 static err *print_stats(const struct cgroup_layout *l, const struct state *s)
 {
+        struct resctrl_group rdt;
         json *data;
 
-        TRY(stats_read(l, s->cgroup, &data));
+        TRY(stats_read(l, s->cgroup, rdt_group(s->spec, s->id, &rdt) ? &rdt : NULL, &data));
         return print_event("stats", s->id, data);
 }
 

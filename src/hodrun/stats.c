@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/str.h"
@@ -541,10 +542,66 @@ static void add_hugepages(const struct group *g, json *data)
                 (void)closedir(dir);
 }
 
-err *stats_read(const struct cgroup_layout *l, const char *path, json **ret)
+static void set_text(json *to, const char *key, const char *text)
+{
+        if (!str_empty(text))
+                json_set_str(to, key, text);
+}
+
+/* What there is none of is left out, as runc does. */
+static void describe_rdt(const struct resctrl_stats *r, json *to)
+{
+        if (r->l3_closids) {
+                json *info = json_sub_object(to, "l3_cache_info");
+
+                set_text(info, "cbm_mask", r->l3_mask);
+                set_some(info, "min_cbm_bits", r->l3_min_bits);
+                set_some(info, "num_closids", r->l3_closids);
+        }
+        set_text(to, "l3_cache_schema_root", r->l3_root);
+        set_text(to, "l3_cache_schema", r->l3);
+        if (r->mb_closids) {
+                json *info = json_sub_object(to, "mem_bw_info");
+
+                set_some(info, "bandwidth_gran", r->mb_gran);
+                set_some(info, "delay_linear", r->mb_linear);
+                set_some(info, "min_bandwidth", r->mb_min);
+                set_some(info, "num_closids", r->mb_closids);
+        }
+        set_text(to, "mem_bw_schema_root", r->mb_root);
+        set_text(to, "mem_bw_schema", r->mb);
+        for (size_t i = 0; i < r->n_nodes; i++) {
+                json *bandwidth = json_new_object(), *occupancy = json_new_object();
+
+                set_some(bandwidth, "mbm_total_bytes", r->node[i].total);
+                set_some(bandwidth, "mbm_local_bytes", r->node[i].local);
+                set_some(occupancy, "llc_occupancy", r->node[i].occupancy);
+                if (r->counts_bandwidth)
+                        json_add(json_sub_array(to, "mbm_stats"), json_ref(bandwidth));
+                if (r->counts_occupancy)
+                        json_add(json_sub_array(to, "cmt_stats"), json_ref(occupancy));
+                json_free(bandwidth);
+                json_free(occupancy);
+        }
+}
+
+static err *add_rdt(const struct resctrl_group *rdt, json *data)
+{
+        json *to = json_sub_object(data, "intel_rdt");
+        _cleanup_(resctrl_stats_done) struct resctrl_stats r = {.n_nodes = 0};
+        _cleanup_close_ int root = rdt ? resctrl_open() : -1;
+
+        if (root < 0)
+                return NULL;
+        TRY(resctrl_stats_read(root, rdt, &r));
+        describe_rdt(&r, to);
+        return NULL;
+}
+
+err *stats_read(const struct cgroup_layout *l, const char *path, const struct resctrl_group *rdt, json **ret)
 {
         const struct group g = {l, path};
-        json *data;
+        _cleanup_json_ json *data = NULL;
 
         if (!cgroup_exists(l, path))
                 return err_new(ERR_NOT_FOUND, "cgroup %s does not exist", path);
@@ -555,8 +612,8 @@ err *stats_read(const struct cgroup_layout *l, const char *path, json **ret)
         add_pids(&g, data);
         add_block(&g, data);
         add_hugepages(&g, data);
-        (void)json_sub_object(data, "intel_rdt");
+        TRY(add_rdt(rdt, data));
         json_set(data, "network_interfaces", NULL); /* a bundle's interfaces are not ours */
-        *ret = data;
+        *ret = TAKE_PTR(data);
         return NULL;
 }

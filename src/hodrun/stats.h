@@ -3,6 +3,8 @@
 
 #include "codec/json.h"
 #include "sys/cgroup.h"
+#include "sys/resctrl.h"
 
-/* Read everything that the controllers of @path tell; what is not there is left out as runc does. */
-MUST_USE err *stats_read(const struct cgroup_layout *l, const char *path, json **ret);
+/* Read everything that the controllers of @path tell; what is not there is left out as runc does. @rdt: its
+ * group of resctrl; NULL = none. */
+MUST_USE err *stats_read(const struct cgroup_layout *l, const char *path, const struct resctrl_group *rdt, json **ret);

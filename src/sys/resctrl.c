@@ -14,9 +14,9 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "sys/resctrl_private.h"
 
 #define USUAL_PLACE "/sys/fs/resctrl"
-#define NAME_LIMIT 600
 
 /* Where else it is mounted, from mountinfo; -1 if nowhere. */
 static int open_elsewhere(void)
@@ -67,22 +67,22 @@ bool resctrl_has(int root, const char *what)
         return root >= 0 && file_exists(root, name);
 }
 
-/* "<group>/<file>" or the group itself; the longest id and closID have 255 bytes each. */
-static const char *group_name(const struct resctrl_group *g, const char *file, char buf[NAME_LIMIT])
+/* The longest id and closID have 255 bytes each. */
+const char *resctrl_group_name(const struct resctrl_group *g, const char *file, char buf[RESCTRL_NAME_LIMIT])
 {
         const char *group = !g->clos ? g->id : str_eq(g->clos, "/") ? "." : g->clos;
 
-        if (snprintf(buf, NAME_LIMIT, "%s%s%s", group, file ? "/" : "", file ? file : "") >= NAME_LIMIT)
+        if (snprintf(buf, RESCTRL_NAME_LIMIT, "%s%s%s", group, file ? "/" : "", file ? file : "") >= RESCTRL_NAME_LIMIT)
                 buf[0] = '\0';
         return buf;
 }
 
-static const char *count_name(const struct resctrl_group *g, const char *file, char buf[NAME_LIMIT])
+const char *resctrl_count_name(const struct resctrl_group *g, const char *file, char buf[RESCTRL_NAME_LIMIT])
 {
         char below[320];
 
         (void)snprintf(below, sizeof(below), "mon_groups/%.255s%s%s", g->id, file ? "/" : "", file ? file : "");
-        return group_name(g, below, buf);
+        return resctrl_group_name(g, below, buf);
 }
 
 err *resctrl_check(int root, const struct resctrl_group *g)
@@ -128,7 +128,7 @@ static bool has_schemata(const struct resctrl_group *g)
 err *resctrl_set(int root, const struct resctrl_group *g)
 {
         _cleanup_str_ struct str text = {0};
-        char name[NAME_LIMIT], what[160];
+        char name[RESCTRL_NAME_LIMIT], what[160];
         int r;
 
         if (!has_schemata(g))
@@ -140,43 +140,43 @@ err *resctrl_set(int root, const struct resctrl_group *g)
         for (size_t i = 0; g->schemata && g->schemata[i]; i++)
                 str_printf(&text, "%s\n", g->schemata[i]);
         TRY(str_done(&text));
-        r = file_put(root, group_name(g, "schemata", name), str_text(&text));
+        r = file_put(root, resctrl_group_name(g, "schemata", name), str_text(&text));
         (void)snprintf(what, sizeof(what), "write \"%.120s\" to schemata", str_text(&text));
         return r < 0 ? failed(root, -r, what) : NULL;
 }
 
 err *resctrl_create(int root, const struct resctrl_group *g)
 {
-        char name[NAME_LIMIT];
+        char name[RESCTRL_NAME_LIMIT];
         bool made;
         err *e;
 
-        if (g->clos && !has_schemata(g) && !file_exists(root, group_name(g, NULL, name)))
+        if (g->clos && !has_schemata(g) && !file_exists(root, resctrl_group_name(g, NULL, name)))
                 return err_new(ERR_NOT_FOUND,
                                "clos dir not accessible (must be pre-created when schemata, l3CacheSchema and "
                                "memBwSchema are empty): %s",
                                name);
-        made = mkdirat(root, group_name(g, NULL, name), 0755) == 0;
+        made = mkdirat(root, resctrl_group_name(g, NULL, name), 0755) == 0;
         if (!made && errno != EEXIST)
                 return failed(root, errno, "make the group");
         e = resctrl_set(root, g);
-        if (!e && g->monitoring && mkdirat(root, count_name(g, NULL, name), 0755) < 0 && errno != EEXIST)
+        if (!e && g->monitoring && mkdirat(root, resctrl_count_name(g, NULL, name), 0755) < 0 && errno != EEXIST)
                 e = failed(root, errno, "make the group for monitoring");
         if (e && made)
-                (void)unlinkat(root, group_name(g, NULL, name), AT_REMOVEDIR);
+                (void)unlinkat(root, resctrl_group_name(g, NULL, name), AT_REMOVEDIR);
         return e;
 }
 
 err *resctrl_join_open(int root, const struct resctrl_group *g, int ret_fds[2], size_t *ret_n)
 {
-        char name[NAME_LIMIT];
-        _cleanup_close_ int tasks = openat(root, group_name(g, "tasks", name), O_WRONLY | O_CLOEXEC);
+        char name[RESCTRL_NAME_LIMIT];
+        _cleanup_close_ int tasks = openat(root, resctrl_group_name(g, "tasks", name), O_WRONLY | O_CLOEXEC);
         _cleanup_close_ int count = -1;
 
         if (tasks < 0)
                 return failed(root, errno, "open the tasks of the group");
         if (g->monitoring) {
-                count = openat(root, count_name(g, "tasks", name), O_WRONLY | O_CLOEXEC);
+                count = openat(root, resctrl_count_name(g, "tasks", name), O_WRONLY | O_CLOEXEC);
                 if (count < 0)
                         return failed(root, errno, "open the tasks of the group for monitoring");
         }
@@ -188,12 +188,13 @@ err *resctrl_join_open(int root, const struct resctrl_group *g, int ret_fds[2], 
 
 err *resctrl_remove(int root, const struct resctrl_group *g)
 {
-        char name[NAME_LIMIT];
+        char name[RESCTRL_NAME_LIMIT];
 
         if (g->clos && !g->monitoring)
                 return NULL;
         /* A group of our own takes the one for counting with it. */
-        if (unlinkat(root, g->clos ? count_name(g, NULL, name) : group_name(g, NULL, name), AT_REMOVEDIR) < 0 &&
+        if (unlinkat(root, g->clos ? resctrl_count_name(g, NULL, name) : resctrl_group_name(g, NULL, name),
+                     AT_REMOVEDIR) < 0 &&
             errno != ENOENT)
                 return failed(root, errno, "remove the group");
         return NULL;

@@ -6,6 +6,8 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -36,3 +38,22 @@ MUST_USE err *resctrl_join_open(int root, const struct resctrl_group *g, int ret
 /* Remove what was made for the container: its own group; of a named one only the group for counting. Missing parts are
  * fine. */
 MUST_USE err *resctrl_remove(int root, const struct resctrl_group *g);
+
+#define RESCTRL_NODES 64
+
+/* What `events` tells of a group; what the machine or the group does not have is 0 or empty. Numbers are the kernel's
+ * (Documentation/filesystems/resctrl.rst). */
+struct resctrl_stats {
+        char l3_mask[64]; /* info/L3/cbm_mask */
+        uint64_t l3_min_bits, l3_closids;
+        uint64_t mb_gran, mb_linear, mb_min, mb_closids;
+        char *l3_root, *l3, *mb_root, *mb; /* lines of schemata, without indent; owned */
+        struct {
+                uint64_t occupancy, total, local; /* bytes */
+        } node[RESCTRL_NODES];                    /* in the order of their numbers */
+        size_t n_nodes;
+        bool counts_occupancy, counts_bandwidth;
+};
+/* Of the group for counting, if there is one. ERR_NOMEM. */
+MUST_USE err *resctrl_stats_read(int root, const struct resctrl_group *g, struct resctrl_stats *ret);
+void resctrl_stats_done(struct resctrl_stats *s);

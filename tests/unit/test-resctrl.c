@@ -187,6 +187,43 @@ static void resctrl_remove_takes_only_what_is_the_container_s(void **state)
         assert_true(file_exists(root, "gold"));
 }
 
+static void resctrl_stats_read_tells_what_there_is(void **state)
+{
+        struct resctrl_group g = {.id = "c", .clos = "gold", .monitoring = true};
+        struct resctrl_stats s;
+
+        ok(resctrl_stats_read(root, &g, &s)); /* nothing but the root's empty files */
+        assert_int_equal(s.n_nodes, 0);
+        assert_int_equal(s.l3_closids, 0);
+        resctrl_stats_done(&s);
+        put("info/L3/cbm_mask", "fffff\n");
+        put("info/L3/min_cbm_bits", "1\n");
+        put("info/L3/num_closids", "16\n");
+        put("schemata", "    MB:0=100;1=100\n    L3:0=fffff;1=fffff\n");
+        make_group("gold");
+        put("gold/schemata", "L3CODE:0=f\nL3DATA:0=f0\nL2:0=1\n");
+        assert_int_equal(mkdirat(root, "gold/mon_groups/c", 0700), 0);
+        assert_int_equal(mkdirat(root, "gold/mon_groups/c/mon_data", 0700), 0);
+        assert_int_equal(mkdirat(root, "gold/mon_groups/c/mon_data/mon_L3_01", 0700), 0);
+        assert_int_equal(mkdirat(root, "gold/mon_groups/c/mon_data/mon_L3_00", 0700), 0);
+        put("gold/mon_groups/c/mon_data/mon_L3_00/llc_occupancy", "4096\n");
+        put("gold/mon_groups/c/mon_data/mon_L3_01/llc_occupancy", "Unavailable\n");
+        put("gold/mon_groups/c/mon_data/mon_L3_01/mbm_total_bytes", "77\n");
+        ok(resctrl_stats_read(root, &g, &s));
+        assert_string_equal(s.l3_mask, "fffff");
+        assert_int_equal(s.l3_closids, 16);
+        assert_string_equal(s.mb_root, "MB:0=100;1=100");
+        assert_string_equal(s.l3_root, "L3:0=fffff;1=fffff");
+        assert_string_equal(s.l3, "L3CODE:0=f\nL3DATA:0=f0");
+        assert_string_equal(s.mb, "");
+        assert_int_equal(s.n_nodes, 2);
+        assert_int_equal(s.node[0].occupancy, 4096);
+        assert_int_equal(s.node[1].occupancy, 0);
+        assert_int_equal(s.node[1].total, 77);
+        assert_true(s.counts_occupancy && s.counts_bandwidth);
+        resctrl_stats_done(&s);
+}
+
 int main(void)
 {
 #define EACH(test) cmocka_unit_test_setup_teardown(test, begin, end)
@@ -196,6 +233,7 @@ int main(void)
                 EACH(resctrl_create_takes_a_named_group_as_it_is),
                 EACH(resctrl_create_leaves_nothing_when_it_fails),
                 EACH(resctrl_join_open_gives_both_groups),
+                EACH(resctrl_stats_read_tells_what_there_is),
                 EACH(resctrl_remove_takes_only_what_is_the_container_s),
         };
 
