@@ -430,9 +430,7 @@ static err *find_image(struct push *p)
         err *e;
 
         TRY(reference_full(&p->ref, &full));
-        e = image_restore_blobs(p->engine->store, full);
-        if (!e)
-                e = image_find(p->engine->store, full, &p->plan.image);
+        e = image_find_whole(p->engine->store, full, &p->plan.image);
         if ((e && err_code(e) == ERR_NOT_FOUND) || (!e && !strv_contains(p->plan.image->names, full))) {
                 err_free(e);
                 return no_such_tag(p);

@@ -10,7 +10,7 @@
 struct store_src {
         struct source source;
         struct store *store; /* borrowed */
-        struct image *image; /* its lease keeps the blobs */
+        struct image *image; /* kept: nobody waits for who reads us */
 };
 
 /* A layer that was here already was not fetched again: its blob may be here only as another image has it, compressed in
@@ -223,8 +223,7 @@ err *source_open_store(struct store *store, const char *ref, struct source **ret
         s->source.trusted = true;
         s->store = store;
         source = &s->source;
-        TRY(image_restore_blobs(store, ref));
-        TRY(image_find(store, ref, &s->image));
+        TRY(image_find_whole(store, ref, &s->image));
         TRY(open_top(s));
         *ret = TAKE_PTR(source);
         return NULL;

@@ -223,7 +223,6 @@ static err *check_without_blob(struct subject *s)
         _cleanup_(sink_freep) struct sink *null = NULL;
         struct check *c = s->check;
         char text[1024];
-        bool other;
         err *e;
 
         if (s->tree_fd < 0) {
@@ -232,7 +231,9 @@ static err *check_without_blob(struct subject *s)
                 return NULL;
         }
         if (!layer_tar_kept(c->store, s->layer)) {
-                TRY(layer_tar_has_blob(c->store, s->layer, &other));
+                _cleanup_free_ char *other = NULL;
+
+                TRY(layer_tar_blob(c->store, s->layer, &other));
                 if (!other)
                         check_say(c, CHECK_WRONG, s->name,
                                   "its blob is not here: it cannot be saved or pushed; pull image %s again",

@@ -21,7 +21,9 @@ void image_free(struct image *i)
 {
         if (!i)
                 return;
-        if (i->store)
+        if (i->keep)
+                image_keep_done(i);
+        else if (i->store)
                 txn_unlease(i->store);
         for (size_t n = 0; n < i->n_layers; n++)
                 image_layer_done(&i->layers[n]);

@@ -1,7 +1,8 @@
 /* image.h - images: an OCI config (whose digest is the image's id), a manifest, layers, and names that point at it.
  *
  * Published all at once under the store's locks, after the data has been synced; nothing of a failed import is visible.
- * A `struct image` holds the store's lease: the image cannot be removed while one lives. Free it soon. */
+ * A `struct image` holds the store's lease: the image cannot be removed while one lives. Free it soon, or say
+ * image_keep(). */
 #pragma once
 
 #include <stdbool.h>
@@ -23,8 +24,10 @@ struct image_layer {
         char *media_type;
 };
 
+struct staging;
 struct image {
         struct store *store;
+        struct staging *keep; /* image_keep(); NULL = the lease holds it */
         char *id;       /* "sha256:<64 hex>" */
         char *manifest; /* "sha256:<64 hex>" */
         char **names;   /* "docker.io/library/busybox:latest", sorted; empty list = dangling */
@@ -46,6 +49,12 @@ DEFINE_CLEANUP(struct image *, image_free)
  * beginning of an id; names win. ERR_NOT_FOUND "No such image: busybox:latest"; ERR_INVALID "invalid reference format".
  */
 MUST_USE err *image_find(struct store *s, const char *ref, struct image **ret);
+/* For whoever reads an image for as long as a network or a pipe wants: gives the lease back, so that nobody waits for
+ * us. rmi and prune may take its record and its names then, but what it consists of stays until image_free(). */
+MUST_USE err *image_keep(struct image *i);
+/* image_find() and image_keep(), before an image is pushed or saved. Blobs that image_drop_blobs() removed are made
+ * again, with another compression and a manifest that says so; nothing is done when nothing is missing. */
+MUST_USE err *image_find_whole(struct store *s, const char *ref, struct image **ret);
 /* All images, newest first, with their names. */
 MUST_USE err *image_list(struct store *s, struct image ***ret, size_t *ret_n);
 void image_list_free(struct image **list, size_t n);
@@ -123,7 +132,4 @@ MUST_USE err *image_prune(struct store *s, const struct image_prune_options *o, 
 /* Remove the blobs of all images' layers whose archives can be made again (see layer_tar.h). @ret: their digests, owned
  * list, NULL for none. @ret_bytes: how much became free. */
 MUST_USE err *image_drop_blobs(struct store *s, char ***ret, uint64_t *ret_bytes);
-/* Before image @ref (reference or id) is pushed or saved: blobs that image_drop_blobs() removed are made again, with
- * another compression and a manifest that says so. Nothing is done when nothing is missing. */
-MUST_USE err *image_restore_blobs(struct store *s, const char *ref);
 void image_removed_free(struct image_removed *list, size_t n);

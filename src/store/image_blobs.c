@@ -8,9 +8,11 @@
 #include "base/str.h"
 #include "oci/image.h"
 #include "store/blob.h"
+#include "store/gc.h"
 #include "store/image_private.h"
 #include "store/ingest.h"
 #include "store/layer_tar.h"
+#include "store/roots.h"
 
 /* Make all dispensable that can be. */
 static err *keep_all(struct store *s)
@@ -27,7 +29,7 @@ static err *keep_all(struct store *s)
                         /* A skeleton that is there may be half of one: it is tried out in any case. */
                         if (!blob_exists(s, l->digest))
                                 continue;
-                        e = layer_tar_keep(s, l);
+                        e = layer_tar_keep(s, l, NULL);
                         if (err_code(e) != ERR_DIGEST && err_code(e) != ERR_CORRUPT)
                                 continue;
                         log_error_free(LOG_LEVEL_WARN, e); /* then it stays */
@@ -37,9 +39,12 @@ static err *keep_all(struct store *s)
         return e;
 }
 
-/* A blob may belong to several layers: all have to do without it. */
-static bool is_dispensable(struct store *s, struct image *const *list, size_t n, const char *digest)
+/* A blob may belong to several layers: all have to do without it. What somebody receives or reads now stays. */
+static bool is_dispensable(struct store *s, const struct roots *kept, struct image *const *list, size_t n,
+                           const char *digest)
 {
+        if (roots_have(kept, ROOTS_BLOBS, digest))
+                return false;
         for (size_t i = 0; i < n; i++)
                 for (size_t k = 0; k < list[i]->n_layers; k++)
                         if (strcmp(list[i]->layers[k].digest, digest) == 0 && !layer_tar_kept(s, &list[i]->layers[k]))
@@ -61,15 +66,17 @@ static err *drop_one(struct store *s, const char *digest, char ***done, uint64_t
 /* Alone with the store. */
 static err *drop_all(struct store *s, char ***done, uint64_t *bytes)
 {
+        _cleanup_roots_ struct roots kept = {0};
         struct image **list;
         err *e = NULL;
         size_t n;
 
+        TRY(roots_collect_kept(s, &kept));
         TRY(image_list(s, &list, &n));
         for (size_t i = 0; i < n && !e; i++)
                 for (size_t k = 0; k < list[i]->n_layers && !e; k++)
                         if (blob_exists(s, list[i]->layers[k].digest) &&
-                            is_dispensable(s, list, n, list[i]->layers[k].digest))
+                            is_dispensable(s, &kept, list, n, list[i]->layers[k].digest))
                                 e = drop_one(s, list[i]->layers[k].digest, done, bytes);
         image_list_free(list, n);
         return e;
@@ -82,6 +89,7 @@ err *image_drop_blobs(struct store *s, char ***ret, uint64_t *ret_bytes)
         err *e;
 
         TRY(keep_all(s));
+        log_error_free(LOG_LEVEL_WARN, gc_tmp(s)); /* dead ones' lists keep nothing */
         TRY(txn_exclusive(s));
         e = drop_all(s, &done, &bytes);
         txn_exclusive_end(s);
@@ -119,7 +127,8 @@ static err *compress(struct store *s, struct staging *st, struct image_layer *l)
         return l->digest && l->media_type ? NULL : err_nomem();
 }
 
-static err *record_blobs(struct store *s, struct staging *st, const struct image *i)
+/* The new blobs become visible, and the record says so. With the lease, and only if there still is a record. */
+static err *record_blobs(struct store *s, struct staging *st, struct image *i)
 {
         _cleanup_free_ char *config = NULL, *manifest = NULL, *layers = NULL;
         _cleanup_json_ json *list = json_new_array();
@@ -129,6 +138,8 @@ static err *record_blobs(struct store *s, struct staging *st, const struct image
 
         for (size_t n = 0; n < i->n_layers; n++)
                 json_add(list, image_layer_record(&i->layers[n]));
+        if (i->parent && i->n_layers)
+                json_set_str(json_at(list, i->n_layers - 1), "parent", i->parent);
         TRY(json_print(list, JSON_COMPACT, &layers));
         TRY(blob_read(s, i->id, INGEST_CONFIG_MAX, &config, &size));
         TRY(image_manifest_text(i->layers, i->n_layers, i->id, size, &manifest));
@@ -141,25 +152,56 @@ static err *record_blobs(struct store *s, struct staging *st, const struct image
         TRY(layer_sync_directories(s));
         TRY(txn_begin(s, true, &t));
         TRY(txn_run(&t, "UPDATE images SET manifest=?, layers=? WHERE id=?", "sss", digest.text, layers, i->id));
-        return txn_commit(&t);
+        TRY(txn_commit(&t));
+        free(i->manifest);
+        i->manifest = str_dup(digest.text);
+        return i->manifest ? NULL : err_nomem();
 }
 
-err *image_restore_blobs(struct store *s, const char *ref)
+/* Compressing takes long: nobody waits for it. */
+static err *make_blobs(struct store *s, struct image *i, struct staging *st)
+{
+        for (size_t n = 0; n < i->n_layers; n++) {
+                struct image_layer *l = &i->layers[n];
+                _cleanup_free_ char *blob = NULL;
+
+                TRY(layer_tar_blob(s, l, &blob));
+                if (blob || !layer_tar_kept(s, l))
+                        continue;
+                if (!st->store)
+                        TRY(staging_begin(s, st));
+                TRY(compress(s, st, l));
+        }
+        return NULL;
+}
+
+/* The lease is held: what is made visible now, no gc sees before it is in the record, and on the list. */
+static err *publish_blobs(struct store *s, struct image *i, struct staging *st)
+{
+        bool recorded;
+
+        TRY(image_is_recorded(s, i->id, &recorded));
+        if (!recorded)
+                return err_new(ERR_NOT_FOUND, "No such image: %s: it was removed meanwhile", i->id);
+        TRY(record_blobs(s, st, i));
+        return image_keep_again(i);
+}
+
+err *image_find_whole(struct store *s, const char *ref, struct image **ret)
 {
         _cleanup_staging_ struct staging st = {0};
         _cleanup_(image_freep) struct image *i = NULL;
+        err *e;
 
-        TRY(image_find(s, ref, &i)); /* its lease keeps what is made here until it is recorded */
-        for (size_t n = 0; n < i->n_layers; n++) {
-                struct image_layer *l = &i->layers[n];
-                bool there;
-
-                TRY(layer_tar_has_blob(s, l, &there));
-                if (there || !layer_tar_kept(s, l))
-                        continue;
-                if (!st.store)
-                        TRY(staging_begin(s, &st));
-                TRY(compress(s, &st, l));
+        TRY(image_find(s, ref, &i));
+        TRY(image_keep(i));
+        TRY(make_blobs(s, i, &st));
+        if (st.store) {
+                TRY(txn_lease(s));
+                e = publish_blobs(s, i, &st);
+                txn_unlease(s);
+                TRY(e);
         }
-        return st.store ? record_blobs(s, &st, i) : NULL;
+        *ret = TAKE_PTR(i);
+        return NULL;
 }

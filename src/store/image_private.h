@@ -20,6 +20,13 @@ struct image_draft {
 void image_draft_done(struct image_draft *d);
 #define _cleanup_draft_ __attribute__((cleanup(image_draft_done)))
 
+/* The end of image_keep(): what was removed meanwhile goes now. */
+void image_keep_done(struct image *i);
+/* Write the list again, with what came into being since. With the lease. */
+MUST_USE err *image_keep_again(struct image *i);
+/* Is there an image with this id? */
+MUST_USE err *image_is_recorded(struct store *s, const char *id, bool *ret);
+
 /* Check and normalise a name that is to be given ("busybox" → "docker.io/library/busybox:latest"). */
 MUST_USE err *image_check_name(const char *name, char **ret_full);
 /* Complete chain ids, write config and manifest, sync, make everything visible. @ret_id: owned. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -55,23 +56,61 @@ static bool tree_exists(struct ingest *i, const char *chain)
         return yes;
 }
 
+/* One more line of the list. With the lease. */
+static err *keep_too(struct ingest *i, const char *digest)
+{
+        _cleanup_close_ int fd = openat(i->staging.fd, STAGING_KEEP, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+        char line[DIGEST_TEXT + 2];
+        int r;
+
+        (void)snprintf(line, sizeof(line), "%s\n", digest);
+        r = fd < 0 ? -errno : file_write_all(fd, line, strlen(line));
+        return r < 0 ? err_sys(r, "writing a list of what is being received") : NULL;
+}
+
+/* Is the layer here, with what its archive can be had from? A tree whose archive was lost is no use for push and save:
+ * the blob is fetched again. */
+static err *look_at(struct ingest *i, struct ingest_item *item)
+{
+        _cleanup_free_ char *blob = NULL;
+        bool kept = layer_tar_kept(i->store, &item->layer);
+
+        if (!tree_exists(i, item->layer.chain))
+                return NULL;
+        TRY(layer_tar_blob(i->store, &item->layer, &blob));
+        if (!kept && !blob)
+                return NULL;
+        if (!kept && strcmp(blob, item->layer.digest) != 0) {
+                TRY(keep_too(i, blob));
+                free(item->stand_in);
+                item->stand_in = TAKE_PTR(blob);
+        }
+        item->shown.state = INGEST_EXISTS;
+        item->shown.here = item->shown.size;
+        return image_layer_size(i->store, item->layer.chain, &item->layer.size);
+}
+
+static err *look(struct ingest *i)
+{
+        for (size_t n = 0; n < i->n; n++)
+                if (i->items[n].shown.state == INGEST_WAITING)
+                        TRY(look_at(i, &i->items[n]));
+        return NULL;
+}
+
 err *ingest_look(struct ingest *i)
 {
-        for (size_t n = 0; n < i->n; n++) {
-                struct ingest_item *item = &i->items[n];
-                bool possible;
+        bool any = false;
+        err *e;
 
-                if (item->shown.state != INGEST_WAITING || !tree_exists(i, item->layer.chain))
-                        continue;
-                /* A tree whose archive was lost is no use for push and save: the blob is fetched again. */
-                TRY(layer_tar_possible(i->store, &item->layer, &possible));
-                if (!possible)
-                        continue;
-                item->shown.state = INGEST_EXISTS;
-                item->shown.here = item->shown.size;
-                TRY(image_layer_size(i->store, item->layer.chain, &item->layer.size));
-        }
-        return NULL;
+        for (size_t n = 0; n < i->n && !any; n++)
+                any = i->items[n].shown.state == INGEST_WAITING && tree_exists(i, i->items[n].layer.chain);
+        if (!any)
+                return NULL;
+        TRY(txn_lease(i->store));
+        e = look(i);
+        txn_unlease(i->store);
+        return e;
 }
 
 static err *begin(struct ingest *i)
@@ -133,6 +172,12 @@ void ingest_stop(struct ingest *i)
         }
 }
 
+static void item_done(struct ingest_item *item)
+{
+        image_layer_done(&item->layer);
+        free(item->stand_in);
+}
+
 void ingest_free(struct ingest *i)
 {
         if (!i)
@@ -142,7 +187,7 @@ void ingest_free(struct ingest *i)
                 release(i, &i->blobs[n]);
         staging_done(&i->staging);
         for (size_t n = 0; n < i->n; n++)
-                image_layer_done(&i->items[n].layer);
+                item_done(&i->items[n]);
         json_free(i->config);
         free(i->items);
         free(i->blobs);

@@ -30,6 +30,7 @@ struct ingest_item {
         bool staged;   /* its tree is in staging, under its chain's digits */
         bool has_root; /* the archive says what its root is like */
         bool retried;
+        char *stand_in; /* another image's blob of the same content, in place of its own; owned, NULL = not needed */
         pid_t pid; /* of its process, 0 = none */
         int pipe_fd;
 };
@@ -72,7 +73,7 @@ struct ingest_work {
 /* Its whole life. Does not return. */
 _noreturn_ void ingest_worker(const struct ingest_work *w);
 
-/* Look what is here already; for items that wait. */
+/* Look what is here already, for items that wait, and keep it from being removed. */
 MUST_USE err *ingest_look(struct ingest *i);
 /* Kill the layers' processes. */
 void ingest_stop(struct ingest *i);

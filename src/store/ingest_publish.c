@@ -7,6 +7,7 @@
 #include "oci/reference.h"
 #include "store/blob.h"
 #include "store/ingest_private.h"
+#include "store/layer_tar.h"
 
 /* Names as the database has them: a tag, or a digest that one of the documents has. */
 static err *check_names(const struct ingest *i, char *const *names, char ***ret)
@@ -86,16 +87,33 @@ static bool keeps_old(struct ingest *i, const struct known *k)
         return false;
 }
 
-static err *layers_text(const struct ingest *i, char **ret)
+/* What an image was committed from is no matter of its blobs. */
+static err *parent_of(const char *layers, char **ret)
+{
+        _cleanup_json_ json *list = NULL;
+        const char *parent;
+
+        err_free(json_parse(layers, strlen(layers), &list)); /* damaged: then it is replaced by a good one */
+        parent = json_len(list) ? json_get_str(json_at(list, json_len(list) - 1), "parent") : NULL;
+        *ret = str_dup(parent);
+        return parent && !*ret ? err_nomem() : NULL;
+}
+
+static err *layers_text(const struct ingest *i, const struct known *old, char **ret)
 {
         _cleanup_json_ json *list = json_new_array();
+        _cleanup_free_ char *parent = NULL;
 
         for (size_t n = 0; n < i->n; n++)
                 json_add(list, image_layer_record(&i->items[n].layer));
+        if (old->found)
+                TRY(parent_of(old->layers, &parent));
+        if (parent && i->n)
+                json_set_str(json_at(list, i->n - 1), "parent", parent);
         return json_print(list, JSON_COMPACT, ret);
 }
 
-static err *write_image(struct ingest *i, struct txn *t)
+static err *write_image(struct ingest *i, const struct known *old, struct txn *t)
 {
         int64_t created = 0;
         _cleanup_free_ char *layers = NULL, *config = strndup(i->options.config.data, i->options.config.size);
@@ -106,7 +124,7 @@ static err *write_image(struct ingest *i, struct txn *t)
         err_free(clock_parse(json_get_str_or(i->config, "created", ""), &created));
         for (size_t n = 0; n < i->n; n++)
                 size += i->items[n].layer.size;
-        TRY(layers_text(i, &layers));
+        TRY(layers_text(i, old, &layers));
         return txn_run(t, "INSERT OR REPLACE INTO images VALUES(?,?,?,?,?,?)", "siisss", i->id.text, created,
                        (int64_t)size, i->manifest.text, config, layers);
 }
@@ -129,20 +147,48 @@ static err *is_known(struct ingest *i, struct db *db, char *const *names, bool *
         return NULL;
 }
 
-static err *write_records(struct ingest *i, char *const *names)
+/* A layer that is here by another image's blob needs that no longer to be so: the image may have been removed since we
+ * looked. Its blob is still here, because it is on our list. */
+static err *settle_stand_ins(struct ingest *i)
+{
+        for (size_t n = 0; n < i->n; n++) {
+                const struct ingest_item *item = &i->items[n];
+                _cleanup_free_ char *blob = NULL;
+
+                if (!item->stand_in)
+                        continue;
+                TRY(layer_tar_blob(i->store, &item->layer, &blob));
+                if (!blob && !layer_tar_kept(i->store, &item->layer))
+                        TRY(layer_tar_keep(i->store, &item->layer, item->stand_in));
+        }
+        return NULL;
+}
+
+static err *write_with_lease(struct ingest *i, char *const *names)
 {
         _cleanup_(known_done) struct known k = {0};
         _cleanup_txn_ struct txn t = {0};
         int64_t now = clock_now_ns();
 
+        TRY(settle_stand_ins(i));
         TRY(txn_begin(i->store, true, &t));
         TRY(db_select(i->store->run, take_known, &k, "SELECT manifest, layers FROM images WHERE id=?", "s",
                       i->id.text));
         if (!keeps_old(i, &k))
-                TRY(write_image(i, &t));
+                TRY(write_image(i, &k, &t));
         for (; *names; names++)
                 TRY(txn_run(&t, "INSERT OR REPLACE INTO names VALUES(?,?,?)", "ssi", *names, i->id.text, now));
         return txn_commit(&t);
+}
+
+static err *write_records(struct ingest *i, char *const *names)
+{
+        err *e;
+
+        TRY(txn_lease(i->store));
+        e = write_with_lease(i, names);
+        txn_unlease(i->store);
+        return e;
 }
 
 static err *stage_document(struct ingest *i, const struct ingest_document *d, const struct digest *want)

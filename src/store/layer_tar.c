@@ -50,8 +50,7 @@ static err *take_other(const struct db_row *row, void *arg)
         return NULL;
 }
 
-/* A blob that holds the layer: its own, or another compression of it. NULL: there is none. */
-static err *find_blob(struct store *s, const struct image_layer *l, char **ret)
+err *layer_tar_blob(struct store *s, const struct image_layer *l, char **ret)
 {
         struct other o = {.store = s, .layer = l};
         struct db *db;
@@ -161,22 +160,23 @@ err *layer_tar_write(struct store *s, const struct image_layer *l, struct sink *
 {
         _cleanup_free_ char *blob = NULL;
 
-        TRY(find_blob(s, l, &blob));
+        TRY(layer_tar_blob(s, l, &blob));
         return err_wrap(write_checked(s, l, blob, sink), "layer %s", l->digest);
 }
 
-static err *write_skeleton(struct store *s, const struct image_layer *l, int fd)
+static err *write_skeleton(struct store *s, const struct image_layer *l, const char *from, int fd)
 {
         _cleanup_(stream_freep) struct stream *plain = NULL;
         _cleanup_(sink_freep) struct sink *out = NULL;
-        _cleanup_free_ char *digest = NULL;
+        _cleanup_free_ char *found = NULL;
         _cleanup_close_ int blob = -1;
         struct sink *gzip;
 
-        TRY(find_blob(s, l, &digest));
-        if (!digest)
+        if (!from)
+                TRY(layer_tar_blob(s, l, &found));
+        if (!from && !found)
                 return err_new(ERR_NOT_FOUND, "there is no blob of its content");
-        TRY(open_plain(s, digest, &blob, &plain));
+        TRY(open_plain(s, from ? from : found, &blob, &plain));
         TRY(sink_open_fd(fd, &out));
         TRY(sink_open_gzip(out, 0, &gzip));
         out = gzip;
@@ -185,20 +185,20 @@ static err *write_skeleton(struct store *s, const struct image_layer *l, int fd)
         return fsync(fd) < 0 ? err_sys(errno, "writing a skeleton to disk") : NULL;
 }
 
-static err *keep(struct store *s, const struct image_layer *l, int dir)
+static err *keep(struct store *s, const struct image_layer *l, const char *blob, int dir)
 {
         _cleanup_close_ int fd = openat(dir, SKELETON, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         err *e;
 
         if (fd < 0)
                 return errno == EEXIST ? NULL : err_sys(errno, "making a skeleton");
-        e = write_skeleton(s, l, fd);
+        e = write_skeleton(s, l, blob, fd);
         if (e)
                 (void)unlinkat(dir, SKELETON, 0);
         return e;
 }
 
-err *layer_tar_keep(struct store *s, const struct image_layer *l)
+err *layer_tar_keep(struct store *s, const struct image_layer *l, const char *blob)
 {
         _cleanup_free_ char *path = str_format("layers/%s", hex_of(l->chain));
         _cleanup_close_ int dir = -1;
@@ -213,7 +213,7 @@ err *layer_tar_keep(struct store *s, const struct image_layer *l)
         for (bool fresh = false;; fresh = true) {
                 if (!file_exists(dir, SKELETON))
                         fresh = true;
-                TRY_WRAP(keep(s, l, dir), "layer %s", l->digest);
+                TRY_WRAP(keep(s, l, blob, dir), "layer %s", l->digest);
                 e = write_checked(s, l, NULL, NULL);
                 if (!e)
                         break;
@@ -233,19 +233,4 @@ bool layer_tar_kept(struct store *s, const struct image_layer *l)
 
         err_free(e);
         return yes;
-}
-
-err *layer_tar_has_blob(struct store *s, const struct image_layer *l, bool *ret)
-{
-        _cleanup_free_ char *blob = NULL;
-
-        TRY(find_blob(s, l, &blob));
-        *ret = blob != NULL;
-        return NULL;
-}
-
-err *layer_tar_possible(struct store *s, const struct image_layer *l, bool *ret)
-{
-        *ret = layer_tar_kept(s, l);
-        return *ret ? NULL : layer_tar_has_blob(s, l, ret);
 }

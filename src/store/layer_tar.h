@@ -19,11 +19,10 @@
 MUST_USE err *layer_tar_write(struct store *s, const struct image_layer *l, struct sink *sink);
 
 /* Make blob @l->digest, and others of its content, dispensable: write the skeleton if there is none, try it out, and
- * sync. ERR_DIGEST: this archive cannot be made again, keep the blob. */
-MUST_USE err *layer_tar_keep(struct store *s, const struct image_layer *l);
+ * sync. @blob: one of its content that no image has, NULL = it is looked for. ERR_DIGEST: this archive cannot be made
+ * again, keep the blob. */
+MUST_USE err *layer_tar_keep(struct store *s, const struct image_layer *l, const char *blob);
 /* Has that been done? (Or begun, if it was interrupted.) */
 bool layer_tar_kept(struct store *s, const struct image_layer *l);
-/* Is there a blob of this content, its own or another? */
-MUST_USE err *layer_tar_has_blob(struct store *s, const struct image_layer *l, bool *ret);
-/* Would layer_tar_write() work, as far as one can tell without reading anything? */
-MUST_USE err *layer_tar_possible(struct store *s, const struct image_layer *l, bool *ret);
+/* The blob that has this content, its own or another image's; owned, NULL = there is none. */
+MUST_USE err *layer_tar_blob(struct store *s, const struct image_layer *l, char **ret);

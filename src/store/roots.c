@@ -14,9 +14,12 @@
 #include "store/blob.h"
 #include "store/ingest.h"
 #include "store/layer.h"
+#include "store/layer_tar.h"
 #include "store/snapshot_private.h"
 #include "store/tree.h"
 #include "store/txn.h"
+
+#define KEEP_MAX (64u << 20)
 
 void roots_done(struct roots *r)
 {
@@ -62,11 +65,15 @@ static err *add_staging(struct store *s, struct roots *r)
         TRY(tree_names(tmp, &names));
         for (char **n = names; *n; n++) {
                 _cleanup_free_ char *path = str_format("%s/" STAGING_KEEP, *n), *text = NULL;
+                int e;
 
                 if (!path)
                         return err_nomem();
-                if (file_read(tmp, path, 1 << 20, &text, NULL) == 0)
+                e = file_read(tmp, path, KEEP_MAX, &text, NULL);
+                if (e == 0)
                         TRY(add_lines(r, text));
+                else if (e != -ENOENT && e != -ENOTDIR)
+                        return err_sys(e, "reading %s/tmp/%s", s->root, path);
         }
         return NULL;
 }
@@ -166,6 +173,13 @@ static int compare(const void *a, const void *b)
         return strcmp(((const struct digest *)a)->text, ((const struct digest *)b)->text);
 }
 
+static void sort(struct roots *r)
+{
+        for (size_t i = 0; i < ROOTS_KINDS; i++)
+                if (r->kinds[i].n)
+                        qsort(r->kinds[i].items, r->kinds[i].n, sizeof(struct digest), compare);
+}
+
 err *roots_collect(struct store *s, struct roots *ret)
 {
         _cleanup_roots_ struct roots r = {0};
@@ -185,9 +199,47 @@ err *roots_collect(struct store *s, struct roots *ret)
         TRY(add_documents(s, &r, documents));
         TRY(snapshot_notes(s, &notes));
         TRY(add_lines(&r, notes));
-        for (size_t i = 0; i < ROOTS_KINDS; i++)
-                if (r.kinds[i].n)
-                        qsort(r.kinds[i].items, r.kinds[i].n, sizeof(struct digest), compare);
+        sort(&r);
+        *ret = r;
+        r = (struct roots){0};
+        return NULL;
+}
+
+err *roots_collect_kept(struct store *s, struct roots *ret)
+{
+        _cleanup_roots_ struct roots r = {0};
+
+        TRY(add_staging(s, &r));
+        sort(&r);
+        *ret = r;
+        r = (struct roots){0};
+        return NULL;
+}
+
+static err *add_layer(struct store *s, const struct image_layer *l, struct roots *r)
+{
+        _cleanup_free_ char *blob = NULL;
+
+        TRY(add(r, ROOTS_LAYERS, l->chain));
+        TRY(add(r, ROOTS_BLOBS, l->digest));
+        TRY(layer_tar_blob(s, l, &blob));
+        return blob && strcmp(blob, l->digest) != 0 ? add(r, ROOTS_BLOBS, blob) : NULL;
+}
+
+err *roots_of_image(struct store *s, const struct image *i, struct roots *ret)
+{
+        _cleanup_roots_ struct roots r = {0};
+        _cleanup_strv_ char **documents = NULL;
+
+        TRY(add(&r, ROOTS_BLOBS, i->id));
+        TRY(add(&r, ROOTS_BLOBS, i->manifest));
+        for (size_t n = 0; n < i->n_layers; n++)
+                TRY(add_layer(s, &i->layers[n], &r));
+        for (char **d = i->digests; d && *d; d++)
+                if (strchr(*d, '@'))
+                        TRY(strv_add(&documents, strchr(*d, '@') + 1));
+        TRY(add_documents(s, &r, documents));
+        sort(&r);
         *ret = r;
         r = (struct roots){0};
         return NULL;

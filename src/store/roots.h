@@ -1,7 +1,7 @@
 /* roots.h - what must stay: every digest that something in the store needs. Only for files of this layer.
  *
  * Needed are: the documents, layers and blobs of images; the documents that names with a digest point at, and what
- * those list; layers of containers whose image was forced away; what a living ingest works with. Collect while alone
+ * those list; layers of containers whose image was forced away; what a living ingest or reader works with. Collect alone
  * with the store (txn_exclusive()): what is not among them then, nothing can need later but by making it again. */
 #pragma once
 
@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "codec/digest.h"
+#include "store/image.h"
 #include "store/store.h"
 
 /* Apart: the chain id of a lowest layer is also the digest of its uncompressed blob. */
@@ -24,4 +25,8 @@ void roots_done(struct roots *r);
 #define _cleanup_roots_ __attribute__((cleanup(roots_done)))
 
 MUST_USE err *roots_collect(struct store *s, struct roots *ret);
+/* Of that, only what living ingests and readers have put on their lists. */
+MUST_USE err *roots_collect_kept(struct store *s, struct roots *ret);
+/* What image @i consists of, and the blobs of other images that stand in for its own. */
+MUST_USE err *roots_of_image(struct store *s, const struct image *i, struct roots *ret);
 bool roots_have(const struct roots *r, enum roots_kind kind, const char *digest);

@@ -393,11 +393,15 @@ err *snapshot_notes(struct store *s, char **ret)
         TRY(tree_names(fd, &ids));
         for (char **id = ids; *id; id++) {
                 _cleanup_free_ char *path = str_format("%s/" NOTE, *id), *text = NULL;
+                int r;
 
                 if (!path)
                         return err_nomem();
-                if (file_read(fd, path, 1 << 20, &text, NULL) == 0)
+                r = file_read(fd, path, 1 << 20, &text, NULL);
+                if (r == 0)
                         str_add(&all, text);
+                else if (r != -ENOENT && r != -ENOTDIR)
+                        return err_sys(r, "reading %s/containers/%s", s->root, path);
         }
         return str_take(&all, ret);
 }

@@ -337,7 +337,7 @@ static void layer_tar_is_the_same_without_the_blob(void **state)
         /* what a crash left of an earlier try */
         half = str_format("%s/layers/%s/skeleton", root, digest_hex(&f.diffs[0]));
         assert_int_equal(file_create(AT_FDCWD, half, "x", 1, 0600), 0);
-        check_ok(layer_tar_keep(store, &i->layers[0]));
+        check_ok(layer_tar_keep(store, &i->layers[0], NULL));
         path = str_format("%s/blobs/sha256/%s", root, digest_hex(&f.digests[0]));
         assert_int_equal(unlink(path), 0);
         check_ok(layer_tar_write(store, &i->layers[0], &m.sink));
@@ -358,7 +358,7 @@ static void layer_tar_tells_of_a_changed_file(void **state)
         finish(&f);
         check_ok(receive(&f, NULL, &id));
         check_ok(image_find(store, id, &i));
-        check_ok(layer_tar_keep(store, &i->layers[0]));
+        check_ok(layer_tar_keep(store, &i->layers[0], NULL));
         blob = str_format("%s/blobs/sha256/%s", root, digest_hex(&f.digests[0]));
         assert_int_equal(unlink(blob), 0);
         file = str_format("%s/layers/%s/diff/one", root, digest_hex(&f.diffs[0]));
@@ -887,6 +887,153 @@ static void image_remove_leaves_others_that_can_be_saved(void **state)
                 check_ok(layer_tar_write(store, &i->layers[k], null));
 }
 
+/* Another program removes it by force. */
+static void remove_image(const char *id)
+{
+        static const struct image_remove_options force = {.force = true};
+        struct image_removed *removed;
+        size_t n;
+
+        check_ok(image_remove(store, id, &force, &removed, &n));
+        image_removed_free(removed, n);
+}
+
+static void check_can_be_saved(const char *id)
+{
+        _cleanup_(image_freep) struct image *i = NULL;
+        _cleanup_(sink_freep) struct sink *null = NULL;
+
+        check_ok(image_find(store, id, &i));
+        check_ok(sink_open_null(&null));
+        for (size_t k = 0; k < i->n_layers; k++)
+                check_ok(layer_tar_write(store, &i->layers[k], null));
+}
+
+static void ingest_counts_on_the_blob_of_an_image_that_is_removed_meanwhile(void **state)
+{
+        _cleanup_fake_ struct fake plain = {0}, packed = {0};
+        const struct ingest_source source = {.open = source_open, .arg = &packed};
+        _cleanup_free_ char *one = NULL, *two = NULL;
+        struct ingest_options o;
+        struct ingest *i;
+
+        (void)state;
+        add_layer(&plain, "base", 10000, false, 0);
+        add_layer(&plain, "one", 10, false, 0);
+        finish(&plain);
+        add_layer(&packed, "base", 10000, true, 0);
+        add_layer(&packed, "two", 10, true, 0);
+        finish(&packed);
+        check_ok(receive(&plain, NULL, &one));
+        o = options_of(&packed);
+        check_ok(ingest_begin(store, &o, &i));
+        assert_int_equal(ingest_layer(i, 0)->state, INGEST_EXISTS);
+        remove_image(one);
+        check_ok(store_gc(store, NULL));
+        assert_true(blob_exists(store, plain.digests[0].text));
+        check_ok(ingest_layers(i, &source));
+        check_ok(ingest_publish(i, NULL, &two));
+        ingest_free(i);
+        check_ok(store_gc(store, NULL));
+        assert_false(blob_exists(store, plain.digests[0].text));
+        check_can_be_saved(two);
+}
+
+/* As image_commit() writes it. */
+static void set_parent(const char *id, const char *parent)
+{
+        _cleanup_free_ char *path = str_format("%s/state.db", root), *sql = NULL;
+        sqlite3 *db;
+
+        sql = str_format("UPDATE images SET layers=replace(layers, '}]', ',\"parent\":\"%s\"}]') WHERE id='%s'", parent,
+                         id);
+        assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_close(db), SQLITE_OK);
+        store_close(store);
+        store = open_store();
+}
+
+static void ingest_leaves_the_parent_of_an_image_that_comes_with_other_blobs(void **state)
+{
+        _cleanup_fake_ struct fake plain = {0}, packed = {0}, base = {0};
+        _cleanup_free_ char *id = NULL, *again = NULL, *parent = NULL;
+        _cleanup_(image_freep) struct image *i = NULL;
+        _cleanup_strv_ char **dropped = NULL;
+        uint64_t bytes;
+
+        (void)state;
+        add_layer(&base, "base", 10, false, 0);
+        finish(&base);
+        add_layer(&plain, "one", 1000, false, 0);
+        finish(&plain);
+        add_layer(&packed, "one", 1000, true, 0);
+        finish(&packed);
+        check_ok(receive(&base, NULL, &parent));
+        check_ok(receive(&plain, NULL, &id));
+        set_parent(id, parent);
+        check_ok(image_drop_blobs(store, &dropped, &bytes));
+        check_ok(receive(&packed, NULL, &again));
+        assert_string_equal(id, again);
+        check_ok(image_find(store, id, &i));
+        assert_string_equal(i->layers[0].digest, packed.digests[0].text);
+        assert_string_equal(i->parent, parent);
+}
+
+static void image_keep_lets_others_remove_the_image_but_not_its_content(void **state)
+{
+        _cleanup_fake_ struct fake f = {0};
+        _cleanup_(image_freep) struct image *i = NULL;
+        _cleanup_strv_ char **dropped = NULL;
+        _cleanup_free_ char *id = NULL;
+        struct image *gone = NULL;
+        uint64_t bytes;
+
+        (void)state;
+        add_layer(&f, "one", 1000, true, 0);
+        finish(&f);
+        check_ok(receive(&f, NULL, &id));
+        check_ok(image_find(store, id, &i));
+        check_ok(image_keep(i));
+        check_ok(image_drop_blobs(store, &dropped, &bytes));
+        assert_true(blob_exists(store, f.digests[0].text));
+        remove_image(id);
+        check_code(image_find(store, id, &gone), ERR_NOT_FOUND);
+        check_ok(store_gc(store, NULL));
+        assert_int_equal(entries("blobs/sha256"), 3);
+        assert_int_equal(entries("layers"), 1);
+        image_free(TAKE_PTR(i));
+        assert_int_equal(entries("blobs/sha256"), 0);
+        assert_int_equal(entries("layers"), 0);
+        assert_int_equal(entries("tmp"), 0);
+}
+
+static void image_find_whole_makes_dropped_blobs_that_nobody_drops_again(void **state)
+{
+        _cleanup_fake_ struct fake f = {0};
+        _cleanup_strv_ char **dropped = NULL, **none = NULL;
+        _cleanup_(image_freep) struct image *i = NULL;
+        _cleanup_free_ char *id = NULL, *manifest = NULL;
+        uint64_t bytes;
+
+        (void)state;
+        add_layer(&f, "one", 1000, false, 0);
+        finish(&f);
+        check_ok(receive(&f, NULL, &id));
+        check_ok(image_drop_blobs(store, &dropped, &bytes));
+        assert_false(blob_exists(store, f.digests[0].text));
+        check_ok(image_find_whole(store, id, &i));
+        assert_true(blob_exists(store, i->layers[0].digest));
+        assert_true(blob_exists(store, i->manifest));
+        check_ok(image_drop_blobs(store, &none, &bytes));
+        assert_true(blob_exists(store, i->layers[0].digest));
+        manifest = str_dup(i->manifest);
+        image_free(TAKE_PTR(i));
+        check_ok(image_find(store, id, &i));
+        assert_string_equal(i->manifest, manifest);
+        check_can_be_saved(id);
+}
+
 /* ---- what an older version wrote ---- */
 
 static void a_database_of_version_1_is_brought_up(void **state)
@@ -955,6 +1102,12 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(image_drop_blobs_makes_a_half_written_skeleton_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(ingest_adds_nothing_to_a_blob_that_is_here, setup, teardown),
         cmocka_unit_test_setup_teardown(image_remove_leaves_others_that_can_be_saved, setup, teardown),
+        cmocka_unit_test_setup_teardown(ingest_counts_on_the_blob_of_an_image_that_is_removed_meanwhile, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(ingest_leaves_the_parent_of_an_image_that_comes_with_other_blobs, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(image_keep_lets_others_remove_the_image_but_not_its_content, setup, teardown),
+        cmocka_unit_test_setup_teardown(image_find_whole_makes_dropped_blobs_that_nobody_drops_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_database_of_version_1_is_brought_up, setup, teardown),
 };
 
