@@ -28,11 +28,11 @@ struct staging;
 struct image {
         struct store *store;
         struct staging *keep; /* image_keep(); NULL = the lease holds it */
-        char *id;       /* "sha256:<64 hex>" */
-        char *manifest; /* "sha256:<64 hex>" */
-        char **names;   /* "docker.io/library/busybox:latest", sorted; empty list = dangling */
-        char **digests; /* "docker.io/library/busybox@sha256:...": what it was pulled as; sorted, may be empty */
-        bool pinned;    /* no prune removes it */
+        char *id;             /* "sha256:<64 hex>" */
+        char *manifest;       /* "sha256:<64 hex>" */
+        char **names;         /* "docker.io/library/busybox:latest", sorted; empty list = dangling */
+        char **digests;       /* "docker.io/library/busybox@sha256:...": what it was pulled as; sorted, may be empty */
+        bool pinned;          /* no prune removes it */
         int64_t created_ns;
         int64_t tagged_ns;          /* last time a name was given, 0 = never */
         uint64_t size;              /* sum of the layers' */

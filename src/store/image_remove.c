@@ -218,7 +218,8 @@ static err *keep_for_images(const struct removal *r)
         TRY(txn_reader(r->store, &db));
         TRY(db_select(db, take_relatives, &all, "SELECT layers FROM images WHERE id<>?", "s", r->image->id));
         for (size_t i = 0; i < all.n; i++) {
-                err *e = is_bereft(r->store, &all, &all.items[i]) ? layer_tar_keep(r->store, &all.items[i], NULL) : NULL;
+                err *e =
+                        is_bereft(r->store, &all, &all.items[i]) ? layer_tar_keep(r->store, &all.items[i], NULL) : NULL;
 
                 if (err_code(e) == ERR_NOMEM)
                         return e;

@@ -31,7 +31,7 @@ struct ingest_item {
         bool has_root; /* the archive says what its root is like */
         bool retried;
         char *stand_in; /* another image's blob of the same content, in place of its own; owned, NULL = not needed */
-        pid_t pid; /* of its process, 0 = none */
+        pid_t pid;      /* of its process, 0 = none */
         int pipe_fd;
 };
 

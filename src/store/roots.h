@@ -1,8 +1,9 @@
 /* roots.h - what must stay: every digest that something in the store needs. Only for files of this layer.
  *
  * Needed are: the documents, layers and blobs of images; the documents that names with a digest point at, and what
- * those list; layers of containers whose image was forced away; what a living ingest or reader works with. Collect alone
- * with the store (txn_exclusive()): what is not among them then, nothing can need later but by making it again. */
+ * those list; layers of containers whose image was forced away; what a living ingest or reader works with. Collect
+ * alone with the store (txn_exclusive()): what is not among them then, nothing can need later but by making it again.
+ */
 #pragma once
 
 #include <stdbool.h>
