@@ -52,7 +52,8 @@ static err *remove_unlocked(int tmp, const char *name, uint64_t *bytes)
         return r < 0 ? err_sys(r, "removing tmp/%s", name) : NULL;
 }
 
-static err *collect_tmp(struct store *s, uint64_t *bytes)
+/* What is being removed has no lock: who does it is alone with the store. */
+static err *collect_tmp(struct store *s, bool alone, uint64_t *bytes)
 {
         _cleanup_close_ int tmp = file_open_beneath(s->root_fd, "tmp", O_RDONLY | O_DIRECTORY, 0);
         _cleanup_strv_ char **names = NULL;
@@ -61,13 +62,14 @@ static err *collect_tmp(struct store *s, uint64_t *bytes)
                 return err_sys(tmp, "opening %s/tmp", s->root);
         TRY(tree_names(tmp, &names));
         for (char **n = names; *n; n++)
-                TRY(remove_unlocked(tmp, *n, bytes));
+                if (alone || !str_starts(*n, LAYER_GONE))
+                        TRY(remove_unlocked(tmp, *n, bytes));
         return NULL;
 }
 
 err *gc_tmp(struct store *s)
 {
-        return collect_tmp(s, NULL);
+        return collect_tmp(s, s->exclusive, NULL);
 }
 
 /* Containers' directories without a record. Nobody makes one now: that takes a lease. */
@@ -127,7 +129,7 @@ static err *collect(struct store *s, uint64_t *bytes)
 {
         _cleanup_roots_ struct roots roots = {0};
 
-        TRY(collect_tmp(s, bytes));
+        TRY(collect_tmp(s, true, bytes));
         TRY(containers(s, bytes));
         TRY(image_mounts_gc(s));
         TRY(roots_collect(s, &roots));

@@ -6,5 +6,5 @@
 
 /* First command of a boot: containers' directories without a durable record, unpublished downloads. */
 MUST_USE err *gc_after_boot(struct store *s);
-/* Remove from ROOT/tmp what no living process holds. */
+/* Remove from ROOT/tmp what no living process holds; what a dead one was removing only when alone with the store. */
 MUST_USE err *gc_tmp(struct store *s);

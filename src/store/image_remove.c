@@ -22,6 +22,7 @@ struct removal {
         const struct image_remove_options *options;
         struct image *image; /* holds no lease here: we are alone */
         struct record_list users;
+        char **names;     /* to be taken away with the next change of the database */
         char **documents; /* what names with a digest pointed at */
         struct image_removed *done;
         size_t n_done;
@@ -39,6 +40,7 @@ static void removal_done(struct removal *r)
 {
         image_free(r->image);
         record_list_done(&r->users);
+        strv_free(r->names);
         strv_free(r->documents);
         image_removed_free(r->done, r->n_done);
 }
@@ -60,18 +62,46 @@ static const char *short_id(const char *id, char buf[ID_SHORT + 1])
         return buf;
 }
 
+/* @full goes with the next change: all that rmi does to one image is one. */
 static err *untag(struct removal *r, const char *full)
 {
-        _cleanup_free_ char *familiar = NULL;
+        return strv_add(&r->names, full);
+}
+
+/* The names have gone: say so. */
+static err *note_names(struct removal *r)
+{
+        err *e = NULL;
+
+        for (char **n = r->names; n && *n && !e; n++) {
+                _cleanup_free_ char *familiar = NULL;
+
+                e = image_familiar(*n, &familiar);
+                if (!e && strchr(*n, '@'))
+                        e = strv_add(&r->documents, strchr(*n, '@') + 1);
+                if (!e)
+                        e = note(r, false, familiar);
+        }
+        strv_free(TAKE_PTR(r->names));
+        return e;
+}
+
+static err *delete_names(struct removal *r, struct txn *t)
+{
+        for (char **n = r->names; n && *n; n++)
+                TRY(txn_run(t, "DELETE FROM names WHERE name=?", "s", *n));
+        return NULL;
+}
+
+/* Only names go. */
+static err *untag_now(struct removal *r)
+{
         _cleanup_txn_ struct txn t = {0};
 
-        TRY(image_familiar(full, &familiar));
-        if (strchr(full, '@'))
-                TRY(strv_add(&r->documents, strchr(full, '@') + 1));
         TRY(txn_begin(r->store, true, &t));
-        TRY(txn_run(&t, "DELETE FROM names WHERE name=?", "s", full));
+        TRY(delete_names(r, &t));
         TRY(txn_commit(&t));
-        return note(r, false, familiar);
+        return note_names(r);
 }
 
 static err *conflict(const struct removal *r, bool hard, const char *why, const char *container)
@@ -277,6 +307,7 @@ static err *delete_image(struct removal *r)
         TRY(txn_run(&t, "DELETE FROM images WHERE id=?", "s", r->image->id));
         TRY(txn_run(&t, "DELETE FROM pins WHERE image=?", "s", r->image->id));
         TRY(txn_commit(&t));
+        TRY(note_names(r));
         TRY(note(r, true, r->image->id));
         /* It is gone now; what stays behind is only space, and gc will find it. */
         log_error_free(LOG_LEVEL_WARN, remove_content(r, keep));
@@ -364,12 +395,13 @@ static err *remove_by_name(struct removal *r, const char *full)
         TRY(untag(r, full));
         if (!strchr(full, '@'))
                 TRY(untag_digests(r, full));
-        if (!last)
-                return NULL;
-        /* A name was removed: that the data is still needed is no failure then. */
-        e = check_users(r, false);
-        if (e)
-                return err_code(e) == ERR_CONFLICT ? err_free(e) : e;
+        /* A name is removed: that the data is still needed is no failure then. */
+        e = last ? check_users(r, false) : NULL;
+        if (!last || err_code(e) == ERR_CONFLICT) {
+                err_free(e);
+                return untag_now(r);
+        }
+        TRY(e);
         TRY(delete_image(r));
         return delete_parents(r);
 }
@@ -425,9 +457,9 @@ err *image_remove(struct store *s, const char *ref, const struct image_remove_op
         _cleanup_(removal_done) struct removal r = {.store = s, .options = o};
         err *e;
 
+        TRY(txn_exclusive(s));
         /* Whoever makes room wants all of it, also that of imports that were killed. */
         log_error_free(LOG_LEVEL_WARN, gc_tmp(s));
-        TRY(txn_exclusive(s));
         e = remove_alone(&r, ref);
         image_free(TAKE_PTR(r.image));
         txn_exclusive_end(s);
@@ -473,6 +505,7 @@ static err *prune_one(struct removal *all, struct image *image, const struct ima
         all->n_done = r.n_done;
         all->bytes = r.bytes;
         record_list_done(&r.users);
+        strv_free(r.names);
         strv_free(r.documents);
         return e;
 }

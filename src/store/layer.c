@@ -400,7 +400,7 @@ static err *remove_published(struct store *s, const char *dir, const char *diges
 
         TRY(check_digest(digest));
         path = str_format("%s/%s", dir, hex_of(digest));
-        tmp = str_format("tmp/gone-%s", hex_of(digest));
+        tmp = str_format("tmp/" LAYER_GONE "%s", hex_of(digest));
         if (!path || !tmp)
                 return err_nomem();
         r = snapshot_remove_dir(s->root_fd, tmp);

@@ -22,6 +22,8 @@ struct staging {
 };
 /* In a staging place: digests that are needed there, one a line. No gc removes them while its maker lives. */
 #define STAGING_KEEP "keep"
+/* Beginning of a name in ROOT/tmp: a layer or a blob that is being removed. */
+#define LAYER_GONE "gone-"
 MUST_USE err *staging_begin(struct store *s, struct staging *ret);
 /* Remove it with what is still in it. */
 void staging_done(struct staging *st);
