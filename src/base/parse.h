@@ -106,14 +106,14 @@ MUST_USE err *parse_throttle(const char *text, bool bytes, struct parse_throttle
 MUST_USE err *parse_weight_device(const char *text, struct parse_throttle *ret);
 
 struct parse_port {
-        char *ip;                       /* "" = every address; without brackets */
+        char *ip;                       /* "" = every address; without brackets; or a network device of the host */
         uint16_t host_first, host_last; /* 0,0 = let the engine choose */
         uint16_t first, last;           /* in the container */
         char proto[8];                  /* "tcp", "udp", "sctp" */
 };
 void parse_port_done(struct parse_port *p);
-/* -p [[ip:][host[-host]]:]container[-container][/proto]. When there are several container ports the host range is of
- * the same length; a host range for one container port means "one of these". Errors as docker's
+/* -p [[ip|device:][host[-host]]:]container[-container][/proto]. When there are several container ports the host range
+ * is of the same length; a host range for one container port means "one of these". Errors as docker's
  * (`Invalid containerPort: x`, `Invalid hostPort: x`, `Invalid proto: x`, `No port specified: x<empty>`, ...). */
 MUST_USE err *parse_port(const char *text, struct parse_port *ret);
 /* --expose port[-port][/proto]: only first, last and proto are set. */

@@ -2,6 +2,7 @@
 #include "base/parse.h"
 
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <sys/resource.h>
 
@@ -248,7 +249,7 @@ static err *port_proto(char *text, char proto[8])
         return NULL;
 }
 
-/* The address part of a port specification: "1.2.3.4" or "[::1]". */
+/* The address part of a port specification: "1.2.3.4" or "[::1]"; or the name of a network device that is there. */
 static err *port_address(const char *text, char **ret)
 {
         size_t n = strlen(text);
@@ -262,7 +263,7 @@ static err *port_address(const char *text, char **ret)
         ip = *text == '[' ? strndup(text + 1, n - 2) : strdup(text);
         if (!ip)
                 return err_nomem();
-        if (*ip && !parse_ip(ip))
+        if (*ip && !parse_ip(ip) && (*text == '[' || !if_nametoindex(ip)))
                 return err_new(ERR_INVALID, "Invalid ip address: %s", ip);
         *ret = TAKE_PTR(ip);
         return NULL;

@@ -2,6 +2,7 @@
 #include "engine/ports.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -12,6 +13,7 @@
 #include "engine/endpoints.h"
 #include "net/address.h"
 #include "sys/endpoint.h"
+#include "sys/listener.h"
 
 #define FIRST_RANDOM 32768 /* net.ipv4.ip_local_port_range's default, which docker uses, too */
 #define LAST_RANDOM 60999
@@ -19,8 +21,10 @@
 
 /* One thing to publish. */
 struct binding {
-        char *key; /* "80/tcp"; borrowed from the record */
+        const char *key; /* "80/tcp"; borrowed from the record */
         struct firewall_port port;
+        const char *link;     /* published on this link of the host only; borrowed; NULL */
+        bool relay;           /* ::1, to a container without IPv6: the monitor's work alone */
         uint16_t first, last; /* host ports to choose from; 0,0 = any */
 };
 
@@ -64,21 +68,60 @@ static err *add(struct publish *p, const struct binding *b)
         return NULL;
 }
 
-/* One binding, once for each family that host address and container have. */
+static bool is_six_loopback(const struct link_address *a)
+{
+        static const unsigned char one[16] = {[15] = 1};
+
+        return a->family == AF_INET6 && memcmp(a->data, one, sizeof(one)) == 0;
+}
+
+/* A link of the host is looked for now: one that is misspelt would never publish anything. */
+static err *check_link(const char *name, const char *key)
+{
+        if (strlen(name) > LINK_NAME_MAX || !if_nametoindex(name))
+                return err_new(ERR_INVALID, "port %s: %s is neither an address nor a network device of the host", key,
+                               name);
+        if (str_eq(name, "lo"))
+                return err_new(ERR_INVALID, "port %s: what is for the host itself is published on 127.0.0.1, not lo",
+                               key);
+        return NULL;
+}
+
+/* At an address of the host. */
+static err *add_at(struct publish *p, struct binding *b)
+{
+        unsigned k = b->port.host.family == AF_INET6;
+        char text[ENDPOINT_ADDRESS_MAX];
+
+        b->port.to = p->to[k];
+        if (!p->to[k].family && is_six_loopback(&b->port.host)) {
+                b->port.to = p->to[0];
+                b->relay = true;
+        }
+        if (!b->port.to.family)
+                return err_new(ERR_INVALID, "port %s cannot be published on %s: the container has no %s address",
+                               b->key, endpoint_address_text(&b->port.host, false, text), k ? "IPv6" : "IPv4");
+        return add(p, b);
+}
+
+/* One binding, once for each family that it can have. */
 static err *add_binding(struct publish *p, const char *key, const char *ip, const char *range)
 {
-        struct binding b = {.key = (char *)key};
+        struct binding b = {.key = key};
         bool any = str_empty(ip) || str_eq(ip, "0.0.0.0") || str_eq(ip, "::");
 
         TRY(parse_key(key, &b.port.protocol, &b.port.port));
         TRY(parse_range(range, &b.first, &b.last));
-        if (!any && !endpoint_address_parse(ip, &b.port.host))
-                return err_new(ERR_INVALID, "invalid host address %s of port %s", ip, key);
+        if (!b.port.port)
+                return err_new(ERR_INVALID, "invalid port %s: 0 is no port of a container", key);
+        if (!any && endpoint_address_parse(ip, &b.port.host))
+                return add_at(p, &b);
+        if (!any) {
+                TRY(check_link(ip, key));
+                b.link = b.port.link = ip;
+        }
         for (unsigned k = 0; k < LINK_ADDRESSES; k++) {
-                int family = k ? AF_INET6 : AF_INET;
-
-                if (!p->to[k].family || (!any && b.port.host.family != family) || (str_eq(ip, "0.0.0.0") && k) ||
-                    (str_eq(ip, "::") && !k))
+                if (!p->to[k].family || (str_eq(ip, "0.0.0.0") && k) || (str_eq(ip, "::") && !k))
                         continue;
                 b.port.to = p->to[k];
                 TRY(add(p, &b));
@@ -86,14 +129,20 @@ static err *add_binding(struct publish *p, const char *key, const char *ip, cons
         return NULL;
 }
 
-static err *collect(struct publish *p)
+static err *collect_bindings(struct publish *p, const json *bindings)
 {
-        const json *host = container_host_config(p->c), *bindings = json_get(host, "PortBindings");
-
         JSON_EACH (bindings, it)
                 for (size_t i = 0; i < json_len(it.value); i++)
                         TRY(add_binding(p, it.key, json_get_str_or(json_at(it.value, i), "HostIp", ""),
                                         json_get_str_or(json_at(it.value, i), "HostPort", "")));
+        return NULL;
+}
+
+static err *collect(struct publish *p)
+{
+        const json *host = container_host_config(p->c), *bindings = json_get(host, "PortBindings");
+
+        TRY(collect_bindings(p, bindings));
         if (!json_get_bool(host, "PublishAllPorts", false))
                 return NULL;
         JSON_EACH (json_get(container_config(p->c), "ExposedPorts"), it)
@@ -111,13 +160,28 @@ bool ports_wanted(const struct container *c)
 
 /* ---- choosing ---- */
 
+/* Of the host's side. */
+static int family_of(const struct binding *b)
+{
+        return b->port.host.family ? b->port.host.family : b->port.to.family;
+}
+
+static const char *host_text(const struct binding *b, char buf[ENDPOINT_ADDRESS_MAX])
+{
+        if (b->link)
+                return b->link;
+        if (b->port.host.family)
+                return endpoint_address_text(&b->port.host, false, buf);
+        return b->port.to.family == AF_INET ? "0.0.0.0" : "::";
+}
+
 static socklen_t socket_address(const struct binding *b, uint16_t port, struct sockaddr_storage *ret)
 {
         struct sockaddr_in6 *six = (struct sockaddr_in6 *)ret;
         struct sockaddr_in *four = (struct sockaddr_in *)ret;
 
-        *ret = (struct sockaddr_storage){.ss_family = (sa_family_t)b->port.to.family};
-        if (b->port.to.family == AF_INET) {
+        *ret = (struct sockaddr_storage){.ss_family = (sa_family_t)family_of(b)};
+        if (family_of(b) == AF_INET) {
                 four->sin_port = htons(port);
                 memcpy(&four->sin_addr, b->port.host.data, b->port.host.family ? 4 : 0);
                 return sizeof(*four);
@@ -128,35 +192,105 @@ static socklen_t socket_address(const struct binding *b, uint16_t port, struct s
 }
 
 /* Could it be bound on the host? 0, or -errno. Protocols that the kernel has not are nobody's. */
-static int probe(const struct binding *b, uint16_t port)
+static int try_bind(const struct binding *b, uint16_t port)
 {
         int type = b->port.protocol == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM, one = 1;
-        _cleanup_close_ int s = socket(b->port.to.family, type | SOCK_CLOEXEC, b->port.protocol);
+        _cleanup_close_ int s = socket(family_of(b), type | SOCK_CLOEXEC, b->port.protocol);
         struct sockaddr_storage at;
         socklen_t size;
 
         if (s < 0)
                 return errno == EPROTONOSUPPORT || errno == EAFNOSUPPORT ? 0 : -errno;
-        if (b->port.to.family == AF_INET6)
+        if (family_of(b) == AF_INET6)
                 (void)setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+        if (b->link && setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, b->link, (socklen_t)strlen(b->link)) < 0)
+                return -errno;
         size = socket_address(b, port, &at);
         return bind(s, (struct sockaddr *)&at, size) < 0 ? -errno : 0;
 }
 
-static const char *host_text(const struct binding *b, char buf[ENDPOINT_ADDRESS_MAX])
+/* Does the document of ports have one that is where @b wants @port? */
+static bool has_port(const json *ports, const struct binding *b, uint16_t port)
 {
-        if (b->port.host.family)
-                return endpoint_address_text(&b->port.host, false, buf);
-        return b->port.to.family == AF_INET ? "0.0.0.0" : "::";
+        char host[ENDPOINT_ADDRESS_MAX], number[8];
+        const char *proto = strchr(b->key, '/'), *text = host_text(b, host);
+
+        (void)snprintf(number, sizeof(number), "%u", port);
+        JSON_EACH (ports, it)
+                for (size_t i = 0; i < json_len(it.value); i++) {
+                        const char *ip = json_get_str_or(json_at(it.value, i), "HostIp", "");
+                        bool all = str_eq(ip, "0.0.0.0") || str_eq(ip, "::") || !b->port.host.family;
+
+                        if (str_eq(json_get_str(json_at(it.value, i), "HostPort"), number) &&
+                            str_eq(strchr(it.key, '/'), proto) && (all || str_eq(ip, text)))
+                                return true;
+                }
+        return false;
 }
 
-static err *cannot_bind(const struct binding *b, uint16_t port, int r)
+/* Which running container of this engine has it? *@ret is NULL when none has. */
+static err *find_container(const struct publish *p, const struct binding *b, uint16_t port, char **ret)
+{
+        struct container **list;
+        err *e = NULL;
+        size_t n;
+
+        TRY(container_list(p->c->engine, &list, &n));
+        for (size_t i = 0; !e && !*ret && i < n; i++) {
+                _cleanup_json_ json *settings = json_new_object();
+
+                if (str_eq(list[i]->id, p->c->id) || !container_is_alive(list[i]))
+                        continue;
+                e = endpoints_inspect(list[i], settings);
+                if (!e && has_port(json_get(settings, "Ports"), b, port)) {
+                        *ret = str_format("container %s", list[i]->name);
+                        e = *ret ? NULL : err_nomem();
+                }
+        }
+        container_list_free(list, n);
+        return e;
+}
+
+/* Who has the port that could not be bound? *@ret is NULL when it is a connection that happens to use it: what belongs
+ * to a connection stays its own, and new ones come to us. */
+static err *find_owner(const struct publish *p, const struct binding *b, uint16_t port, char **ret)
+{
+        const void *address = b->port.host.family ? b->port.host.data : NULL;
+        struct listener l;
+
+        TRY(find_container(p, b, port, ret));
+        if (*ret)
+                return NULL;
+        if (listener_find(b->port.protocol, family_of(b), address, port, &l) == 0)
+                *ret = b->port.protocol == IPPROTO_TCP ? NULL : str_dup("another program");
+        else if (l.pid)
+                *ret = str_format("%s, process %d", l.name, l.pid);
+        else
+                *ret = str_dup("another program");
+        return *ret || b->port.protocol == IPPROTO_TCP ? NULL : err_nomem();
+}
+
+/* 0, or -errno; *@ret_owner: of a port in use, owned. */
+static err *probe(const struct publish *p, const struct binding *b, uint16_t port, int *ret, char **ret_owner)
+{
+        *ret = try_bind(b, port);
+        if (*ret != -EADDRINUSE)
+                return NULL;
+        free(*ret_owner);
+        *ret_owner = NULL;
+        TRY(find_owner(p, b, port, ret_owner));
+        *ret = *ret_owner ? -EADDRINUSE : 0;
+        return NULL;
+}
+
+static err *cannot_bind(const struct binding *b, uint16_t port, int r, const char *owner)
 {
         char host[ENDPOINT_ADDRESS_MAX], to[ENDPOINT_ADDRESS_MAX];
 
         if (r == -EADDRINUSE)
-                return err_new(ERR_CONFLICT, "failed to bind host port for %s:%u:%s:%s: address already in use",
-                               host_text(b, host), port, endpoint_address_text(&b->port.to, false, to), b->key);
+                return err_new(ERR_CONFLICT, "failed to bind host port for %s:%u:%s:%s: address already in use%s%s%s",
+                               host_text(b, host), port, endpoint_address_text(&b->port.to, false, to), b->key,
+                               owner ? " (by " : "", owner ? owner : "", owner ? ")" : "");
         return err_sys(-r, "failed to bind host port for %s:%u:%s:%s", host_text(b, host), port,
                        endpoint_address_text(&b->port.to, false, to), b->key);
 }
@@ -167,9 +301,11 @@ static bool is_ours(const struct publish *p, const struct binding *b, uint16_t p
         for (size_t i = 0; i < p->n; i++) {
                 const struct firewall_port *x = &p->list[i].port, *y = &b->port;
 
-                if (&p->list[i] != b && x->host_port == port && x->protocol == y->protocol &&
-                    x->to.family == y->to.family &&
-                    (!x->host.family || !y->host.family || address_compare(&x->host, &y->host) == 0))
+                if (&p->list[i] == b || x->host_port != port || x->protocol != y->protocol ||
+                    family_of(&p->list[i]) != family_of(b))
+                        continue;
+                if (x->link && y->link ? str_eq(x->link, y->link)
+                                       : !x->host.family || !y->host.family || address_compare(&x->host, &y->host) == 0)
                         return true;
         }
         return false;
@@ -179,10 +315,14 @@ static bool is_ours(const struct publish *p, const struct binding *b, uint16_t p
 static err *choose(const struct publish *p, struct binding *b, uint32_t from)
 {
         uint16_t first = b->first ? b->first : FIRST_RANDOM, last = b->first ? b->last : LAST_RANDOM;
+        _cleanup_free_ char *owner = NULL;
         int r = 0;
 
         for (uint32_t port = from > first ? from : first; port <= last; port++) {
-                r = is_ours(p, b, (uint16_t)port) ? -EADDRINUSE : probe(b, (uint16_t)port);
+                if (is_ours(p, b, (uint16_t)port))
+                        r = -EADDRINUSE;
+                else
+                        TRY(probe(p, b, (uint16_t)port, &r, &owner));
                 if (r == 0) {
                         b->port.host_port = (uint16_t)port;
                         return NULL;
@@ -190,14 +330,14 @@ static err *choose(const struct publish *p, struct binding *b, uint32_t from)
                 if (r != -EADDRINUSE)
                         break;
         }
-        return cannot_bind(b, first, r ? r : -EADDRINUSE);
+        return cannot_bind(b, first, r ? r : -EADDRINUSE, owner);
 }
 
 /* Both families of one binding share the port, as docker does. */
 static bool is_twin(const struct binding *a, const struct binding *b)
 {
-        return a->key == b->key && !a->port.host.family && !b->port.host.family && a->first == b->first &&
-               a->port.to.family != b->port.to.family;
+        return a->key == b->key && !a->port.host.family && !b->port.host.family && a->link == b->link &&
+               a->first == b->first && a->port.to.family != b->port.to.family;
 }
 
 static err *choose_all(struct publish *p)
@@ -221,8 +361,11 @@ static json *document(const struct publish *p)
         json *doc = json_new_object();
 
         for (size_t i = 0; i < p->n; i++) {
-                json *one = json_new_object();
+                json *one;
 
+                if (i && p->list[i].link && is_twin(&p->list[i - 1], &p->list[i]))
+                        continue; /* one word for both families */
+                one = json_new_object();
                 (void)snprintf(number, sizeof(number), "%u", p->list[i].port.host_port);
                 json_set_str(one, "HostIp", host_text(&p->list[i], host));
                 json_set_str(one, "HostPort", number);
@@ -247,12 +390,23 @@ static err *lines(const struct publish *p, char ***ret)
 static err *put(struct publish *p, struct firewall *f, size_t *ret_taken, char owner[FIREWALL_OWNER_MAX])
 {
         _cleanup_free_ struct firewall_port *ports = MEM_NEW0(struct firewall_port, p->n);
+        _cleanup_free_ size_t *which = MEM_NEW0(size_t, p->n);
+        size_t n = 0;
+        err *e;
 
-        if (!ports)
+        if (!ports || !which)
                 return err_nomem();
         for (size_t i = 0; i < p->n; i++)
-                ports[i] = p->list[i].port;
-        return firewall_publish(f, p->c->id, ports, p->n, ret_taken, owner);
+                if (!p->list[i].relay) {
+                        which[n] = i;
+                        ports[n++] = p->list[i].port;
+                }
+        if (!n)
+                return NULL;
+        e = firewall_publish(f, p->c->id, ports, n, ret_taken, owner);
+        if (err_code(e) == ERR_CONFLICT)
+                *ret_taken = which[*ret_taken];
+        return e;
 }
 
 static err *is_taken(const struct publish *p, const struct binding *b, const char *owner)
@@ -306,50 +460,95 @@ static err *publish(struct publish *p, ports_note *note, void *arg)
         return err_new(ERR_BUSY, "others publish ports as fast as they are found");
 }
 
+static err *publish_collected(struct publish *p, err *e, ports_note *note, void *arg, char ***ret_lines)
+{
+        if (!e)
+                e = choose_all(p);
+        if (!e && p->n)
+                e = publish(p, note, arg);
+        if (!e)
+                e = lines(p, ret_lines);
+        free(p->list);
+        return e ? err_wrap(e, "driver failed programming external connectivity on endpoint %s", p->c->name) : NULL;
+}
+
 err *ports_publish(struct container *c, const struct link_address to[LINK_ADDRESSES], ports_note *note, void *arg,
                    char ***ret_lines)
 {
         struct publish p = {.c = c};
-        err *e;
 
         memcpy(p.to, to, sizeof(p.to));
-        e = collect(&p);
+        return publish_collected(&p, collect(&p), note, arg, ret_lines);
+}
+
+err *ports_publish_more(struct container *c, const json *bindings, const struct link_address to[LINK_ADDRESSES],
+                        ports_note *note, void *arg, char ***ret_lines)
+{
+        struct publish p = {.c = c};
+
+        memcpy(p.to, to, sizeof(p.to));
+        return publish_collected(&p, collect_bindings(&p, bindings), note, arg, ret_lines);
+}
+
+/* An element of a Ports document as the firewall has it; false: it has none, or cannot be understood. */
+static bool element_of(const char *key, const json *one, const struct link_address to[LINK_ADDRESSES],
+                       struct firewall_port *ret)
+{
+        const char *ip = json_get_str_or(one, "HostIp", "");
+        bool six = strchr(ip, ':') != NULL, any = str_eq(ip, "0.0.0.0") || str_eq(ip, "::");
+        struct firewall_port port = {0};
+        uint16_t last;
+        err *e = parse_key(key, &port.protocol, &port.port);
+
         if (!e)
-                e = choose_all(&p);
-        if (!e && p.n)
-                e = publish(&p, note, arg);
-        if (!e)
-                e = lines(&p, ret_lines);
-        free(p.list);
-        return e ? err_wrap(e, "driver failed programming external connectivity on endpoint %s", c->name) : NULL;
+                e = parse_range(json_get_str(one, "HostPort"), &port.host_port, &last);
+        if (e) {
+                err_free(e);
+                return false;
+        }
+        if (!any && !endpoint_address_parse(ip, &port.host))
+                port.link = ip;
+        port.to = to[six];
+        *ret = port;
+        return port.to.family != 0;
+}
+
+err *ports_elements(const json *ports, const struct link_address to[LINK_ADDRESSES], struct firewall_port **ret,
+                    size_t *ret_n)
+{
+        _cleanup_free_ struct firewall_port *list = NULL;
+        size_t n = 0;
+
+        JSON_EACH (ports, it)
+                for (size_t i = 0; i < json_len(it.value); i++) {
+                        struct firewall_port port;
+
+                        if (!element_of(it.key, json_at(it.value, i), to, &port))
+                                continue;
+                        for (unsigned k = 0; k < LINK_ADDRESSES; k++) {
+                                if (port.link)
+                                        port.to = to[k]; /* of both families */
+                                if (!port.to.family || (k && !port.link))
+                                        continue;
+                                if (mem_grow(&list, n, sizeof(*list)) < 0)
+                                        return err_nomem();
+                                list[n++] = port;
+                        }
+                }
+        *ret = TAKE_PTR(list);
+        *ret_n = n;
+        return NULL;
 }
 
 err *ports_unpublish(const struct container *c, const json *ports, const struct link_address to[LINK_ADDRESSES])
 {
+        _cleanup_free_ struct firewall_port *list = NULL;
         _cleanup_firewall_ struct firewall *f = NULL;
-        err *first = NULL;
+        size_t n;
 
+        TRY(ports_elements(ports, to, &list, &n));
         TRY(firewall_open(&f));
-        JSON_EACH (ports, it)
-                for (size_t i = 0; i < json_len(it.value); i++) {
-                        const char *ip = json_get_str_or(json_at(it.value, i), "HostIp", "");
-                        struct firewall_port port = {0};
-                        uint16_t last;
-                        err *e = parse_key(it.key, &port.protocol, &port.port);
-
-                        if (!e)
-                                e = parse_range(json_get_str(json_at(it.value, i), "HostPort"), &port.host_port, &last);
-                        if (!e && !str_eq(ip, "0.0.0.0") && !str_eq(ip, "::"))
-                                (void)endpoint_address_parse(ip, &port.host);
-                        port.to = to[strchr(ip, ':') ? 1 : 0];
-                        if (!e && port.to.family)
-                                e = firewall_unpublish(f, c->id, &port, 1);
-                        if (first)
-                                err_free(e);
-                        else
-                                first = e;
-                }
-        return first;
+        return firewall_unpublish(f, c->id, list, n);
 }
 
 err *ports_text(const json *ports, char **ret)

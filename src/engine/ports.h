@@ -15,6 +15,14 @@
 typedef err *ports_note(void *arg, json *ports);
 MUST_USE err *ports_publish(struct container *c, const struct link_address to[LINK_ADDRESSES], ports_note *note,
                             void *arg, char ***ret_lines);
+/* The same for what the PortBindings document @bindings asks for beyond what the container has; @note gets these only.
+ */
+MUST_USE err *ports_publish_more(struct container *c, const json *bindings,
+                                 const struct link_address to[LINK_ADDRESSES], ports_note *note, void *arg,
+                                 char ***ret_lines);
+/* The elements of the firewall that a Ports document stands for; links are borrowed from it. @ret: owned. */
+MUST_USE err *ports_elements(const json *ports, const struct link_address to[LINK_ADDRESSES],
+                             struct firewall_port **ret, size_t *ret_n);
 /* Take back what the document @ports names and is @c's, given the addresses that it had. */
 MUST_USE err *ports_unpublish(const struct container *c, const json *ports,
                               const struct link_address to[LINK_ADDRESSES]);

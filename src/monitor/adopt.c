@@ -105,7 +105,8 @@ err *adopt(struct monitor *m)
         m->rootfs = open_root(m->status.pid, pidfd);
         m->started_mono_ns = loop_now_ns();
         m->phase = PHASE_RUNNING;
-        err_free(io_adopt(m)); /* without its output the container still has a supervisor */
+        err_free(ports_hold(m)); /* another program may have been faster */
+        err_free(io_adopt(m));   /* without its output the container still has a supervisor */
         loop_watch(m, &m->init, EPOLLIN);
         exit_publish(m);
         return NULL;

@@ -321,6 +321,17 @@ static void on_resize(struct monitor *m, struct client *c, const struct proto_re
         client_ok(m, c);
 }
 
+static void on_ports(struct monitor *m, struct client *c)
+{
+        err *e = m->phase == PHASE_RUNNING || m->phase == PHASE_STARTING || m->phase == PHASE_DELAY ? ports_reload(m)
+                                                                                                    : not_running(m);
+
+        if (e)
+                client_error(m, c, e);
+        else
+                client_ok(m, c);
+}
+
 static void dispatch(struct monitor *m, struct client *c, struct proto_packet *p)
 {
         switch (p->type) {
@@ -364,6 +375,9 @@ static void dispatch(struct monitor *m, struct client *c, struct proto_packet *p
                 break;
         case PROTO_CLEANED:
                 exit_cleaned(m);
+                break;
+        case PROTO_PORTS:
+                on_ports(m, c);
                 break;
         }
         client_update(m, c);

@@ -82,6 +82,7 @@ void loop_run(struct monitor *m)
                 int n;
 
                 client_reap(m);
+                relay_reap(m);
                 if (exit_finished(m))
                         return;
                 n = epoll_pwait(m->epfd, events, EVENTS, child_ended ? 0 : timeout_ms(m), &none);

@@ -13,6 +13,7 @@
 #include "monitor/logs.h"
 #include "monitor/proto.h"
 #include "monitor/status.h"
+#include "sys/endpoint.h"
 
 struct monitor;
 
@@ -72,6 +73,18 @@ enum phase {
         PHASE_FAILED,   /* the first start failed */
 };
 
+/* A published port. */
+struct port {
+        struct source relay; /* serves ::1; fd -1 = does not. First member */
+        struct port *next;
+        char *line;                      /* of the conf; owned */
+        char host[ENDPOINT_ADDRESS_MAX]; /* address or network device */
+        struct link_address to;
+        uint16_t port, to_port;
+        uint8_t protocol;
+        int held; /* bound on the host; negative: it need not be */
+};
+
 /* What the engine gives us. */
 #define FIRST_CLIENT_FD 3
 #define START_LOCK_FD 4
@@ -100,8 +113,9 @@ struct monitor {
         uint16_t rows, cols; /* terminal size asked for by START */
         int64_t started_mono_ns;
 
-        int *ports; /* published ones, held on the host; -1 = not to be had */
-        size_t n_ports;
+        struct port *ports;      /* published ones, held on the host */
+        struct port *gone_ports; /* to be freed at the end of the round */
+        struct relay *relays;
 
         /* streams */
         struct source out[2]; /* FIFOs, or out[0] = the terminal's master */
@@ -233,6 +247,16 @@ MUST_USE err *adopt(struct monitor *m);
 
 /* ---- init.c ---- */
 
-/* ports.c: bind the published ports on the host, and let them go. Called again while they are held: nothing. */
+/* ---- ports.c: published ports on the host ---- */
+/* Bind those of the configuration, all or none; called again while they are held: nothing. */
 MUST_USE err *ports_hold(struct monitor *m);
+/* The configuration has others now: as it says, or on failure as it was. */
+MUST_USE err *ports_reload(struct monitor *m);
 void ports_release(struct monitor *m);
+/* A socket that is bound to the port at @a (and to the device @link, if not NULL), or -errno. */
+int ports_bind(const struct port *p, const struct link_address *a, const char *link);
+
+/* ---- relay.c: ::1 ---- */
+void relay_start(struct monitor *m); /* for all ports that want one and have none */
+void relay_stop(struct monitor *m, struct port *p);
+void relay_reap(struct monitor *m); /* free what has ended, and the ports that are gone */

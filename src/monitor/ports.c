@@ -1,5 +1,6 @@
 /* ports.c - published ports are bound on the host by the monitor for as long as the container has them: other programs
- * see that they are taken. Nothing is received here: the kernel translates before a socket is looked for. */
+ * see that they are taken. Nothing is received here, because the kernel translates before a socket is looked for; but
+ * it cannot send what comes from ::1 anywhere else: that is relayed (relay.c). */
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -11,74 +12,170 @@
 #include "base/str.h"
 #include "monitor/monitor.h"
 #include "sys/endpoint.h"
+#include "sys/listener.h"
 
-static err *open_port(uint8_t protocol, const char *host, uint16_t port, int *ret)
-{
-        struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-        struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port)};
-        int type = protocol == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM, one = 1, r;
-        _cleanup_close_ int s = -1;
-        struct link_address a;
-        bool v6;
-
-        *ret = -1;
-        if (!endpoint_address_parse(host, &a))
-                return err_new(ERR_CORRUPT, "published port: '%s' is no address", host);
-        v6 = a.family == AF_INET6;
-        s = socket(a.family, type | SOCK_CLOEXEC, protocol);
-        if (s < 0)
-                return NULL; /* a kernel without this protocol: nobody else can take it */
-        if (v6)
-                (void)setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-        memcpy(&four.sin_addr, a.data, 4);
-        memcpy(&six.sin6_addr, a.data, 16);
-        r = v6 ? bind(s, (struct sockaddr *)&six, sizeof(six)) : bind(s, (struct sockaddr *)&four, sizeof(four));
-        if (r < 0)
-                return err_sys(errno, "failed to bind host port %s:%u/%s", host, port,
-                               protocol == IPPROTO_UDP    ? "udp"
-                               : protocol == IPPROTO_SCTP ? "sctp"
-                                                          : "tcp");
-        *ret = TAKE_FD(s);
-        return NULL;
-}
-
-static err *open_line(const char *line, int *ret)
+/* "protocol host-address port address port"; a network device of the host may stand for the first address. */
+static err *read_line(const char *line, struct port *ret)
 {
         _cleanup_strv_ char **f = NULL;
-        uint64_t protocol, port;
+        uint64_t protocol, port, to;
 
         TRY(strv_split(line, ' ', &f));
         if (strv_len(f) < 5 || !parse_u64(f[0], &protocol) || !parse_u64(f[2], &port) || port > UINT16_MAX ||
-            protocol > UINT8_MAX)
+            protocol > UINT8_MAX || !endpoint_address_parse(f[3], &ret->to) || !parse_u64(f[4], &to) ||
+            to > UINT16_MAX || strlen(f[1]) >= sizeof(ret->host))
                 return err_new(ERR_CORRUPT, "published port '%s' is not understood", line);
-        return open_port((uint8_t)protocol, f[1], (uint16_t)port, ret);
+        ret->protocol = (uint8_t)protocol;
+        ret->port = (uint16_t)port;
+        ret->to_port = (uint16_t)to;
+        memcpy(ret->host, f[1], strlen(f[1]) + 1);
+        return NULL;
+}
+
+/* Only a connection uses it, or one that has just ended: new ones come to us. */
+static bool is_connection(const struct port *p, int family, const void *address)
+{
+        struct listener l;
+
+        return p->protocol == IPPROTO_TCP && listener_find(IPPROTO_TCP, family, address, p->port, &l) == 0;
+}
+
+int ports_bind(const struct port *p, const struct link_address *a, const char *link)
+{
+        struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(p->port)};
+        struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(p->port)};
+        int type = p->protocol == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM, one = 1, r;
+        _cleanup_close_ int s = socket(a->family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, p->protocol);
+
+        if (s < 0)
+                return -EPROTONOSUPPORT; /* a kernel without this protocol: nobody else can take it */
+        if (a->family == AF_INET6)
+                (void)setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+        if (link && setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, link, (socklen_t)strlen(link)) < 0)
+                return -errno;
+        memcpy(&four.sin_addr, a->data, 4);
+        memcpy(&six.sin6_addr, a->data, 16);
+        r = a->family == AF_INET6 ? bind(s, (struct sockaddr *)&six, sizeof(six))
+                                  : bind(s, (struct sockaddr *)&four, sizeof(four));
+        return r < 0 ? -errno : TAKE_FD(s);
+}
+
+static err *hold(struct port *p)
+{
+        struct link_address a = {0};
+        bool link = !endpoint_address_parse(p->host, &a);
+
+        if (link)
+                a.family = p->to.family;
+        p->held = ports_bind(p, &a, link ? p->host : NULL);
+        if (p->held >= 0 || p->held == -EPROTONOSUPPORT ||
+            (p->held == -EADDRINUSE && is_connection(p, a.family, a.data)))
+                return NULL;
+        return err_sys(-p->held, "failed to bind host port %s:%u/%s", p->host, p->port,
+                       p->protocol == IPPROTO_UDP    ? "udp"
+                       : p->protocol == IPPROTO_SCTP ? "sctp"
+                                                     : "tcp");
+}
+
+static void drop(struct monitor *m, struct port *p)
+{
+        relay_stop(m, p);
+        if (p->held >= 0 && p->held != p->relay.fd)
+                p->held = file_close(p->held);
+        p->next = m->gone_ports;
+        m->gone_ports = p;
+}
+
+static err *add(struct monitor *m, const char *line)
+{
+        struct port *p = MEM_NEW0(struct port, 1);
+        err *e;
+
+        if (!p)
+                return err_nomem();
+        p->held = p->relay.fd = -1;
+        p->line = str_dup(line);
+        e = p->line ? read_line(line, p) : err_nomem();
+        if (!e)
+                e = hold(p);
+        if (e) {
+                drop(m, p);
+                return e;
+        }
+        p->next = m->ports;
+        m->ports = p;
+        return NULL;
+}
+
+static bool is_listed(char *const *lines, const char *line)
+{
+        for (; lines && *lines; lines++)
+                if (str_eq(*lines, line))
+                        return true;
+        return false;
+}
+
+static bool is_held(const struct monitor *m, const char *line)
+{
+        for (const struct port *p = m->ports; p; p = p->next)
+                if (str_eq(p->line, line))
+                        return true;
+        return false;
+}
+
+/* Let go of all but @lines. */
+static void keep_only(struct monitor *m, char *const *lines)
+{
+        for (struct port **at = &m->ports; *at;) {
+                struct port *p = *at;
+
+                if (is_listed(lines, p->line)) {
+                        at = &p->next;
+                        continue;
+                }
+                *at = p->next;
+                drop(m, p);
+        }
+}
+
+static err *add_all(struct monitor *m, char *const *lines)
+{
+        for (; lines && *lines; lines++)
+                if (!is_held(m, *lines))
+                        TRY(add(m, *lines));
+        return NULL;
 }
 
 err *ports_hold(struct monitor *m)
 {
-        size_t n = strv_len(m->conf.ports);
+        err *e = add_all(m, m->conf.ports);
 
-        if (!n || m->ports)
-                return NULL;
-        m->ports = MEM_NEW0(int, n);
-        if (!m->ports)
-                return err_nomem();
-        for (; m->n_ports < n; m->n_ports++) {
-                err *e = open_line(m->conf.ports[m->n_ports], &m->ports[m->n_ports]);
+        if (e)
+                ports_release(m);
+        else
+                relay_start(m);
+        return e;
+}
 
-                if (e) {
-                        ports_release(m);
-                        return e;
-                }
+err *ports_reload(struct monitor *m)
+{
+        _cleanup_(monitor_conf_done) struct monitor_conf c = {0};
+        err *e;
+
+        TRY(monitor_conf_read(m->dirfd, &c));
+        e = add_all(m, c.ports);
+        if (e) {
+                keep_only(m, m->conf.ports);
+                return e;
         }
+        keep_only(m, c.ports);
+        strv_free(m->conf.ports);
+        m->conf.ports = TAKE_PTR(c.ports);
+        relay_start(m);
         return NULL;
 }
 
 void ports_release(struct monitor *m)
 {
-        for (size_t i = 0; i < m->n_ports; i++)
-                (void)file_close(m->ports[i]);
-        free(m->ports);
-        m->ports = NULL;
-        m->n_ports = 0;
+        keep_only(m, NULL);
 }

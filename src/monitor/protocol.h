@@ -18,6 +18,7 @@
  *   PAUSE {flags} / RESUME                    OK | ERROR
  *   STATUS  {}                                STATUS text (the status file)
  *   ROOTFS  {}                                OK + descriptor (O_PATH) of the mounted root, with all that is mounted
+ *   PORTS   {}                                OK | ERROR: conf has other published ports now
  * below DETACH                                    (none; the stream ends) CLEANED {} (none: the client that took on the
  * cleanup has done it)
  *
@@ -50,6 +51,7 @@ enum proto_type {
         PROTO_ROOTFS,
         PROTO_DETACH,
         PROTO_CLEANED,
+        PROTO_PORTS,
 
         PROTO_OK = 64,
         PROTO_ERROR,

@@ -4,6 +4,7 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "net/firewall_private.h"
 
 /* nft(8)'s numbers of types; only listings need them. */
@@ -156,6 +157,15 @@ static void fill_raw(struct nft *n)
 
 static void fill_jump(struct nft *n, const char *chain)
 {
+        static const unsigned char loopback[16] = {[15] = 1};
+
+        if (str_eq(chain, "output")) { /* ip6 daddr ::1 return: it could not leave; the monitor relays */
+                begin(n, chain);
+                family(n, NFPROTO_IPV6);
+                address(n, NFPROTO_IPV6, false, NFT_REG_1);
+                nft_cmp(n, NFT_CMP_EQ, NFT_REG_1, loopback, sizeof(loopback));
+                end(n, NFT_RETURN, NULL);
+        }
         begin(n, chain); /* fib daddr type local jump published */
         nft_fib(n, NFTA_FIB_F_DADDR, NFT_FIB_RESULT_ADDRTYPE, NFT_REG_1);
         nft_cmp_u32(n, NFT_CMP_EQ, NFT_REG_1, RTN_LOCAL);

@@ -1,0 +1,161 @@
+/* listener.c - see listener.h. */
+#include "sys/listener.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+
+#define STATE_LISTEN 0x0a
+#define TABLE_MAX (64u << 20)
+
+struct wanted {
+        int family;
+        const void *address;
+        uint16_t port;
+        bool listening;
+};
+
+static bool is_any(const unsigned char *a, size_t size)
+{
+        for (size_t i = 0; i < size; i++)
+                if (a[i])
+                        return false;
+        return true;
+}
+
+/* "00000000000000000000000001000000:1F90": words of 4 bytes in host order. */
+static bool read_local(const char *text, int family, unsigned char address[16], unsigned *port)
+{
+        unsigned words = family == AF_INET ? 1 : 4;
+        char *end;
+
+        for (unsigned i = 0; i < words; i++) {
+                char word[9] = "";
+                uint32_t value;
+
+                memcpy(word, text + 8 * i, strnlen(text + 8 * i, 8));
+                value = (uint32_t)strtoul(word, &end, 16);
+                if (end != word + 8)
+                        return false;
+                memcpy(address + 4 * i, &value, 4);
+        }
+        text += (size_t)8 * words;
+        if (*text != ':')
+                return false;
+        *port = (unsigned)strtoul(text + 1, &end, 16);
+        return *end == ' ';
+}
+
+/* A line of /proc/net/tcp: its inode, or 0 when it is not what is looked for. */
+static unsigned long match(char *line, int family, const struct wanted *w)
+{
+        size_t size = family == AF_INET ? 4 : 16;
+        unsigned char address[16] = {0};
+        unsigned port, state;
+        char *at = strchr(line, ':'), *field[8];
+        unsigned n = 0;
+
+        if (!at || !read_local(at + 2, family, address, &port) || port != w->port)
+                return 0;
+        for (char *rest = at + 1, *word; n < 8 && (word = strsep(&rest, " "));)
+                if (*word)
+                        field[n++] = word;
+        /* local remote state queues timer retransmits uid timeout; the inode follows */
+        if (n < 8)
+                return 0;
+        state = (unsigned)strtoul(field[2], NULL, 16);
+        if (w->listening && state != STATE_LISTEN)
+                return 0;
+        if (w->address && !is_any(address, size) && (family != w->family || memcmp(address, w->address, size) != 0))
+                return 0;
+        return strtoul(field[7] + strlen(field[7]) + 1, NULL, 10);
+}
+
+static int search(const char *name, int family, const struct wanted *w, unsigned long *ret_inode)
+{
+        _cleanup_free_ char *text = NULL;
+        int r = file_read(AT_FDCWD, name, TABLE_MAX, &text, NULL);
+
+        if (r < 0)
+                return r == -ENOENT ? 0 : r; /* a kernel without IPv6 */
+        for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
+                *ret_inode = match(line, family, w);
+                if (*ret_inode)
+                        return 1;
+        }
+        return 0;
+}
+
+/* Has the process the socket? */
+static bool has_socket(int proc, const char *pid, const char *link)
+{
+        _cleanup_close_ int fd = -1;
+        bool found = false;
+        char path[40], to[64];
+        DIR *dir;
+
+        (void)snprintf(path, sizeof(path), "%.20s/fd", pid);
+        fd = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        dir = fd < 0 ? NULL : fdopendir(fd);
+        if (!dir)
+                return false;
+        fd = -1;
+        for (struct dirent *d; !found && (d = readdir(dir));) {
+                ssize_t n = readlinkat(dirfd(dir), d->d_name, to, sizeof(to) - 1);
+
+                if (n > 0) {
+                        to[n] = '\0';
+                        found = strcmp(to, link) == 0;
+                }
+        }
+        (void)closedir(dir);
+        return found;
+}
+
+static void find_process(unsigned long inode, struct listener *ret)
+{
+        _cleanup_free_ char *comm = NULL;
+        char link[40], path[40];
+        DIR *dir = opendir("/proc");
+
+        if (!dir)
+                return;
+        (void)snprintf(link, sizeof(link), "socket:[%lu]", inode);
+        for (struct dirent *d; !ret->pid && (d = readdir(dir));)
+                if (d->d_name[0] >= '1' && d->d_name[0] <= '9' && has_socket(dirfd(dir), d->d_name, link))
+                        ret->pid = (pid_t)strtol(d->d_name, NULL, 10);
+        (void)closedir(dir);
+        (void)snprintf(path, sizeof(path), "/proc/%d/comm", ret->pid);
+        if (!ret->pid || file_read(AT_FDCWD, path, sizeof(ret->name) + 1, &comm, NULL) < 0)
+                return;
+        (void)snprintf(ret->name, sizeof(ret->name), "%.*s", (int)strcspn(comm, "\n"), comm);
+}
+
+int listener_find(uint8_t protocol, int family, const void *address, uint16_t port, struct listener *ret)
+{
+        const struct wanted w = {family, address, port, protocol == IPPROTO_TCP};
+        bool udp = protocol == IPPROTO_UDP;
+        unsigned long inode = 0;
+        int r = 0;
+
+        *ret = (struct listener){0};
+        if (!udp && protocol != IPPROTO_TCP)
+                return 0;
+        if (family == AF_INET)
+                r = search(udp ? "/proc/net/udp" : "/proc/net/tcp", AF_INET, &w, &inode);
+        if (r == 0) /* a socket of IPv6 may be bound for both */
+                r = search(udp ? "/proc/net/udp6" : "/proc/net/tcp6", AF_INET6, &w, &inode);
+        if (r > 0)
+                find_process(inode, ret);
+        return r;
+}

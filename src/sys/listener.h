@@ -1,0 +1,15 @@
+/* listener.h - who has a port of this network namespace: what /proc/net and /proc/PID/fd tell. For messages, and to
+ * tell a server from a connection that happens to use the port. */
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct listener {
+        pid_t pid;     /* 0: not to be found (another PID namespace, not allowed) */
+        char name[16]; /* of the program */
+};
+
+/* Is a socket of @protocol (IPPROTO_TCP: one that listens; IPPROTO_UDP: any) bound to @port at @address (4 or 16 bytes
+ * of @family; NULL = all addresses), or at all of them? 1, 0 or -errno. */
+int listener_find(uint8_t protocol, int family, const void *address, uint16_t port, struct listener *ret);
