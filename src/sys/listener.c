@@ -7,13 +7,13 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/parse.h"
 
 #define STATE_LISTEN 0x0a
 #define TABLE_MAX (64u << 20)
@@ -34,54 +34,49 @@ static bool is_any(const unsigned char *a, size_t size)
 }
 
 /* "00000000000000000000000001000000:1F90": words of 4 bytes in host order. */
-static bool read_local(const char *text, int family, unsigned char address[16], unsigned *port)
+static bool read_local(const char *text, int family, unsigned char address[16], uint64_t *port)
 {
         unsigned words = family == AF_INET ? 1 : 4;
-        char *end;
+        uint64_t value;
 
         for (unsigned i = 0; i < words; i++) {
                 char word[9] = "";
-                uint32_t value;
+                uint32_t part;
 
                 memcpy(word, text + 8 * i, strnlen(text + 8 * i, 8));
-                value = (uint32_t)strtoul(word, &end, 16);
-                if (end != word + 8)
+                if (!parse_hex(word, &value))
                         return false;
-                memcpy(address + 4 * i, &value, 4);
+                part = (uint32_t)value;
+                memcpy(address + 4 * i, &part, 4);
         }
         text += (size_t)8 * words;
-        if (*text != ':')
-                return false;
-        *port = (unsigned)strtoul(text + 1, &end, 16);
-        return *end == ' ';
+        return *text == ':' && parse_hex(text + 1, port);
 }
 
 /* A line of /proc/net/tcp: its inode, or 0 when it is not what is looked for. */
-static unsigned long match(char *line, int family, const struct wanted *w)
+static uint64_t match(char *line, int family, const struct wanted *w)
 {
         size_t size = family == AF_INET ? 4 : 16;
         unsigned char address[16] = {0};
-        unsigned port, state;
-        char *at = strchr(line, ':'), *field[8];
+        uint64_t port, state, inode;
+        char *field[10];
         unsigned n = 0;
 
-        if (!at || !read_local(at + 2, family, address, &port) || port != w->port)
-                return 0;
-        for (char *rest = at + 1, *word; n < 8 && (word = strsep(&rest, " "));)
+        /* number local remote state queues timer retransmits uid timeout inode */
+        for (char *rest = line, *word; n < ARRAY_SIZE(field) && (word = strsep(&rest, " "));)
                 if (*word)
                         field[n++] = word;
-        /* local remote state queues timer retransmits uid timeout; the inode follows */
-        if (n < 8)
+        if (n < ARRAY_SIZE(field) || !read_local(field[1], family, address, &port) || port != w->port ||
+            !parse_hex(field[3], &state) || !parse_u64(field[9], &inode))
                 return 0;
-        state = (unsigned)strtoul(field[2], NULL, 16);
         if (w->listening && state != STATE_LISTEN)
                 return 0;
         if (w->address && !is_any(address, size) && (family != w->family || memcmp(address, w->address, size) != 0))
                 return 0;
-        return strtoul(field[7] + strlen(field[7]) + 1, NULL, 10);
+        return inode;
 }
 
-static int search(const char *name, int family, const struct wanted *w, unsigned long *ret_inode)
+static int search(const char *name, int family, const struct wanted *w, uint64_t *ret_inode)
 {
         _cleanup_free_ char *text = NULL;
         int r = file_read(AT_FDCWD, name, TABLE_MAX, &text, NULL);
@@ -122,7 +117,7 @@ static bool has_socket(int proc, const char *pid, const char *link)
         return found;
 }
 
-static void find_process(unsigned long inode, struct listener *ret)
+static void find_process(uint64_t inode, struct listener *ret)
 {
         _cleanup_free_ char *comm = NULL;
         char link[40], path[40];
@@ -130,10 +125,13 @@ static void find_process(unsigned long inode, struct listener *ret)
 
         if (!dir)
                 return;
-        (void)snprintf(link, sizeof(link), "socket:[%lu]", inode);
-        for (struct dirent *d; !ret->pid && (d = readdir(dir));)
-                if (d->d_name[0] >= '1' && d->d_name[0] <= '9' && has_socket(dirfd(dir), d->d_name, link))
-                        ret->pid = (pid_t)strtol(d->d_name, NULL, 10);
+        (void)snprintf(link, sizeof(link), "socket:[%llu]", (unsigned long long)inode);
+        for (struct dirent *d; !ret->pid && (d = readdir(dir));) {
+                uint64_t pid;
+
+                if (parse_u64(d->d_name, &pid) && has_socket(dirfd(dir), d->d_name, link))
+                        ret->pid = (pid_t)pid;
+        }
         (void)closedir(dir);
         (void)snprintf(path, sizeof(path), "/proc/%d/comm", ret->pid);
         if (!ret->pid || file_read(AT_FDCWD, path, sizeof(ret->name) + 1, &comm, NULL) < 0)
@@ -145,7 +143,7 @@ int listener_find(uint8_t protocol, int family, const void *address, uint16_t po
 {
         const struct wanted w = {family, address, port, protocol == IPPROTO_TCP};
         bool udp = protocol == IPPROTO_UDP;
-        unsigned long inode = 0;
+        uint64_t inode = 0;
         int r = 0;
 
         *ret = (struct listener){0};
