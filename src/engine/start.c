@@ -165,6 +165,7 @@ static err *write_conf(struct container *c, int state_fd, struct monitor_conf *c
         conf->term_added = conf->tty && !strv_env(env, "TERM");
         conf->user = str_dup(json_get_str_or(config, "User", ""));
         TRY(json_get_strv(host, "GroupAdd", &conf->groups));
+        TRY(json_get_strv(host, "Dns", &conf->dns));
         conf->rootfs_volatile = container_auto_remove(c);
         /* Not rootfs_readonly: mount points may have to be made first; the runtime protects the root at the end. */
         conf->restart_policy = str_dup(json_get_str_or(policy, "Name", "no"));

@@ -107,6 +107,7 @@ err *adopt(struct monitor *m)
         m->phase = PHASE_RUNNING;
         err_free(ports_hold(m)); /* another program may have been faster */
         err_free(io_adopt(m));   /* without its output the container still has a supervisor */
+        err_free(nameserver_refresh(m));
         loop_watch(m, &m->init, EPOLLIN);
         exit_publish(m);
         return NULL;

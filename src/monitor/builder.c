@@ -19,26 +19,26 @@
 
 struct built {
         int32_t pid;
-        uint8_t has[3]; /* pidfd, terminal, rootfs: which of them were sent, in this order */
+        uint8_t has[BUILDER_FDS]; /* which of them were sent, in this order */
 };
 
 /* ---- in the builder ---- */
 
-_noreturn_ void builder_report(int socket, pid_t pid, const int fds[3])
+_noreturn_ void builder_report(int socket, pid_t pid, const int fds[BUILDER_FDS])
 {
         struct built b = {.pid = pid};
-        int list[3];
+        int list[BUILDER_FDS];
         size_t n = 0;
         err *e;
 
-        for (int i = 0; i < 3; i++) {
+        for (int i = 0; i < BUILDER_FDS; i++) {
                 b.has[i] = fds[i] >= 0;
                 if (fds[i] >= 0)
                         list[n++] = fds[i];
         }
         e = proto_send(socket, PROTO_STARTED, &b, sizeof(b), list, n);
-        if (e && fds[0] >= 0) /* the monitor has died: nobody would know of this process */
-                (void)process_signal(fds[0], SIGKILL);
+        if (e && fds[BUILDER_PIDFD] >= 0) /* the monitor has died: nobody would know of this process */
+                (void)process_signal(fds[BUILDER_PIDFD], SIGKILL);
         err_free(e);
         _exit(0);
 }
@@ -62,17 +62,19 @@ void builder_say_cgroup(int socket, const char *path)
 /* ---- in the monitor ---- */
 
 /* Take the answer apart. */
-static err *read_built(struct proto_packet *p, pid_t *ret_pid, int fds[3])
+static err *read_built(struct proto_packet *p, pid_t *ret_pid, int fds[BUILDER_FDS])
 {
+        size_t n = 0, wanted = 0;
         struct built b;
-        size_t n = 0;
 
         if (p->size != sizeof(b))
                 return err_new(ERR_INTERNAL, "the builder's answer is malformed");
         memcpy(&b, p->data, sizeof(b));
-        if (p->n_fds != (size_t)b.has[0] + b.has[1] + b.has[2] || b.pid <= 0)
+        for (int i = 0; i < BUILDER_FDS; i++)
+                wanted += b.has[i];
+        if (p->n_fds != wanted || b.pid <= 0)
                 return err_new(ERR_INTERNAL, "the builder's answer is malformed");
-        for (int i = 0; i < 3; i++)
+        for (int i = 0; i < BUILDER_FDS; i++)
                 fds[i] = b.has[i] ? TAKE_FD(p->fds[n]) : -1, n += b.has[i];
         p->n_fds = 0;
         *ret_pid = b.pid;
@@ -102,7 +104,7 @@ static void unlink_builder(struct monitor *m, struct builder *b)
 
 static void finish(struct monitor *m, struct builder *b, struct proto_packet *p, err *e)
 {
-        int fds[3] = {-1, -1, -1};
+        int fds[BUILDER_FDS] = {-1, -1, -1, -1, -1};
         pid_t pid = 0;
 
         if (!e)
@@ -116,11 +118,11 @@ static void finish(struct monitor *m, struct builder *b, struct proto_packet *p,
         } else if (e) {
                 start_failed(m, b->client, e);
         } else if (b->is_exec) {
-                (void)file_close(fds[0]);
-                (void)file_close(fds[2]);
-                exec_done(m, b, pid, fds[1]);
+                exec_done(m, b, pid, TAKE_FD(fds[BUILDER_TERMINAL]));
+                for (int i = 0; i < BUILDER_FDS; i++)
+                        (void)file_close(fds[i]);
         } else {
-                start_done(m, b->client, pid, fds[0], fds[1], fds[2]);
+                start_done(m, b->client, pid, fds);
         }
         unlink_builder(m, b);
 }

@@ -312,6 +312,16 @@ static void on_rootfs(struct monitor *m, struct client *c)
                 client_send(m, c, PROTO_OK, NULL, 0, &m->rootfs, 1);
 }
 
+static void on_network(struct monitor *m, struct client *c)
+{
+        err *e = nameserver_refresh(m);
+
+        if (e)
+                client_error(m, c, e);
+        else
+                client_ok(m, c);
+}
+
 static void on_resize(struct monitor *m, struct client *c, const struct proto_resize *r)
 {
         if (c->session)
@@ -378,6 +388,9 @@ static void dispatch(struct monitor *m, struct client *c, struct proto_packet *p
                 break;
         case PROTO_PORTS:
                 on_ports(m, c);
+                break;
+        case PROTO_NETWORK:
+                on_network(m, c);
                 break;
         }
         client_update(m, c);

@@ -148,7 +148,7 @@ static _noreturn_ void build_and_report(struct monitor *m, int socket, const str
         e = build(m, p, &process);
         if (e)
                 builder_fail(socket, e);
-        builder_report(socket, process.pid, (int[3]){-1, process.terminal_fd, -1});
+        builder_report(socket, process.pid, (int[BUILDER_FDS]){-1, process.terminal_fd, -1, -1, -1});
 }
 
 /* ---- in the monitor ---- */

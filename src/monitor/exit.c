@@ -181,6 +181,7 @@ void exit_container(struct monitor *m, int code, bool known)
 
         if (m->status.cgroup[0] && runtime_cgroup_oom_kills(m->status.cgroup) > 0)
                 m->status.oom_killed = true;
+        nameserver_end(m); /* its sockets hold the network namespace, and that the interfaces */
         if (!late_cgroup)
                 remove_cgroup(m);
         io_finish(m);

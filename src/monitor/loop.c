@@ -64,8 +64,10 @@ void loop_close(struct monitor *m, struct source *s)
 
 static int timeout_ms(const struct monitor *m)
 {
-        int64_t at = exit_deadline(m), left;
+        int64_t at = exit_deadline(m), names = nameserver_deadline(m), left;
 
+        if (at < 0 || (names >= 0 && names < at))
+                at = names;
         if (at < 0)
                 return -1;
         left = (at - loop_now_ns() + 999999) / 1000000;
@@ -83,6 +85,7 @@ void loop_run(struct monitor *m)
 
                 client_reap(m);
                 relay_reap(m);
+                nameserver_reap(m);
                 if (exit_finished(m))
                         return;
                 n = epoll_pwait(m->epfd, events, EVENTS, child_ended ? 0 : timeout_ms(m), &none);
@@ -100,5 +103,6 @@ void loop_run(struct monitor *m)
                         exit_reap(m);
                 }
                 exit_timers(m);
+                nameserver_timers(m);
         }
 }

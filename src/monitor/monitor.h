@@ -64,6 +64,9 @@ struct builder {
         bool is_exec, detach, tty;
 };
 
+/* Descriptors that a builder gives. */
+enum { BUILDER_PIDFD, BUILDER_TERMINAL, BUILDER_ROOTFS, BUILDER_DNS_UDP, BUILDER_DNS_TCP, BUILDER_FDS };
+
 enum phase {
         PHASE_IDLE,     /* nothing started yet */
         PHASE_STARTING, /* builder under way */
@@ -112,6 +115,15 @@ struct monitor {
         int oom_original;    /* oom_score_adj that we were started with */
         uint16_t rows, cols; /* terminal size asked for by START */
         int64_t started_mono_ns;
+
+        /* names (nameserver.h) */
+        struct nameserver *nameserver;     /* NULL = no user network */
+        struct nameserver *old_nameserver; /* freed at the end of the round */
+        /* Hooks of rules about names, NULL = none. May other servers be asked for @name? (Containers' names may
+         * always.) And: an address that an answer to a query for @name holds, before the answer is sent; aliases have
+         * been followed. @name has letters as they were asked for. @family: AF_INET, AF_INET6. */
+        bool (*names_ask)(struct monitor *m, const char *name);
+        void (*names_told)(struct monitor *m, const char *name, int family, const unsigned char *address, uint32_t ttl);
 
         struct port *ports;      /* published ones, held on the host */
         struct port *gone_ports; /* to be freed at the end of the round */
@@ -212,7 +224,8 @@ MUST_USE err *builder_fork(struct monitor *m, struct client *c, struct builder *
 void builder_forget_client(struct monitor *m, struct client *c);
 /* @c NULL: a restart by policy. */
 void start_begin(struct monitor *m, struct client *c);
-void start_done(struct monitor *m, struct client *c, pid_t pid, int pidfd, int terminal, int rootfs);
+/* @fds: as BUILDER_*; all of them are taken. */
+void start_done(struct monitor *m, struct client *c, pid_t pid, const int fds[BUILDER_FDS]);
 void start_failed(struct monitor *m, struct client *c, err *e);
 /* A signal for a container that is being started. */
 void start_signal(struct monitor *m, int signal);
@@ -222,6 +235,21 @@ bool exec_reaped(struct monitor *m, pid_t pid, int status);
 void exec_client_gone(struct monitor *m, struct session *s);
 void exec_signal(struct monitor *m, struct client *c, int signal);
 void exec_resize(struct session *s, unsigned rows, unsigned cols);
+
+/* ---- nameserver.c ---- */
+/* In a builder: the sockets of the container's DNS server (UDP, TCP) in its network namespace @ns, and the rules that
+ * lead port 53 of 127.0.0.11 to them; -1 when it is on no user network. `lo` must be up there: before, the
+ * kernel takes any address for one of everybody, and a socket bound to it sends with another. */
+MUST_USE err *nameserver_prepare(const struct monitor *m, int ns, int ret[2]);
+/* Serve on them; they are taken. -1: nothing. */
+void nameserver_begin(struct monitor *m, int udp, int tcp);
+/* The container's networks may have changed, or somebody may have flushed the rules: begin if there is a user network
+ * now, make the rules anew. Nothing when it does not run. */
+MUST_USE err *nameserver_refresh(struct monitor *m);
+void nameserver_end(struct monitor *m);
+void nameserver_reap(struct monitor *m); /* free what was closed in this round */
+int64_t nameserver_deadline(const struct monitor *m);
+void nameserver_timers(struct monitor *m);
 
 /* ---- exit.c ---- */
 void exit_publish(struct monitor *m); /* write the status; failures cannot be told to anybody */

@@ -48,6 +48,7 @@ static const struct {
         [PROTO_DETACH] = {0, 0, 0, 0},
         [PROTO_CLEANED] = {0, 0, 0, 0},
         [PROTO_PORTS] = {0, 0, 0, 0},
+        [PROTO_NETWORK] = {0, 0, 0, 0},
 };
 
 int proto_check(const struct proto_header *h, size_t size, size_t n_fds)

@@ -18,9 +18,11 @@
  *   PAUSE {flags} / RESUME                    OK | ERROR
  *   STATUS  {}                                STATUS text (the status file)
  *   ROOTFS  {}                                OK + descriptor (O_PATH) of the mounted root, with all that is mounted
+ *                                             below
+ *   DETACH                                    (none; the stream ends)
+ *   CLEANED {}                                (none: the client that took on the cleanup has done it)
+ *   NETWORK {}                                OK | ERROR: network.json has changed, or rules may have been flushed
  *   PORTS   {}                                OK | ERROR: conf has other published ports now
- * below DETACH                                    (none; the stream ends) CLEANED {} (none: the client that took on the
- * cleanup has done it)
  *
  * Output and input share one connection, so a client must never block in sending while it has output to read: it has
  * at most one STDIN packet under way, and reads its own input again after STDIN_OK. (Both ends blocked in sending is a
@@ -52,6 +54,7 @@ enum proto_type {
         PROTO_DETACH,
         PROTO_CLEANED,
         PROTO_PORTS,
+        PROTO_NETWORK,
 
         PROTO_OK = 64,
         PROTO_ERROR,

@@ -104,6 +104,9 @@ static err *check_donors(void *arg)
         return NULL;
 }
 
+/* Of the builder, which makes one container only. */
+static int prepared_dns[2] = {-1, -1};
+
 /* The interfaces of the container, in its new network namespace. */
 static err *make_endpoints(void *arg, int ns)
 {
@@ -115,7 +118,7 @@ static err *make_endpoints(void *arg, int ns)
                 TRY(endpoint_parse(*line, &e));
                 TRY(endpoint_make(&e, ns));
         }
-        return NULL;
+        return nameserver_prepare(m, ns, prepared_dns);
 }
 
 static err *build(struct monitor *m, int socket, const int stdio[3], struct runtime_process *ret, int *ret_rootfs,
@@ -170,7 +173,9 @@ static _noreturn_ void build_and_report(struct monitor *m, int socket, const int
                 builder_fail(socket, e);
         if (process.cgroup && !said)
                 builder_say_cgroup(socket, process.cgroup);
-        builder_report(socket, process.pid, (int[3]){process.pidfd, process.terminal_fd, rootfs});
+        builder_report(
+                socket, process.pid,
+                (int[BUILDER_FDS]){process.pidfd, process.terminal_fd, rootfs, prepared_dns[0], prepared_dns[1]});
 }
 
 /* ---- in the monitor ---- */
@@ -199,15 +204,15 @@ void start_begin(struct monitor *m, struct client *c)
                 start_failed(m, c, e);
 }
 
-void start_done(struct monitor *m, struct client *c, pid_t pid, int pidfd, int terminal, int rootfs)
+void start_done(struct monitor *m, struct client *c, pid_t pid, const int fds[BUILDER_FDS])
 {
         struct trace_span span = trace_begin(TRACE_RUNNING);
         struct proto_started s = {.pid = pid};
 
         m->phase = PHASE_RUNNING;
-        m->init.fd = pidfd;
+        m->init.fd = fds[BUILDER_PIDFD];
         m->init_is_child = true;
-        m->rootfs = rootfs;
+        m->rootfs = fds[BUILDER_ROOTFS];
         m->started_mono_ns = loop_now_ns();
         m->status.state = STATUS_RUNNING;
         m->status.pid = pid;
@@ -219,9 +224,10 @@ void start_done(struct monitor *m, struct client *c, pid_t pid, int pidfd, int t
         exit_publish(m);
         m->start_lock = file_close(m->start_lock);
         client_send(m, c, PROTO_STARTED, &s, sizeof(s), NULL, 0);
-        io_run(m, terminal);
+        nameserver_begin(m, fds[BUILDER_DNS_UDP], fds[BUILDER_DNS_TCP]);
+        io_run(m, fds[BUILDER_TERMINAL]);
         if (m->pending_signal)
-                (void)process_signal(pidfd, m->pending_signal);
+                (void)process_signal(m->init.fd, m->pending_signal);
         m->pending_signal = 0;
         trace_end(&span, 0, m->conf.id);
 }

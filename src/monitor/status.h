@@ -83,6 +83,7 @@ struct monitor_conf {
         char **donors;        /* "pid start-time" of the processes whose namespaces config.json names */
         char **endpoints;     /* network interfaces, as sys/endpoint.h writes them */
         char **ports;         /* published: "protocol host-address host-port address port" */
+        char **dns;           /* --dns: servers, instead of the host's */
         char *monitor_cgroup; /* where the monitor itself goes; NULL = "/hod/monitor" */
 };
 MUST_USE err *monitor_conf_read(int dirfd, struct monitor_conf *ret);

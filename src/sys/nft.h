@@ -108,6 +108,9 @@ void nft_payload(struct nft *n, unsigned base, unsigned offset, unsigned size, u
 /* Overwrite a part of the link layer's header with what is in the register. */
 void nft_link_set(struct nft *n, unsigned offset, unsigned size, unsigned reg);
 void nft_meta_set(struct nft *n, unsigned key, unsigned reg);
+/* Overwrite a part of the packet with what is in the register; the transport checksum at @checksum (16 TCP, 6 UDP) is
+ * kept right. */
+void nft_payload_set(struct nft *n, unsigned base, unsigned offset, unsigned size, unsigned reg, unsigned checksum);
 /* Put @data into a register. */
 void nft_immediate(struct nft *n, unsigned reg, const void *data, size_t size);
 void nft_ct(struct nft *n, unsigned key, unsigned reg);

@@ -72,6 +72,20 @@ void nft_payload(struct nft *n, unsigned base, unsigned offset, unsigned size, u
         expr_end(n, e);
 }
 
+void nft_payload_set(struct nft *n, unsigned base, unsigned offset, unsigned size, unsigned reg, unsigned checksum)
+{
+        size_t e = expr_begin(n, "payload");
+
+        netbuf_add_be32(&n->buf, NFTA_PAYLOAD_SREG, reg);
+        netbuf_add_be32(&n->buf, NFTA_PAYLOAD_BASE, base);
+        netbuf_add_be32(&n->buf, NFTA_PAYLOAD_OFFSET, offset);
+        netbuf_add_be32(&n->buf, NFTA_PAYLOAD_LEN, size);
+        netbuf_add_be32(&n->buf, NFTA_PAYLOAD_CSUM_TYPE, NFT_PAYLOAD_CSUM_INET);
+        netbuf_add_be32(&n->buf, NFTA_PAYLOAD_CSUM_OFFSET, checksum);
+        netbuf_add_be32(&n->buf, NFTA_PAYLOAD_CSUM_FLAGS, 0);
+        expr_end(n, e);
+}
+
 void nft_link_set(struct nft *n, unsigned offset, unsigned size, unsigned reg)
 {
         size_t e = expr_begin(n, "payload");

@@ -7,6 +7,7 @@
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -105,6 +106,21 @@ int ns_new_net(void)
                 return r;
         ns = ioctl(fd, SIOCGSKNS); /* of the socket: no path is involved */
         return ns < 0 ? -errno : ns;
+}
+
+int ns_socket(int ns, int family, int type, int protocol)
+{
+        _cleanup_close_ int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+        int s;
+
+        if (here < 0 || setns(ns, CLONE_NEWNET) < 0)
+                return -errno;
+        s = socket(family, type | SOCK_CLOEXEC, protocol);
+        if (s < 0)
+                s = -errno;
+        if (setns(here, CLONE_NEWNET) < 0)
+                abort(); /* cannot fail: it was ours */
+        return s;
 }
 
 int ns_set_hostname(const char *name)

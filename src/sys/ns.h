@@ -26,6 +26,10 @@ int ns_loopback_up(void);
  * it (O_CLOEXEC), or -errno: what has been done until then stays. Allocates nothing. */
 int ns_new_net(void);
 
+/* socket(2) in the network namespace of the descriptor @ns; only this call runs there. A descriptor or -errno. Needs
+ * CAP_SYS_ADMIN. */
+int ns_socket(int ns, int family, int type, int protocol);
+
 /* sethostname(2) and setdomainname(2) for terminated text. 0 or -errno; safe between clone and exec. */
 int ns_set_hostname(const char *name);
 int ns_set_domainname(const char *name);
