@@ -16,6 +16,7 @@ static const struct subcommand container_commands[] = {
         {&cmd_ps, "ls", "list ps"},
         {&cmd_pause},
         {&cmd_container_prune},
+        {&cmd_container_publish},
         {&cmd_rename},
         {&cmd_restart},
         {&cmd_rm, NULL, "remove"},
@@ -23,6 +24,7 @@ static const struct subcommand container_commands[] = {
         {&cmd_start},
         {&cmd_stop},
         {&cmd_unpause},
+        {&cmd_container_unpublish},
         {&cmd_wait},
         {0},
 };

@@ -15,6 +15,8 @@ extern const struct command cmd_attach;
 extern const struct command cmd_commit;
 extern const struct command cmd_container_inspect;
 extern const struct command cmd_container_prune;
+extern const struct command cmd_container_publish;
+extern const struct command cmd_container_unpublish;
 extern const struct command cmd_create;
 extern const struct command cmd_diff;
 extern const struct command cmd_exec;

@@ -12,6 +12,7 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "cli/ui.h"
+#include "engine/ports.h"
 
 #define FLAG_FILE_MAX (16u << 20)
 
@@ -351,20 +352,9 @@ static err *body_restart(json *host, const char *policy)
 /* One container port, and its part of the host's range. */
 static void add_port(json *body, json *host, const struct parse_port *p, uint16_t port)
 {
-        uint16_t first = p->host_first, last = p->host_last;
-        char key[16], number[16] = "";
-        json *one = json_new_object();
+        char key[PORTS_KEY_MAX];
 
-        if (p->first != p->last && first) /* ranges of one length, side by side */
-                first = last = (uint16_t)(first + (port - p->first));
-        (void)snprintf(key, sizeof(key), "%u/%s", port, p->proto);
-        if (first && first == last)
-                (void)snprintf(number, sizeof(number), "%u", first);
-        else if (first)
-                (void)snprintf(number, sizeof(number), "%u-%u", first, last);
-        json_set_str(one, "HostIp", p->ip);
-        json_set_str(one, "HostPort", number);
-        json_add(json_sub_array(json_sub_object(host, "PortBindings"), key), one);
+        ports_add_binding(json_sub_object(host, "PortBindings"), p, port, key);
         (void)json_sub_object(json_sub_object(body, "ExposedPorts"), key);
 }
 

@@ -15,6 +15,8 @@
 #include "net/lease.h"
 #include "net/network.h"
 #include "sys/endpoint.h"
+#include "sys/link.h"
+#include "sys/netlink.h"
 
 #define FILE_NAME "network.json"
 
@@ -257,6 +259,8 @@ static err *attach_all(struct attach *a, const char *mode, int state_fd)
         JSON_EACH (wanted, it)
                 if (!str_eq(it.key, first))
                         TRY(attach_one(a, it.key, it.value, state_fd));
+        if (a->published)
+                json_set_str(a->doc, "PortsLeadTo", a->published->name);
         TRY(publish(a));
         return write_file(state_fd, a->doc);
 }
@@ -329,4 +333,71 @@ err *endpoints_inspect(const struct container *c, json *settings)
                 if (json_get(bridge, same[i]))
                         json_set(settings, same[i], json_ref(json_get(bridge, same[i])));
         return NULL;
+}
+
+/* ---- published ports of a running container ---- */
+
+static void address_of(const json *endpoint, const char *key, struct link_address *ret)
+{
+        if (!endpoint_address_parse(json_get_str_or(endpoint, key, ""), ret))
+                *ret = (struct link_address){0};
+}
+
+/* A container may reach its own ports by the host's address. */
+static err *allow_hairpin(struct networks *s, const struct network *n, const struct container *c)
+{
+        _cleanup_close_ int fd = netlink_open(NETLINK_ROUTE);
+        struct lease *list;
+        size_t count;
+        int r = 0;
+
+        if (fd < 0)
+                return err_sys(-fd, "opening a netlink socket");
+        TRY(lease_list(s, n->id, &list, &count));
+        for (size_t i = 0; i < count; i++)
+                if (str_eq(list[i].container, c->id) && list[i].link[0])
+                        r = link_port_hairpin(fd, list[i].link);
+        lease_list_free(list, count);
+        return r < 0 ? err_sys(-r, "setting up the bridge port of container %s", c->name) : NULL;
+}
+
+static err *ready_for_more(const struct container *c, const char *network)
+{
+        _cleanup_network_ struct network *n = NULL;
+        struct networks *s;
+
+        TRY(networks_of(c->engine, &s));
+        TRY(network_find(s, network, &n));
+        TRY(bridge_allow_loopback(n));
+        return allow_hairpin(s, n, c);
+}
+
+err *endpoints_ports(const struct container *c, bool more, struct link_address ret_to[LINK_ADDRESSES], json **ret_ports)
+{
+        _cleanup_json_ json *doc = NULL;
+        const char *network;
+        const json *endpoint;
+
+        TRY(endpoints_read(c, &doc));
+        network = json_get_str(doc, "PortsLeadTo");
+        endpoint = network ? json_get(json_get(doc, "Networks"), network) : NULL;
+        if (!endpoint)
+                return err_new(ERR_INVALID, "ports can be published on a bridge network that is not internal only");
+        address_of(endpoint, "IPAddress", &ret_to[0]);
+        address_of(endpoint, "GlobalIPv6Address", &ret_to[1]);
+        if (more)
+                TRY(ready_for_more(c, network));
+        *ret_ports = json_get(doc, "Ports") ? json_ref(json_get(doc, "Ports")) : json_new_object();
+        return NULL;
+}
+
+err *endpoints_set_ports(const struct container *c, json *ports)
+{
+        _cleanup_json_ json *doc = NULL, *mine = ports;
+
+        TRY(endpoints_read(c, &doc));
+        if (!doc)
+                return err_new(ERR_NOT_RUNNING, "container %s is not running", c->id);
+        json_set(doc, "Ports", TAKE_PTR(mine));
+        return write_file(c->state_fd, doc);
 }

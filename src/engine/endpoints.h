@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "engine/container.h"
 #include "monitor/status.h"
+#include "sys/link.h"
 
 /* Does the mode mean a network of ours (not host, none, container:, ns:)? */
 bool endpoints_mode_is_network(const char *mode);
@@ -28,3 +29,11 @@ bool endpoints_holder_lives(struct engine *e, const char *id);
 
 /* Complete docker's NetworkSettings document @settings with what a running container has. */
 MUST_USE err *endpoints_inspect(const struct container *c, json *settings);
+
+/* Where published ports of the running container @c lead, and docker's Ports document of those that it has (@ret_ports:
+ * owned). @more: it is about to get more, so make its bridge ready for them. ERR_INVALID: none of its networks can have
+ * published ports. */
+MUST_USE err *endpoints_ports(const struct container *c, bool more, struct link_address ret_to[LINK_ADDRESSES],
+                              json **ret_ports);
+/* It has these now; consumes @ports. */
+MUST_USE err *endpoints_set_ports(const struct container *c, json *ports);

@@ -37,6 +37,24 @@ struct publish {
 
 /* ---- what is asked for ---- */
 
+void ports_add_binding(json *bindings, const struct parse_port *p, uint16_t port, char key[PORTS_KEY_MAX])
+{
+        uint16_t first = p->host_first, last = p->host_last;
+        json *one = json_new_object();
+        char number[16] = "";
+
+        if (p->first != p->last && first) /* ranges of one length, side by side */
+                first = last = (uint16_t)(first + (port - p->first));
+        (void)snprintf(key, PORTS_KEY_MAX, "%u/%s", port, p->proto);
+        if (first && first == last)
+                (void)snprintf(number, sizeof(number), "%u", first);
+        else if (first)
+                (void)snprintf(number, sizeof(number), "%u-%u", first, last);
+        json_set_str(one, "HostIp", p->ip);
+        json_set_str(one, "HostPort", number);
+        json_add(json_sub_array(bindings, key), one);
+}
+
 static err *parse_key(const char *key, uint8_t *ret_protocol, uint16_t *ret_port)
 {
         _cleanup_(parse_port_done) struct parse_port p = {0};

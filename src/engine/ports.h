@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "base/parse.h"
 #include "engine/container.h"
 #include "net/firewall.h"
 
@@ -26,6 +27,10 @@ MUST_USE err *ports_elements(const json *ports, const struct link_address to[LIN
 /* Take back what the document @ports names and is @c's, given the addresses that it had. */
 MUST_USE err *ports_unpublish(const struct container *c, const json *ports,
                               const struct link_address to[LINK_ADDRESSES]);
+/* What `-p` asks of the container's @port, as docker's PortBindings have it; @key gets "80/tcp". */
+#define PORTS_KEY_MAX 16
+void ports_add_binding(json *bindings, const struct parse_port *p, uint16_t port, char key[PORTS_KEY_MAX]);
+
 /* Does the record ask for any? */
 bool ports_wanted(const struct container *c);
 

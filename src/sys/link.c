@@ -381,6 +381,21 @@ err *link_endpoint_make(int host, int ns, int there, const struct link_endpoint 
         return err_sys(-r, "setting up network device %s of the container", e->name);
 }
 
+int link_port_hairpin(int fd, const char *name)
+{
+        struct ifinfomsg m = {.ifi_family = AF_BRIDGE, .ifi_index = link_index(fd, name)};
+        _cleanup_netbuf_ struct netbuf b = {0};
+        size_t port;
+
+        if (m.ifi_index < 0)
+                return m.ifi_index;
+        netbuf_begin(&b, RTM_SETLINK, NLM_F_ACK, &m, sizeof(m));
+        port = netbuf_open(&b, IFLA_PROTINFO);
+        netbuf_add_u8(&b, IFLA_BRPORT_MODE, 1);
+        netbuf_close(&b, port);
+        return netlink_send(fd, &b, NULL);
+}
+
 err *link_loopback_up(int fd)
 {
         _cleanup_netbuf_ struct netbuf b = {0};

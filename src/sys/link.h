@@ -71,6 +71,8 @@ MUST_USE err *link_endpoint_make(int host, int ns, int there, const struct link_
 /* Messages that set the link @index up, without a link-local address unless @link_local. */
 struct netbuf;
 void link_add_up(struct netbuf *b, int index, bool link_local);
+/* What comes from the bridge's port @name may be sent back to it from now on. 0 or -errno. */
+int link_port_hairpin(int fd, const char *name);
 /* `lo` up. */
 MUST_USE err *link_loopback_up(int fd);
 

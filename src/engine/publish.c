@@ -1,0 +1,348 @@
+/* publish.c - see publish.h. */
+#include "engine/publish.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "base/file.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "engine/container.h"
+#include "engine/endpoints.h"
+#include "engine/hostconfig.h"
+#include "engine/ports.h"
+#include "monitor/proto.h"
+
+/* ---- what the monitor knows ---- */
+
+static err *tell_monitor(struct container *c)
+{
+        _cleanup_close_ int fd = -1;
+
+        TRY(container_connect(c, &fd));
+        TRY(proto_send(fd, PROTO_PORTS, NULL, 0, NULL, 0));
+        return proto_wait_ok(fd);
+}
+
+/* The configuration with the ports @lines; as before when the monitor does not take it. */
+static err *replace_lines(struct container *c, struct monitor_conf *conf, char **lines)
+{
+        char **before = conf->ports;
+        err *e;
+
+        conf->ports = lines;
+        e = monitor_conf_write(c->state_fd, conf);
+        if (!e)
+                e = tell_monitor(c);
+        conf->ports = before;
+        if (e)
+                err_free(monitor_conf_write(c->state_fd, conf));
+        return e;
+}
+
+static err *copy_lines(char *const *lines, char ***ret)
+{
+        for (; lines && *lines; lines++)
+                TRY(strv_add(ret, *lines));
+        return NULL;
+}
+
+/* ---- publishing ---- */
+
+struct note {
+        struct container *c;
+        json *before;    /* Ports document of the container; borrowed */
+        json *published; /* what is added to it; owned */
+};
+
+static json *merge(const json *a, const json *b)
+{
+        json *all = json_new_object();
+
+        for (unsigned k = 0; k < 2; k++)
+                JSON_EACH (k ? b : a, it) {
+                        if (!json_len(it.value))
+                                continue;
+                        for (size_t i = 0; i < json_len(it.value); i++)
+                                json_add(json_sub_array(all, it.key), json_ref(json_at(it.value, i)));
+                }
+        return all;
+}
+
+static err *note_more(void *arg, json *ports)
+{
+        struct note *n = arg;
+
+        json_free(n->published);
+        n->published = ports;
+        return endpoints_set_ports(n->c, merge(n->before, ports));
+}
+
+static err *publish_live(struct container *c, const json *bindings, json **ret)
+{
+        _cleanup_(monitor_conf_done) struct monitor_conf conf = {0};
+        struct link_address to[LINK_ADDRESSES];
+        _cleanup_strv_ char **lines = NULL;
+        _cleanup_json_ json *before = NULL;
+        struct note n = {.c = c};
+        err *e;
+
+        TRY(endpoints_ports(c, true, to, &before));
+        TRY(monitor_conf_read(c->state_fd, &conf));
+        TRY(copy_lines(conf.ports, &lines));
+        n.before = before;
+        e = ports_publish_more(c, bindings, to, note_more, &n, &lines);
+        if (!e)
+                e = replace_lines(c, &conf, lines);
+        if (e && n.published) {
+                err_free(ports_unpublish(c, n.published, to));
+                err_free(endpoints_set_ports(c, merge(before, NULL)));
+        }
+        if (e) {
+                json_free(n.published);
+                return e;
+        }
+        *ret = n.published ? n.published : json_new_object();
+        return NULL;
+}
+
+static err *parse_specs(char *const *specs, json *bindings)
+{
+        char key[PORTS_KEY_MAX];
+
+        for (; *specs; specs++) {
+                _cleanup_(parse_port_done) struct parse_port p = {0};
+
+                TRY(parse_port(*specs, &p));
+                for (uint32_t port = p.first; port <= p.last; port++)
+                        ports_add_binding(bindings, &p, (uint16_t)port, key);
+        }
+        return NULL;
+}
+
+/* The record asks for them, too; refused where run would refuse them. */
+static err *add_to_record(struct container *c, const json *bindings)
+{
+        json *host = json_sub_object(c->record, "HostConfig"), *config = json_sub_object(c->record, "Config");
+        _cleanup_strv_ char **warnings = NULL;
+
+        JSON_EACH (bindings, it)
+                (void)json_sub_object(json_sub_object(config, "ExposedPorts"), it.key);
+        json_set(host, "PortBindings", merge(json_get(host, "PortBindings"), bindings));
+        TRY(hostconfig_check(config, host, &warnings));
+        if (str_eq(json_get_str(host, "NetworkMode"), "host"))
+                return err_new(ERR_INVALID, "container %s has the host's network: its ports are the host's already",
+                               c->name);
+        return NULL;
+}
+
+/* Locked and as it is now. */
+static err *find(struct engine *e, const char *ref, struct container **ret, int *ret_lock)
+{
+        _cleanup_container_ struct container *c = NULL;
+
+        TRY(container_find(e, ref, &c));
+        TRY(container_lock(c, false, ret_lock));
+        TRY(container_reload(c));
+        *ret = TAKE_PTR(c);
+        return NULL;
+}
+
+err *publish_add(struct engine *e, const char *ref, char *const *specs, json **ret_ports)
+{
+        _cleanup_json_ json *bindings = json_new_object(), *published = NULL;
+        _cleanup_container_ struct container *c = NULL;
+        _cleanup_close_ int lock = -1;
+
+        TRY(parse_specs(specs, bindings));
+        TRY(find(e, ref, &c, &lock));
+        TRY(add_to_record(c, bindings));
+        if (container_is_alive(c))
+                TRY(publish_live(c, bindings, &published));
+        TRY(container_save(c));
+        if (ret_ports)
+                *ret_ports = published ? TAKE_PTR(published) : json_new_object();
+        return NULL;
+}
+
+/* ---- taking back ---- */
+
+struct wanted {
+        char *ip;                   /* "" = whatever it is */
+        uint16_t first, last, port; /* of the host; of the container, 0 = whatever it is */
+        char proto[8];
+};
+
+static void wanted_done(struct wanted *w)
+{
+        free(w->ip);
+}
+
+static err *parse_wanted(const char *text, struct wanted *ret)
+{
+        _cleanup_(parse_port_done) struct parse_port p = {0};
+        bool whole = strchr(text, ':') != NULL;
+
+        TRY(whole ? parse_port(text, &p) : parse_expose(text, &p));
+        *ret = (struct wanted){.first = whole ? p.host_first : p.first,
+                               .last = whole ? p.host_last : p.last,
+                               .port = whole && p.first == p.last ? p.first : 0};
+        memcpy(ret->proto, p.proto, sizeof(ret->proto));
+        if (!ret->first)
+                return err_new(ERR_INVALID, "invalid port: %s: a port of the host is needed", text);
+        ret->ip = str_dup(p.ip ? p.ip : "");
+        return ret->ip ? NULL : err_nomem();
+}
+
+static bool has_key(const struct wanted *w, const char *key)
+{
+        const char *slash = strchr(key, '/');
+        char number[8];
+
+        (void)snprintf(number, sizeof(number), "%u", w->port);
+        return slash && str_eq(slash + 1, w->proto) &&
+               (!w->port || (strlen(number) == (size_t)(slash - key) && str_starts(key, number)));
+}
+
+/* Does the entry of PortBindings or Ports mean one of the wanted ports? "" and ranges of the record do when @choice. */
+static bool is_meant(const struct wanted *w, const char *key, const json *one, bool choice)
+{
+        const char *ip = json_get_str_or(one, "HostIp", ""), *number = json_get_str_or(one, "HostPort", "");
+        _cleanup_(parse_port_done) struct parse_port p = {0};
+
+        if (!has_key(w, key) || (*w->ip && !str_eq(ip, w->ip)))
+                return false;
+        if (str_empty(number) || str_eq(number, "0"))
+                return choice;
+        err_free(parse_expose(number, &p));
+        return p.first == p.last ? p.first >= w->first && p.first <= w->last
+                                 : choice && p.first <= w->last && p.last >= w->first;
+}
+
+/* @doc without what is meant; that into @gone. */
+static json *without(const json *doc, const struct wanted *w, bool choice, json *gone)
+{
+        json *rest = json_new_object();
+
+        JSON_EACH (doc, it)
+                for (size_t i = 0; i < json_len(it.value); i++) {
+                        json *one = json_at(it.value, i);
+                        bool meant = is_meant(w, it.key, one, choice);
+
+                        json_add(json_sub_array(meant ? gone : rest, it.key), json_ref(one));
+                }
+        return rest;
+}
+
+static bool is_line_of(const char *line, const char *key, const json *one)
+{
+        const char *proto = strchr(key, '/');
+        int number = str_eq(proto, "/udp") ? IPPROTO_UDP : str_eq(proto, "/sctp") ? IPPROTO_SCTP : IPPROTO_TCP;
+        _cleanup_free_ char *begin = str_format("%d %s %s ", number, json_get_str_or(one, "HostIp", ""),
+                                                json_get_str_or(one, "HostPort", ""));
+
+        return begin && str_starts(line, begin);
+}
+
+static err *keep_lines(char *const *lines, const json *gone, char ***ret)
+{
+        for (; lines && *lines; lines++) {
+                bool drop = false;
+
+                JSON_EACH (gone, it)
+                        for (size_t i = 0; i < json_len(it.value); i++)
+                                drop |= is_line_of(*lines, it.key, json_at(it.value, i));
+                if (!drop)
+                        TRY(strv_add(ret, *lines));
+        }
+        return NULL;
+}
+
+static err *unpublish_live(struct container *c, const struct wanted *w, json *gone)
+{
+        _cleanup_(monitor_conf_done) struct monitor_conf conf = {0};
+        _cleanup_json_ json *before = NULL, *rest = NULL;
+        struct link_address to[LINK_ADDRESSES];
+        _cleanup_strv_ char **lines = NULL;
+
+        TRY(endpoints_ports(c, false, to, &before));
+        rest = without(before, w, false, gone);
+        if (!json_len(gone))
+                return NULL;
+        TRY(monitor_conf_read(c->state_fd, &conf));
+        TRY(keep_lines(conf.ports, gone, &lines));
+        TRY(ports_unpublish(c, gone, to));
+        TRY(endpoints_set_ports(c, json_ref(rest)));
+        return replace_lines(c, &conf, lines);
+}
+
+/* -P publishes all that are exposed; to leave one out the others have to be named. */
+static void spell_out(struct container *c)
+{
+        json *host = json_sub_object(c->record, "HostConfig"), *bindings = json_sub_object(host, "PortBindings");
+
+        if (!json_get_bool(host, "PublishAllPorts", false))
+                return;
+        json_set_bool(host, "PublishAllPorts", false);
+        JSON_EACH (json_get(container_config(c), "ExposedPorts"), it) {
+                json *one;
+
+                if (json_has(bindings, it.key))
+                        continue;
+                one = json_new_object();
+                json_set_str(one, "HostIp", "");
+                json_set_str(one, "HostPort", "");
+                json_add(json_sub_array(bindings, it.key), one);
+        }
+}
+
+/* What was published goes from the record, too: what says its very port, or else what left the choice to us. */
+static void remove_from_record(struct container *c, const struct wanted *w, const json *gone, json *ret_gone)
+{
+        json *host = json_sub_object(c->record, "HostConfig"), *rest;
+
+        rest = without(json_get(host, "PortBindings"), w, false, ret_gone);
+        if (!json_len(ret_gone) && json_len(gone)) {
+                json_free(rest);
+                spell_out(c);
+                rest = json_new_object();
+                JSON_EACH (json_get(host, "PortBindings"), it)
+                        for (size_t i = 0; i < json_len(it.value); i++)
+                                if (!json_has(gone, it.key) || !is_meant(w, it.key, json_at(it.value, i), true))
+                                        json_add(json_sub_array(rest, it.key), json_ref(json_at(it.value, i)));
+        }
+        json_set(host, "PortBindings", rest);
+}
+
+static err *remove_one(struct container *c, const struct wanted *w)
+{
+        _cleanup_json_ json *gone = json_new_object(), *forgotten = json_new_object();
+
+        if (container_is_alive(c))
+                TRY(unpublish_live(c, w, gone));
+        remove_from_record(c, w, gone, forgotten);
+        if (!json_len(gone) && !json_len(forgotten))
+                return err_new(ERR_NOT_FOUND, "No public port '%u/%s' published for %s", w->first, w->proto, c->name);
+        return container_save(c);
+}
+
+err *publish_remove(struct engine *e, const char *ref, char *const *specs)
+{
+        _cleanup_container_ struct container *c = NULL;
+        _cleanup_close_ int lock = -1;
+
+        for (char *const *s = specs; *s; s++) { /* nothing is changed when one is no port */
+                _cleanup_(wanted_done) struct wanted w = {0};
+
+                TRY(parse_wanted(*s, &w));
+        }
+        TRY(find(e, ref, &c, &lock));
+        for (; *specs; specs++) {
+                _cleanup_(wanted_done) struct wanted w = {0};
+
+                TRY(parse_wanted(*specs, &w));
+                TRY(remove_one(c, &w));
+        }
+        return NULL;
+}
