@@ -131,6 +131,8 @@ MUST_USE err *parse_user(const char *text, struct parse_user *ret);
 
 /* --add-host host:ip or host=ip, ip may be [v6] or host-gateway; *@ret is docker's "host:ip". */
 MUST_USE err *parse_add_host(const char *text, char **ret);
+/* --link "container[:alias]"; both owned. ERR_INVALID "bad format for links: x". */
+MUST_USE err *parse_link(const char *text, char **ret_name, char **ret_alias);
 /* --restart no|always|unless-stopped|on-failure[:n]: name (one of its own words) and count. */
 struct parse_restart {
         char *name;
@@ -208,6 +210,7 @@ MUST_USE err *parse_check_throttle_iops(const char *text);
 MUST_USE err *parse_check_weight_device(const char *text);
 MUST_USE err *parse_check_device_rule(const char *text); /* --device-cgroup-rule "c 1:3 rw" */
 MUST_USE err *parse_check_add_host(const char *text);
+MUST_USE err *parse_check_link(const char *text);
 MUST_USE err *parse_check_ip(const char *text); /* IP address is not correctly formatted: x */
 MUST_USE err *parse_check_dns_search(const char *text);
 MUST_USE err *parse_check_mount(const char *text);

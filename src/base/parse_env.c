@@ -172,6 +172,13 @@ err *parse_check_add_host(const char *text)
         return parse_add_host(text, &entry);
 }
 
+err *parse_check_link(const char *text)
+{
+        _cleanup_free_ char *name = NULL, *alias = NULL;
+
+        return parse_link(text, &name, &alias);
+}
+
 err *parse_check_ip(const char *text)
 {
         size_t n = strlen(text), first = strspn(text, " \t");

@@ -443,6 +443,29 @@ err *parse_add_host(const char *text, char **ret)
         return *ret ? NULL : err_nomem();
 }
 
+err *parse_link(const char *text, char **ret_name, char **ret_alias)
+{
+        _cleanup_strv_ char **parts = NULL;
+        _cleanup_free_ char *name = NULL, *alias = NULL;
+
+        if (str_empty(text))
+                return err_new(ERR_INVALID, "empty string specified for links");
+        TRY(strv_split(text, ':', &parts));
+        if (strv_len(parts) > 2 || !*parts[0] || (parts[1] && !*parts[1]))
+                return err_new(ERR_INVALID, "bad format for links: %s", text);
+        for (const char *p = parts[1] ? parts[1] : ""; *p; p++)
+                if ((unsigned char)*p <= ' ' || *p == 0x7f || *p == ',')
+                        return err_new(ERR_INVALID, "bad format for links: %s", text);
+        name = str_dup(parts[0][0] == '/' ? parts[0] + 1 : parts[0]);
+        /* "/name:/from/alias" is how inspect shows it. */
+        alias = str_dup(!parts[1] ? name : parts[1][0] == '/' ? strrchr(parts[1], '/') + 1 : parts[1]);
+        if (!name || !alias)
+                return err_nomem();
+        *ret_name = TAKE_PTR(name);
+        *ret_alias = TAKE_PTR(alias);
+        return NULL;
+}
+
 err *parse_mac(const char *text, char ret[18])
 {
         char out[18];

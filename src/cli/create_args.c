@@ -280,6 +280,7 @@ static err *body_isolation(json *host, const struct create_args *a)
                 TRY(parse_add_host(*h, &entry));
                 json_add_str(json_sub_array(host, "ExtraHosts"), entry);
         }
+        set_list(host, "Links", a->links);
         set_list(host, "Dns", a->dns);
         set_list(host, "DnsSearch", a->dns_search);
         set_list(host, "DnsOptions", a->dns_options);

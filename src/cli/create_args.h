@@ -22,7 +22,7 @@ struct create_args {
         int64_t shm_size;
         /* isolation */
         const char *ip, *ip6, *mac;
-        char **network_aliases, **networks, **dns, **dns_search, **dns_options;
+        char **network_aliases, **networks, **dns, **dns_search, **dns_options, **links;
         const char *pid, *ipc, *uts, *userns, *cgroupns, *cgroup_parent;
         bool publish_all;
         char **expose;
@@ -103,6 +103,8 @@ extern const char *const pull_policy_words[];
                 OPT_STR(0, "ipc", struct create_args, ipc, "string", "IPC mode to use"),                               \
                 OPT_LIST('l', "label", struct create_args, labels, "list", "Set meta data on a container",             \
                          .check = parse_check_label),                                                                  \
+                OPT_LIST(0, "link", struct create_args, links, "list", "Add link to another container",                \
+                         .check = parse_check_link),                                                                   \
                 OPT_LIST(0, "label-file", struct create_args, label_files, "list",                                     \
                          "Read in a line delimited file of labels", .complete = OPT_COMPLETE_FILE),                    \
                 OPT_STR(0, "log-driver", struct create_args, log_driver, "string",                                     \

@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "base/trace.h"
 #include "engine/hostconfig.h"
+#include "engine/links.h"
 #include "engine/mounts.h"
 #include "oci/platform.h"
 #include "store/image.h"
@@ -95,7 +96,7 @@ static err *set_path(json *record, const char *key, const char *root, const char
 }
 
 /* hosts, hostname, resolv.conf: ours, or those of the container whose network is joined. */
-static err *set_net_paths(struct draft *d, const json *host)
+static err *set_net_paths(struct draft *d, const json *host, const char *name)
 {
         static const char *const keys[] = {"ResolvConfPath", "HostnamePath", "HostsPath"};
         static const char *const names[] = {"resolv.conf", "hostname", "hosts"};
@@ -105,6 +106,8 @@ static err *set_net_paths(struct draft *d, const json *host)
         if (other_ref) {
                 json *config = json_get(d->record, "Config");
 
+                if (str_eq(other_ref, name))
+                        return err_new(ERR_INVALID, "cannot join own network namespace");
                 TRY_WRAP(container_find(d->engine, other_ref, &other), "joining network namespace of container");
                 json_set_str(config, "Hostname", json_get_str_or(container_config(other), "Hostname", ""));
         }
@@ -238,7 +241,8 @@ static err *write_record(struct draft *d, const struct create_options *o, const 
         set_networks(d->record, json_get_str_or(host, "NetworkMode", ""), json_get(endpoints, "EndpointsConfig"));
         if (o->start_follows)
                 json_set_str(d->record, "HodStartedBoot", container_boot_id());
-        return set_net_paths(d, host);
+        TRY(links_create(d->engine, d->id, d->record));
+        return set_net_paths(d, host, name);
 }
 
 static err *make_snapshot(struct draft *d)

@@ -17,7 +17,8 @@ static err *check_name(const char *what, const char *name)
         return NULL;
 }
 
-static err *check_extra_hosts(const json *list)
+/* Its words become words of a file, its lines no lines. */
+static err *check_lines(const char *what, const json *list)
 {
         for (size_t i = 0; i < json_len(list); i++) {
                 const char *entry = json_str(json_at(list, i));
@@ -62,7 +63,9 @@ err *hostconfig_check_network(const json *given, const json *host, char ***warni
 
         TRY(check_name("hostname", json_get_str_or(given, "Hostname", "")));
         TRY(check_name("domainname", json_get_str_or(given, "Domainname", "")));
-        TRY(check_extra_hosts(json_get(host, "ExtraHosts")));
+        TRY(check_lines("add-host", json_get(host, "ExtraHosts")));
+        TRY(check_lines("dns-search", json_get(host, "DnsSearch")));
+        TRY(check_lines("dns-option", json_get(host, "DnsOptions")));
         if (str_eq(mode, "container:"))
                 return err_new(ERR_INVALID, "invalid network mode: invalid container format container:<name|id>");
         if (path && *path != '/')

@@ -10,6 +10,7 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "engine/endpoints.h"
+#include "engine/links.h"
 #include "engine/ports.h"
 #include "store/snapshot.h"
 
@@ -93,6 +94,7 @@ err *inspect_container(const struct container *c, bool size, json **ret)
                 json_set(doc, it.key, strcmp(it.key, "State") == 0 ? TAKE_PTR(state) : json_ref(it.value));
         }
         json_free(state);
+        TRY(links_inspect(c, doc));
         settings = network_settings(json_get(c->record, "NetworkSettings"));
         json_set(doc, "NetworkSettings", settings);
         TRY(endpoints_inspect(c, settings));

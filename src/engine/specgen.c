@@ -171,7 +171,19 @@ static err *add_rlimits(json *process, const json *host)
         return NULL;
 }
 
-static err *add_env(json *process, const json *config)
+/* The user's own comes before a link's. */
+static err *add_link_env(json *list, char *const *env, const char *variable)
+{
+        _cleanup_free_ char *name = strndup(variable, strcspn(variable, "="));
+
+        if (!name)
+                return err_nomem();
+        if (!strv_env(env, name))
+                json_add_str(list, variable);
+        return NULL;
+}
+
+static err *add_env(json *process, const json *config, char *const *links)
 {
         bool tty = json_get_bool(config, "Tty", false), term = false, path = false, hostname = false;
         _cleanup_strv_ char **env = NULL;
@@ -183,7 +195,7 @@ static err *add_env(json *process, const json *config)
                 hostname |= str_starts(*p, "HOSTNAME=");
                 term |= str_starts(*p, "TERM=");
         }
-        /* docker's order: PATH, HOSTNAME, TERM, the rest; HOME is added by whoever resolves the user. */
+        /* docker's order: PATH, HOSTNAME, TERM, links, the rest; HOME is added by whoever resolves the user. */
         if (!path)
                 json_add_str(list, DEFAULTS_PATH);
         for (char **p = env; p && *p && path; p++)
@@ -196,6 +208,8 @@ static err *add_env(json *process, const json *config)
         }
         if (tty && !term)
                 json_add_str(list, "TERM=xterm");
+        for (char *const *p = links; p && *p; p++)
+                TRY(add_link_env(list, env, *p));
         for (char **p = env; p && *p; p++)
                 if (!str_starts(*p, "PATH=") && strchr(*p, '='))
                         json_add_str(list, *p);
@@ -228,7 +242,7 @@ static err *add_process(json *spec, const json *record, const struct specgen_sta
         }
         for (char **p = argv; *p; p++)
                 json_add_str(args, *p);
-        TRY(add_env(process, config));
+        TRY(add_env(process, config, start->env));
         json_set_str(process, "cwd", *wd ? wd : "/");
         TRY(specgen_caps(host, &caps));
         add_caps(process, caps);

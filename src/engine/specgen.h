@@ -12,6 +12,7 @@ struct specgen_start {
         const char *cgroup;                         /* cgroupsPath */
         const char *root_path;                      /* root.path; the monitor passes a descriptor instead */
         const char *init_path;                      /* the static hod-init for --init, or NULL */
+        char *const *env;                           /* more variables: of links; may be NULL */
         int seccomp_fd;     /* directory of compiled filters: the default profile is left out when it is there; or -1 */
         char *seccomp_name; /* [SECCOMP_DEFAULT_NAME_MAX], set to the name of the default profile's filter, or to ""
                                when another profile or none is wanted; NULL: always the whole profile */

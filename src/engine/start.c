@@ -14,6 +14,7 @@
 #include "engine/cleanup.h"
 #include "engine/endpoints.h"
 #include "engine/hostconfig.h"
+#include "engine/links.h"
 #include "engine/monitor_spawn.h"
 #include "engine/netfiles.h"
 #include "engine/seccomp_default.h"
@@ -86,7 +87,7 @@ static err *find_joins(struct container *c, struct joins *j)
         return NULL;
 }
 
-static err *write_spec(struct container *c, int state_fd, struct monitor_conf *conf)
+static err *write_spec(struct container *c, int state_fd, struct monitor_conf *conf, char *const *env)
 {
         struct trace_span span = trace_begin(TRACE_SPEC_WRITE);
         _cleanup_free_ char *cgroup = container_cgroup(c), *text = NULL;
@@ -106,6 +107,7 @@ static err *write_spec(struct container *c, int state_fd, struct monitor_conf *c
                 .pid_path = joins.pid,
                 .shm_source = joins.shm,
                 .cgroup = cgroup,
+                .env = env,
                 .root_path = conf->lower ? conf->lower[0] : "/",
                 .init_path = json_get_bool(container_host_config(c), "Init", false) ? c->engine->init : NULL,
                 .seccomp_fd = filters,
@@ -188,6 +190,7 @@ static err *prepare(struct container *c, int state_fd)
 {
         _cleanup_(monitor_conf_done) struct monitor_conf conf = {0};
         _cleanup_close_ int rw = openat(c->engine->rw_fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        _cleanup_strv_ char **env = NULL, **hosts = NULL;
         _cleanup_json_ json *networks = NULL;
         struct netfiles files = {.record = c->record};
 
@@ -197,11 +200,14 @@ static err *prepare(struct container *c, int state_fd)
         conf.seccomp_cache = str_format("%s/seccomp", c->engine->state);
         if (!conf.seccomp_cache)
                 return err_nomem();
-        TRY(write_spec(c, state_fd, &conf));
+        TRY(links_of(c, &env, &hosts));
+        files.links = hosts;
+        TRY(write_spec(c, state_fd, &conf, env));
         TRY(endpoints_attach(c, state_fd, &conf));
         TRY(endpoints_read(c, &networks));
         files.networks = json_get(networks, "Networks");
         TRY(netfiles_write(rw, &files));
+        TRY(links_tell(c, files.networks));
         return write_conf(c, state_fd, &conf);
 }
 

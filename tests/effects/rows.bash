@@ -125,6 +125,13 @@ check_log_opt() {
 outside log-opt check_log_opt
 check_name() { hod create --name eff busybox true >/dev/null && [[ $(hod inspect -f '{{.Name}}' eff) == /eff ]]; }
 outside name check_name
+check_link() {
+        local out
+        hod run -d --name eff --expose 80 busybox sleep 60 >/dev/null
+        out=$(hod run --rm --link eff:other busybox sh -c 'grep other /etc/hosts; echo "$OTHER_PORT"')
+        [[ $out == *$'\tother '*' eff'$'\n''tcp://'*':80' ]]
+}
+outside link check_link
 check_publish() {
         local port=$1 got
         shift
