@@ -60,7 +60,9 @@ static const struct subcommand manifest_commands[] = {
 static const struct command cmd_manifest = {
         .name = "manifest", .summary = "Manage image manifests and manifest lists", .subcommands = manifest_commands};
 static const struct subcommand network_commands[] = {
+        {&cmd_network_connect},
         {&cmd_network_create},
+        {&cmd_network_disconnect},
         {&cmd_network_inspect},
         {&cmd_network_ls, NULL, "list"},
         {&cmd_network_prune},

@@ -65,7 +65,9 @@ extern const struct command cmd_manifest_push;
 extern const struct command cmd_manifest_rm;
 
 /* networks */
+extern const struct command cmd_network_connect;
 extern const struct command cmd_network_create;
+extern const struct command cmd_network_disconnect;
 extern const struct command cmd_network_inspect;
 extern const struct command cmd_network_ls;
 extern const struct command cmd_network_prune;

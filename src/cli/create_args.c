@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "cli/network_args.h"
 #include "cli/ui.h"
 #include "engine/ports.h"
 
@@ -260,14 +261,8 @@ static void set_list(json *host, const char *key, char *const *list)
                 json_set_strv(host, key, list);
 }
 
-static const char *network_of(const struct create_args *a)
-{
-        return a->networks && a->networks[0] ? a->networks[0] : "bridge";
-}
-
 static err *body_isolation(json *host, const struct create_args *a)
 {
-        set_text(host, "NetworkMode", network_of(a));
         set_text(host, "PidMode", a->pid);
         set_text(host, "IpcMode", a->ipc);
         set_text(host, "UTSMode", a->uts);
@@ -383,48 +378,6 @@ static err *body_ports(json *body, json *host, const struct create_args *a)
         return NULL;
 }
 
-/* A network that has endpoints: addresses and names. */
-static bool is_ours(const char *network)
-{
-        return !str_eq(network, "none") && !str_eq(network, "host") && !str_starts(network, "container:") &&
-               !str_starts(network, "ns:");
-}
-
-static err *body_endpoint(json *body, const struct create_args *a)
-{
-        const char *network = network_of(a);
-        json *settings, *ipam;
-        char mac[18];
-
-        if (strv_len(a->networks) > 1)
-                return err_new(ERR_UNSUPPORTED, "several networks for one container are not built yet");
-        network = str_empty(network) || str_eq(network, "default") ? "bridge" : network;
-        if (str_empty(a->ip) && str_empty(a->ip6) && str_empty(a->mac) && !strv_len(a->network_aliases))
-                return NULL;
-        if (!is_ours(network))
-                return err_new(ERR_INVALID, "conflicting options: %s and the network mode",
-                               str_empty(a->mac) ? "addresses or aliases" : "mac-address");
-        if (strv_len(a->network_aliases) && str_eq(network, "bridge"))
-                return err_new(ERR_INVALID, "network-scoped aliases are only supported for user-defined networks");
-        settings =
-                json_sub_object(json_sub_object(json_sub_object(body, "NetworkingConfig"), "EndpointsConfig"), network);
-        if (!str_empty(a->ip) || !str_empty(a->ip6)) {
-                if ((!str_empty(a->ip) && (!parse_ip(a->ip) || strchr(a->ip, ':'))) ||
-                    (!str_empty(a->ip6) && (!parse_ip(a->ip6) || !strchr(a->ip6, ':'))))
-                        return err_new(ERR_INVALID, "invalid IP address: %s", str_empty(a->ip) ? a->ip6 : a->ip);
-                ipam = json_sub_object(settings, "IPAMConfig");
-                set_text(ipam, "IPv4Address", a->ip);
-                set_text(ipam, "IPv6Address", a->ip6);
-        }
-        if (!str_empty(a->mac)) {
-                TRY(parse_mac(a->mac, mac));
-                json_set_str(settings, "MacAddress", mac);
-        }
-        if (strv_len(a->network_aliases))
-                json_set_strv(settings, "Aliases", a->network_aliases);
-        return NULL;
-}
-
 static err *body_storage(json *host, const struct create_args *a)
 {
         for (char **o = a->storage_opts; o && *o; o++) {
@@ -456,7 +409,7 @@ err *create_args_body(const struct invocation *inv, json **ret)
         json *host = json_sub_object(body, "HostConfig");
 
         TRY(body_ports(body, host, a));
-        TRY(body_endpoint(body, a));
+        TRY(network_args_body(body, host, a));
         TRY(body_config(body, inv, a));
         TRY(body_files(body, host, a));
         TRY(body_devices(host, a));

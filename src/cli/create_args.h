@@ -22,7 +22,7 @@ struct create_args {
         int64_t shm_size;
         /* isolation */
         const char *ip, *ip6, *mac;
-        char **network_aliases, **networks, **dns, **dns_search, **dns_options, **links;
+        char **network_aliases, **networks, **dns, **dns_search, **dns_options, **link_local_ips, **links;
         const char *pid, *ipc, *uts, *userns, *cgroupns, *cgroup_parent;
         bool publish_all;
         char **expose;
@@ -122,6 +122,8 @@ extern const char *const pull_policy_words[];
                 OPT_STR(0, "name", struct create_args, name, "string", "Assign a name to the container"),              \
                 OPT_STR(0, "ip", struct create_args, ip, "ip", "IPv4 address (e.g., 172.30.100.104)"),                 \
                 OPT_STR(0, "ip6", struct create_args, ip6, "ip", "IPv6 address (e.g., 2001:db8::33)"),                 \
+                OPT_LIST(0, "link-local-ip", struct create_args, link_local_ips, "list",                               \
+                         "Container IPv4/IPv6 link-local addresses"),                                                  \
                 OPT_STR(0, "mac-address", struct create_args, mac, "string",                                           \
                         "Container MAC address (e.g., 92:d0:c6:0a:29:33)"),                                            \
                 OPT_LIST(0, "network-alias", struct create_args, network_aliases, "list",                              \

@@ -13,6 +13,8 @@
 
 /* Does the mode mean a network of ours (not host, none, container:, ns:)? */
 bool endpoints_mode_is_network(const char *mode);
+/* Does it mean a network namespace of its own (not host, container:, ns:)? Then networks can come and go. */
+bool endpoints_mode_is_own(const char *mode);
 
 /* Before a start: take addresses, make bridges, publish ports; lines for the monitor into @conf. @state_fd: the
  * container's run directory. On failure everything is given back.

@@ -176,6 +176,15 @@ static err *mounts_text(const json *mounts, bool trunc, char **ret, int *ret_vol
         return str_take(&s, ret);
 }
 
+static err *networks_text(const json *networks, char **ret)
+{
+        _cleanup_str_ struct str s = {0};
+
+        JSON_EACH (networks, it)
+                str_printf(&s, "%s%s", s.len ? "," : "", it.key);
+        return str_take(&s, ret);
+}
+
 static void set_taken(json *row, const char *key, char *text)
 {
         json_set_str(row, key, text);
@@ -219,7 +228,8 @@ err *inspect_ps_row(const struct container *c, bool trunc, bool size, json **ret
         json_set_str(row, "LocalVolumes", span);
         set_taken(row, "Mounts", text);
         json_set_str(row, "Names", c->name);
-        json_set_str(row, "Networks", json_get_str_or(container_host_config(c), "NetworkMode", ""));
+        TRY(networks_text(json_path(c->record, "NetworkSettings.Networks"), &text));
+        set_taken(row, "Networks", text);
         json_set(row, "Platform", NULL);
         TRY(row_ports(c, row));
         clock_human(age, span, sizeof(span));

@@ -569,6 +569,20 @@ err *ports_unpublish(const struct container *c, const json *ports, const struct 
         return firewall_unpublish(f, c->id, list, n);
 }
 
+err *ports_move(const struct container *c, const json *ports, const struct link_address to[LINK_ADDRESSES])
+{
+        struct link_address any[LINK_ADDRESSES] = {{.family = AF_INET}, {.family = AF_INET6}};
+        _cleanup_free_ struct firewall_port *list = NULL;
+        _cleanup_firewall_ struct firewall *f = NULL;
+        char owner[FIREWALL_OWNER_MAX];
+        size_t n, taken;
+
+        TRY(ports_unpublish(c, ports, any));
+        TRY(ports_elements(ports, to, &list, &n));
+        TRY(firewall_open(&f));
+        return n ? firewall_publish(f, c->id, list, n, &taken, owner) : NULL;
+}
+
 err *ports_text(const json *ports, char **ret)
 {
         _cleanup_str_ struct str s = {0};

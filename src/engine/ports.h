@@ -36,3 +36,6 @@ bool ports_wanted(const struct container *c);
 
 /* "0.0.0.0:8080->80/tcp, 443/tcp" as ps shows it, from a Ports document; owned. */
 MUST_USE err *ports_text(const json *ports, char **ret);
+/* Those of the document @ports lead to the addresses @to from now on; what is published for a family that @to has not
+ * is closed. */
+MUST_USE err *ports_move(const struct container *c, const json *ports, const struct link_address to[LINK_ADDRESSES]);

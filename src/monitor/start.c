@@ -104,19 +104,35 @@ static err *check_donors(void *arg)
         return NULL;
 }
 
+static err *make_each(char *const *lines, int ns)
+{
+        for (; lines && *lines; lines++) {
+                struct endpoint e;
+
+                TRY(endpoint_parse(*lines, &e));
+                TRY(endpoint_make(&e, ns));
+        }
+        return NULL;
+}
+
 /* Of the builder, which makes one container only. */
 static int prepared_dns[2] = {-1, -1};
 
-/* The interfaces of the container, in its new network namespace. */
+/* The interfaces of the container, in its new network namespace. Between two runs networks may have come and gone. */
 static err *make_endpoints(void *arg, int ns)
 {
+        _cleanup_(monitor_conf_done) struct monitor_conf now = {0};
         const struct monitor *m = arg;
+        _cleanup_close_ int lock = -1;
 
-        for (char *const *line = m->conf.endpoints; *line; line++) {
-                struct endpoint e;
-
-                TRY(endpoint_parse(*line, &e));
-                TRY(endpoint_make(&e, ns));
+        if (m->start_lock >= 0) {
+                TRY(make_each(m->conf.endpoints, ns));
+        } else {
+                lock = file_lock(m->dirfd, NETWORK_LOCK, false);
+                if (lock < 0)
+                        return err_sys(-lock, "locking the container's networks");
+                TRY(monitor_conf_read(m->dirfd, &now));
+                TRY(make_each(now.endpoints, ns));
         }
         return nameserver_prepare(m, ns, prepared_dns);
 }
@@ -135,7 +151,7 @@ static err *build(struct monitor *m, int socket, const int stdio[3], struct runt
                 .start_fd = -1,
                 .opened = check_donors,
                 .opened_arg = m,
-                .network = m->conf.endpoints && *m->conf.endpoints ? make_endpoints : NULL,
+                .network = m->start_lock < 0 || (m->conf.endpoints && *m->conf.endpoints) ? make_endpoints : NULL,
                 .network_arg = m,
         };
         struct oci_spec *spec;

@@ -95,6 +95,10 @@ void monitor_conf_done(struct monitor_conf *c);
 #define STATUS_SHARED_PID "shared-pid"
 MUST_USE err *status_share_pid(int dirfd);
 
+/* Held by whoever makes or takes away network interfaces of the container, for a run that has begun or is beginning:
+ * what conf says is then in its namespace. (The first run begins under the container's own lock.) */
+#define NETWORK_LOCK "network.lock"
+
 /* Is somebody holding @dirfd/lock? (Then status can be believed.) */
 bool status_monitor_alive(int dirfd);
 /* The lock's file, so that the monitor's end can be awaited after the directory is gone; -1: there is none. */

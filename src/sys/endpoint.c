@@ -87,6 +87,8 @@ err *endpoint_format(const struct endpoint *e, char **ret)
         for (unsigned i = 0; i < LINK_ADDRESSES; i++)
                 if (e->address[i].family)
                         add_word(&s, "ip", endpoint_address_text(&e->address[i], true, to));
+        for (unsigned i = 0; i < e->n_extra; i++)
+                add_word(&s, "extra", endpoint_address_text(&e->extra[i], true, to));
         for (unsigned i = 0; i < e->n_routes; i++)
                 str_printf(&s, " route=%s,%s,%u", endpoint_address_text(&e->route[i].to, true, to),
                            endpoint_address_text(&e->route[i].via, false, via), e->route[i].metric);
@@ -140,6 +142,11 @@ static bool read_ip(const char *value, struct endpoint *e)
         return false;
 }
 
+static bool read_extra(const char *value, struct endpoint *e)
+{
+        return e->n_extra < ENDPOINT_EXTRA && endpoint_address_parse(value, &e->extra[e->n_extra++]);
+}
+
 /* TO,VIA,METRIC; TO or VIA may be empty. */
 static bool read_route(char *value, struct endpoint *e)
 {
@@ -177,6 +184,8 @@ static bool read_word(const char *key, char *value, struct endpoint *e)
                 return endpoint_mac_parse(value, e->mac);
         if (str_eq(key, "ip"))
                 return read_ip(value, e);
+        if (str_eq(key, "extra"))
+                return read_extra(value, e);
         if (str_eq(key, "route"))
                 return read_route(value, e);
         e->ipv6 |= str_eq(key, "ipv6");
@@ -226,6 +235,8 @@ err *endpoint_make(const struct endpoint *e, int ns)
                 .ipv6 = e->ipv6,
                 .isolated = e->isolated,
                 .hairpin = e->hairpin,
+                .extra = e->extra,
+                .n_extra = e->n_extra,
                 .route = (struct link_route *)e->route,
                 .n_routes = e->n_routes,
         };
@@ -251,4 +262,37 @@ err *endpoint_make(const struct endpoint *e, int ns)
         err_free(error);
         TRY(link_delete(host, e->host_name));
         return link_endpoint_make(host, ns, there, &l);
+}
+
+err *endpoint_reroute(const struct endpoint *e, int ns)
+{
+        _cleanup_close_ int there = netlink_open_in(ns, NETLINK_ROUTE);
+        int r = there < 0 ? there : link_routes(there, e->name, e->route, e->n_routes);
+
+        return r < 0 ? err_sys(-r, "setting the routes by network device %s of the container", e->name) : NULL;
+}
+
+err *endpoint_unmake(const struct endpoint *e, int ns)
+{
+        /* The host's end of a pair has a name that is nobody else's; that inside may have been changed. */
+        bool pair = e->kind == ENDPOINT_BRIDGE;
+        _cleanup_close_ int fd = -1;
+
+        if (!pair && ns < 0)
+                return NULL;
+        fd = pair ? netlink_open(NETLINK_ROUTE) : netlink_open_in(ns, NETLINK_ROUTE);
+        if (fd < 0)
+                return err_sys(-fd, "opening a netlink socket");
+        return link_delete(fd, pair ? e->host_name : e->name);
+}
+
+err *endpoint_name_taken(int ns, const char *name, bool *ret)
+{
+        _cleanup_close_ int there = netlink_open_in(ns, NETLINK_ROUTE);
+        int r = there < 0 ? there : link_index(there, name);
+
+        if (r < 0 && r != -ENODEV)
+                return err_sys(-r, "looking for network device %s in the container", name);
+        *ret = r != -ENODEV;
+        return NULL;
 }

@@ -9,6 +9,7 @@
 #include "sys/link.h"
 
 #define ENDPOINT_ROUTES 8
+#define ENDPOINT_EXTRA 4
 
 enum endpoint_kind { ENDPOINT_BRIDGE, ENDPOINT_MACVLAN, ENDPOINT_IPVLAN };
 
@@ -22,6 +23,8 @@ struct endpoint {
         unsigned char mac[6];
         bool ipv6, isolated, hairpin;
         struct link_address address[LINK_ADDRESSES];
+        struct link_address extra[ENDPOINT_EXTRA]; /* further addresses: --link-local-ip */
+        unsigned n_extra;
         struct link_route route[ENDPOINT_ROUTES];
         unsigned n_routes;
 };
@@ -36,6 +39,13 @@ MUST_USE err *endpoint_parse(const char *text, struct endpoint *ret);
  * On failure nothing of it is left. Privilege: CAP_NET_ADMIN over both, CAP_SYS_ADMIN over @ns.
  * ERR_NOT_FOUND: the bridge or parent is not there. As link_endpoint_make(). */
 MUST_USE err *endpoint_make(const struct endpoint *e, int ns);
+
+/* The routes of one that is there, anew: those to the same destinations by other devices are replaced. */
+MUST_USE err *endpoint_reroute(const struct endpoint *e, int ns);
+/* Take one away that is in the namespace @ns (-1: that has gone). What is not there is fine. */
+MUST_USE err *endpoint_unmake(const struct endpoint *e, int ns);
+/* Is there a device called @name in @ns? */
+MUST_USE err *endpoint_name_taken(int ns, const char *name, bool *ret);
 
 /* "172.17.0.2", "fd00::2"; "172.17.0.2/16" with @prefix. */
 #define ENDPOINT_ADDRESS_MAX 64

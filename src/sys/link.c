@@ -347,6 +347,8 @@ static int furnish_inside(int ns, int there, const struct link_endpoint *e)
         for (unsigned i = 0; i < LINK_ADDRESSES; i++)
                 if (e->address[i].family)
                         add_address(&b, index, &e->address[i]);
+        for (unsigned i = 0; i < e->n_extra; i++)
+                add_address(&b, index, &e->extra[i]);
         add_up(&b, 1); /* lo, the first link of every namespace */
         add_up(&b, index);
         for (unsigned i = 0; i < e->n_routes; i++)
@@ -393,6 +395,18 @@ int link_port_hairpin(int fd, const char *name)
         port = netbuf_open(&b, IFLA_PROTINFO);
         netbuf_add_u8(&b, IFLA_BRPORT_MODE, 1);
         netbuf_close(&b, port);
+        return netlink_send(fd, &b, NULL);
+}
+
+int link_routes(int fd, const char *name, const struct link_route *route, unsigned n)
+{
+        int index = link_index(fd, name);
+        _cleanup_netbuf_ struct netbuf b = {0};
+
+        if (index < 0 || n == 0)
+                return index < 0 ? index : 0;
+        for (unsigned i = 0; i < n; i++)
+                add_route(&b, index, &route[i]);
         return netlink_send(fd, &b, NULL);
 }
 

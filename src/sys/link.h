@@ -61,6 +61,8 @@ struct link_endpoint {
         bool hairpin;  /* what comes from it may be sent back to it: published ports, from inside */
         bool isolated; /* bridge port isolation: reaches the bridge only, no other port */
         struct link_address address[LINK_ADDRESSES];
+        const struct link_address *extra; /* further ones; borrowed */
+        unsigned n_extra;
         struct link_route *route; /* borrowed */
         unsigned n_routes;
 };
@@ -73,6 +75,8 @@ struct netbuf;
 void link_add_up(struct netbuf *b, int index, bool link_local);
 /* What comes from the bridge's port @name may be sent back to it from now on. 0 or -errno. */
 int link_port_hairpin(int fd, const char *name);
+/* Routes by the link @name; one to the same destination that leads elsewhere is replaced. 0 or -errno. */
+int link_routes(int fd, const char *name, const struct link_route *route, unsigned n);
 /* `lo` up. */
 MUST_USE err *link_loopback_up(int fd);
 

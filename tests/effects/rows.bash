@@ -144,9 +144,10 @@ check_publish() {
 check_endpoint() {
         hod network create --subnet 10.213.7.0/24 --ipv6 --subnet fd07:7::/64 effnet >/dev/null
         hod run -d --name eff --network effnet --ip 10.213.7.77 --ip6 fd07:7::77 --mac-address 02:00:00:00:07:77 \
-                --network-alias alias7 busybox sleep 60 >/dev/null
+                --link-local-ip 169.254.7.7 --network-alias alias7 busybox sleep 60 >/dev/null
         hod exec eff ip addr show eth0 | grep -q 'inet 10.213.7.77/24'
         hod exec eff ip addr show eth0 | grep -q 'inet6 fd07:7::77/64'
+        hod exec eff ip addr show eth0 | grep -q 'inet 169.254.7.7/16'
         hod exec eff cat /sys/class/net/eth0/address | grep -qx 02:00:00:00:07:77
         hod inspect -f '{{json .NetworkSettings.Networks.effnet.DNSNames}}' eff | grep -q '"alias7"'
         hod rm -f eff >/dev/null
@@ -156,6 +157,7 @@ check_publish_p() { check_publish 18080 -p 127.0.0.1:18080:80; }
 check_publish_all() { check_publish '' -P --expose 80; }
 outside ip check_endpoint
 outside ip6 check_endpoint
+outside link-local-ip check_endpoint
 outside mac-address check_endpoint
 outside network-alias check_endpoint
 outside publish check_publish_p

@@ -1,0 +1,10 @@
+/* network_args.h - what is said about a container's place in a network, by the flags of run and create or of `network
+ * connect`, becomes docker's EndpointSettings. */
+#pragma once
+
+#include "base/err.h"
+#include "cli/create_args.h"
+#include "codec/json.h"
+
+/* NetworkMode of HostConfig and EndpointsConfig of the body. ERR_INVALID. */
+MUST_USE err *network_args_body(json *body, json *host, const struct create_args *a);

@@ -1,0 +1,403 @@
+/* connect.c - see connect.h. network.json, the lease, the monitor's configuration, the interface, the record: in this
+ * order, so that whoever comes after a crash finds what to take back or to do anew. The monitor makes interfaces of a
+ * run that its restart policy begins by that configuration; NETWORK_LOCK keeps both apart. */
+#include "engine/connect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "engine/endpoints_private.h"
+#include "engine/netfiles.h"
+#include "engine/networks.h"
+#include "engine/ports.h"
+#include "monitor/proto.h"
+#include "monitor/status.h"
+
+#define CLOSED "HodClosed"
+
+/* ---- the container ---- */
+
+/* Lock it and read it as it is now. */
+static err *lock_container(struct container *c, int *ret_lock)
+{
+        _cleanup_close_ int lock = -1;
+        err *e;
+
+        TRY(container_lock(c, true, &lock));
+        e = container_reload(c);
+        if (err_code(e) == ERR_NOT_FOUND)
+                (void)file_remove_tree(c->engine->containers_fd, c->id); /* which this lock has just made */
+        TRY(e);
+        *ret_lock = TAKE_FD(lock);
+        return NULL;
+}
+
+/* Let it go; a directory that only the lock made goes, too. */
+static void unlock_container(struct container *c, int lock)
+{
+        if (!c->has_status)
+                (void)unlinkat(c->engine->containers_fd, c->id, AT_REMOVEDIR);
+        (void)file_close(lock);
+}
+
+static bool has_process(const struct container *c)
+{
+        return container_is_running(c) && c->status.pid > 0 && status_pid_start(c->status.pid) == c->status.pid_start;
+}
+
+/* The network namespace of a container that runs; -1: it is about to be started again, or has just ended. */
+static err *open_ns(const struct container *c, int *ret)
+{
+        _cleanup_close_ int fd = -1;
+        char path[40];
+
+        *ret = -1;
+        if (!has_process(c))
+                return NULL;
+        (void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)c->status.pid);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0 && has_process(c))
+                return err_sys(errno, "opening the network namespace of container %s", c->name);
+        if (has_process(c)) /* then it was its */
+                *ret = TAKE_FD(fd);
+        return NULL;
+}
+
+static json *record_networks(struct container *c)
+{
+        return json_sub_object(json_sub_object(c->record, "NetworkSettings"), "Networks");
+}
+
+/* Under which name the record has the network: by name, id, or the beginning of an id; NULL: it is not connected. */
+static const char *record_key(struct container *c, const struct network *n)
+{
+        JSON_EACH (record_networks(c), it)
+                if (str_eq(it.key, n->name) || (id_prefix_valid(it.key) && str_starts(n->id, it.key)))
+                        return it.key;
+        return NULL;
+}
+
+static err *check_container(struct container *c)
+{
+        const json *wanted = record_networks(c);
+
+        if (!endpoints_mode_is_own(json_get_str_or(container_host_config(c), "NetworkMode", "none")))
+                return err_new(ERR_INVALID, "container sharing network namespace with another container or host cannot "
+                                            "be connected to any other network");
+        if (json_has(wanted, "none"))
+                return err_new(ERR_INVALID, "container cannot be connected to multiple networks with one of the "
+                                            "networks in private (none) mode");
+        return NULL;
+}
+
+/* ---- one that runs ---- */
+
+/* What the monitor makes when its restart policy begins another run. */
+static err *tell_monitor(const struct attach *a)
+{
+        _cleanup_(monitor_conf_done) struct monitor_conf conf = {0};
+
+        TRY(monitor_conf_read(a->state_fd, &conf));
+        strv_free(conf.endpoints);
+        conf.endpoints = NULL;
+        TRY(endpoints_lines(a->doc, &conf.endpoints));
+        return monitor_conf_write(a->state_fd, &conf);
+}
+
+/* Default routes by the networks that have them now. */
+static err *reroute(const struct attach *a)
+{
+        JSON_EACH (json_get(a->doc, "Networks"), it) {
+                struct endpoint e;
+
+                if (a->ns < 0 || json_get_bool(it.value, ENDPOINTS_PENDING, false))
+                        continue;
+                TRY(endpoints_endpoint(a->doc, it.key, &e));
+                if (e.n_routes)
+                        TRY(endpoint_reroute(&e, a->ns));
+        }
+        return NULL;
+}
+
+/* Published ports lead by the network that leads out now. Without one they are closed; which they were is kept: the
+ * monitor has them bound. */
+static err *move_ports(struct attach *a)
+{
+        const char *now = endpoints_outward(a->doc), *before = json_get_str(a->doc, ENDPOINTS_OUTWARD);
+        struct endpoint e;
+
+        if (str_eq(now, before))
+                return NULL;
+        if (!now) {
+                json_set(a->doc, CLOSED, json_get(a->doc, "Ports") ? json_ref(json_get(a->doc, "Ports")) : NULL);
+                return endpoints_unpublish(a);
+        }
+        if (json_get(a->doc, CLOSED))
+                json_set(a->doc, "Ports", json_ref(json_get(a->doc, CLOSED)));
+        json_del(a->doc, CLOSED);
+        json_set_str(a->doc, ENDPOINTS_OUTWARD, now);
+        if (!json_get(a->doc, "Ports"))
+                return NULL;
+        TRY(endpoint_parse(json_get_str_or(json_get(json_get(a->doc, "Networks"), now), ENDPOINTS_LINE, ""), &e));
+        return ports_move(a->c, json_get(a->doc, "Ports"), e.address);
+}
+
+/* Take an interface of network.json away, with its address. */
+static err *leave(struct attach *a, const char *network)
+{
+        json *networks = json_get(a->doc, "Networks");
+        _cleanup_free_ char *name = str_dup(network); /* it is the key of what goes */
+        _cleanup_json_ json *entry = NULL;
+        const char *line;
+        struct endpoint e;
+
+        if (!name)
+                return err_nomem();
+        entry = json_ref(json_get(networks, name));
+        line = json_get_str(entry, ENDPOINTS_LINE);
+        json_del(networks, name);
+        TRY(tell_monitor(a));
+        if (line) {
+                TRY(endpoint_parse(line, &e));
+                TRY(endpoint_unmake(&e, a->ns));
+                TRY(reroute(a));
+        }
+        TRY(move_ports(a));
+        json_set(networks, name, json_ref(entry));
+        TRY(endpoints_give(a, name));
+        return endpoints_write(a);
+}
+
+/* It is in network.json: make it. */
+static err *enter(struct attach *a, const char *name)
+{
+        json *entry = json_get(json_get(a->doc, "Networks"), name);
+        struct endpoint e;
+        err *error = NULL;
+
+        TRY(endpoints_write(a));
+        TRY(tell_monitor(a));
+        TRY(endpoints_endpoint(a->doc, name, &e));
+        if (a->ns >= 0)
+                error = endpoint_make(&e, a->ns);
+        if (error && !has_process(a->c)) /* its next run has it, if there is one */
+                error = err_free(error);
+        TRY(error);
+        json_del(entry, ENDPOINTS_PENDING);
+        return move_ports(a);
+}
+
+/* The monitor answers names; it looks at network.json again. */
+static err *wake_monitor(struct container *c)
+{
+        _cleanup_close_ int fd = -1;
+
+        TRY(container_connect(c, &fd));
+        TRY(proto_send(fd, PROTO_NETWORK, NULL, 0, NULL, 0));
+        return proto_wait_ok(fd);
+}
+
+/* What is inside and in the monitor follows; the change itself has been made. */
+static void follow(const struct attach *a, const json *before)
+{
+        _cleanup_close_ int rw = openat(a->c->engine->rw_fd, a->c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        struct netfiles files = {.record = a->c->record, .networks = json_get(a->doc, "Networks")};
+
+        if (rw >= 0)
+                log_error_free(LOG_LEVEL_WARN, netfiles_update(rw, &files, json_get(before, "Networks")));
+        if (a->ns >= 0)
+                log_error_free(LOG_LEVEL_WARN, wake_monitor(a->c));
+}
+
+static err *begin_live(struct attach *a, struct container *c, int state_fd, int *ret_lock)
+{
+        int fd = file_lock(state_fd, NETWORK_LOCK, false);
+
+        if (fd < 0)
+                return err_sys(-fd, "locking the networks of container %s", c->name);
+        *ret_lock = fd;
+        TRY(container_refresh(c));
+        TRY(endpoints_begin(a, c, state_fd));
+        return open_ns(c, &a->ns);
+}
+
+static err *enter_and_record(struct attach *a, const char *name, const json *settings)
+{
+        TRY(enter(a, name));
+        json_set(record_networks(a->c), name, json_ref((json *)settings));
+        TRY(container_save(a->c));
+        return endpoints_write(a);
+}
+
+static err *add_live(struct container *c, const struct network *n, const json *settings, int state_fd)
+{
+        _cleanup_attach_ struct attach a = {.ns = -1};
+        _cleanup_json_ json *before = NULL;
+        _cleanup_free_ char *name = NULL;
+        _cleanup_close_ int lock = -1;
+        const char *old;
+        err *e;
+
+        TRY(begin_live(&a, c, state_fd, &lock));
+        if (endpoints_entry(&a, n->id, &old)) /* somebody was killed at this */
+                TRY(leave(&a, old));
+        TRY(json_copy(a.doc, &before));
+        e = endpoints_take(&a, n->name, settings, &name);
+        if (!e)
+                e = enter_and_record(&a, name, settings);
+        if (!e)
+                follow(&a, before);
+        if (e && endpoints_entry(&a, n->id, &old))
+                err_free(leave(&a, old));
+        return e;
+}
+
+/* ---- connect ---- */
+
+static bool is_connected(struct container *c, const struct network *n)
+{
+        _cleanup_attach_ struct attach a = {.ns = -1};
+        json *entry = NULL;
+
+        err_free(endpoints_begin(&a, c, c->state_fd));
+        entry = endpoints_entry(&a, n->id, NULL);
+        return entry && !json_get_bool(entry, ENDPOINTS_PENDING, false);
+}
+
+static err *add_locked(struct container *c, const struct network *n, const json *settings, int lock)
+{
+        const char *key = record_key(c, n);
+
+        TRY(check_container(c));
+        TRY(endpoints_check(n, settings));
+        if (container_is_alive(c)) {
+                if (key && is_connected(c, n))
+                        return err_new(ERR_CONFLICT, "endpoint with name %s already exists in network %s", c->name,
+                                       n->name);
+                return add_live(c, n, settings, lock);
+        }
+        json_set(record_networks(c), key ? key : n->name, json_ref((json *)settings));
+        return container_save(c);
+}
+
+err *connect_add(struct engine *e, const char *network, const char *container, const json *settings)
+{
+        _cleanup_container_ struct container *c = NULL;
+        _cleanup_network_ struct network *n = NULL;
+        struct networks *s;
+        int lock = -1;
+        err *error;
+
+        TRY(networks_of(e, &s));
+        TRY(network_find(s, network, &n));
+        TRY(container_find(e, container, &c));
+        TRY(lock_container(c, &lock));
+        error = add_locked(c, n, settings, lock);
+        unlock_container(c, lock);
+        return error;
+}
+
+/* ---- disconnect ---- */
+
+static err *not_connected(const struct container *c, const char *network)
+{
+        return err_new(ERR_INVALID, "container %s is not connected to network %s", c->id, network);
+}
+
+static err *remove_live(struct container *c, const struct network *n, int state_fd, bool *ret_was)
+{
+        _cleanup_attach_ struct attach a = {.ns = -1};
+        _cleanup_close_ int lock = -1;
+        _cleanup_json_ json *before = NULL;
+        const char *name;
+
+        TRY(begin_live(&a, c, state_fd, &lock));
+        *ret_was = endpoints_entry(&a, n->id, &name) != NULL;
+        if (!*ret_was)
+                return NULL;
+        TRY(json_copy(a.doc, &before));
+        TRY(leave(&a, name));
+        follow(&a, before);
+        return NULL;
+}
+
+static err *remove_locked(struct container *c, const struct network *n, int lock)
+{
+        const char *key = record_key(c, n);
+        bool was = key != NULL, live = false;
+
+        if (str_eq(n->driver, "host") && key)
+                return err_new(ERR_INVALID, "cannot disconnect container from host network - container was created in "
+                                            "host network mode");
+        if (key) {
+                json_del(record_networks(c), key);
+                TRY(container_save(c));
+        }
+        if (container_is_alive(c))
+                TRY(remove_live(c, n, lock, &live));
+        return was || live ? NULL : not_connected(c, n->name);
+}
+
+/* A network that has been removed since can still be in the record. */
+static err *remove_gone(struct container *c, const char *network)
+{
+        if (!json_has(record_networks(c), network))
+                return err_new(ERR_NOT_FOUND, "network %s not found", network);
+        json_del(record_networks(c), network);
+        return container_save(c);
+}
+
+/* What a container that is no more has there, by its name or id. */
+static err *remove_stale(struct networks *s, const struct network *n, const char *container)
+{
+        bool found = false;
+        struct lease *list;
+        err *error = NULL;
+        size_t count;
+
+        TRY(lease_list(s, n->id, &list, &count));
+        for (size_t i = 0; !error && i < count; i++) {
+                if (!str_eq(list[i].name, container) && !str_eq(list[i].container, container))
+                        continue;
+                found = true;
+                error = lease_release(s, n->id, list[i].container);
+        }
+        lease_list_free(list, count);
+        if (!error && !found)
+                error = err_new(ERR_NOT_FOUND, "endpoint %s not found", container);
+        return error;
+}
+
+err *connect_remove(struct engine *e, const char *network, const char *container, bool force)
+{
+        _cleanup_container_ struct container *c = NULL;
+        _cleanup_network_ struct network *n = NULL;
+        err *missing, *error;
+        struct networks *s;
+        int lock = -1;
+
+        TRY(networks_of(e, &s));
+        missing = network_find(s, network, &n);
+        if (missing && err_code(missing) != ERR_NOT_FOUND)
+                return missing;
+        err_free(missing);
+        error = container_find(e, container, &c);
+        if (n && force && err_code(error) == ERR_NOT_FOUND) {
+                err_free(error);
+                return remove_stale(s, n, container);
+        }
+        if (!n && error) {
+                err_free(error);
+                return err_new(ERR_NOT_FOUND, "network %s not found", network);
+        }
+        TRY(error);
+        TRY(lock_container(c, &lock));
+        error = n ? remove_locked(c, n, lock) : remove_gone(c, network);
+        unlock_container(c, lock);
+        return error;
+}

@@ -1,0 +1,14 @@
+/* connect.h - a container comes to a network, or leaves it, at any time. Of a running one the interface is made or
+ * taken away at once; either way its record says what the next start does. */
+#pragma once
+
+#include "base/err.h"
+#include "engine/container.h"
+
+/* Connect @container to @network. @settings: docker's EndpointSettings as asked for (IPAMConfig, Links, Aliases,
+ * DriverOpts, GwPriority, MacAddress); on failure all is as before.
+ * ERR_NOT_FOUND (network, container), ERR_CONFLICT (is connected already, addresses), ERR_INVALID. */
+MUST_USE err *connect_add(struct engine *e, const char *network, const char *container, const json *settings);
+/* Disconnect it. @force: also what a container that has gone left in the network. Published ports that led by this
+ * network lead by the next one that can be reached from outside; without one they are closed. */
+MUST_USE err *connect_remove(struct engine *e, const char *network, const char *container, bool force);

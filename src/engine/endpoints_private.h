@@ -1,0 +1,53 @@
+/* endpoints_private.h - between endpoints*.c and connect.c.
+ *
+ * network.json: {"Networks": {"<name>": {docker's EndpointSettings, "HodLine": "...", "HodPending": true}},
+ *                "Ports": {...}, "PortsLeadTo": "<name>"}
+ * HodLine is the interface as sys/endpoint.h writes it, without the routes that depend on the other networks. An entry
+ * is pending until its interface is there; whoever finds a pending one that nobody is at work on does it anew. */
+#pragma once
+
+#include "engine/endpoints.h"
+#include "net/lease.h"
+#include "net/network.h"
+#include "sys/endpoint.h"
+
+#define ENDPOINTS_LINE "HodLine"
+#define ENDPOINTS_PENDING "HodPending"
+#define ENDPOINTS_OUTWARD "PortsLeadTo"
+
+struct attach {
+        struct container *c;
+        struct networks *networks;
+        json *doc; /* network.json; owned */
+        int state_fd;
+        int ns; /* the container's network namespace, or -1: it has none yet */
+};
+/* Begin with what network.json says; an empty one if there is none. */
+MUST_USE err *endpoints_begin(struct attach *a, struct container *c, int state_fd);
+void endpoints_end(struct attach *a);
+#define _cleanup_attach_ __attribute__((cleanup(endpoints_end)))
+
+MUST_USE err *endpoints_write(const struct attach *a);
+/* Its entry in network.json, by the network's id; NULL: there is none. @ret_name may be NULL. */
+json *endpoints_entry(const struct attach *a, const char *network_id, const char **ret_name);
+
+/* What was asked for fits the network? ERR_INVALID in docker's words. */
+MUST_USE err *endpoints_check(const struct network *n, const json *settings);
+/* Take a place in the network: a pending entry of network.json, then a lease, then the bridge. *@ret_name: the
+ * network's own name, owned. */
+MUST_USE err *endpoints_take(struct attach *a, const char *network, const json *settings, char **ret_name);
+/* Give it back: lease and entry. network.json is not written. */
+MUST_USE err *endpoints_give(struct attach *a, const char *name);
+
+/* Every interface with its routes: the lines for the monitor, appended. */
+MUST_USE err *endpoints_lines(const json *doc, char ***ret);
+/* One of them. */
+MUST_USE err *endpoints_endpoint(const json *doc, const char *name, struct endpoint *ret);
+
+/* Publish the record's ports by the network that leads out. Lines for the monitor are
+ * appended. */
+MUST_USE err *endpoints_publish(struct attach *a, char ***ret_lines);
+/* Take them back. */
+MUST_USE err *endpoints_unpublish(struct attach *a);
+/* The network whose bridge published ports should lead to now; NULL: none. Borrowed from @doc. */
+const char *endpoints_outward(const json *doc);
