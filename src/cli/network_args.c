@@ -258,7 +258,8 @@ static err *network_connect_run(struct invocation *inv)
 }
 
 static const struct opt network_connect_opts[] = {
-        OPT_LIST(0, "alias", struct network_connect_args, aliases, "strings", "Add network-scoped alias for the container"),
+        OPT_LIST(0, "alias", struct network_connect_args, aliases, "strings",
+                 "Add network-scoped alias for the container"),
         OPT_LIST(0, "driver-opt", struct network_connect_args, driver_opts, "strings",
                  "driver options for the network: com.docker.network.endpoint.ifname=NAME"),
         OPT_INT(0, "gw-priority", struct network_connect_args, gw_priority,
@@ -278,8 +279,9 @@ const struct command cmd_network_connect = {
         .min_operands = 2,
         .max_operands = 2,
         .summary = "Connect a container to a network",
-        .description = "A running container gets the interface at once; a stopped one with its next start. Which of several "
-                       "networks leads out is decided by --gw-priority, then by having IPv6, then by name.",
+        .description =
+                "A running container gets the interface at once; a stopped one with its next start. Which of several "
+                "networks leads out is decided by --gw-priority, then by having IPv6, then by name.",
         .opts = network_connect_opts,
         .args_size = sizeof(struct network_connect_args),
         .run = network_connect_run,

@@ -78,8 +78,9 @@ err *endpoints_check(const struct network *n, const json *settings)
                                             "networks in private (none) mode");
         if (name && (!*name || strlen(name) > LINK_NAME_MAX || strpbrk(name, "/ :%,=\t\n") || str_eq(name, ".") ||
                      str_eq(name, "..") || str_eq(name, "lo")))
-                return err_new(ERR_INVALID, "'%s' is no name of a network device (1 to %d bytes, no '/', ':', '%%' or "
-                                            "space)",
+                return err_new(ERR_INVALID,
+                               "'%s' is no name of a network device (1 to %d bytes, no '/', ':', '%%' or "
+                               "space)",
                                name, LINK_NAME_MAX);
         return read_settings(n, settings, &r);
 }
@@ -220,12 +221,10 @@ static void describe(const struct network *n, const struct lease *l, const json 
         json_set_str(doc, "MacAddress", mac);
         json_set_str(doc, "NetworkID", n->id);
         json_set_str(doc, "EndpointID", l->endpoint);
-        json_set_str(doc, "Gateway",
-                     endpoint_address_text(n->internal ? &none : &n->pool[0].gateway, false, text));
+        json_set_str(doc, "Gateway", endpoint_address_text(n->internal ? &none : &n->pool[0].gateway, false, text));
         json_set_str(doc, "IPAddress", endpoint_address_text(&l->address[0], false, text));
         json_set_int(doc, "IPPrefixLen", l->address[0].family ? l->address[0].prefix : 0);
-        json_set_str(doc, "IPv6Gateway",
-                     endpoint_address_text(n->internal ? &none : &n->pool[1].gateway, false, text));
+        json_set_str(doc, "IPv6Gateway", endpoint_address_text(n->internal ? &none : &n->pool[1].gateway, false, text));
         json_set_str(doc, "GlobalIPv6Address", endpoint_address_text(&l->address[1], false, text));
         json_set_int(doc, "GlobalIPv6PrefixLen", l->address[1].family ? l->address[1].prefix : 0);
         for (size_t i = 0; l->names && l->names[i]; i++)
