@@ -298,7 +298,7 @@ sys.exit(p.wait())' silent/x/manifests/run "$HOD_BIN/hod" run --rm --quiet "$(at
         "${pull[@]}" "$(at tls)/away/x:cert" >/dev/null
         is "$(requests '.host == "tls"' | jq .cert | sort -u)" true
         is "$(requests '.host == "tlsother"' | jq .cert)" false
-        hod tag "$(at tls)/away/x:cert" "$(at tls)/foreignloc/x:cert"
+        hod tag busybox "$(at tls)/foreignloc/x:cert"
         requests_forget
         hod push -q --cert-dir "$T/certs" "$(at tls)/foreignloc/x:cert" >/dev/null
         is "$(requests '.host == "tls"' | jq .cert | sort -u)" true

@@ -404,7 +404,7 @@ class Handler(BaseHTTPRequestHandler):
         return part_of(self, data, offset)
 
     def elsewhere(self):
-        if self.name == "tls":
+        if self.name.startswith("tls"):
             return f"https://127.0.0.2:{ports['tlsother']}"
         return f"http://127.0.0.2:{ports['other']}"
 
