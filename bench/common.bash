@@ -1,4 +1,4 @@
-# common.bash - shared by run.sh, runtime.sh and images.sh: the peers, measuring, numbers, the sections of RESULTS.md.
+# common.bash - shared by run.sh, runtime.sh, images.sh and network.sh: the peers, measuring, numbers, the sections of RESULTS.md.
 # Sourced after tools/common.bash; $B and $R are the caller's temporary directories.
 # shellcheck shell=bash disable=SC2154  # $top is tools/common.bash's
 
@@ -86,8 +86,12 @@ peers_begin() {
         done
 }
 
-# start_docker: containerd and dockerd.
+# start_docker [OPTION...]: containerd and dockerd; without options dockerd leaves the network alone. $docker_prefix is
+# what runs them (a namespace).
+docker_prefix=()
 start_docker() {
+        local options=("$@")
+        (($#)) || options=(--iptables=false --ip6tables=false --bridge=none)
         mkdir -p "$B/docker" "$B/containerd" "$R/containerd" "$R/docker"
         cat >"$R/containerd.toml" <<-END
 		version = 2
@@ -96,14 +100,14 @@ start_docker() {
 		[grpc]
 		  address = "$R/containerd.sock"
 		END
-        containerd --config "$R/containerd.toml" >"$B/containerd.log" 2>&1 &
+        "${docker_prefix[@]}" containerd --config "$R/containerd.toml" >"$B/containerd.log" 2>&1 &
         pids+=($!)
         for _ in {1..100}; do
                 [[ -S $R/containerd.sock ]] && break
                 sleep 0.1
         done
-        dockerd --data-root "$B/docker" --exec-root "$R/docker" --pidfile "$R/docker.pid" -H "unix://$R/docker.sock" \
-                --containerd "$R/containerd.sock" --iptables=false --ip6tables=false --bridge=none \
+        "${docker_prefix[@]}" dockerd --data-root "$B/docker" --exec-root "$R/docker" --pidfile "$R/docker.pid" \
+                -H "unix://$R/docker.sock" --containerd "$R/containerd.sock" "${options[@]}" \
                 --exec-opt native.cgroupdriver=cgroupfs >"$B/dockerd.log" 2>&1 &
         pids+=($!)
         for _ in {1..150}; do

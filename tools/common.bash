@@ -20,14 +20,15 @@ packages_build=(gcc libc6-dev meson ninja-build pkg-config libjson-c-dev libsecc
 # libzstd, liblzma, libbz2, libcrypto and libisal are opened only by the commands that unpack (the last two only make it
 # faster), libcurl by those that ask a registry.
 packages_image=(busybox-static tar libzstd1 liblzma5 libbz2-1.0 libssl3 libisal2 libcurl4)
-packages_test=(bind9-dnsutils docker-registry openssl curl perl-base libcmocka-dev clang clang-format clang-tidy cppcheck shellcheck pmccabe bats jq python3 strace
+packages_test=(docker-registry openssl curl perl-base libcmocka-dev clang clang-format clang-tidy cppcheck shellcheck pmccabe bats jq python3 strace
         libarchive-dev zstd gzip xz-utils bzip2 iproute2 util-linux attr libcap2-bin procps btrfs-progs fuse-overlayfs
         e2fsprogs xfsprogs)
 packages_peers=(podman conmon containernetworking-plugins uidmap containerd docker.io runc tini iptables nftables
-        skopeo umoci buildah docker-registry)
+        skopeo umoci buildah docker-registry mmdebstrap curl postgresql-client iperf3 bind9-dnsutils iputils-ping)
 packages_vm=(qemu-system-x86 mmdebstrap e2fsprogs)
 packages_bench=(hyperfine docker.io podman)
 packages_images_bench=(docker.io podman runc docker-registry skopeo jq python3)
+packages_network_bench=(docker.io podman runc containernetworking-plugins iptables nftables iproute2 iperf3 hyperfine jq python3)
 packages_runtime_bench=(hyperfine jq python3 crun runc golang-github-containers-common)
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -13,6 +14,8 @@
 #include "monitor/monitor.h"
 #include "sys/endpoint.h"
 #include "sys/listener.h"
+
+#define MANY 200
 
 /* "protocol host-address port address port"; a network device of the host may stand for the first address. */
 static err *read_line(const char *line, struct port *ret)
@@ -138,8 +141,23 @@ static void keep_only(struct monitor *m, char *const *lines)
         }
 }
 
+/* A descriptor each, beside those of relays: more than what a service is started with when there are many. */
+static void allow_files(char *const *lines)
+{
+        struct rlimit have, want;
+
+        if (!lines || strv_len((char **)lines) < MANY || getrlimit(RLIMIT_NOFILE, &have) < 0)
+                return;
+        want = have;
+        want.rlim_cur = have.rlim_cur + strv_len((char **)lines);
+        if (want.rlim_cur > want.rlim_max)
+                want.rlim_cur = want.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &want);
+}
+
 static err *add_all(struct monitor *m, char *const *lines)
 {
+        allow_files(lines);
         for (; lines && *lines; lines++)
                 if (!is_held(m, *lines))
                         TRY(add(m, *lines));
