@@ -1,4 +1,5 @@
 /* network.c - `hod network ls|rm|prune|inspect`; create is in network_create.c. */
+#include <regex.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -59,31 +60,62 @@ static err *filter_dangling(struct engine *e, const char *value, const char *nam
         return NULL;
 }
 
-static err *network_matches(struct engine *e, const json *n, char *const *filters, bool *ret)
+/* docker's: a regular expression, or part of the text. */
+static bool text_matches(const char *text, const char *pattern)
 {
-        const char *name = json_get_str_or(n, "Name", "");
+        regex_t re;
+        bool yes;
+
+        if (regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB) != 0)
+                return strstr(text, pattern) != NULL;
+        yes = regexec(&re, text, 0, NULL, 0) == 0;
+        regfree(&re);
+        return yes;
+}
+
+/* One "key=value". */
+static err *filter_one(struct engine *e, const json *n, const char *filter, bool *ret)
+{
+        const char *name = json_get_str_or(n, "Name", ""), *value = strchr(filter, '=') + 1;
 
         *ret = true;
-        for (; filters && *filters; filters++) {
-                const char *value = strchr(*filters, '=') + 1;
+        if (str_starts(filter, "name="))
+                *ret = text_matches(name, value);
+        else if (str_starts(filter, "id="))
+                *ret = text_matches(json_get_str_or(n, "Id", ""), value);
+        else if (str_starts(filter, "driver="))
+                *ret = str_eq(json_get_str(n, "Driver"), value);
+        else if (str_starts(filter, "scope="))
+                *ret = str_eq(json_get_str(n, "Scope"), value);
+        else if (str_starts(filter, "type="))
+                return filter_type(value, name, ret);
+        else if (str_starts(filter, "dangling="))
+                return filter_dangling(e, value, name, ret);
+        else if (str_starts(filter, "label="))
+                *ret = prune_labels_match(&(struct prune_filter){.labels = (char *[]){(char *)value, NULL}},
+                                          json_get(n, "Labels"));
+        else
+                return err_new(ERR_INVALID, "invalid filter '%.*s'", (int)strcspn(filter, "="), filter);
+        return NULL;
+}
 
-                if (str_starts(*filters, "name="))
-                        *ret &= strstr(name, value) != NULL;
-                else if (str_starts(*filters, "id="))
-                        *ret &= str_starts(json_get_str_or(n, "Id", ""), value);
-                else if (str_starts(*filters, "driver="))
-                        *ret &= str_eq(json_get_str(n, "Driver"), value);
-                else if (str_starts(*filters, "scope="))
-                        *ret &= str_eq(json_get_str(n, "Scope"), value);
-                else if (str_starts(*filters, "type="))
-                        TRY(filter_type(value, name, ret));
-                else if (str_starts(*filters, "dangling="))
-                        TRY(filter_dangling(e, value, name, ret));
-                else if (str_starts(*filters, "label="))
-                        *ret &= prune_labels_match(&(struct prune_filter){.labels = (char *[]){(char *)value, NULL}},
-                                                   json_get(n, "Labels"));
-                else
-                        return err_new(ERR_INVALID, "invalid filter '%.*s'", (int)strcspn(*filters, "="), *filters);
+/* Filters of one key: any of them; but labels: all. Different keys: all. */
+static err *network_matches(struct engine *e, const json *n, char *const *filters, bool *ret)
+{
+        *ret = true;
+        for (char *const *f = filters; f && *f; f++) {
+                size_t key = strcspn(*f, "=") + 1;
+                bool any = false;
+
+                for (char *const *g = filters; *g; g++) {
+                        bool yes;
+
+                        if (strncmp(*f, *g, key) != 0 || (str_starts(*f, "label=") && g != f))
+                                continue;
+                        TRY(filter_one(e, n, *g, &yes));
+                        any |= yes;
+                }
+                *ret &= any;
         }
         return NULL;
 }

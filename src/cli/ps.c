@@ -10,6 +10,7 @@
 #include "cli/format.h"
 #include "cli/ui.h"
 #include "engine/inspect.h"
+#include "engine/networks.h"
 
 struct ps_args {
         bool all, no_trunc, quiet, size, latest;
@@ -147,6 +148,19 @@ static err *check_filter(struct engine *e, const char *filter, struct ps_times *
         return err_new(ERR_INVALID, "invalid filter '%.*s'", (int)strcspn(filter, "="), filter);
 }
 
+/* By name, or by id. */
+static bool is_on_network(const struct container *c, const char *network)
+{
+        const json *all = json_path(c->record, "NetworkSettings.Networks");
+        _cleanup_json_ json *doc = NULL;
+        bool yes = json_has(all, network);
+
+        if (yes || !id_prefix_valid(network))
+                return yes;
+        err_free(networks_inspect(c->engine, network, &doc));
+        return doc && json_has(all, json_get_str_or(doc, "Name", ""));
+}
+
 /* One "key=value", which has been checked, against @c. */
 static bool matches(const struct container *c, const char *filter, const struct ps_times *times)
 {
@@ -167,7 +181,7 @@ static bool matches(const struct container *c, const char *filter, const struct 
         if ((value = filter_value(filter, "volume")))
                 return uses_volume(c, value);
         if ((value = filter_value(filter, "network")))
-                return str_eq(json_get_str(container_host_config(c), "NetworkMode"), value);
+                return is_on_network(c, value);
         if (filter_value(filter, "before"))
                 return c->created_ns < times->before;
         if (filter_value(filter, "since"))

@@ -15,6 +15,7 @@
 #include "engine/netfiles.h"
 #include "engine/networks.h"
 #include "engine/ports.h"
+#include "net/bridge.h"
 #include "monitor/proto.h"
 #include "monitor/status.h"
 
@@ -97,15 +98,47 @@ static err *check_container(struct container *c)
 
 /* ---- one that runs ---- */
 
+static err *read_endpoint(const struct attach *a, const char *name, struct endpoint *ret)
+{
+        return endpoint_parse(json_get_str_or(json_get(json_get(a->doc, "Networks"), name), ENDPOINTS_LINE, ""), ret);
+}
+
+/* A line about a published port, "protocol host port TO port": TO becomes the address of @e in its family. */
+static err *redirect(char **line, const struct endpoint *e)
+{
+        char text[ENDPOINT_ADDRESS_MAX], *joined;
+        _cleanup_strv_ char **f = NULL;
+        const struct link_address *to;
+
+        TRY(strv_split(*line, ' ', &f));
+        to = strv_len(f) < 5 ? NULL : &e->address[strchr(f[3], ':') ? 1 : 0];
+        if (!to || !to->family)
+                return NULL;
+        free(f[3]);
+        f[3] = str_dup(endpoint_address_text(to, false, text));
+        joined = f[3] ? strv_join(f, " ") : NULL;
+        if (!joined)
+                return err_nomem();
+        free(*line);
+        *line = joined;
+        return NULL;
+}
+
 /* What the monitor makes when its restart policy begins another run. */
 static err *tell_monitor(const struct attach *a)
 {
         _cleanup_(monitor_conf_done) struct monitor_conf conf = {0};
+        const char *outward = endpoints_outward(a->doc);
+        struct endpoint e;
 
+        if (outward)
+                TRY(read_endpoint(a, outward, &e));
         TRY(monitor_conf_read(a->state_fd, &conf));
         strv_free(conf.endpoints);
         conf.endpoints = NULL;
         TRY(endpoints_lines(a->doc, &conf.endpoints));
+        for (char **line = outward ? conf.ports : NULL; line && *line; line++)
+                TRY(redirect(line, &e));
         return monitor_conf_write(a->state_fd, &conf);
 }
 
@@ -129,6 +162,7 @@ static err *reroute(const struct attach *a)
 static err *move_ports(struct attach *a)
 {
         const char *now = endpoints_outward(a->doc), *before = json_get_str(a->doc, ENDPOINTS_OUTWARD);
+        _cleanup_network_ struct network *n = NULL;
         struct endpoint e;
 
         if (str_eq(now, before))
@@ -143,7 +177,10 @@ static err *move_ports(struct attach *a)
         json_set_str(a->doc, ENDPOINTS_OUTWARD, now);
         if (!json_get(a->doc, "Ports"))
                 return NULL;
-        TRY(endpoint_parse(json_get_str_or(json_get(json_get(a->doc, "Networks"), now), ENDPOINTS_LINE, ""), &e));
+        TRY(network_find(a->networks, json_get_str_or(json_get(json_get(a->doc, "Networks"), now), "NetworkID", ""),
+                         &n));
+        TRY(bridge_allow_loopback(n));
+        TRY(read_endpoint(a, now, &e));
         return ports_move(a->c, json_get(a->doc, "Ports"), e.address);
 }
 
@@ -199,6 +236,8 @@ static err *wake_monitor(struct container *c)
 
         TRY(container_connect(c, &fd));
         TRY(proto_send(fd, PROTO_NETWORK, NULL, 0, NULL, 0));
+        TRY(proto_wait_ok(fd));
+        TRY(proto_send(fd, PROTO_PORTS, NULL, 0, NULL, 0));
         return proto_wait_ok(fd);
 }
 

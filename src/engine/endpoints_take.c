@@ -11,6 +11,7 @@
 #include "engine/ports.h"
 #include "net/address.h"
 #include "net/bridge.h"
+#include "net/parent.h"
 
 #define OPTION_NAME "com.docker.network.endpoint.ifname"
 #define NAMES 256
@@ -274,7 +275,9 @@ err *endpoints_take(struct attach *a, const char *network, const json *settings,
         json_set_bool(entry, ENDPOINTS_PENDING, true);
         TRY(endpoints_write(a));
         TRY(take_lease(a, n, settings, &l));
-        if (str_eq(n->driver, "bridge"))
+        if (network_on_parent(n))
+                TRY(parent_up(n));
+        else
                 TRY(bridge_up(n));
         TRY(write_line(a, n, &l, settings, entry));
         describe(n, &l, settings, entry);

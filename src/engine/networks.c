@@ -10,6 +10,7 @@
 #include "engine/endpoints.h"
 #include "net/bridge.h"
 #include "net/lease.h"
+#include "net/parent.h"
 #include "sys/endpoint.h"
 
 /* Of an engine that is not the host's own: one of its own, made from the place of its root. */
@@ -34,12 +35,24 @@ err *networks_of(struct engine *e, struct networks **ret)
         return NULL;
 }
 
+/* What a network stands on is made at once: what cannot be is said here, not by the first container. */
 err *networks_create(struct engine *e, const json *wanted, char **ret_id)
 {
+        _cleanup_network_ struct network *n = NULL;
+        _cleanup_free_ char *id = NULL;
         struct networks *s;
+        err *error;
 
         TRY(networks_of(e, &s));
-        return network_create(s, wanted, ret_id);
+        TRY(network_create(s, wanted, &id));
+        TRY(network_find(s, id, &n));
+        error = network_on_parent(n) ? parent_up(n) : NULL;
+        if (error) {
+                err_free(network_forget(s, n));
+                return error;
+        }
+        *ret_id = TAKE_PTR(id);
+        return NULL;
 }
 
 /* ---- looking ---- */
@@ -59,18 +72,39 @@ static void add_container(json *containers, const struct lease *l)
         json_set(containers, l->container, o);
 }
 
-/* The document without our own members, with Containers in docker's place. */
+static void copy_members(json *to, const json *from, const char *const *keys)
+{
+        for (; *keys; keys++)
+                if (json_has(from, *keys))
+                        json_set(to, *keys, json_get(from, *keys) ? json_ref(json_get(from, *keys)) : NULL);
+}
+
+/* docker's members in docker's order. */
 static json *show(const struct network *n, json *containers)
 {
-        json *doc = json_new_object();
+        static const char *const first[] = {"Name",   "Id",         "Created",    "Scope",
+                                            "Driver", "EnableIPv4", "EnableIPv6", NULL};
+        static const char *const ipam[] = {"Driver", "Options", "Config", NULL};
+        static const char *const pool[] = {"Subnet", "IPRange", "Gateway", "AuxiliaryAddresses", NULL};
+        static const char *const then[] = {"Internal", "Attachable", "Ingress", "ConfigFrom", "ConfigOnly", NULL};
+        static const char *const last[] = {"Options", "Labels", NULL};
+        const json *configs = json_path(n->doc, "IPAM.Config");
+        json *doc = json_new_object(), *pools = json_new_array(), *in;
 
-        JSON_EACH (n->doc, it) {
-                if (str_starts(it.key, "Hod"))
-                        continue;
-                if (str_eq(it.key, "Options") && containers)
-                        json_set(doc, "Containers", json_ref(containers));
-                json_set(doc, it.key, it.value ? json_ref(it.value) : NULL);
+        copy_members(doc, n->doc, first);
+        in = json_sub_object(doc, "IPAM");
+        copy_members(in, json_get(n->doc, "IPAM"), ipam);
+        for (size_t i = 0; i < json_len(configs); i++) {
+                json *one = json_new_object();
+
+                copy_members(one, json_at(configs, i), pool);
+                json_add(pools, one);
         }
+        json_set(in, "Config", pools);
+        copy_members(doc, n->doc, then);
+        if (containers)
+                json_set(doc, "Containers", json_ref(containers));
+        copy_members(doc, n->doc, last);
         return doc;
 }
 
@@ -145,11 +179,25 @@ static err *still_used(const struct network *n, const struct lease *list, size_t
                        str_text(&who));
 }
 
+static err *leave_parent(struct networks *s, const struct network *n)
+{
+        struct network **list;
+        size_t count;
+        err *e;
+
+        TRY(network_list(s, &list, &count));
+        e = parent_down(n, list, count);
+        network_list_free(list, count);
+        return e;
+}
+
 /* Interface and rules, then what is on disk: a crash in between leaves a network that can be removed again. */
 static err *take_down(struct networks *s, const struct network *n)
 {
         if (str_eq(n->driver, "bridge"))
                 TRY(bridge_down(n));
+        if (network_on_parent(n))
+                TRY(leave_parent(s, n));
         if (n->predefined)
                 return NULL;
         TRY(lease_forget(s, n->id));

@@ -110,6 +110,26 @@ static err *add(struct monitor *m, const char *line)
         return NULL;
 }
 
+/* The container is reached by another address: nothing is bound anew. */
+static bool redirect(struct monitor *m, const char *line)
+{
+        struct port wanted = {0};
+        err *e = read_line(line, &wanted);
+        char *copy;
+
+        for (struct port *p = e ? NULL : m->ports; p; p = p->next) {
+                if (p->protocol != wanted.protocol || p->port != wanted.port || p->to_port != wanted.to_port ||
+                    !str_eq(p->host, wanted.host) || p->to.family != wanted.to.family || !(copy = str_dup(line)))
+                        continue;
+                free(p->line);
+                p->line = copy;
+                p->to = wanted.to;
+                return true;
+        }
+        err_free(e);
+        return false;
+}
+
 static bool is_listed(char *const *lines, const char *line)
 {
         for (; lines && *lines; lines++)
@@ -159,7 +179,7 @@ static err *add_all(struct monitor *m, char *const *lines)
 {
         allow_files(lines);
         for (; lines && *lines; lines++)
-                if (!is_held(m, *lines))
+                if (!is_held(m, *lines) && !redirect(m, *lines))
                         TRY(add(m, *lines));
         return NULL;
 }
@@ -183,6 +203,7 @@ err *ports_reload(struct monitor *m)
         TRY(monitor_conf_read(m->dirfd, &c));
         e = add_all(m, c.ports);
         if (e) {
+                err_free(add_all(m, m->conf.ports)); /* those that lead elsewhere now */
                 keep_only(m, m->conf.ports);
                 return e;
         }

@@ -44,6 +44,11 @@ void network_list_free(struct network **list, size_t n)
         free(list);
 }
 
+bool network_on_parent(const struct network *n)
+{
+        return str_eq(n->driver, "macvlan") || str_eq(n->driver, "ipvlan");
+}
+
 const char *network_option(const struct network *n, const char *name)
 {
         return json_get_str(json_get(n->doc, "Options"), name);
@@ -90,6 +95,9 @@ static void read_link(struct network *n)
                         name = name ? name : NETWORK_DEFAULT_LINK;
                 else if (!name)
                         (void)snprintf(n->link, sizeof(n->link), "br-%.12s", n->id); /* as docker names them */
+        } else if (network_on_parent(n) && !name) {
+                (void)snprintf(n->link, sizeof(n->link), "dm-%.12s", n->id); /* as docker names them, too */
+                n->internal = true;
         }
         if (name)
                 (void)snprintf(n->link, sizeof(n->link), "%s", name);
@@ -97,13 +105,18 @@ static void read_link(struct network *n)
 
 static void read_mode(struct network *n)
 {
-        const char *mode = network_option(n, "mode");
+        const char *mode = network_option(n, "mode"), *flag = NULL;
+
+        if (str_eq(n->driver, "ipvlan"))
+                flag = network_option(n, "ipvlan_flag");
+        if (str_eq(flag, "bridge")) /* is what there is without */
+                flag = NULL;
 
         if (str_eq(n->driver, "macvlan"))
                 mode = network_option(n, "macvlan_mode") ? network_option(n, "macvlan_mode") : mode ? mode : "bridge";
         if (str_eq(n->driver, "ipvlan"))
                 mode = network_option(n, "ipvlan_mode") ? network_option(n, "ipvlan_mode") : mode ? mode : "l2";
-        (void)snprintf(n->mode, sizeof(n->mode), "%s", mode ? mode : "");
+        (void)snprintf(n->mode, sizeof(n->mode), "%s%s%s", mode ? mode : "", flag ? "-" : "", flag ? flag : "");
 }
 
 static err *read_doc(struct network *n)

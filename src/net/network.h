@@ -70,5 +70,7 @@ MUST_USE err *network_settle(struct networks *s, struct network *n);
 
 /* What the firewall has to know of a bridge network. Borrows from @n. */
 void network_firewall(const struct network *n, struct firewall_network *ret);
+/* Does it stand on a device of the host (macvlan, ipvlan)? */
+bool network_on_parent(const struct network *n);
 /* An option of docker's names, or NULL. */
 const char *network_option(const struct network *n, const char *name);

@@ -267,6 +267,51 @@ static err *check_link_name(const char *name, struct network *const *others, siz
         return NULL;
 }
 
+static err *check_mode(const char *driver, const char *what, const char *text, const char *const *known)
+{
+        for (size_t i = 0; text && known[i]; i++)
+                if (str_eq(text, known[i]))
+                        return NULL;
+        return text ? err_new(ERR_INVALID, "requested %s %s '%s' is not valid, '%s' is the %s driver default", driver,
+                              what, text, known[0], driver)
+                    : NULL;
+}
+
+static err *check_modes(const char *driver, const json *options)
+{
+        static const char *const macvlan[] = {"bridge", "private", "vepa", "passthru", NULL};
+        static const char *const ipvlan[] = {"l2", "l3", "l3s", NULL}, *const flags[] = {"bridge", "private", "vepa",
+                                                                                         NULL};
+        bool mac = str_eq(driver, "macvlan");
+
+        TRY(check_mode(driver, "mode", json_get_str(options, mac ? "macvlan_mode" : "ipvlan_mode"),
+                       mac ? macvlan : ipvlan));
+        TRY(check_mode(driver, "mode", json_get_str(options, "mode"), mac ? macvlan : ipvlan));
+        return mac ? NULL : check_mode(driver, "flag", json_get_str(options, "ipvlan_flag"), flags);
+}
+
+static bool is_passthru(const json *options)
+{
+        return str_eq(json_get_str(options, "macvlan_mode"), "passthru") ||
+               str_eq(json_get_str(options, "mode"), "passthru");
+}
+
+/* Several networks may stand on one device, as long as none takes all of it. */
+static err *check_parent(const char *driver, const json *options, struct network *const *others, size_t n)
+{
+        const char *parent = json_get_str(options, "parent");
+
+        if (str_eq(parent, "lo"))
+                return err_new(ERR_INVALID, "loopback interface is not a valid %s parent link", driver);
+        TRY(check_link_name(parent, NULL, 0));
+        for (size_t i = 0; i < n; i++)
+                if (network_on_parent(others[i]) && str_eq(others[i]->link, parent) &&
+                    (is_passthru(options) || str_eq(others[i]->mode, "passthru") || !str_eq(others[i]->driver, driver)))
+                        return err_new(ERR_CONFLICT, "network %s is already using parent interface %s", others[i]->name,
+                                       parent);
+        return NULL;
+}
+
 static err *check_options(const char *driver, const json *options, struct network *const *others, size_t n)
 {
         const char *mtu = json_get_str(options, OPTION_MTU);
@@ -286,9 +331,8 @@ static err *check_options(const char *driver, const json *options, struct networ
         TRY(check_bool_option(options, OPTION_ICC));
         if (str_eq(driver, "bridge"))
                 return check_link_name(json_get_str(options, OPTION_BRIDGE_NAME), others, n);
-        if (!json_get_str(options, "parent"))
-                return err_new(ERR_INVALID, "%s needs the host's network device to stand on: -o parent=eth0", driver);
-        return check_link_name(json_get_str(options, "parent"), NULL, 0);
+        TRY(check_modes(driver, options));
+        return check_parent(driver, options, others, n);
 }
 
 static void set_defaults(json *doc, const char *driver)

@@ -432,17 +432,22 @@ static const struct {
         {"ipvlan", "l3s", IPVLAN_MODE_L3S},
 };
 
-static int find_mode(const char *kind, const char *name, uint32_t *ret)
+/* "l2-private": mode, then flag. */
+static int find_mode(const char *kind, const char *name, uint32_t *ret, uint16_t *ret_flag)
 {
+        size_t n = strcspn(name, "-");
+
+        *ret_flag = str_eq(name + n, "-private") ? IPVLAN_F_PRIVATE : str_eq(name + n, "-vepa") ? IPVLAN_F_VEPA : 0;
         for (unsigned i = 0; i < ARRAY_SIZE(modes); i++)
-                if (str_eq(modes[i].kind, kind) && str_eq(modes[i].name, name)) {
+                if (str_eq(modes[i].kind, kind) && strlen(modes[i].name) == n && memcmp(modes[i].name, name, n) == 0) {
                         *ret = modes[i].value;
-                        return 0;
+                        return !name[n] || (*ret_flag && str_eq(kind, "ipvlan")) ? 0 : -EINVAL;
                 }
         return -EINVAL;
 }
 
-static int make_sub(int host, int ns, const struct link_endpoint *e, int parent, const char *kind, uint32_t mode)
+static int make_sub(int host, int ns, const struct link_endpoint *e, int parent, const char *kind, uint32_t mode,
+                    uint16_t flag)
 {
         bool macvlan = str_eq(kind, "macvlan");
         _cleanup_netbuf_ struct netbuf b = {0};
@@ -465,6 +470,8 @@ static int make_sub(int host, int ns, const struct link_endpoint *e, int parent,
                 netbuf_add_u32(&b, IFLA_MACVLAN_MODE, mode);
         else
                 netbuf_add(&b, IFLA_IPVLAN_MODE, &mode16, sizeof(mode16));
+        if (flag)
+                netbuf_add(&b, IFLA_IPVLAN_FLAGS, &flag, sizeof(flag));
         netbuf_close(&b, data);
         netbuf_close(&b, info);
         return netlink_send(host, &b, NULL);
@@ -473,23 +480,90 @@ static int make_sub(int host, int ns, const struct link_endpoint *e, int parent,
 err *link_endpoint_sub(int host, int ns, int there, const struct link_endpoint *e, int parent, const char *kind,
                        const char *mode)
 {
+        uint16_t flag;
         uint32_t value;
         int r;
 
-        if (find_mode(kind, mode, &value) < 0)
+        if (find_mode(kind, mode, &value, &flag) < 0)
                 return err_new(ERR_INVALID, "%s has no mode '%s'", kind, mode);
-        r = make_sub(host, ns, e, parent, kind, value);
+        r = make_sub(host, ns, e, parent, kind, value, flag);
         if (r == -EOPNOTSUPP)
                 return err_new(ERR_UNSUPPORTED, "this kernel has no %s devices", kind);
         if (r == -EEXIST)
                 return err_new(ERR_CONFLICT, "a network device %s is in the container already", e->name);
+        if (r == -EBUSY || (r == -EINVAL && str_eq(mode, "passthru")))
+                return err_new(ERR_CONFLICT,
+                               "making %s device %s: the host's network device is in use by something that does not "
+                               "share it (the other one of macvlan and ipvlan, a bridge, or mode passthru)",
+                               kind, e->name);
         if (r < 0)
                 return err_sys(-r, "making %s device %s", kind, e->name);
         r = furnish_inside(ns, there, e);
-        if (r == 0)
+        if (r == 0) {
+                settle(there, e->name);
                 return NULL;
+        }
         err_free(link_delete(there, e->name));
         return err_sys(-r, "setting up network device %s of the container", e->name);
+}
+
+/* ---- what these stand on ---- */
+
+static int make_parent(int fd, const struct link_parent *p)
+{
+        struct ifinfomsg m = {0}, up = {.ifi_change = IFF_UP, .ifi_flags = IFF_UP};
+        _cleanup_netbuf_ struct netbuf b = {0};
+        uint16_t vlan = (uint16_t)p->vlan;
+        size_t info, data;
+
+        netbuf_begin(&b, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, &m, sizeof(m));
+        netbuf_add_str(&b, IFLA_IFNAME, p->name);
+        if (p->below)
+                netbuf_add_u32(&b, IFLA_LINK, (uint32_t)p->below);
+        info = netbuf_open(&b, IFLA_LINKINFO);
+        netbuf_add_str(&b, IFLA_INFO_KIND, p->below ? "vlan" : "dummy");
+        if (p->below) {
+                data = netbuf_open(&b, IFLA_INFO_DATA);
+                netbuf_add(&b, IFLA_VLAN_ID, &vlan, sizeof(vlan));
+                netbuf_close(&b, data);
+        }
+        netbuf_close(&b, info);
+        netbuf_begin(&b, RTM_SETLINK, NLM_F_ACK, &up, sizeof(up));
+        netbuf_add_str(&b, IFLA_IFNAME, p->name);
+        netbuf_add(&b, IFLA_IFALIAS, p->alias, strlen(p->alias));
+        return netlink_send(fd, &b, NULL);
+}
+
+err *link_parent_make(int fd, const struct link_parent *p)
+{
+        int r = make_parent(fd, p);
+
+        if (r == -EOPNOTSUPP)
+                return err_new(ERR_UNSUPPORTED,
+                               "making network device %s: this kernel has no %s devices: operation not "
+                               "supported",
+                               p->name, p->below ? "vlan" : "dummy");
+        return r < 0 && r != -EEXIST ? err_sys(-r, "making network device %s", p->name) : NULL;
+}
+
+err *link_parent_remove(int fd, const char *name, const char *alias, const char *heir)
+{
+        _cleanup_netbuf_ struct netbuf b = {0};
+        struct ifinfomsg m = {0};
+        struct found f;
+        int r = find(fd, name, &f);
+
+        if (r == -ENODEV || (r == 0 && !str_eq(f.alias, alias)))
+                return NULL;
+        if (r == 0 && !heir)
+                return link_delete(fd, name);
+        if (r == 0) {
+                netbuf_begin(&b, RTM_SETLINK, NLM_F_ACK, &m, sizeof(m));
+                netbuf_add_str(&b, IFLA_IFNAME, name);
+                netbuf_add(&b, IFLA_IFALIAS, heir, strlen(heir));
+                r = netlink_send(fd, &b, NULL);
+        }
+        return r < 0 ? err_sys(-r, "removing network device %s", name) : NULL;
 }
 
 /* ---- routes of the host ---- */

@@ -81,9 +81,22 @@ int link_routes(int fd, const char *name, const struct link_route *route, unsign
 MUST_USE err *link_loopback_up(int fd);
 
 /* A macvlan or ipvlan device on @parent (index), in the namespace. @mode: "bridge", "private", "vepa", "passthru";
- * "l2", "l3", "l3s". Else as link_endpoint_make(); host_name and bridge are not used. */
+ * "l2", "l3", "l3s", these also with "-private" or "-vepa". Else as link_endpoint_make(); host_name and bridge are not
+ * used. */
 MUST_USE err *link_endpoint_sub(int host, int ns, int there, const struct link_endpoint *e, int parent,
                                 const char *kind, const char *mode);
+
+struct link_parent {
+        const char *name;  /* of the device to be made */
+        const char *alias; /* marks it as ours; at most LINK_ALIAS_MAX bytes */
+        int below;         /* index of the device that a VLAN is on; 0 = a dummy, which is on nothing */
+        unsigned vlan;     /* its number */
+};
+/* A device of the host for macvlan and ipvlan devices to stand on, set up; one that is there is fine.
+ * ERR_UNSUPPORTED: the kernel has none of this kind. */
+MUST_USE err *link_parent_make(int fd, const struct link_parent *p);
+/* Remove the device @name if it has the mark @alias; with @heir, give it that mark instead. A missing one is fine. */
+MUST_USE err *link_parent_remove(int fd, const char *name, const char *alias, const char *heir);
 
 /* Does a route of the host (other than the default one and those of link @except) overlap @a? *@ret: name of its link,
  * owned, or NULL. */
