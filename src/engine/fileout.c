@@ -1,9 +1,11 @@
 /* fileout.c - see fileout.h. */
 #include "engine/fileout.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -14,6 +16,7 @@
 #include "codec/tar.h"
 #include "engine/progress.h"
 
+#define TEMPORARY ".hod-"
 #define PIECE (16u << 20) /* copied without asking whether to go on */
 
 /* A document of a directory, kept until the end. */
@@ -46,7 +49,7 @@ static struct fileout *fileout_new(void)
         if (!o)
                 return NULL;
         (void)!getrandom(&salt, sizeof(salt), 0);
-        (void)snprintf(o->temporary, sizeof(o->temporary), ".hod-%016llx", (unsigned long long)salt);
+        (void)snprintf(o->temporary, sizeof(o->temporary), TEMPORARY "%016llx", (unsigned long long)salt);
         o->dirfd = o->fd = -1;
         return o;
 }
@@ -147,6 +150,30 @@ err *fileout_open_file(const char *path, struct fileout **ret)
         return NULL;
 }
 
+/* What a killed one left: nobody has a lock on it. */
+static err *remove_dead(const struct fileout *o)
+{
+        int copy = openat(o->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+        struct dirent *d;
+
+        if (!dir) {
+                (void)file_close(copy);
+                return err_sys(errno, "reading %s", o->path);
+        }
+        while ((d = readdir(dir))) {
+                _cleanup_close_ int fd = -1;
+
+                if (!str_starts(d->d_name, TEMPORARY) || strlen(d->d_name) != strlen(o->temporary))
+                        continue;
+                fd = openat(o->dirfd, d->d_name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+                if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+                        (void)unlinkat(o->dirfd, d->d_name, 0);
+        }
+        (void)closedir(dir);
+        return NULL;
+}
+
 err *fileout_open_dir(const char *path, struct fileout **ret)
 {
         _cleanup_(fileout_freep) struct fileout *o = fileout_new();
@@ -163,8 +190,19 @@ err *fileout_open_dir(const char *path, struct fileout **ret)
         o->dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (o->dirfd < 0)
                 return err_sys(errno, "opening %s", path);
+        TRY(remove_dead(o));
         *ret = TAKE_PTR(o);
         return NULL;
+}
+
+err *fileout_mark(struct fileout *o, const char *name, const char *data, size_t size)
+{
+        int r;
+
+        if (o->tar || file_exists(o->dirfd, name))
+                return NULL;
+        r = file_create(o->dirfd, name, data, size, 0644);
+        return r < 0 ? err_sys(r, "writing %s/%s", o->path, name) : strv_add(&o->created, name);
 }
 
 void fileout_watch(struct fileout *o, const struct progress *progress)
@@ -268,8 +306,20 @@ static err *copy_bytes(const struct fileout *o, const struct fileset_file *from,
 /* A blob of a directory: it gets its name when it is whole. */
 static err *open_blob(struct fileout *o, int *ret)
 {
-        *ret = openat(o->dirfd, o->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
-        return *ret < 0 ? err_sys(errno, "making a file in %s", o->path) : NULL;
+        for (;;) {
+                _cleanup_close_ int fd =
+                        openat(o->dirfd, o->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+                struct stat st;
+
+                if (fd < 0)
+                        return err_sys(errno, "making a file in %s", o->path);
+                (void)flock(fd, LOCK_EX | LOCK_NB);
+                if (fstat(fd, &st) < 0 || st.st_nlink) {
+                        *ret = TAKE_FD(fd);
+                        return NULL;
+                }
+                /* Somebody's remove_dead() was faster than our lock. */
+        }
 }
 
 static err *close_blob(struct fileout *o, const char *name, err *e)

@@ -18,7 +18,7 @@ MUST_USE err *fileout_open_stream(int fd, struct fileout **ret);
 /* An archive as the file @path, which appears, or is replaced, at the end. Nothing is left of one that is not finished,
  * not even if we are killed. ERR_INVALID (no regular file), ERR_SYS. */
 MUST_USE err *fileout_open_file(const char *path, struct fileout **ret);
-/* The directory @path, made if need be. */
+/* The directory @path, made if need be. What killed ones left half written in it goes. */
 MUST_USE err *fileout_open_dir(const char *path, struct fileout **ret);
 /* Takes everything back unless it was finished. */
 void fileout_free(struct fileout *o);
@@ -32,6 +32,9 @@ int fileout_dir(const struct fileout *o);
 MUST_USE err *fileout_mkdir(struct fileout *o, const char *name);
 /* A document. In a directory it replaces the one of this name when everything is finished. */
 MUST_USE err *fileout_put(struct fileout *o, const char *name, const char *data, size_t size);
+/* What says of a directory what it is: there from the start, so that one that is killed can be gone on with. An archive
+ * has none. */
+MUST_USE err *fileout_mark(struct fileout *o, const char *name, const char *data, size_t size);
 /* A blob from a file that is known to be sound, by the fastest way there is. One that is there already stays. */
 MUST_USE err *fileout_copy(struct fileout *o, const char *name, const struct fileset_file *from);
 /* A blob of exactly @size bytes with this digest, else ERR_CORRUPT or ERR_DIGEST. */

@@ -298,6 +298,8 @@ static err *write_layout(struct parcel *p, struct fileout *to)
         char name[BLOB_NAME];
 
         TRY(check_dir(to, "oci-layout", "an OCI layout"));
+        /* At once: one that is killed half way leaves what the next one goes on with. */
+        TRY(fileout_mark(to, "oci-layout", LAYOUT_TEXT, strlen(LAYOUT_TEXT)));
         TRY(fileout_mkdir(to, "blobs"));
         TRY(fileout_mkdir(to, "blobs/sha256"));
         for (size_t i = 0; i < p->n_blobs; i++) {
@@ -307,7 +309,8 @@ static err *write_layout(struct parcel *p, struct fileout *to)
         TRY(put_index(p, to));
         if (p->form == PARCEL_DOCKER)
                 TRY(put_manifest(p, to));
-        TRY(fileout_put(to, "oci-layout", LAYOUT_TEXT, strlen(LAYOUT_TEXT)));
+        if (fileout_dir(to) < 0)
+                TRY(fileout_put(to, "oci-layout", LAYOUT_TEXT, strlen(LAYOUT_TEXT)));
         return p->form == PARCEL_DOCKER ? put_repositories(p, to) : NULL;
 }
 
@@ -323,6 +326,7 @@ static err *write_dir(struct parcel *p, struct fileout *to)
         if (p->n_images != 1)
                 return err_new(ERR_INVALID, "such a directory holds one image, not %zu", p->n_images);
         TRY(check_dir(to, "version", "one of an image"));
+        TRY(fileout_mark(to, "version", DIR_VERSION, strlen(DIR_VERSION)));
         for (size_t i = 0; i < p->n_blobs; i++) {
                 const struct parcel_blob *b = &p->blobs[i];
                 char name[SHA256_HEX + 32];
@@ -333,7 +337,6 @@ static err *write_dir(struct parcel *p, struct fileout *to)
                                is_manifest(b) ? ".manifest.json" : "");
                 TRY(put_blob(b, to, name));
         }
-        TRY(fileout_put(to, "version", DIR_VERSION, strlen(DIR_VERSION)));
         return fileout_put(to, "manifest.json", top->data, top->size);
 }
 

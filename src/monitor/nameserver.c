@@ -90,8 +90,9 @@ static void add_rule(struct nft *n, bool reply, uint8_t protocol, uint16_t from,
 }
 
 /* Both directions are rewritten where connection tracking, if the container has it, sees port 53 only: queries after
- * it, replies before it. */
-static err *add_rules(int ns, uint16_t port)
+ * it, replies before it. @fresh: there are none yet. (What is deleted makes the kernel wait until nobody can see it any
+ * more, when the socket is closed: milliseconds.) */
+static err *add_rules(int ns, uint16_t port, bool fresh)
 {
         static const struct nft_hook query = {"filter", NF_INET_LOCAL_OUT, 250, false},
                                      reply = {"filter", NF_INET_LOCAL_OUT, -450, false};
@@ -104,8 +105,10 @@ static err *add_rules(int ns, uint16_t port)
                 return err_sys(-fd, "opening a netlink socket");
         nft_begin(&n, NFPROTO_IPV4);
         nft_table_add(&n, TABLE);
-        nft_table_delete(&n, TABLE);
-        nft_table_add(&n, TABLE);
+        if (!fresh) {
+                nft_table_delete(&n, TABLE);
+                nft_table_add(&n, TABLE);
+        }
         nft_chain_add(&n, TABLE, "query", &query);
         nft_chain_add(&n, TABLE, "reply", &reply);
         for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
@@ -116,7 +119,7 @@ static err *add_rules(int ns, uint16_t port)
         return r < 0 ? err_sys(-r, "leading port 53 of 127.0.0.11 to the container's DNS server") : NULL;
 }
 
-static err *prepare(int ns, int ret[2])
+static err *prepare(int ns, bool fresh, int ret[2])
 {
         _cleanup_close_ int udp = -1, tcp = -1;
         int fds[2] = {-1, -1};
@@ -125,7 +128,7 @@ static err *prepare(int ns, int ret[2])
         TRY(open_sockets(ns, fds, &port));
         udp = fds[0];
         tcp = fds[1];
-        TRY(add_rules(ns, port));
+        TRY(add_rules(ns, port, fresh));
         ret[0] = TAKE_FD(udp);
         ret[1] = TAKE_FD(tcp);
         return NULL;
@@ -134,7 +137,7 @@ static err *prepare(int ns, int ret[2])
 err *nameserver_prepare(const struct monitor *m, int ns, int ret[2])
 {
         ret[0] = ret[1] = -1;
-        return nameserver_wanted(m->dirfd) ? prepare(ns, ret) : NULL;
+        return nameserver_wanted(m->dirfd) ? prepare(ns, true, ret) : NULL;
 }
 
 /* ---- life ---- */
@@ -187,9 +190,9 @@ err *nameserver_refresh(struct monitor *m)
         if (m->nameserver) {
                 if (getsockname(m->nameserver->udp.fd, (struct sockaddr *)&a, &size) < 0)
                         return err_sys(errno, "finding the port of the container's DNS server");
-                return add_rules(ns, ntohs(a.sin_port));
+                return add_rules(ns, ntohs(a.sin_port), false);
         }
-        TRY(prepare(ns, fds));
+        TRY(prepare(ns, false, fds));
         nameserver_begin(m, fds[0], fds[1]);
         return NULL;
 }

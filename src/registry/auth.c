@@ -203,6 +203,16 @@ static err *read_token(struct auth *a, const struct http_answer *answer, struct 
         return ret->text ? NULL : err_nomem();
 }
 
+/* A token server that gets no passwords of ours gets no certificate either. */
+static bool is_foreign(const struct auth *a)
+{
+        err *e = auth_check_realm(a->origin, a->challenge.realm, a->allowed);
+        bool foreign = e;
+
+        err_free(e);
+        return foreign;
+}
+
 static err *fetch_by_password(struct auth *a, struct http *http, const char *scope, struct token *ret)
 {
         const struct auth_challenge *c = &a->challenge;
@@ -225,6 +235,7 @@ static err *fetch_by_password(struct auth *a, struct http *http, const char *sco
                       &(struct http_request){.method = "GET",
                                              .url = str_text(&url),
                                              .authorization = authorization,
+                                             .foreign = is_foreign(a),
                                              .max_answer = TOKEN_MAX},
                       &answer));
         return read_token(a, &answer, ret);
@@ -249,6 +260,7 @@ static err *fetch_by_identity(struct auth *a, struct http *http, const char *sco
                       &(struct http_request){.method = "POST",
                                              .url = a->challenge.realm,
                                              .headers = headers,
+                                             .foreign = is_foreign(a),
                                              .body = body,
                                              .body_size = form.len,
                                              .max_answer = TOKEN_MAX},

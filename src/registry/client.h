@@ -65,7 +65,6 @@ MUST_USE err *registry_manifest_head(struct registry *r, const char *reference, 
 /* Put one under a tag, a digest, or both (@reference). */
 MUST_USE err *registry_manifest_put(struct registry *r, const char *reference, const char *media_type, const char *data,
                                     size_t size);
-MUST_USE err *registry_manifest_delete(struct registry *r, const char *digest);
 
 /* A small blob (an image's config), verified. ERR_LIMIT. */
 MUST_USE err *registry_blob_get(struct registry *r, const struct digest *digest, uint64_t max, char **ret,
@@ -88,8 +87,6 @@ MUST_USE err *registry_blob_put(struct registry *r, const struct registry_upload
 
 /* All tags, sorted as the registry does; owned. */
 MUST_USE err *registry_tags(struct registry *r, char ***ret);
-/* Referrers of a manifest: an index; falls back to the tag schema. */
-MUST_USE err *registry_referrers(struct registry *r, const struct digest *subject, struct registry_document *ret);
 /* Does the registry believe @c? For login. @ret_token: an identity token if the server gave one, owned; NULL. */
 struct auth_credentials;
 MUST_USE err *registry_login(struct registry *r, const struct auth_credentials *c, char **ret_token);

@@ -1,4 +1,4 @@
-/* client_list.c - see client.h: tags and referrers. */
+/* client_list.c - see client.h: tags. */
 #include <stdio.h>
 
 #include "codec/json.h"
@@ -9,7 +9,6 @@
 #define PAGE_MAX (4u << 20)
 #define PAGES_MAX 1000
 #define TAGS_MAX 100000
-#define INDEX_TYPE "application/vnd.oci.image.index.v1+json"
 
 /* The address of `Link: <URL>; rel="next"`; NULL = none. */
 err *client_link_next(const char *link, char **ret)
@@ -33,8 +32,6 @@ err *client_link_next(const char *link, char **ret)
         }
         return NULL;
 }
-
-/* ---- tags ---- */
 
 static err *add_tags(const struct http_answer *a, char ***list, size_t *n)
 {
@@ -98,71 +95,4 @@ static err *list_tags(struct registry *r, struct server *s, void *arg)
 err *registry_tags(struct registry *r, char ***ret)
 {
         return client_each(r, false, list_tags, ret);
-}
-
-/* ---- referrers ---- */
-
-static err *keep_index(struct http_answer *a, struct registry_document *ret)
-{
-        struct registry_document d = {.size = a->size};
-
-        d.media_type = str_dup(INDEX_TYPE);
-        if (!d.media_type)
-                return err_nomem();
-        digest_of(a->data, a->size, &d.digest);
-        d.data = TAKE_PTR(a->data);
-        *ret = d;
-        return NULL;
-}
-
-struct referrers {
-        const struct digest *subject;
-        struct registry_document document;
-};
-
-/* The index at @suffix of the repository; none: *@found is false. */
-static err *get_index(struct registry *r, struct server *s, const char *suffix, struct referrers *w, bool *found)
-{
-        static char accept[] = "Accept: " INDEX_TYPE;
-        char *headers[] = {accept, NULL};
-        _cleanup_answer_ struct http_answer a = {0};
-
-        TRY(client_send(
-                r, s,
-                &(struct client_request){.method = "GET", .suffix = suffix, .headers = headers, .max_answer = PAGE_MAX},
-                &a, NULL));
-        *found = a.status == 200;
-        if (!*found && a.status != 404)
-                return failure_of(&a, "referrers");
-        return *found ? keep_index(&a, &w->document) : NULL;
-}
-
-static err *get_referrers(struct registry *r, struct server *s, void *arg)
-{
-        struct referrers *w = arg;
-        _cleanup_answer_ struct http_answer none = {0};
-        char suffix[120];
-        bool found;
-
-        (void)snprintf(suffix, sizeof(suffix), "referrers/%s", w->subject->text);
-        TRY(get_index(r, s, suffix, w, &found));
-        if (found)
-                return NULL;
-        /* A registry before 1.1: the list, if anybody wrote one, has a tag of this form. */
-        (void)snprintf(suffix, sizeof(suffix), "manifests/sha256-%s", digest_hex(w->subject));
-        TRY(get_index(r, s, suffix, w, &found));
-        if (found)
-                return NULL;
-        none.data = str_dup("{\"schemaVersion\":2,\"mediaType\":\"" INDEX_TYPE "\",\"manifests\":[]}");
-        none.size = none.data ? strlen(none.data) : 0;
-        return none.data ? keep_index(&none, &w->document) : err_nomem();
-}
-
-err *registry_referrers(struct registry *r, const struct digest *subject, struct registry_document *ret)
-{
-        struct referrers w = {.subject = subject};
-
-        TRY(client_each(r, true, get_referrers, &w));
-        *ret = w.document;
-        return NULL;
 }

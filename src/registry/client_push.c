@@ -67,30 +67,15 @@ err *registry_manifest_put(struct registry *r, const char *reference, const char
         return check_put(&a, data, size);
 }
 
-err *registry_manifest_delete(struct registry *r, const char *digest)
-{
-        _cleanup_free_ char *suffix = str_format("manifests/%s", digest), *scope = NULL;
-        _cleanup_answer_ struct http_answer a = {0};
-        struct server *s = client_main(r);
-
-        if (!suffix)
-                return err_nomem();
-        TRY(client_check_reference(digest, NULL));
-        scope = str_format("repository:%s:delete", s->endpoint->path);
-        if (!scope)
-                return err_nomem();
-        TRY(client_send(r, s, &(struct client_request){.method = "DELETE", .suffix = suffix, .scope = scope}, &a,
-                        NULL));
-        return a.status == 202 || a.status == 200 || a.status == 204 ? NULL : failure_of(&a, "manifest");
-}
-
 /* ---- blobs ---- */
 
 struct upload {
         struct registry *r;
         struct server *s;
         const struct registry_upload *u;
-        struct digest_hasher *hasher; /* of the present try, from the first byte */
+        struct stream *source;        /* the caller's bytes, hashed on their way; open from one piece to the next */
+        struct digest_hasher *hasher; /* of all that came out of it, from the first byte */
+        uint64_t at;                  /* how many bytes that were */
         struct digest digest;
         char *location;     /* absolute */
         uint64_t from;      /* bytes that the registry has */
@@ -127,74 +112,83 @@ static err *begin(struct upload *up)
         return keep_location(up, &a);
 }
 
-/* At most @left bytes of the stage behind, which then is at its end. */
-struct first {
-        struct stream stream;
-        struct stream *below;
+/* At most @left bytes of the upload's source, which stays the upload's. */
+struct part {
+        struct stream stream; /* first */
+        struct upload *upload;
         uint64_t left;
 };
 
-static err *first_read(struct stream *s, void *data, size_t size, size_t *ret)
+static err *part_read(struct stream *s, void *data, size_t size, size_t *ret)
 {
-        struct first *f = (struct first *)s;
+        struct part *p = (struct part *)s;
 
-        if (size > f->left)
-                size = (size_t)f->left;
+        if (size > p->left)
+                size = (size_t)p->left;
         *ret = 0;
         if (!size)
                 return NULL;
-        TRY(stream_read(f->below, data, size, ret));
-        f->left -= *ret;
+        TRY(stream_read(p->upload->source, data, size, ret));
+        p->left -= *ret;
+        p->upload->at += *ret;
         return NULL;
 }
 
-static void first_free(struct stream *s)
+static void part_free(struct stream *s)
 {
-        stream_free(((struct first *)s)->below);
         free(s);
 }
 
-static err *open_first(struct stream *below, uint64_t n, struct stream **ret)
+static void close_source(struct upload *up)
 {
-        struct first *f = MEM_NEW0(struct first, 1);
+        stream_free(TAKE_PTR(up->source));
+        digest_hasher_free(TAKE_PTR(up->hasher));
+        up->at = 0;
+}
 
-        if (!f)
-                return err_nomem();
-        *f = (struct first){{first_read, first_free}, below, n};
-        *ret = &f->stream;
+static err *open_source(struct upload *up)
+{
+        struct stream *hashing;
+
+        close_source(up);
+        TRY(digest_hasher_new(&up->hasher));
+        TRY(up->u->open(up->u->arg, &up->source));
+        TRY(stream_open_hash(up->source, up->hasher, &hashing));
+        up->source = hashing;
         return NULL;
 }
 
-/* The caller's bytes from up->from on; what is skipped has to be hashed all the same. */
+static uint64_t rest_of(const struct upload *up)
+{
+        uint64_t rest = up->u->size - up->from;
+
+        return up->piece && rest > up->piece ? up->piece : rest;
+}
+
+/* The caller's bytes from up->from on. After a piece the source stands there; else it begins anew, and what is passed
+ * over has to be hashed all the same. */
 static err *open_rest(void *arg, struct stream **ret)
 {
         struct upload *up = arg;
-        _cleanup_(stream_freep) struct stream *s = NULL;
-        struct stream *hashing;
-        uint64_t skip = up->from;
+        struct part *p;
         char buf[16384];
 
-        if (up->hasher)
-                digest_hasher_free(up->hasher);
-        up->hasher = NULL;
-        TRY(digest_hasher_new(&up->hasher));
-        TRY(up->u->open(up->u->arg, &s));
-        TRY(stream_open_hash(s, up->hasher, &hashing));
-        s = hashing;
-        while (skip) {
+        if (!up->source || up->at != up->from)
+                TRY(open_source(up));
+        while (up->at < up->from) {
+                uint64_t skip = up->from - up->at;
                 size_t n;
 
-                TRY(stream_read(s, buf, skip < sizeof(buf) ? skip : sizeof(buf), &n));
+                TRY(stream_read(up->source, buf, skip < sizeof(buf) ? (size_t)skip : sizeof(buf), &n));
                 if (!n)
                         return err_new(ERR_CORRUPT, "the registry claims to have more than there is");
-                skip -= n;
+                up->at += n;
         }
-        if (up->piece && up->u->size - up->from > up->piece)
-                TRY(open_first(s, up->piece, &hashing));
-        else
-                hashing = s;
-        s = NULL;
-        *ret = hashing;
+        p = MEM_NEW0(struct part, 1);
+        if (!p)
+                return err_nomem();
+        *p = (struct part){{part_read, part_free}, up, up->u->size ? rest_of(up) : UINT64_MAX};
+        *ret = &p->stream;
         return NULL;
 }
 
@@ -204,13 +198,6 @@ static void report(void *arg, uint64_t sent)
 
         if (up->u->progress)
                 up->u->progress(up->u->arg, up->from + sent);
-}
-
-static uint64_t rest_of(const struct upload *up)
-{
-        uint64_t rest = up->u->size - up->from;
-
-        return up->piece && rest > up->piece ? up->piece : rest;
 }
 
 /* PUT of everything, or of nothing more, under its digest: the end. */
@@ -313,8 +300,7 @@ static err *settle_digest(struct upload *up)
 
         TRY(digest_hasher_final(up->hasher, &got));
         if (up->u->digest && !digest_equal(up->u->digest, &got))
-                return err_new(ERR_DIGEST, "what was sent is %s and not %s: it has changed meanwhile", got.text,
-                               up->u->digest->text);
+                return err_new(ERR_DIGEST, "blob %s is damaged here: its content is %s", up->u->digest->text, got.text);
         up->digest = got;
         return NULL;
 }
@@ -345,6 +331,18 @@ static err *send_patches(struct upload *up)
         return finish_put(up, &a);
 }
 
+/* A registry that refuses what it got may be right: does what was sent have the digest? */
+static err *explain(struct upload *up, err *refusal)
+{
+        err *e;
+
+        if (!refusal || err_code(refusal) == ERR_NETWORK || !up->source || up->at != up->u->size)
+                return refusal;
+        e = settle_digest(up);
+        err_free(e ? refusal : NULL);
+        return e ? e : refusal;
+}
+
 static err *send_whole(struct upload *up)
 {
         _cleanup_answer_ struct http_answer a = {0};
@@ -356,7 +354,7 @@ static err *send_whole(struct upload *up)
                 return send_patches(up);
         }
         up->digest = *up->u->digest;
-        TRY(finish_put(up, &a));
+        TRY(explain(up, finish_put(up, &a)));
         return settle_digest(up);
 }
 
@@ -376,8 +374,7 @@ err *registry_blob_put(struct registry *r, const struct registry_upload *u, stru
         }
         if (!e)
                 *ret_digest = up.digest;
-        if (up.hasher)
-                digest_hasher_free(up.hasher);
+        close_source(&up);
         free(up.location);
         return e;
 }

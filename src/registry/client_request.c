@@ -113,6 +113,7 @@ static err *try_once(struct server *s, const struct client_request *q, const cha
         bool own = false;
 
         TRY(is_own(s, url, &own));
+        h.foreign = !own;
         if (own) {
                 err *e = auth_authorize(s->auth, s->http, scope, &authorization);
 

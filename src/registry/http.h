@@ -2,8 +2,8 @@
  * 3.4 ms). Only programs that may load libraries can use it: commands with `.libraries = true`.
  *
  * Every answer is bounded. Redirects are followed here, not by libcurl: Authorization never goes to another scheme,
- * host or port, and https never becomes http. Proxies come from the environment as Go reads it (HTTPS_PROXY,
- * HTTP_PROXY, NO_PROXY, in either case); the loopback is never reached through one. */
+ * host or port, nor does a client's certificate, and https never becomes http. Proxies come from the environment as Go
+ * reads it (HTTPS_PROXY, HTTP_PROXY, NO_PROXY, in either case); the loopback is never reached through one. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,7 +18,7 @@ struct http_options {
         const char *user_agent;               /* NULL = hod/VERSION */
         bool insecure;                        /* do not verify the peer */
         char *const *ca_files;                /* PEM files, trusted beside the system's; may be NULL */
-        const char *client_cert, *client_key; /* PEM files that identify us, or NULL */
+        const char *client_cert, *client_key; /* PEM files that identify us where nobody sent us, or NULL */
         char *const *environment;             /* proxies, SSL_CERT_FILE, SSL_CERT_DIR; may be NULL */
         unsigned connect_timeout;             /* seconds, 0 = 30 */
         unsigned stall_timeout;               /* seconds below HTTP_RATE_MIN, 0 = 60 */
@@ -39,6 +39,7 @@ struct http_request {
         char *const *headers;                       /* "Accept: ...", NULL-terminated; may be NULL */
         char *const *own_headers;                   /* the same, sent to the url's own origin only; may be NULL */
         const char *authorization;                  /* value of that header; sent to the url's own origin only */
+        bool foreign;                               /* somebody sent us to the url: no certificate of ours goes there */
         struct stream *body;                        /* NULL = none; borrowed */
         uint64_t body_size;                         /* 0 with a body = unknown: sent in chunks */
         uint64_t max_answer;                        /* of bytes in memory; 0 = 4 MB */

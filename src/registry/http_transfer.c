@@ -184,7 +184,8 @@ static err *add_headers(struct transfer *t, const struct http_request *r, bool o
 
 #define SET(option, value) (void)curl.easy_setopt(t->easy, (option), (value))
 
-static void set_trust(struct transfer *t)
+/* @own: it is a place that may see who we are. */
+static void set_trust(struct transfer *t, bool own)
 {
         const struct http *h = t->http;
 
@@ -199,9 +200,9 @@ static void set_trust(struct transfer *t)
 
                 SET(CURLOPT_CAINFO_BLOB, &blob);
         }
-        if (h->client_cert)
+        if (own && h->client_cert)
                 SET(CURLOPT_SSLCERT, h->client_cert);
-        if (h->client_key)
+        if (own && h->client_key)
                 SET(CURLOPT_SSLKEY, h->client_key);
         SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 }
@@ -256,7 +257,7 @@ err *transfer_new(struct http *h, const struct http_request *r, const char *url,
         TRY(set_target(t));
         TRY(add_headers(t, r, own));
         set_method(t, r);
-        set_trust(t);
+        set_trust(t, own && !r->foreign);
         SET(CURLOPT_HTTPHEADER, t->headers);
         SET(CURLOPT_USERAGENT, h->user_agent);
         SET(CURLOPT_ERRORBUFFER, t->error);

@@ -125,6 +125,28 @@ static err *unreferenced(struct store *s, const struct roots *roots, enum roots_
         return NULL;
 }
 
+static err *collect_blobs(struct store *s, char *const *digests)
+{
+        _cleanup_roots_ struct roots roots = {0};
+
+        TRY(roots_collect(s, &roots));
+        for (; *digests; digests++)
+                if (!roots_have(&roots, ROOTS_BLOBS, *digests))
+                        TRY(blob_remove(s, *digests));
+        return NULL;
+}
+
+err *gc_blobs(struct store *s, char *const *digests)
+{
+        err *e;
+
+        if (!digests || !*digests || !txn_exclusive_try(s))
+                return NULL;
+        e = collect_blobs(s, digests);
+        txn_exclusive_end(s);
+        return e;
+}
+
 static err *collect(struct store *s, uint64_t *bytes)
 {
         _cleanup_roots_ struct roots roots = {0};

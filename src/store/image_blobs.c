@@ -191,16 +191,19 @@ err *image_find_whole(struct store *s, const char *ref, struct image **ret)
 {
         _cleanup_staging_ struct staging st = {0};
         _cleanup_(image_freep) struct image *i = NULL;
+        _cleanup_strv_ char **old = NULL;
         err *e;
 
         TRY(image_find(s, ref, &i));
         TRY(image_keep(i));
+        TRY(strv_add(&old, i->manifest));
         TRY(make_blobs(s, i, &st));
         if (st.store) {
                 TRY(txn_lease(s));
                 e = publish_blobs(s, i, &st);
                 txn_unlease(s);
                 TRY(e);
+                log_error_free(LOG_LEVEL_WARN, gc_blobs(s, old));
         }
         *ret = TAKE_PTR(i);
         return NULL;

@@ -188,6 +188,7 @@ void ingest_free(struct ingest *i)
         staging_done(&i->staging);
         for (size_t n = 0; n < i->n; n++)
                 item_done(&i->items[n]);
+        strv_free(i->superseded);
         json_free(i->config);
         free(i->items);
         free(i->blobs);

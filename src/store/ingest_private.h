@@ -44,6 +44,7 @@ struct ingest {
         struct ingest_item *items;
         struct ingest_blob *blobs;
         size_t n, n_blobs;
+        char **superseded; /* blobs that the record named before */
 };
 
 /* From a layer's process to its parent; one write(2) each. */

@@ -2,10 +2,12 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "oci/image.h"
 #include "oci/reference.h"
 #include "store/blob.h"
+#include "store/gc.h"
 #include "store/ingest_private.h"
 #include "store/layer_tar.h"
 
@@ -113,6 +115,18 @@ static err *layers_text(const struct ingest *i, const struct known *old, char **
         return json_print(list, JSON_COMPACT, ret);
 }
 
+/* What the old record named and the new one does not. */
+static err *list_superseded(struct ingest *i, const struct known *old)
+{
+        _cleanup_json_ json *list = NULL;
+
+        TRY(strv_add(&i->superseded, old->manifest));
+        err_free(json_parse(old->layers, strlen(old->layers), &list));
+        for (size_t n = 0; n < json_len(list); n++)
+                TRY(strv_add(&i->superseded, json_get_str_or(json_at(list, n), "digest", "")));
+        return NULL;
+}
+
 static err *write_image(struct ingest *i, const struct known *old, struct txn *t)
 {
         int64_t created = 0;
@@ -121,6 +135,8 @@ static err *write_image(struct ingest *i, const struct known *old, struct txn *t
 
         if (!config)
                 return err_nomem();
+        if (old->found)
+                TRY(list_superseded(i, old));
         err_free(clock_parse(json_get_str_or(i->config, "created", ""), &created));
         for (size_t n = 0; n < i->n; n++)
                 size += i->items[n].layer.size;
@@ -188,7 +204,9 @@ static err *write_records(struct ingest *i, char *const *names)
         TRY(txn_lease(i->store));
         e = write_with_lease(i, names);
         txn_unlease(i->store);
-        return e;
+        TRY(e);
+        log_error_free(LOG_LEVEL_WARN, gc_blobs(i->store, i->superseded));
+        return NULL;
 }
 
 static err *stage_document(struct ingest *i, const struct ingest_document *d, const struct digest *want)

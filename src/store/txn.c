@@ -247,6 +247,17 @@ err *txn_exclusive(struct store *s)
         return NULL;
 }
 
+bool txn_exclusive_try(struct store *s)
+{
+        err *e = s->lease_count ? err_new(ERR_BUSY, "we hold a lease") : NULL;
+
+        if (!e)
+                e = lock_fd(&s->lease_fd, s->root_fd, s->root, "images.lock", LOCK_EX | LOCK_NB);
+        s->exclusive = !e;
+        log_error_free(LOG_LEVEL_DEBUG, e);
+        return s->exclusive;
+}
+
 void txn_exclusive_end(struct store *s)
 {
         s->exclusive = false;

@@ -57,6 +57,8 @@ MUST_USE err *txn_lease(struct store *s);
 void txn_unlease(struct store *s);
 /* Alone with the store: waits until nobody else holds a lease. Not nested. */
 MUST_USE err *txn_exclusive(struct store *s);
+/* The same if nobody has one now; not while we hold one. */
+bool txn_exclusive_try(struct store *s);
 void txn_exclusive_end(struct store *s);
 static inline void txn_exclusive_endp(struct store **s)
 {

@@ -109,6 +109,23 @@ id_of() { hod images --no-trunc --format '{{.ID}}' "$1"; }
         is "$(ls -A mine)" file
 }
 
+@test "save into a directory, killed half way: the next one goes on, and nothing is left over" {
+        for format in oci-dir docker-dir; do
+                for step in 1 2 3; do
+                        rm -rf killed
+                        ! strace -f -qq -o strace.out -e trace=renameat -e inject=renameat:signal=KILL:when=$step \
+                                "$HOD_BIN/hod" save --format $format -o killed busybox 2>/dev/null || break
+                        [[ ! -e killed/index.json && ! -e killed/manifest.json ]] || fail "$format: complete after $step"
+                        hod save --format $format -o killed busybox
+                        is "$(find killed -name '.hod-*')" '' "$format, step $step"
+                        if [[ $format == oci-dir ]]; then hod load -qi killed; else hod image copy -q dir:killed hod:killed:1 >/dev/null; fi
+                done
+                [[ $step -gt 1 ]]
+        done
+        hod rmi killed:1 >/dev/null
+        rm -rf killed
+}
+
 @test "save: killed or interrupted, nothing is left" {
         mkdir -p k
         for signal in INT KILL; do

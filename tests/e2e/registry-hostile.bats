@@ -9,6 +9,7 @@ setup_file() {
         e2e_setup
         export DOCKER_CONFIG=$T/docker
         mkdir -p "$DOCKER_CONFIG"
+        hostile_tls
         hostile_start
 }
 teardown_file() {
@@ -228,21 +229,31 @@ sys.exit(p.wait())' silent/x/manifests/run "$HOD_BIN/hod" run --rm --quiet "$(at
 }
 
 @test "91: content that has another digest is never used: first, at the end, continued, by mount, damaged here" {
-        local name
+        local name where
         refuses flipped 'layer'
         refuses flippedend 'layer'
         # continued: the first half is right, the second is not
         refused 1 'layer' hod pull -q "$(at open)/stuck/x:continued"
         refused 1 'layer' hod pull -q "$(at open)/flippedend/x:continued"
         good continued
-        # damaged on our disk: not sent
-        hod pull -q "$(at open)/good/x:damaged" >/dev/null
-        hod tag "$(at open)/good/x:damaged" "$(at open)/good/pushed:1"
-        name=$(find "$HOD_ROOT/blobs" -type f -size +900k | head -n 1)
-        chmod u+w "$name"
-        printf X | dd of="$name" bs=1 seek=500000 conv=notrunc status=none
-        refused 1 '(digest|DIGEST|damaged|sha256)' hod push -q "$(at open)/status-none/pushed:1" || true
-        hod rmi -f "$(at open)/good/x:damaged" "$(at open)/good/pushed:1" >/dev/null
+        # damaged on our disk: refused by us, whatever the registry thinks of it, and nothing gets its name there
+        python3 "$BATS_TEST_DIRNAME/archive.py" "$T/damaged/" 'layout(named(image([tar({"f": os.urandom(900000)})]), "damaged"))'
+        hod load -qi "$T/damaged" >/dev/null
+        name=sha256:$(find "$T/damaged/blobs/sha256" -size +800k -printf %f)
+        printf X | dd of="$HOD_ROOT/blobs/sha256/${name#sha256:}" bs=1 seek=500000 conv=notrunc status=none
+        for where in honest gullible; do
+                hod tag damaged "$(at open)/$where/pushed:1"
+                requests_forget
+                refused 1 "blob $name is damaged here: its content is sha256:" hod push -q "$(at open)/$where/pushed:1"
+                is "$(requests '.method == "PUT" and (.path | contains("/manifests/"))')" ''
+        done
+        # ... and removed by a repair, after which it can be had again
+        hod system check --repair >/dev/null
+        [[ ! -e $HOD_ROOT/blobs/sha256/${name#sha256:} ]]
+        hod load -qi "$T/damaged" >/dev/null
+        hod push -q "$(at open)/honest/pushed:1"
+        hod rmi damaged "$(at open)/honest/pushed:1" "$(at open)/gullible/pushed:1" >/dev/null
+        rm -r "$T/damaged"
 }
 
 @test "92: a document that could be an index as well as a manifest is refused" {
@@ -279,6 +290,20 @@ sys.exit(p.wait())' silent/x/manifests/run "$HOD_BIN/hod" run --rm --quiet "$(at
         is "$(requests '.host == "other" and .auth != null' | wc -l)" 0
         hod pull -q "$(at open)/foreignurls/x:97" >/dev/null 2>&1 && hod rmi "$(at open)/foreignurls/x:97" >/dev/null
         is "$(requests '.path == "/layer"' | wc -l)" 0
+}
+
+@test "97: a client's certificate goes to the registry, not to where that sends us" {
+        local pull=(hod pull -q --cert-dir "$T/certs")
+        requests_forget
+        "${pull[@]}" "$(at tls)/away/x:cert" >/dev/null
+        is "$(requests '.host == "tls"' | jq .cert | sort -u)" true
+        is "$(requests '.host == "tlsother"' | jq .cert)" false
+        hod tag busybox "$(at tls)/foreignloc/x:cert"
+        requests_forget
+        hod push -q --cert-dir "$T/certs" "$(at tls)/foreignloc/x:cert" >/dev/null
+        is "$(requests '.host == "tls"' | jq .cert | sort -u)" true
+        is "$(requests '.host == "tlsother"' | jq .cert | sort -u)" false
+        hod rmi "$(at tls)/away/x:cert" "$(at tls)/foreignloc/x:cert" >/dev/null
 }
 
 @test "99: a missing credential helper is an error before any request; no secret is shown" {
@@ -329,4 +354,16 @@ sys.exit(p.wait())' silent/x/manifests/run "$HOD_BIN/hod" run --rm --quiet "$(at
         hod push -q "$(at open)/uploaddrop/p:1"
         hod rmi "$(at open)/uploaddrop/p:1" >/dev/null
         is "$(shown)" "$before"
+}
+
+@test "push: a registry that wants pieces gets them, and the blob is read on, not again from its start" {
+        python3 "$BATS_TEST_DIRNAME/archive.py" "$T/large/" 'layout(named(image([tar({"f": os.urandom(45000000)})]), "large"))'
+        hod load -qi "$T/large" >/dev/null
+        hod tag large "$(at open)/pieces/large:1"
+        requests_forget
+        strace -f -qq -e trace=lseek -o "$T/seeks" "$HOD_BIN/hod" push -q "$(at open)/pieces/large:1" >/dev/null
+        is "$(requests '.method == "PATCH" and .status == 202' | wc -l)" 3
+        is "$(grep -c 'lseek([0-9]*, 0, SEEK_SET) *= 0' "$T/seeks")" 3 # the config; the layer, whole and in pieces
+        hod rmi large "$(at open)/pieces/large:1" >/dev/null
+        rm -r "$T/large"
 }

@@ -1,7 +1,25 @@
 # registry.bash - registries for the tests: registry.py, which misbehaves on demand. (docker-registry: registry.bats.)
 # shellcheck shell=bash
 
-# hostile_start: registry.py with its files in $T/hostile.
+# hostile_start: registry.py with its files in $T/hostile. Before it, hostile_tls: TLS too; $T/certs is a --cert-dir that
+# identifies us.
+hostile_tls() {
+        mkdir -p "$T/hostile" "$T/certs"
+        (
+                cd "$T/hostile"
+                key=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2)
+                openssl req -x509 "${key[@]}" -subj /CN=hod-test-ca -keyout ca.key -out ca.crt
+                for name in server client; do
+                        openssl req "${key[@]}" -subj /CN=$name -keyout $name.key -out $name.csr
+                        openssl x509 -req -in $name.csr -CA ca.crt -CAkey ca.key -set_serial $RANDOM -days 2 -out $name.crt \
+                                -extfile <(echo subjectAltName=IP:127.0.0.1,IP:127.0.0.2)
+                done
+                cat server.crt server.key >tls.pem
+                cp ca.crt "$T/certs/ca.crt"
+                cp client.crt "$T/certs/client.cert"
+                cp client.key "$T/certs/client.key"
+        ) >/dev/null 2>&1
+}
 hostile_start() {
         mkdir -p "$T/hostile"
         mkfifo "$T/hostile/stdin"

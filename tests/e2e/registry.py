@@ -9,7 +9,8 @@ object a line. Ends when its stdin does.
 
 One port for each way to ask who is there, in the files DIR/NAME: open (nobody is asked), basic, token (of this host),
 foreignrealm (tokens come from tokens.example), oddrealm (ftp:), userrealm (user information in the address), and other: a
-second host, 127.0.0.2, that asks nobody. The user is u, the password secret-pw.
+second host, 127.0.0.2, that asks nobody. The user is u, the password secret-pw. With DIR/tls.pem (certificate and key)
+and DIR/ca.crt there are also tls and tlsother (on 127.0.0.2), which take certificates of clients and want none.
 """
 import base64
 import gzip
@@ -20,6 +21,7 @@ import os
 import random
 import re
 import socket
+import ssl
 import sys
 import tarfile
 import threading
@@ -176,6 +178,8 @@ class Handler(BaseHTTPRequestHandler):
     def note(self, status):
         entry = {"host": self.name, "method": self.command, "path": self.path, "status": status,
                  "auth": self.headers.get("Authorization"), "range": self.headers.get("Range")}
+        if isinstance(self.connection, ssl.SSLSocket):
+            entry["cert"] = bool(self.connection.getpeercert())
         with log_lock:
             print(json.dumps(entry), file=log_file, flush=True)
 
@@ -396,12 +400,17 @@ class Handler(BaseHTTPRequestHandler):
         if behaviour == "endless":
             return body(self, 307, b"", Location=self.path + "x" if len(self.path) < 300 else self.path + "/")
         if behaviour == "away":
-            return body(self, 307, b"", Location=f"http://127.0.0.2:{ports['other']}/v2/good/x/blobs/{name}")
+            return body(self, 307, b"", Location=f"{self.elsewhere()}/v2/good/x/blobs/{name}")
         return part_of(self, data, offset)
+
+    def elsewhere(self):
+        if self.name.startswith("tls"):
+            return f"https://127.0.0.2:{ports['tlsother']}"
+        return f"http://127.0.0.2:{ports['other']}"
 
     def silence(self):
         self.note(0)
-        time.sleep(20)
+        time.sleep(600)
 
     def stall(self, data, half):
         self.send_response(200)
@@ -409,7 +418,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data[:half])
         self.wfile.flush()
-        time.sleep(20)
+        time.sleep(600)
         self.close_connection = True
 
     # ---- push ----
@@ -424,7 +433,7 @@ class Handler(BaseHTTPRequestHandler):
                 pushed_manifests[repo, name] = (self.headers.get("Content-Type"), self.data)
             return body(self, 201, b"", Docker_Content_Digest=digest(self.data), Location=self.path)
         path, _, query = rest.partition("?")
-        where = f"http://127.0.0.2:{ports['other']}" if behaviour == "foreignloc" else ""
+        where = self.elsewhere() if behaviour == "foreignloc" else ""
         if self.command == "POST":
             if "mount=" in query:
                 pass  # 202: an upload has begun instead
@@ -438,6 +447,8 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
             self.close_connection = True
             return True
+        if behaviour == "pieces" and len(self.data) > 16 << 20:
+            return failure(self, 413, "UNKNOWN", "too large")
         if behaviour == "uploadfull" and self.data:
             return failure(self, 507, "UNKNOWN", "no space left")
         uploads[name] += self.data
@@ -446,6 +457,8 @@ class Handler(BaseHTTPRequestHandler):
                         Range=f"0-{len(uploads[name]) - 1}")
         wanted = re.search(r"digest=(sha256(?::|%3A)[0-9a-f]{64})", query)
         data = uploads.pop(name)
+        if behaviour == "gullible":
+            return body(self, 201, b"", Location=f"/v2/{repo}/blobs/x")
         if not wanted or wanted.group(1).replace("%3A", ":") != digest(data):
             return failure(self, 400, "DIGEST_INVALID", "provided digest did not match uploaded content")
         if behaviour != "forgets":
@@ -489,9 +502,18 @@ class Server(ThreadingHTTPServer):
 
 
 ports = {}
-for name in ("open", "basic", "token", "foreignrealm", "oddrealm", "userrealm", "other"):
+names = ["open", "basic", "token", "foreignrealm", "oddrealm", "userrealm", "other"]
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+if os.path.exists(os.path.join(directory, "tls.pem")):
+    names += ["tls", "tlsother"]
+    context.load_cert_chain(os.path.join(directory, "tls.pem"))
+    context.load_verify_locations(os.path.join(directory, "ca.crt"))
+    context.verify_mode = ssl.CERT_OPTIONAL
+for name in names:
     kind = type(name, (Handler,), {"name": name})
-    server = Server(("127.0.0.2" if name == "other" else "127.0.0.1", 0), kind)
+    server = Server(("127.0.0.2" if "other" in name else "127.0.0.1", 0), kind)
+    if name.startswith("tls"):
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     ports[name] = server.server_address[1]
     threading.Thread(target=server.serve_forever, daemon=True).start()
 for name, number in ports.items():

@@ -354,6 +354,9 @@ static void ingest_leaves_the_parent_of_an_image_that_comes_with_other_blobs(voi
         check_ok(image_find(store, id, &i));
         assert_string_equal(i->layers[0].digest, packed.digests[0].text);
         assert_string_equal(i->parent, parent);
+        /* the other manifest has gone */
+        assert_false(blob_exists(store, plain.manifest_digest.text));
+        assert_true(blob_exists(store, packed.manifest_digest.text));
 }
 
 static void image_keep_lets_others_remove_the_image_but_not_its_content(void **state)
