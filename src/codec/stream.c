@@ -64,12 +64,35 @@ err *stream_drain(struct stream *s)
         return NULL;
 }
 
+/* Straight to where the sink wants it. */
+static err *copy_in_place(struct stream *from, struct sink *to, uint64_t *ret_size)
+{
+        uint64_t total = 0;
+        void *place;
+        size_t n;
+
+        for (;;) {
+                TRY(to->lend(to, &place, &n));
+                TRY(stream_read(from, place, n < STREAM_CHUNK ? n : STREAM_CHUNK, &n));
+                if (!n)
+                        break;
+                TRY(to->filled(to, n));
+                total += n;
+        }
+        if (ret_size)
+                *ret_size = total;
+        return NULL;
+}
+
 err *stream_copy(struct stream *from, struct sink *to, uint64_t *ret_size)
 {
-        _cleanup_free_ unsigned char *buf = malloc(STREAM_CHUNK);
+        _cleanup_free_ unsigned char *buf = NULL;
         uint64_t total = 0;
         size_t n;
 
+        if (to->lend)
+                return copy_in_place(from, to, ret_size);
+        buf = malloc(STREAM_CHUNK);
         if (!buf)
                 return err_nomem();
         for (;;) {

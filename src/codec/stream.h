@@ -19,6 +19,8 @@ struct stream {
         /* Up to @size bytes (> 0) into @data. *@ret is 0 only at the end, and stays 0 then. */
         err *(*read)(struct stream *s, void *data, size_t size, size_t *ret);
         void (*free)(struct stream *s);
+        /* The same without a copy, or NULL: *@ret is borrowed until the stream is used again. */
+        err *(*lend)(struct stream *s, size_t max, const void **ret, size_t *ret_size);
 };
 
 static inline MUST_USE err *stream_read(struct stream *s, void *data, size_t size, size_t *ret)
@@ -65,6 +67,10 @@ struct sink {
         /* Everything was written: flush, write trailers, and finish the stage behind. Once. */
         err *(*finish)(struct sink *s);
         void (*free)(struct sink *s);
+        /* Both or neither: a place (> 0 bytes) for the next bytes, until the sink is used again; and how many of them
+         * were put there. */
+        err *(*lend)(struct sink *s, void **ret, size_t *ret_size);
+        err *(*filled)(struct sink *s, size_t size);
 };
 
 static inline MUST_USE err *sink_write(struct sink *s, const void *data, size_t size)

@@ -38,6 +38,8 @@ struct tar_reader {
         uint64_t left;    /* stored data not handed out */
         uint64_t padding; /* behind the data */
         uint64_t entries, headers, bytes, offset;
+        err *(*watch)(void *arg, const void *data, size_t size);
+        void *watch_arg;
         size_t at, size; /* of the window */
         unsigned char *window;
 };
@@ -110,6 +112,18 @@ static err *truncated(const struct tar_reader *r)
         return corrupt(r, "the archive is truncated");
 }
 
+/* How much to read when @want bytes are missing. From a stream that lends its bytes only to the end of the block, so
+ * that a file's data is not taken before it can be lent. */
+static size_t read_size(const struct tar_reader *r, size_t want)
+{
+        size_t room = WINDOW - r->size, n;
+
+        if (!r->below->lend)
+                return room;
+        n = want + (size_t)(-(r->offset + r->size + want) % TAR_BLOCK_SIZE);
+        return n < room ? n : room;
+}
+
 /* Make the window hold at least @want (<= WINDOW / 2) bytes, or all that is left of the stream. */
 static err *fill(struct tar_reader *r, size_t want)
 {
@@ -123,17 +137,21 @@ static err *fill(struct tar_reader *r, size_t want)
         while (r->size < want && !r->below_ended) {
                 size_t n;
 
-                TRY(stream_read(r->below, r->window + r->size, WINDOW - r->size, &n));
+                TRY(stream_read(r->below, r->window + r->size, read_size(r, want - r->size), &n));
                 r->size += n;
                 r->below_ended = n == 0;
         }
         return NULL;
 }
 
-static void consume(struct tar_reader *r, size_t n)
+/* Go on by @n bytes of the window that are no file's data, or not read as such. */
+static err *consume(struct tar_reader *r, size_t n)
 {
+        const void *data = r->window + r->at;
+
         r->at += n;
         r->offset += n;
+        return r->watch && n ? r->watch(r->watch_arg, data, n) : NULL;
 }
 
 static err *skip(struct tar_reader *r, uint64_t n)
@@ -147,7 +165,7 @@ static err *skip(struct tar_reader *r, uint64_t n)
                         return truncated(r);
                 if (step > n)
                         step = (size_t)n;
-                consume(r, step);
+                TRY(consume(r, step));
                 n -= step;
         }
         return NULL;
@@ -180,7 +198,7 @@ static err *read_extension(struct tar_reader *r, uint64_t size, size_t max, cons
                 if (n > size - have)
                         n = (size_t)size - have;
                 memcpy(data + have, r->window + r->at, n);
-                consume(r, n);
+                TRY(consume(r, n));
                 have += n;
         }
         data[size] = '\0';
@@ -207,14 +225,14 @@ static err *stream_end(struct tar_reader *r)
 /* At a zero block: the end, if another one or nothing follows. */
 static err *zero_block(struct tar_reader *r)
 {
-        consume(r, TAR_BLOCK_SIZE);
+        TRY(consume(r, TAR_BLOCK_SIZE));
         TRY(fill(r, TAR_BLOCK_SIZE));
         if (r->size - r->at >= TAR_BLOCK_SIZE && !is_zero(r->window + r->at))
                 return corrupt(r, "a lone zero block");
         if (r->have_pax || r->long_name || r->long_link)
                 return corrupt(r, "an extended header without its entry");
         if (r->size - r->at >= TAR_BLOCK_SIZE)
-                consume(r, TAR_BLOCK_SIZE);
+                TRY(consume(r, TAR_BLOCK_SIZE));
         r->ended = true;
         return NULL;
 }
@@ -237,7 +255,7 @@ static err *read_header(struct tar_reader *r, struct tar_header *h)
                 return corrupt(r, r->headers ? "a header with a wrong checksum" : "this is not a tar archive");
         if (++r->headers > r->limits.max_entries)
                 return here(r, err_new(ERR_LIMIT, "more than %llu entries", (unsigned long long)r->limits.max_entries));
-        consume(r, TAR_BLOCK_SIZE);
+        TRY(consume(r, TAR_BLOCK_SIZE));
         return NULL;
 }
 
@@ -451,7 +469,7 @@ static err *read_gnu_map(struct tar_reader *r, const struct tar_header *h)
                 if (r->size - r->at < TAR_BLOCK_SIZE)
                         return truncated(r);
                 memcpy(&more, r->window + r->at, sizeof(more));
-                consume(r, TAR_BLOCK_SIZE);
+                TRY(consume(r, TAR_BLOCK_SIZE));
                 TRY(add_gnu_map(r, more.map, ARRAY_SIZE(more.map)));
                 extended = more.extended;
         }
@@ -475,7 +493,7 @@ static err *read_map_line(struct tar_reader *r, uint64_t *used, uint64_t *ret)
                 if (*used >= r->limits.max_map * 2 * sizeof(digits))
                         return here(r, err_new(ERR_LIMIT, "a sparse map of too many bytes"));
                 c = (char)r->window[r->at];
-                consume(r, 1);
+                TRY(consume(r, 1));
                 (*used)++;
                 if (c == '\n')
                         break;
@@ -576,7 +594,7 @@ static err *skip_padding(struct tar_reader *r)
                 }
                 if (r->size == r->at)
                         return truncated(r);
-                consume(r, 1);
+                TRY(consume(r, 1));
         }
         return NULL;
 }
@@ -626,16 +644,39 @@ err *tar_read_data(struct tar_reader *r, const void **ret, size_t *ret_size, uin
                 *ret_offset = r->entry.size;
                 return NULL;
         }
-        TRY(fill(r, 1));
-        n = r->size - r->at;
-        if (!n)
-                return truncated(r);
-        if (n > max)
-                n = (size_t)max;
-        *ret = r->window + r->at;
+        if (r->at == r->size && r->below->lend) {
+                TRY(r->below->lend(r->below, max < SIZE_MAX ? (size_t)max : SIZE_MAX, ret, &n));
+                if (!n)
+                        return truncated(r);
+        } else {
+                TRY(fill(r, 1));
+                n = r->size - r->at;
+                if (!n)
+                        return truncated(r);
+                if (n > max)
+                        n = (size_t)max;
+                *ret = r->window + r->at;
+                r->at += n;
+        }
         *ret_size = n;
-        consume(r, n);
+        r->offset += n;
         r->left -= n;
         r->piece_done += n;
         return NULL;
+}
+
+void tar_reader_watch(struct tar_reader *r, err *(*watch)(void *arg, const void *data, size_t size), void *arg)
+{
+        r->watch = watch;
+        r->watch_arg = arg;
+}
+
+err *tar_drain(struct tar_reader *r)
+{
+        for (;;) {
+                TRY(fill(r, 1));
+                if (r->at == r->size)
+                        return NULL;
+                TRY(consume(r, r->size - r->at));
+        }
 }

@@ -89,6 +89,11 @@ MUST_USE err *tar_next(struct tar_reader *r, const struct tar_entry **ret);
  * the end. *@ret_offset is where the piece goes: sparse files have gaps, also at the end, so set the file's
  * length to entry->size. */
 MUST_USE err *tar_read_data(struct tar_reader *r, const void **ret, size_t *ret_size, uint64_t *ret_offset);
+/* Have everything of the archive but what tar_read_data() gives out told to @watch, in order: headers, padding, data
+ * that was skipped. Before the first tar_next(). */
+void tar_reader_watch(struct tar_reader *r, err *(*watch)(void *arg, const void *data, size_t size), void *arg);
+/* After the last entry: read what follows the end marker, to the end of the stream. */
+MUST_USE err *tar_drain(struct tar_reader *r);
 /* Number of entries, and bytes of the archive, consumed so far (for progress). */
 uint64_t tar_reader_entries(const struct tar_reader *r);
 uint64_t tar_reader_offset(const struct tar_reader *r);

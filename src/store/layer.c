@@ -257,7 +257,7 @@ err *layer_stage(struct staging *st, struct stream *from, const char *parent_cha
         TRY(make_blob(st, &blob));
         TRY(make_diff_dir(st, parent_chain, &diff));
         TRY(open_stage(from, blob, &g));
-        TRY(unpack_stream(diff, UNPACK_LAYER, NULL, g.plain, &unpacked));
+        TRY(unpack_stream(diff, UNPACK_LAYER, -1, g.plain, &unpacked));
         return fill(&g, &unpacked, ret);
 }
 
@@ -300,7 +300,7 @@ err *layer_stage_written(struct staging *st, err *(*write)(void *arg, struct sin
         TRY(make_blob(st, &blob));
         TRY(make_diff_dir(st, parent_chain, &diff));
         TRY(digest_hasher_new(&g.blob));
-        TRY(unpack_start(diff, UNPACK_LAYER, NULL, &unpack));
+        TRY(unpack_start(diff, UNPACK_LAYER, NULL, -1, &unpack));
         split = (struct split){{.write = split_write, .finish = split_finish}, blob, g.blob, unpack};
         e = write(arg, &split.sink);
         if (e && !unpack_broken(unpack))

@@ -20,115 +20,123 @@ struct record {
         uint64_t content;
 };
 
-/* A stream that remembers what passed and was not yet written: the tar reader reads ahead. */
-struct recorder {
-        struct stream stream; /* first */
-        struct stream *below; /* borrowed */
-        struct sink *to;      /* borrowed */
-        unsigned char *data;
+struct skeleton {
+        struct sink *to; /* borrowed */
         size_t used, room;
-        uint64_t start; /* offset in the archive of data[0] */
+        unsigned char *raw; /* not written yet */
 };
 
-static err *recorder_read(struct stream *s, void *data, size_t size, size_t *ret)
+err *skeleton_new(struct sink *to, struct skeleton **ret)
 {
-        struct recorder *r = (struct recorder *)s;
+        *ret = MEM_NEW0(struct skeleton, 1);
+        if (!*ret)
+                return err_nomem();
+        (*ret)->to = to;
+        return NULL;
+}
 
-        TRY(stream_read(r->below, data, size, ret));
-        if (r->used + *ret > r->room) {
-                size_t room = (r->used + *ret) * 2;
-                unsigned char *more = realloc(r->data, room);
+void skeleton_free(struct skeleton *s)
+{
+        if (!s)
+                return;
+        free(s->raw);
+        free(s);
+}
+
+/* Write the raw bytes, and that the content of @path follows. */
+static err *put(struct skeleton *s, const char *path, uint64_t content)
+{
+        struct record head = {htole32((uint32_t)s->used), htole32((uint32_t)strlen(path)), htole64(content)};
+
+        TRY(sink_write(s->to, &head, sizeof(head)));
+        if (s->used)
+                TRY(sink_write(s->to, s->raw, s->used));
+        s->used = 0;
+        return *path ? sink_write(s->to, path, strlen(path)) : NULL;
+}
+
+err *skeleton_raw(void *arg, const void *data, size_t size)
+{
+        struct skeleton *s = arg;
+
+        if (s->used + size > s->room) {
+                size_t room = (s->used + size) * 2;
+                unsigned char *more = realloc(s->raw, room);
 
                 if (!more)
                         return err_nomem();
-                r->data = more;
-                r->room = room;
+                s->raw = more;
+                s->room = room;
         }
-        if (*ret)
-                memcpy(r->data + r->used, data, *ret);
-        r->used += *ret;
-        return NULL;
+        if (size)
+                memcpy(s->raw + s->used, data, size);
+        s->used += size;
+        return s->used > RAW_MAX ? put(s, "", 0) : NULL;
 }
 
-static void recorder_done(struct recorder *r)
+err *skeleton_content(struct skeleton *s, const char *path, uint64_t size)
 {
-        free(r->data);
+        return put(s, path, size);
 }
 
-/* Forget what lies before offset @end. */
-static void forget(struct recorder *r, uint64_t end)
+err *skeleton_end(struct skeleton *s)
 {
-        size_t n = (size_t)(end - r->start);
-
-        if (!n)
-                return;
-        memmove(r->data, r->data + n, r->used - n);
-        r->used -= n;
-        r->start = end;
+        return s->used ? put(s, "", 0) : NULL;
 }
 
-/* Write what lies before offset @end, and that the content of @path follows. */
-static err *put(struct recorder *r, uint64_t end, const char *path, uint64_t content)
+/* @content: the entry's data is in the tree. */
+static err *put_data(struct skeleton *s, struct tar_reader *tar, bool content)
 {
-        size_t raw = (size_t)(end - r->start);
-        struct record head = {htole32((uint32_t)raw), htole32((uint32_t)strlen(path)), htole64(content)};
-
-        TRY(sink_write(r->to, &head, sizeof(head)));
-        if (raw)
-                TRY(sink_write(r->to, r->data, raw));
-        if (*path)
-                TRY(sink_write(r->to, path, strlen(path)));
-        forget(r, end);
-        return NULL;
-}
-
-static err *put_entry(struct recorder *r, struct tar_reader *tar, const struct tar_entry *entry)
-{
-        bool content = entry->type == TAR_FILE && !entry->sparse && entry->size > 0;
-        char path[UNPACK_PATH_MAX];
         const void *data;
         uint64_t offset;
         size_t size;
 
-        if (content) {
-                TRY(unpack_clean_name(entry->name, path));
-                TRY(put(r, tar_reader_offset(tar), path, entry->size));
-        }
         do {
                 TRY(tar_read_data(tar, &data, &size, &offset));
-                if (content)
-                        forget(r, tar_reader_offset(tar));
-                else if (tar_reader_offset(tar) - r->start > RAW_MAX)
-                        TRY(put(r, tar_reader_offset(tar), "", 0));
+                if (!content && size)
+                        TRY(skeleton_raw(s, data, size));
         } while (size);
         return NULL;
 }
 
+static err *put_entry(struct skeleton *s, struct tar_reader *tar, const struct tar_entry *entry)
+{
+        bool content = skeleton_wants(entry);
+        char path[UNPACK_PATH_MAX];
+
+        if (content) {
+                TRY(unpack_clean_name(entry->name, path));
+                TRY(skeleton_content(s, path, entry->size));
+        }
+        return put_data(s, tar, content);
+}
+
+bool skeleton_wants(const struct tar_entry *entry)
+{
+        return entry->type == TAR_FILE && !entry->sparse && entry->size > 0;
+}
+
 err *layer_skeleton_make(struct stream *from, struct sink *to)
 {
-        _cleanup_(recorder_done) struct recorder r = {.stream = {.read = recorder_read}, .below = from, .to = to};
         _cleanup_(tar_reader_freep) struct tar_reader *tar = NULL;
+        _cleanup_(skeleton_freep) struct skeleton *s = NULL;
         struct tar_limits limits = tar_limits_default;
-        unsigned char tail[4096];
-        size_t n;
 
         limits.missing_end_ok = true;
         limits.max_name = UNPACK_PATH_MAX - 1;
-        TRY(tar_reader_new(&r.stream, &limits, &tar));
+        TRY(skeleton_new(to, &s));
+        TRY(tar_reader_new(from, &limits, &tar));
+        tar_reader_watch(tar, skeleton_raw, s);
         for (;;) {
                 const struct tar_entry *entry = NULL;
 
                 TRY(tar_next(tar, &entry));
                 if (!entry)
                         break;
-                TRY(put_entry(&r, tar, entry));
+                TRY(put_entry(s, tar, entry));
         }
-        do {
-                TRY(stream_read(&r.stream, tail, sizeof(tail), &n));
-                if (r.used > RAW_MAX || !n)
-                        TRY(put(&r, r.start + r.used, "", 0));
-        } while (n);
-        return NULL;
+        TRY(tar_drain(tar));
+        return skeleton_end(s);
 }
 
 static err *corrupt(void)

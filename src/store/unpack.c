@@ -17,41 +17,43 @@
 #include "base/str.h"
 #include "store/unpack_private.h"
 
-#define PIPE_SIZE (1 << 20)
-
 struct unpack {
         struct sink sink; /* first: a sink is an unpack */
-        int dir_fd, data_fd, report_fd, marks_fd;
+        struct ring *ring;
+        int dir_fd, report_fd, marks_fd;
         pid_t pid;
         bool broken;
 };
 
-/* write(2) without SIGPIPE, whatever the program does about that signal. */
-static err *sink_write_pipe(struct sink *s, const void *data, size_t size)
+static err *noted(struct unpack *u, err *e)
 {
-        struct unpack *u = (struct unpack *)s;
-        struct timespec now = {0};
-        sigset_t pipe_set, old;
-        int r;
-
-        (void)sigemptyset(&pipe_set);
-        (void)sigaddset(&pipe_set, SIGPIPE);
-        (void)pthread_sigmask(SIG_BLOCK, &pipe_set, &old);
-        r = file_write_all(u->data_fd, data, size);
-        if (r == -EPIPE && !sigismember(&old, SIGPIPE))
-                (void)sigtimedwait(&pipe_set, NULL, &now);
-        (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-        if (r == 0)
-                return NULL;
-        u->broken = true;
-        return err_sys(-r, "handing the archive to the unpacker");
+        u->broken |= e != NULL;
+        return e;
 }
 
-static err *sink_finish_pipe(struct sink *s)
+static err *sink_write_ring(struct sink *s, const void *data, size_t size)
 {
         struct unpack *u = (struct unpack *)s;
 
-        u->data_fd = file_close(u->data_fd);
+        return noted(u, ring_write(u->ring, data, size));
+}
+
+static err *sink_lend_ring(struct sink *s, void **ret, size_t *ret_size)
+{
+        struct unpack *u = (struct unpack *)s;
+
+        return noted(u, ring_reserve(u->ring, ret, ret_size));
+}
+
+static err *sink_filled_ring(struct sink *s, size_t size)
+{
+        ring_commit(((struct unpack *)s)->ring, size);
+        return NULL;
+}
+
+static err *sink_finish_ring(struct sink *s)
+{
+        ring_end(((struct unpack *)s)->ring);
         return NULL;
 }
 
@@ -75,23 +77,37 @@ static pid_t fork_apart(void)
                               NULL, NULL, NULL);
 }
 
-err *unpack_start(int dir_fd, unsigned flags, const struct unpack_limits *limits, struct unpack **ret)
+/* The compressor is made here: where the child is it could load no library. */
+static err *open_skeleton(int fd, struct sink **ret)
+{
+        _cleanup_(sink_freep) struct sink *file = NULL;
+
+        if (fd < 0)
+                return NULL;
+        TRY(sink_open_fd(UNPACK_SKELETON_FD, &file));
+        TRY(sink_open_gzip(file, 1, ret));
+        file = NULL;
+        return NULL;
+}
+
+err *unpack_start(int dir_fd, unsigned flags, const struct unpack_limits *limits, int skeleton_fd, struct unpack **ret)
 {
         static const struct unpack_limits defaults = {0};
         _cleanup_(unpack_abortp) struct unpack *u = MEM_NEW0(struct unpack, 1);
-        _cleanup_close_ int data = -1, report = -1, times = -1;
+        _cleanup_(sink_freep) struct sink *skeleton = NULL;
+        _cleanup_close_ int report = -1, times = -1;
         int pair[2], r;
 
         if (!u)
                 return err_nomem();
-        u->sink = (struct sink){.write = sink_write_pipe, .finish = sink_finish_pipe, .free = sink_free_nothing};
-        u->dir_fd = u->data_fd = u->report_fd = u->marks_fd = -1;
-        r = file_pipe(pair);
-        if (r < 0)
-                return err_sys(r, "making a pipe");
-        data = pair[0];
-        u->data_fd = pair[1];
-        (void)fcntl(u->data_fd, F_SETPIPE_SZ, PIPE_SIZE);
+        u->sink = (struct sink){.write = sink_write_ring,
+                                .finish = sink_finish_ring,
+                                .free = sink_free_nothing,
+                                .lend = sink_lend_ring,
+                                .filled = sink_filled_ring};
+        u->dir_fd = u->report_fd = u->marks_fd = -1;
+        TRY(open_skeleton(skeleton_fd, &skeleton));
+        TRY(ring_new(&u->ring));
         r = file_pipe(pair);
         if (r < 0)
                 return err_sys(r, "making a pipe");
@@ -105,8 +121,20 @@ err *unpack_start(int dir_fd, unsigned flags, const struct unpack_limits *limits
         u->pid = fork_apart();
         if (u->pid < 0)
                 return err_sys(errno, "starting the unpacker");
-        if (u->pid == 0)
-                unpack_child(dir_fd, data, report, u->marks_fd, times, flags, limits ? limits : &defaults);
+        if (u->pid == 0) {
+                const struct unpack_work work = {.dir_fd = dir_fd,
+                                                 .report_fd = report,
+                                                 .marks_fd = u->marks_fd,
+                                                 .times_fd = times,
+                                                 .skeleton_fd = skeleton_fd,
+                                                 .ring = u->ring,
+                                                 .skeleton = skeleton,
+                                                 .flags = flags,
+                                                 .limits = limits ? limits : &defaults};
+
+                unpack_child(&work);
+        }
+        ring_write_here(u->ring);
         *ret = TAKE_PTR(u);
         return NULL;
 }
@@ -137,7 +165,7 @@ void unpack_abort(struct unpack *u)
         if (u->pid > 0)
                 (void)kill(u->pid, SIGKILL);
         reap(u);
-        (void)file_close(u->data_fd);
+        ring_free(u->ring);
         (void)file_close(u->report_fd);
         (void)file_close(u->marks_fd);
         (void)file_close(u->dir_fd);
@@ -227,7 +255,7 @@ err *unpack_finish(struct unpack *u, struct unpack_result *ret)
         struct unpack_report report = {0};
         err *e;
 
-        u->data_fd = file_close(u->data_fd);
+        ring_end(u->ring);
         e = read_report(u, &report);
         reap(u);
         if (!e)
@@ -238,13 +266,12 @@ err *unpack_finish(struct unpack *u, struct unpack_result *ret)
         return e;
 }
 
-err *unpack_stream(int dir_fd, unsigned flags, const struct unpack_limits *limits, struct stream *tar,
-                   struct unpack_result *ret)
+err *unpack_stream(int dir_fd, unsigned flags, int skeleton_fd, struct stream *tar, struct unpack_result *ret)
 {
         struct unpack *u = NULL;
         err *e;
 
-        TRY(unpack_start(dir_fd, flags, limits, &u));
+        TRY(unpack_start(dir_fd, flags, NULL, skeleton_fd, &u));
         e = stream_copy(tar, unpack_sink(u), NULL);
         if (e && !unpack_broken(u)) {
                 unpack_abort(u);

@@ -27,13 +27,16 @@ struct unpack_result {
         uint64_t entries;
         uint64_t bytes; /* of regular files, hardlinks once */
         bool root;      /* the archive says what the root directory is like */
+        bool replaced;  /* an entry took the place of an earlier one: the archive cannot be made again from the tree */
 };
 
 /* A running extraction. */
 struct unpack;
 
-/* Start unpacking into the empty directory @dir_fd (borrowed until the end). */
-MUST_USE err *unpack_start(int dir_fd, unsigned flags, const struct unpack_limits *limits, struct unpack **ret);
+/* Start unpacking into the empty directory @dir_fd (borrowed until the end). @skeleton_fd: an empty file that gets the
+ * archive's skeleton (layer_skeleton.h, in gzip), or -1. */
+MUST_USE err *unpack_start(int dir_fd, unsigned flags, const struct unpack_limits *limits, int skeleton_fd,
+                           struct unpack **ret);
 /* Where the caller writes the plain tar; owned by @u. A write fails when the child has given up: unpack_finish() then
  * says why. */
 struct sink *unpack_sink(struct unpack *u);
@@ -46,6 +49,5 @@ MUST_USE err *unpack_finish(struct unpack *u, struct unpack_result *ret);
 void unpack_abort(struct unpack *u);
 DEFINE_CLEANUP(struct unpack *, unpack_abort)
 
-/* All of it: the stream @tar (plain tar, borrowed) into @dir_fd. On failure the partial content is removed. */
-MUST_USE err *unpack_stream(int dir_fd, unsigned flags, const struct unpack_limits *limits, struct stream *tar,
-                            struct unpack_result *ret);
+/* All of it: the stream @tar (plain tar, borrowed) into @dir_fd. */
+MUST_USE err *unpack_stream(int dir_fd, unsigned flags, int skeleton_fd, struct stream *tar, struct unpack_result *ret);

@@ -20,7 +20,8 @@
 #include "sys/caps.h"
 #include "sys/mountfd.h"
 
-enum { FD_DATA = 3, FD_REPORT, FD_MARKS, FD_TIMES, FD_ROOT, FD_END };
+enum { FD_DATA = 3, FD_REPORT, FD_MARKS, FD_TIMES, FD_ROOT, FD_SKELETON, FD_END };
+_Static_assert((int)FD_SKELETON == UNPACK_SKELETON_FD, "what unpack.c believes");
 
 #define BIT(n) (1ull << (n))
 #define CAPS                                                                                                           \
@@ -29,24 +30,24 @@ enum { FD_DATA = 3, FD_REPORT, FD_MARKS, FD_TIMES, FD_ROOT, FD_END };
 #define DEFAULT_ENTRIES 4000000u
 #define DEFAULT_BYTES (1ull << 40)
 
-/* Keep five descriptors, at known numbers; 0, 1 and 2 become the archive's too: nothing of the caller's is left. */
-static int keep_only(const int fds[5])
+/* Keep these descriptors, at known numbers; 0, 1 and 2 become the first one too: nothing of the caller's is left. */
+static int keep_only(const int *fds, int n)
 {
-        int high[5];
+        int high[FD_END - FD_DATA];
 
-        for (int i = 0; i < 5; i++) {
+        for (int i = 0; i < n; i++) {
                 high[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 64);
                 if (high[i] < 0)
                         return -errno;
         }
-        for (int i = 0; i < 5; i++)
+        for (int i = 0; i < n; i++)
                 if (dup3(high[i], FD_DATA + i, O_CLOEXEC) < 0)
                         return -errno;
         for (int i = 0; i < 3; i++)
                 if (dup2(FD_DATA, i) < 0)
                         return -errno;
-        if (syscall(SYS_close_range, FD_END, ~0u, 0) < 0)
-                for (int fd = FD_END; fd < 65536; fd++)
+        if (syscall(SYS_close_range, FD_DATA + n, ~0u, 0) < 0)
+                for (int fd = FD_DATA + n; fd < 65536; fd++)
                         (void)close(fd);
         return 0;
 }
@@ -109,59 +110,89 @@ static err *unpack_all(struct unpacker *u, struct tar_reader *tar)
         }
 }
 
-static err *run(unsigned flags, const struct unpack_limits *limits, struct unpack_result *ret)
+static err *begin(const struct unpack_work *w, struct unpacker *u)
 {
-        struct unpacker *u = MEM_NEW0(struct unpacker, 1);
-        struct tar_limits tar_limits = tar_limits_default;
-        _cleanup_(stream_freep) struct stream *stream = NULL;
-        _cleanup_(tar_reader_freep) struct tar_reader *tar = NULL;
-
-        if (!u)
-                return err_nomem();
         TRY(root_in_layer());
         TRY(drop_privileges());
         u->root = FD_ROOT;
         u->parent_fd = -1;
         u->default_acl = fgetxattr(FD_ROOT, UNPACK_DEFAULT_ACL, NULL, 0) > 0;
-        u->flags = flags;
+        u->flags = w->flags;
         u->marks.fd = FD_MARKS;
         u->times.fd = FD_TIMES;
-        tar_limits.max_entries = limits->max_entries ? limits->max_entries : DEFAULT_ENTRIES;
-        tar_limits.max_bytes = limits->max_bytes ? limits->max_bytes : DEFAULT_BYTES;
-        tar_limits.missing_end_ok = flags & UNPACK_END_OPTIONAL;
-        tar_limits.max_name = UNPACK_PATH_MAX - 1;
-        TRY(stream_open_fd(FD_DATA, &stream));
-        TRY(tar_reader_new(stream, &tar_limits, &tar));
-        TRY(unpack_all(u, tar));
-        /* The parent's writes of what follows the end marker must not fail. */
-        TRY(stream_drain(stream));
+        return w->skeleton ? skeleton_new(w->skeleton, &u->skeleton) : NULL;
+}
+
+static err *end(const struct unpack_work *w, struct unpacker *u)
+{
         TRY(unpack_list_flush(&u->marks));
         TRY(unpack_list_flush(&u->times));
         TRY(unpack_directory_times(u));
+        if (!u->skeleton)
+                return NULL;
+        TRY(skeleton_end(u->skeleton));
+        return sink_finish(w->skeleton);
+}
+
+static err *run(const struct unpack_work *w, struct unpack_result *ret)
+{
+        struct unpacker *u = MEM_NEW0(struct unpacker, 1);
+        struct tar_limits limits = tar_limits_default;
+        _cleanup_(tar_reader_freep) struct tar_reader *tar = NULL;
+
+        if (!u)
+                return err_nomem();
+        TRY(begin(w, u));
+        limits.max_entries = w->limits->max_entries ? w->limits->max_entries : DEFAULT_ENTRIES;
+        limits.max_bytes = w->limits->max_bytes ? w->limits->max_bytes : DEFAULT_BYTES;
+        limits.missing_end_ok = w->flags & UNPACK_END_OPTIONAL;
+        limits.max_name = UNPACK_PATH_MAX - 1;
+        TRY(tar_reader_new(ring_stream(w->ring), &limits, &tar));
+        if (u->skeleton)
+                tar_reader_watch(tar, skeleton_raw, u->skeleton);
+        TRY(unpack_all(u, tar));
+        /* The parent's writes of what follows the end marker must not fail. */
+        TRY(tar_drain(tar));
+        TRY(end(w, u));
         *ret = u->result;
+        skeleton_free(u->skeleton);
         free(u);
         return NULL;
 }
 
-void unpack_child(int dir_fd, int data_fd, int report_fd, int marks_fd, int times_fd, unsigned flags,
-                  const struct unpack_limits *limits)
+/* Without a skeleton its number stays free. */
+static err *prepare(const struct unpack_work *w)
 {
-        const int fds[5] = {data_fd, report_fd, marks_fd, times_fd, dir_fd};
-        struct unpack_report report = {0};
-        err *e;
+        const int fds[] = {ring_fd(w->ring), w->report_fd, w->marks_fd, w->times_fd, w->dir_fd, w->skeleton_fd};
         int r;
+
+        TRY(ring_read_here(w->ring));
+        r = keep_only(fds, (int)ARRAY_SIZE(fds) - (w->skeleton_fd < 0));
+        if (r < 0)
+                return err_sys(r, "preparing the unpacker's descriptors");
+        ring_moved(w->ring, FD_DATA);
+        return NULL;
+}
+
+void unpack_child(const struct unpack_work *w)
+{
+        struct unpack_report report = {0};
+        bool prepared;
+        err *e;
 
         trace_fd = -1;
         (void)signal(SIGPIPE, SIG_IGN);
         (void)signal(SIGINT, SIG_DFL);
         (void)signal(SIGTERM, SIG_DFL);
         (void)umask(0);
-        r = keep_only(fds);
-        e = r < 0 ? err_sys(r, "preparing the unpacker's descriptors") : run(flags, limits, &report.result);
+        e = prepare(w);
+        prepared = !e;
+        if (prepared)
+                e = run(w, &report.result);
         if (e) {
                 report.code = (int)err_code(e);
                 (void)err_text(e, report.text, sizeof(report.text));
         }
-        (void)file_write_all(r < 0 ? report_fd : FD_REPORT, &report, sizeof(report));
+        (void)file_write_all(prepared ? FD_REPORT : w->report_fd, &report, sizeof(report));
         _exit(e ? 1 : 0);
 }

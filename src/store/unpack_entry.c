@@ -197,6 +197,7 @@ static err *clear_way(struct unpacker *u, int parent, const char *base, bool *re
         if (fstatat(parent, base, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return err_sys(errno, "replacing %s", base);
         *ret_whiteout = is_whiteout(&st);
+        u->result.replaced = true;
         if (S_ISREG(st.st_mode) && st.st_nlink == 1)
                 u->result.bytes -= (uint64_t)st.st_size;
         if (S_ISDIR(st.st_mode)) {
@@ -281,10 +282,14 @@ static void entry_times(const struct tar_entry *entry, struct timespec ts[2])
         ts[0] = ts[1] = (struct timespec){.tv_sec = entry->mtime, .tv_nsec = entry->mtime_ns};
 }
 
-static err *write_content(struct unpacker *u, struct tar_reader *tar, const struct tar_entry *entry, int fd)
+static err *write_content(struct unpacker *u, struct tar_reader *tar, const struct tar_entry *entry, int fd,
+                          const char *path)
 {
+        bool leave_out = skeleton_wants(entry);
         uint64_t end = 0;
 
+        if (u->skeleton && leave_out)
+                TRY(skeleton_content(u->skeleton, path, entry->size));
         for (;;) {
                 const void *data;
                 uint64_t offset;
@@ -293,6 +298,8 @@ static err *write_content(struct unpacker *u, struct tar_reader *tar, const stru
                 TRY(tar_read_data(tar, &data, &size, &offset));
                 if (!size)
                         break;
+                if (u->skeleton && !leave_out)
+                        TRY(skeleton_raw(u->skeleton, data, size));
                 for (size_t done = 0; done < size;) {
                         ssize_t n = pwrite(fd, (const char *)data + done, size - done, (off_t)(offset + done));
 
@@ -322,7 +329,7 @@ static err *make_file(struct unpacker *u, struct tar_reader *tar, const struct t
                         return err_sys(errno, "creating it");
                 TRY(clear_way(u, parent, base, &whiteout));
         }
-        TRY(write_content(u, tar, entry, fd));
+        TRY(write_content(u, tar, entry, fd, path));
         if (fchown(fd, entry->uid, entry->gid) < 0)
                 return err_sys(errno, "setting its owner to %u:%u", entry->uid, entry->gid);
         TRY(drop_inherited(u, fd, -1, NULL));

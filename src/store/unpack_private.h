@@ -6,6 +6,8 @@
 
 #include "base/err.h"
 #include "codec/tar.h"
+#include "store/layer_skeleton.h"
+#include "store/ring.h"
 #include "store/unpack.h"
 
 #define UNPACK_PATH_MAX 4096
@@ -47,6 +49,7 @@ struct unpacker {
         struct unpack_list marks, times;
         struct unpack_result result;
         bool default_acl; /* some directory gives what is made in it an ACL that the archive knows nothing of */
+        struct skeleton *skeleton; /* NULL: none is wanted */
         char parent[UNPACK_PATH_MAX]; /* path of the directory that parent_fd is; parent_fd -1 = none */
         int parent_fd;
 };
@@ -56,9 +59,18 @@ MUST_USE err *unpack_entry(struct unpacker *u, struct tar_reader *tar, const str
 /* Set the times of the directories, which writing into them has changed. */
 MUST_USE err *unpack_directory_times(struct unpacker *u);
 
+/* What the child begins with. */
+struct unpack_work {
+        int dir_fd, report_fd, marks_fd, times_fd;
+        int skeleton_fd; /* -1: none */
+        struct ring *ring;
+        struct sink *skeleton; /* compresses; ends in UNPACK_SKELETON_FD */
+        unsigned flags;
+        const struct unpack_limits *limits;
+};
+#define UNPACK_SKELETON_FD 8 /* the child's number for it */
 /* The child's whole life. Does not return. */
-_noreturn_ void unpack_child(int dir_fd, int data_fd, int report_fd, int marks_fd, int times_fd, unsigned flags,
-                             const struct unpack_limits *limits);
+_noreturn_ void unpack_child(const struct unpack_work *w);
 
 /* Clean @name as docker does: "." and "//" vanish, ".." goes up, an absolute name begins at the root. "" is the root
  * itself. ERR_UNSAFE_PATH when a relative name leaves the root. */
