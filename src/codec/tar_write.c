@@ -331,6 +331,33 @@ err *tar_write_data(struct tar_writer *w, const void *data, size_t size)
         return pad(w);
 }
 
+err *tar_write_place(struct tar_writer *w, void **ret, size_t *ret_size)
+{
+        size_t n;
+
+        if (w->sink->lend) {
+                TRY(flush(w));
+                TRY(w->sink->lend(w->sink, ret, &n));
+        } else {
+                if (w->used == sizeof(w->buffer))
+                        TRY(flush(w));
+                *ret = w->buffer + w->used;
+                n = sizeof(w->buffer) - w->used;
+        }
+        *ret_size = n < w->left ? n : (size_t)w->left;
+        return NULL;
+}
+
+err *tar_write_placed(struct tar_writer *w, size_t size)
+{
+        TRY(account(w, size));
+        if (w->sink->lend)
+                TRY(w->sink->filled(w->sink, size));
+        else
+                w->used += size;
+        return pad(w);
+}
+
 err *tar_write_flush(struct tar_writer *w)
 {
         return flush(w);

@@ -4,8 +4,10 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "engine/source.h"
+#include "engine/workers.h"
 #include "store/blob.h"
 #include "store/image.h"
+#include "store/layer_tar.h"
 
 struct store_src {
         struct source source;
@@ -25,18 +27,18 @@ static void others_done(struct others *o)
         image_list_free(o->images, o->n);
 }
 
-static err *find_other(struct store_src *s, const char *digest, struct others *o, const struct image_layer **ret_own,
+static const struct image_layer *find_own(const struct store_src *s, const char *digest)
+{
+        for (size_t i = 0; i < s->image->n_layers; i++)
+                if (strcmp(s->image->layers[i].digest, digest) == 0)
+                        return &s->image->layers[i];
+        return NULL;
+}
+
+static err *find_other(struct store_src *s, const struct image_layer *own, struct others *o,
                        const struct image_layer **ret)
 {
-        const struct image_layer *own = NULL;
-
         *ret = NULL;
-        for (size_t i = 0; i < s->image->n_layers && !own; i++)
-                if (strcmp(s->image->layers[i].digest, digest) == 0)
-                        own = &s->image->layers[i];
-        *ret_own = own;
-        if (!own)
-                return NULL;
         TRY(image_list(s->store, &o->images, &o->n));
         for (size_t i = 0; i < o->n; i++)
                 for (size_t k = 0; k < o->images[i]->n_layers; k++) {
@@ -50,23 +52,32 @@ static err *find_other(struct store_src *s, const char *digest, struct others *o
         return NULL;
 }
 
-/* An uncompressed layer can be had from a compressed one; whoever takes it compares the digest. */
-static err *open_inflated(struct store_src *s, const struct descriptor *d, struct stream **ret)
-{
-        _cleanup_(others_done) struct others others = {0};
-        _cleanup_(stream_freep) struct stream *raw = NULL;
-        _cleanup_file_ struct fileset_file file = {.fd = -1};
-        const struct image_layer *own, *other;
+struct making {
+        struct store *store;
+        const struct image_layer *layer;
+};
 
-        TRY(find_other(s, d->digest.text, &others, &own, &other));
-        if (!other || strcmp(own->diff_id, d->digest.text) != 0)
+/* In a process of its own. */
+static err *make_tar(void *arg, int fd)
+{
+        const struct making *m = arg;
+        const struct store_options options = {.root = store_root(m->store), .state = store_state(m->store)};
+        _cleanup_store_ struct store *own = NULL; /* one store for each process */
+        _cleanup_(sink_freep) struct sink *to = NULL;
+
+        TRY(store_open(&options, &own));
+        TRY(sink_open_fd(fd, &to));
+        return layer_tar_write(own, m->layer, to);
+}
+
+/* An uncompressed layer can be had from a compressed one, or from its files; whoever takes it compares the digest. */
+static err *open_made(struct store_src *s, const struct descriptor *d, struct stream **ret)
+{
+        struct making making = {s->store, find_own(s, d->digest.text)};
+
+        if (!making.layer || strcmp(making.layer->diff_id, d->digest.text) != 0)
                 return err_new(ERR_NOT_FOUND, "the blob %s is not here", d->digest.text);
-        file.owned = true;
-        TRY(blob_open(s->store, other->digest, &file.fd, &file.size));
-        TRY(fileset_stream(&file, 0, &raw));
-        TRY(stream_open_auto(raw, NULL, ret));
-        raw = NULL;
-        return NULL;
+        return workers_stream(make_tar, &making, ret);
 }
 
 static err *src_file(struct source *source, const struct descriptor *d, struct fileset_file *ret)
@@ -93,7 +104,7 @@ static err *src_open(struct source *source, const struct descriptor *d, uint64_t
 
         if (!blob_exists(((struct store_src *)source)->store, d->digest.text)) {
                 *offset = 0;
-                return open_inflated((struct store_src *)source, d, ret);
+                return open_made((struct store_src *)source, d, ret);
         }
         TRY(src_file(source, d, &file));
         return fileset_stream(&file, *offset, ret);
@@ -156,16 +167,17 @@ static err *replace_layers(struct store_src *s, json *layers, bool *ret_changed)
         *ret_changed = false;
         for (size_t i = 0; i < json_len(layers); i++) {
                 _cleanup_(others_done) struct others others = {0};
-                const struct image_layer *own, *other;
                 json *layer = json_at(layers, i);
                 const char *digest = json_get_str_or(layer, "digest", "");
+                const struct image_layer *own = find_own(s, digest), *other = NULL;
 
-                if (blob_exists(s->store, digest))
+                if (blob_exists(s->store, digest) || (own && layer_tar_whole(s->store, own)))
                         continue;
-                TRY(find_other(s, digest, &others, &own, &other));
+                if (own)
+                        TRY(find_other(s, own, &others, &other));
                 if (!other)
                         return err_new(ERR_NOT_FOUND, "layer %s of the image is not here", digest);
-                if (strcmp(own->diff_id, digest) == 0) /* see open_inflated() */
+                if (strcmp(own->diff_id, digest) == 0) /* see open_made() */
                         continue;
                 json_set_str(layer, "mediaType", other->media_type);
                 json_set_str(layer, "digest", other->digest);

@@ -56,26 +56,29 @@ static err *fill_entry(struct tar_entry *t, const struct stat *st, const char *p
 
 static err *write_data(struct archive *a, int fd, off_t start, off_t end)
 {
-        static char buffer[STREAM_CHUNK];
-
         while (start < end) {
-                size_t want = end - start < (off_t)sizeof(buffer) ? (size_t)(end - start) : sizeof(buffer);
-                ssize_t n = pread(fd, buffer, want, start);
+                size_t room;
+                void *place;
+                ssize_t n;
 
-                if (n < 0 && errno == EINTR)
-                        continue;
+                TRY(tar_write_place(a->writer, &place, &room));
+                if ((off_t)room > end - start)
+                        room = (size_t)(end - start);
+                do
+                        n = pread(fd, place, room, start);
+                while (n < 0 && errno == EINTR);
                 if (n < 0)
                         return err_sys(errno, "reading");
                 if (n == 0) /* it became shorter: the rest is zeros */
                         return tar_write_zeros(a->writer, (uint64_t)(end - start));
-                TRY(tar_write_data(a->writer, buffer, (size_t)n));
+                TRY(tar_write_placed(a->writer, (size_t)n));
                 start += n;
         }
         return NULL;
 }
 
 /* Holes are not read. */
-static err *write_content(struct archive *a, int fd, off_t size)
+static err *write_sparse(struct archive *a, int fd, off_t size)
 {
         off_t at = 0;
 
@@ -98,11 +101,20 @@ static err *write_content(struct archive *a, int fd, off_t size)
         return NULL;
 }
 
-static err *write_entry(struct archive *a, struct tar_entry *t, int path_fd, int fd)
+/* @st: of @fd, but its size may have been changed. */
+static err *write_content(struct archive *a, int fd, const struct stat *st)
+{
+        bool full = st->st_blocks >= (st->st_size + 511) / 512;
+
+        return full ? write_data(a, fd, 0, st->st_size) : write_sparse(a, fd, st->st_size);
+}
+
+/* @fd: of the file, or an O_PATH descriptor. */
+static err *write_entry(struct archive *a, struct tar_entry *t, int fd, const struct stat *st)
 {
         struct tree_xattrs x = {0};
         struct tar_xattr *list = NULL;
-        err *e = tree_xattrs_read(path_fd, &x);
+        err *e = fd < 0 ? NULL : tree_xattrs_read(fd, &x);
 
         if (!e && x.n) {
                 list = MEM_NEW0(struct tar_xattr, x.n);
@@ -115,7 +127,7 @@ static err *write_entry(struct archive *a, struct tar_entry *t, int path_fd, int
         if (!e)
                 e = tar_write_entry(a->writer, t);
         if (!e && t->type == TAR_FILE)
-                e = write_content(a, fd, (off_t)t->size);
+                e = write_content(a, fd, st);
         free(list);
         tree_xattrs_done(&x);
         return e;
@@ -140,57 +152,78 @@ static err *add_link(struct archive *a, const struct stat *st, const char *path,
         return tar_write_entry(a->writer, &t);
 }
 
-/* Only its own file system: a file that something is mounted on gives what is below as empty. */
+/* Only its own file system. */
 static int open_plain(int dir_fd, const char *name)
 {
         return file_openat2(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0,
                             RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
 }
 
-static err *add_open(struct archive *a, int dir_fd, const char *name, const char *path, int path_fd, struct stat *st)
+static err *read_link(int fd, const char *path, char target[4096])
 {
-        _cleanup_close_ int fd = -1;
+        ssize_t n = readlinkat(fd, "", target, 4095);
+
+        if (n < 0)
+                return err_sys(errno, "reading the link /%s", path);
+        target[n] = '\0';
+        return NULL;
+}
+
+static err *add_open(struct archive *a, const char *path, int fd, const struct stat *st)
+{
         struct tar_entry t;
         char target[4096];
         bool done;
-        ssize_t n;
 
-        if (S_ISREG(st->st_mode)) {
-                fd = open_plain(dir_fd, name);
-                if (fd == -ENOENT)
-                        return NULL;
-                if (fd == -EXDEV)
-                        st->st_size = 0;
-                else if (fd < 0)
-                        return err_sys(fd, "opening /%s", path);
-                else if (fstat(fd, st) < 0 || !S_ISREG(st->st_mode))
-                        return err_new(ERR_BUSY, "/%s was replaced while it was being read", path);
-        }
         TRY(add_link(a, st, path, &done));
         if (done)
                 return NULL;
         TRY(fill_entry(&t, st, path));
         if (t.type == TAR_SYMLINK) {
-                n = readlinkat(path_fd, "", target, sizeof(target) - 1);
-                if (n < 0)
-                        return err_sys(errno, "reading the link /%s", path);
-                target[n] = '\0';
+                TRY(read_link(fd, path, target));
                 t.linkname = target;
         }
-        TRY_WRAP(write_entry(a, &t, path_fd, fd), "archiving /%s", path);
+        TRY_WRAP(write_entry(a, &t, fd, st), "archiving /%s", path);
         return NULL;
+}
+
+/* @st: what it was a moment ago. A file that something is mounted on gives what is below as empty. */
+static err *add_file(struct archive *a, int dir_fd, const char *name, const char *path, struct stat *st)
+{
+        _cleanup_close_ int fd = open_plain(dir_fd, name);
+
+        if (fd == -ENOENT)
+                return NULL;
+        if (fd == -EXDEV) {
+                _cleanup_close_ int mount = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+                st->st_size = 0;
+                return add_open(a, path, mount, st);
+        }
+        if (fd < 0)
+                return err_sys(fd, "opening /%s", path);
+        if (fstat(fd, st) < 0 || !S_ISREG(st->st_mode))
+                return err_new(ERR_BUSY, "/%s was replaced while it was being read", path);
+        return add_open(a, path, fd, st);
 }
 
 err *archive_add(struct archive *a, int dir_fd, const char *name, const char *path)
 {
-        _cleanup_close_ int path_fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        _cleanup_close_ int fd = -1;
         struct stat st;
 
-        if (path_fd < 0)
+        if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return errno == ENOENT ? NULL : err_sys(errno, "looking at /%s", path);
+        if (S_ISSOCK(st.st_mode))
+                return NULL;
+        if (S_ISREG(st.st_mode))
+                return add_file(a, dir_fd, name, path, &st);
+        fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
                 return errno == ENOENT ? NULL : err_sys(errno, "opening /%s", path);
-        if (fstat(path_fd, &st) < 0)
-                return err_sys(errno, "looking at /%s", path);
-        return S_ISSOCK(st.st_mode) ? NULL : add_open(a, dir_fd, name, path, path_fd, &st);
+        if (fstat(fd, &st) < 0 || S_ISREG(st.st_mode))
+                return err_new(ERR_BUSY, "/%s was replaced while it was being read", path);
+        return S_ISSOCK(st.st_mode) ? NULL : add_open(a, path, fd, &st);
 }
 
 err *archive_add_empty(struct archive *a, const char *path)

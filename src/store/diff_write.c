@@ -21,21 +21,42 @@ static err *whiteout_path(const char *path, char **ret)
         return *ret ? NULL : err_nomem();
 }
 
-/* Add what is at @path ("/a/b") of the tree @top_fd, with its directory opened by descriptor. */
-static err *add_path(struct archive *a, int top_fd, const char *path)
+/* The directory that the last entry was in. */
+struct place {
+        int top_fd; /* of the tree */
+        int fd;     /* -1: none */
+        char *path; /* without the first slash */
+};
+
+static void place_done(struct place *p)
+{
+        p->fd = file_close(p->fd);
+        free(TAKE_PTR(p->path));
+}
+
+static err *enter(struct place *p, const char *path, size_t size)
+{
+        if (p->fd >= 0 && strlen(p->path) == size && memcmp(p->path, path, size) == 0)
+                return NULL;
+        place_done(p);
+        p->path = strndup(path, size);
+        if (!p->path)
+                return err_nomem();
+        p->fd = file_open_beneath(p->top_fd, *p->path ? p->path : ".", O_RDONLY | O_DIRECTORY, 0);
+        if (p->fd < 0 && p->fd != -ENOENT && p->fd != -ENOTDIR && p->fd != -ELOOP)
+                return err_sys(p->fd, "opening /%s", p->path);
+        return NULL;
+}
+
+/* Add what is at @path ("/a/b") of the tree, with its directory opened by descriptor. */
+static err *add_path(struct archive *a, struct place *p, const char *path)
 {
         const char *slash = strrchr(path, '/');
-        _cleanup_free_ char *dir = strndup(path + 1, slash == path ? 0 : (size_t)(slash - path - 1));
-        _cleanup_close_ int fd = -1;
 
-        if (!dir)
-                return err_nomem();
-        fd = file_open_beneath(top_fd, *dir ? dir : ".", O_RDONLY | O_DIRECTORY, 0);
-        if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
+        TRY(enter(p, path + 1, slash == path ? 0 : (size_t)(slash - path - 1)));
+        if (p->fd < 0)
                 return NULL; /* a running container has changed it meanwhile */
-        if (fd < 0)
-                return err_sys(fd, "opening /%s", dir);
-        return archive_add(a, fd, slash + 1, path + 1);
+        return archive_add(a, p->fd, slash + 1, path + 1);
 }
 
 static bool has_reserved_name(const char *path)
@@ -43,7 +64,7 @@ static bool has_reserved_name(const char *path)
         return strncmp(strrchr(path, '/') + 1, ".wh.", 4) == 0;
 }
 
-static err *write_change(struct archive *a, int top_fd, const struct diff_entry *e)
+static err *write_change(struct archive *a, struct place *p, const struct diff_entry *e)
 {
         _cleanup_free_ char *path = NULL;
 
@@ -56,7 +77,7 @@ static err *write_change(struct archive *a, int top_fd, const struct diff_entry 
         if (has_reserved_name(e->path))
                 return err_new(ERR_INVALID, "%s cannot be in an image: names with .wh. mean deleted files there",
                                e->path);
-        TRY(add_path(a, top_fd, e->path));
+        TRY(add_path(a, p, e->path));
         if (!e->opaque)
                 return NULL;
         path = str_format("%s/.wh..wh..opq", e->path + 1);
@@ -87,6 +108,7 @@ err *diff_write_layer(const struct snapshot *snap, struct sink *sink, bool *ret_
         _cleanup_diff_list_ struct diff_list changes = {0};
         _cleanup_archive_ struct archive a = {0};
         _cleanup_close_ int fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        _cleanup_(place_done) struct place place = {.top_fd = fd, .fd = -1};
         bool root;
 
         if (fd < 0)
@@ -96,7 +118,7 @@ err *diff_write_layer(const struct snapshot *snap, struct sink *sink, bool *ret_
         a.writer = writer;
         TRY(write_root(&a, fd, lower, &root));
         for (size_t i = 0; i < changes.n; i++)
-                TRY(write_change(&a, fd, &changes.items[i]));
+                TRY(write_change(&a, &place, &changes.items[i]));
         TRY(tar_write_end(writer));
         if (ret_empty)
                 *ret_empty = !root && changes.n == 0;

@@ -165,6 +165,8 @@ static err *make_blobs(struct store *s, struct image *i, struct staging *st)
                 struct image_layer *l = &i->layers[n];
                 _cleanup_free_ char *blob = NULL;
 
+                if (layer_tar_whole(s, l)) /* one that never was compressed can be had as it is */
+                        continue;
                 TRY(layer_tar_blob(s, l, &blob));
                 if (blob || !layer_tar_kept(s, l))
                         continue;

@@ -34,7 +34,7 @@ static err *import_layer(struct image_draft *d, struct staging *st, const struct
                 return err_nomem();
         if (!i->from)
                 TRY(stream_open_fd(i->fd, &stream));
-        TRY(layer_stage(st, i->from ? i->from : stream, NULL, &d->layers[0]));
+        TRY(layer_stage(st, i->from ? i->from : stream, i->from ? -1 : i->fd, NULL, &d->layers[0]));
         d->n_layers = 1;
         d->staged = true;
         return NULL;

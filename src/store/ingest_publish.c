@@ -62,15 +62,21 @@ static err *take_flag(const struct db_row *row, void *arg)
         return NULL;
 }
 
-/* Are all blobs of the layers in a record's text here? */
+/* Can all blobs of the layers in a record's text be had? */
 static bool has_blobs(struct store *s, const char *layers)
 {
         _cleanup_json_ json *list = NULL;
         err *e = json_parse(layers, strlen(layers), &list);
 
-        for (size_t n = 0; !e && n < json_len(list); n++)
-                if (!blob_exists(s, json_get_str_or(json_at(list, n), "digest", "")))
+        for (size_t n = 0; !e && n < json_len(list); n++) {
+                const json *item = json_at(list, n);
+                const struct image_layer l = {.chain = (char *)json_get_str_or(item, "chain", ""),
+                                              .diff_id = (char *)json_get_str_or(item, "diff_id", ""),
+                                              .digest = (char *)json_get_str_or(item, "digest", "")};
+
+                if (!layer_tar_whole(s, &l))
                         return false;
+        }
         if (!e)
                 return true;
         err_free(e);
@@ -84,7 +90,7 @@ static bool keeps_old(struct ingest *i, const struct known *k)
         if (!k->found || strcmp(k->manifest, i->manifest.text) == 0)
                 return k->found;
         for (size_t n = 0; n < i->n; n++)
-                if (!blob_exists(i->store, i->items[n].layer.digest))
+                if (!layer_tar_whole(i->store, &i->items[n].layer))
                         return has_blobs(i->store, k->layers);
         return false;
 }

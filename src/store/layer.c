@@ -18,9 +18,6 @@
 #include "store/tree.h"
 #include "store/unpack.h"
 
-#define BLOB "blob"   /* in a staging directory: the blob as received */
-#define LAYER "layer" /* ... and what becomes layers/<chain> */
-
 static err *check_digest(const char *digest)
 {
         if (!oci_image_digest_valid(digest))
@@ -106,43 +103,6 @@ void layer_chain_id(const char *parent, const char *diff_id, struct digest *ret)
                 digest_of(text, (size_t)n, ret);
 }
 
-/* A stream that keeps a copy of what passes. */
-struct tee {
-        struct stream stream; /* first */
-        struct stream *below; /* borrowed */
-        int fd;
-};
-
-static err *tee_read(struct stream *s, void *data, size_t size, size_t *ret)
-{
-        struct tee *t = (struct tee *)s;
-        size_t n = 0;
-        int r;
-
-        TRY(stream_read(t->below, data, size, &n));
-        r = file_write_all(t->fd, data, n);
-        if (r < 0)
-                return err_sys(r, "keeping the archive");
-        *ret = n;
-        return NULL;
-}
-
-static void tee_free(struct stream *s)
-{
-        free(s);
-}
-
-static err *tee_open(struct stream *below, int fd, struct stream **ret)
-{
-        struct tee *t = MEM_NEW0(struct tee, 1);
-
-        if (!t)
-                return err_nomem();
-        *t = (struct tee){.stream = {.read = tee_read, .free = tee_free}, .below = below, .fd = fd};
-        *ret = &t->stream;
-        return NULL;
-}
-
 err *layer_make(struct staging *st, const char *name, int *ret_fd)
 {
         _cleanup_close_ int fd = -1;
@@ -171,145 +131,6 @@ err *layer_root_like(int from, int to)
         return tree_xattrs_copy(from, to);
 }
 
-/* LAYER/diff in the staging directory. */
-static err *make_diff_dir(struct staging *st, const char *parent_chain, int *ret)
-{
-        _cleanup_close_ int fd = -1, parent = -1;
-
-        TRY(layer_make(st, LAYER, &fd));
-        if (!str_empty(parent_chain)) {
-                TRY(layer_open(st->store, parent_chain, &parent));
-                TRY(layer_root_like(parent, fd));
-        }
-        *ret = TAKE_FD(fd);
-        return NULL;
-}
-
-static const char *media_type(enum stream_format format)
-{
-        return format == STREAM_GZIP   ? OCI_MEDIA_LAYER_GZIP
-               : format == STREAM_ZSTD ? OCI_MEDIA_LAYER_ZSTD
-                                       : OCI_MEDIA_LAYER;
-}
-
-struct stage {
-        struct stream *tee, *hashed, *plain; /* the last owned one owns what is below it */
-        struct digest_hasher *blob, *diff;
-        enum stream_format format;
-};
-
-static void stage_done(struct stage *g)
-{
-        stream_free(g->plain ? g->plain : g->hashed ? g->hashed : g->tee);
-        digest_hasher_free(g->blob);
-        digest_hasher_free(g->diff);
-}
-
-/* @from → copy to @fd → hash → inflate → (hash again) */
-static err *open_stage(struct stream *from, int fd, struct stage *g)
-{
-        struct stream *next;
-
-        TRY(digest_hasher_new(&g->blob));
-        TRY(tee_open(from, fd, &g->tee));
-        TRY(stream_open_hash(g->tee, g->blob, &g->hashed));
-        TRY(stream_open_auto(g->hashed, &g->format, &g->plain));
-        if (g->format == STREAM_PLAIN)
-                return NULL; /* the same bytes */
-        TRY(digest_hasher_new(&g->diff));
-        TRY(stream_open_hash(g->plain, g->diff, &next));
-        g->plain = next;
-        return NULL;
-}
-
-static err *fill(struct stage *g, const struct unpack_result *unpacked, struct image_layer *ret)
-{
-        struct image_layer l = {.size = unpacked->bytes, .blob_size = digest_hasher_size(g->blob)};
-        struct digest blob, diff;
-
-        TRY(digest_hasher_final(g->blob, &blob));
-        diff = blob;
-        if (g->diff)
-                TRY(digest_hasher_final(g->diff, &diff));
-        l.digest = str_dup(blob.text);
-        l.diff_id = str_dup(diff.text);
-        l.media_type = str_dup(media_type(g->format));
-        if (!l.digest || !l.diff_id || !l.media_type) {
-                image_layer_done(&l);
-                return err_nomem();
-        }
-        *ret = l;
-        return NULL;
-}
-
-static err *make_blob(struct staging *st, int *ret)
-{
-        *ret = openat(st->fd, BLOB, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-        return *ret < 0 ? err_sys(errno, "making a blob") : NULL;
-}
-
-err *layer_stage(struct staging *st, struct stream *from, const char *parent_chain, struct image_layer *ret)
-{
-        _cleanup_(stage_done) struct stage g = {0};
-        _cleanup_close_ int blob = -1, diff = -1;
-        struct unpack_result unpacked = {0};
-
-        TRY(make_blob(st, &blob));
-        TRY(make_diff_dir(st, parent_chain, &diff));
-        TRY(open_stage(from, blob, &g));
-        TRY(unpack_stream(diff, UNPACK_LAYER, -1, g.plain, &unpacked));
-        return fill(&g, &unpacked, ret);
-}
-
-/* Where a written archive goes: into the blob, the hash and the unpacker. */
-struct split {
-        struct sink sink; /* first */
-        int fd;
-        struct digest_hasher *hasher;
-        struct unpack *unpack;
-};
-
-static err *split_write(struct sink *sink, const void *data, size_t size)
-{
-        struct split *s = (struct split *)sink;
-        int r;
-
-        /* First the other process, which then has work. */
-        TRY(sink_write(unpack_sink(s->unpack), data, size));
-        digest_hasher_update(s->hasher, data, size);
-        r = file_write_all(s->fd, data, size);
-        return r < 0 ? err_sys(r, "keeping the archive") : NULL;
-}
-
-static err *split_finish(struct sink *sink)
-{
-        (void)sink;
-        return NULL;
-}
-
-err *layer_stage_written(struct staging *st, err *(*write)(void *arg, struct sink *to), void *arg,
-                         const char *parent_chain, struct image_layer *ret)
-{
-        _cleanup_(unpack_abortp) struct unpack *unpack = NULL;
-        _cleanup_(stage_done) struct stage g = {.format = STREAM_PLAIN};
-        _cleanup_close_ int blob = -1, diff = -1;
-        struct unpack_result unpacked = {0};
-        struct split split;
-        err *e;
-
-        TRY(make_blob(st, &blob));
-        TRY(make_diff_dir(st, parent_chain, &diff));
-        TRY(digest_hasher_new(&g.blob));
-        TRY(unpack_start(diff, UNPACK_LAYER, NULL, -1, &unpack));
-        split = (struct split){{.write = split_write, .finish = split_finish}, blob, g.blob, unpack};
-        e = write(arg, &split.sink);
-        if (e && !unpack_broken(unpack))
-                return e; /* cppcheck-suppress returnDanglingLifetime ; an error, not the sink */
-        err_free(e);
-        TRY(unpack_finish(TAKE_PTR(unpack), &unpacked));
-        return fill(&g, &unpacked, ret);
-}
-
 void image_layer_done(struct image_layer *l)
 {
         free(l->chain);
@@ -330,12 +151,6 @@ err *staging_publish(struct staging *st, const char *name, const char *dir, cons
         if (renameat2(st->fd, name, st->store->root_fd, path, RENAME_NOREPLACE) < 0 && errno != EEXIST)
                 return err_sys(errno, "publishing %s/%s", st->store->root, path);
         return NULL;
-}
-
-err *layer_publish(struct staging *st, const struct image_layer *l)
-{
-        TRY(staging_publish(st, LAYER, "layers", l->chain));
-        return staging_publish(st, BLOB, "blobs/sha256", l->digest);
 }
 
 err *blob_stage(struct staging *st, const char *text, size_t size, struct digest *ret)

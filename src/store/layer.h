@@ -41,15 +41,18 @@ void layer_chain_id(const char *parent, const char *diff_id, struct digest *ret)
 MUST_USE err *layer_make(struct staging *st, const char *name, int *ret_fd);
 /* The root @to of a layer whose archive says nothing about it gets owner, mode and xattrs of the layer below. */
 MUST_USE err *layer_root_like(int from, int to);
-/* A new layer: bytes come in, are kept as blob and unpacked.
- * @from: the blob as received (compressed or not), consumed to its end; borrowed.
+/* A new layer: an archive comes in and is unpacked. Compressed, it is kept as the layer's blob; of a plain one only the
+ * skeleton is (layer_tar.h), unless it cannot be made again from that.
+ * @from: the archive as received, consumed to its end; borrowed. @fd: the file that @from reads, or -1.
  * The root of a layer on top of another (@parent_chain not NULL) starts with owner, mode and xattrs of that one's root.
  * Fills everything of @ret but the chain. */
-MUST_USE err *layer_stage(struct staging *st, struct stream *from, const char *parent_chain, struct image_layer *ret);
-/* The same for a plain archive that @write makes: it is unpacked while it is being written, and never read back. */
+MUST_USE err *layer_stage(struct staging *st, struct stream *from, int fd, const char *parent_chain,
+                          struct image_layer *ret);
+/* The same for a plain archive that @write makes: it is unpacked while it is being written. */
 MUST_USE err *layer_stage_written(struct staging *st, err *(*write)(void *arg, struct sink *to), void *arg,
                                   const char *parent_chain, struct image_layer *ret);
-/* Make the staged layer READY under @l->chain, and its blob; an equal one that exists is kept. Synced before. */
+/* Make the staged layer READY under @l->chain, and its blob if it has one; an equal one that exists is kept. Synced
+ * before. */
 MUST_USE err *layer_publish(struct staging *st, const struct image_layer *l);
 void image_layer_done(struct image_layer *l);
 

@@ -16,11 +16,11 @@
 #include "store/layer_skeleton.h"
 #include "store/txn.h"
 
-#define SKELETON "skeleton"
-
 static const char *hex_of(const char *digest)
 {
-        return digest + sizeof(DIGEST_PREFIX) - 1;
+        const char *hex = str_after(digest, DIGEST_PREFIX);
+
+        return hex ? hex : "none";
 }
 
 struct other {
@@ -85,7 +85,7 @@ static err *open_plain(struct store *s, const char *digest, int *ret_fd, struct 
 
 static err *open_skeleton(struct store *s, const struct image_layer *l, int *ret_fd)
 {
-        _cleanup_free_ char *path = str_format("layers/%s/" SKELETON, hex_of(l->chain));
+        _cleanup_free_ char *path = str_format("layers/%s/" LAYER_SKELETON, hex_of(l->chain));
         int fd;
 
         if (!path)
@@ -187,14 +187,14 @@ static err *write_skeleton(struct store *s, const struct image_layer *l, const c
 
 static err *keep(struct store *s, const struct image_layer *l, const char *blob, int dir)
 {
-        _cleanup_close_ int fd = openat(dir, SKELETON, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        _cleanup_close_ int fd = openat(dir, LAYER_SKELETON, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         err *e;
 
         if (fd < 0)
                 return errno == EEXIST ? NULL : err_sys(errno, "making a skeleton");
         e = write_skeleton(s, l, blob, fd);
         if (e)
-                (void)unlinkat(dir, SKELETON, 0);
+                (void)unlinkat(dir, LAYER_SKELETON, 0);
         return e;
 }
 
@@ -211,13 +211,13 @@ err *layer_tar_keep(struct store *s, const struct image_layer *l, const char *bl
                 return err_sys(dir, "opening %s/%s", s->root, path);
         /* One that is there may be what a crash left of it: then it is made anew. */
         for (bool fresh = false;; fresh = true) {
-                if (!file_exists(dir, SKELETON))
+                if (!file_exists(dir, LAYER_SKELETON))
                         fresh = true;
                 TRY_WRAP(keep(s, l, blob, dir), "layer %s", l->digest);
                 e = write_checked(s, l, NULL, NULL);
                 if (!e)
                         break;
-                (void)unlinkat(dir, SKELETON, 0);
+                (void)unlinkat(dir, LAYER_SKELETON, 0);
                 if (fresh)
                         return err_wrap(e, "layer %s", l->digest);
                 err_free(e);
@@ -233,4 +233,9 @@ bool layer_tar_kept(struct store *s, const struct image_layer *l)
 
         err_free(e);
         return yes;
+}
+
+bool layer_tar_whole(struct store *s, const struct image_layer *l)
+{
+        return blob_exists(s, l->digest) || (strcmp(l->digest, l->diff_id) == 0 && layer_tar_kept(s, l));
 }

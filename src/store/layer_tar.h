@@ -13,6 +13,9 @@
 #include "store/image.h"
 #include "store/store.h"
 
+/* Beside a layer's tree: its archive without the content of files. */
+#define LAYER_SKELETON "skeleton"
+
 /* Write the plain tar of layer @l to @sink (not finished): from its blob, from another blob with the same content, or
  * from its tree and skeleton. Everything is verified: ERR_DIGEST after the last byte when it is not what the diff id
  * says. ERR_NOT_FOUND "layer sha256:...: its archive was dropped and cannot be made again". Hold the image. */
@@ -26,3 +29,5 @@ MUST_USE err *layer_tar_keep(struct store *s, const struct image_layer *l, const
 bool layer_tar_kept(struct store *s, const struct image_layer *l);
 /* The blob that has this content, its own or another image's; owned, NULL = there is none. */
 MUST_USE err *layer_tar_blob(struct store *s, const struct image_layer *l, char **ret);
+/* Can the very blob @l->digest be had: it is here, or it is the plain archive, which can be made again? */
+bool layer_tar_whole(struct store *s, const struct image_layer *l);

@@ -228,17 +228,39 @@ static int compare_xattrs(const void *a, const void *b)
         return strcmp(((const struct tree_xattr *)a)->name, ((const struct tree_xattr *)b)->name);
 }
 
-static err *read_xattr(const char *link, const char *name, struct tree_xattrs *x)
+/* An open file, or by its link in /proc: that does for an O_PATH descriptor, also of a symlink, and nothing is followed
+ * further. */
+struct subject {
+        int fd;
+        char link[40]; /* "": by fd */
+};
+
+static ssize_t list_names(struct subject *s, char *list, size_t size)
+{
+        ssize_t n = *s->link ? -1 : flistxattr(s->fd, list, size);
+
+        if (n >= 0 || (!*s->link && errno != EBADF))
+                return n;
+        (void)snprintf(s->link, sizeof(s->link), "/proc/self/fd/%d", s->fd);
+        return listxattr(s->link, list, size);
+}
+
+static ssize_t get_value(const struct subject *s, const char *name, void *value, size_t size)
+{
+        return *s->link ? getxattr(s->link, name, value, size) : fgetxattr(s->fd, name, value, size);
+}
+
+static err *read_xattr(const struct subject *s, const char *name, struct tree_xattrs *x)
 {
         _cleanup_free_ void *value = NULL;
-        ssize_t n = getxattr(link, name, NULL, 0);
+        ssize_t n = get_value(s, name, NULL, 0);
         struct tree_xattr *item;
 
         if (n > 0) {
                 value = malloc((size_t)n);
                 if (!value)
                         return err_nomem();
-                n = getxattr(link, name, value, (size_t)n);
+                n = get_value(s, name, value, (size_t)n);
         }
         if (n < 0) /* gone, or changed this instant */
                 return errno == ENODATA || errno == ERANGE || errno == ENOTSUP ? NULL
@@ -257,26 +279,23 @@ static err *read_xattr(const char *link, const char *name, struct tree_xattrs *x
 err *tree_xattrs_read(int fd, struct tree_xattrs *ret)
 {
         struct tree_xattrs x = {0};
-        char link[64], list[4096];
+        struct subject subject = {.fd = fd};
         _cleanup_free_ char *big = NULL;
-        char *names = list;
-        ssize_t size;
+        char list[4096], *names = list;
+        ssize_t size = list_names(&subject, list, sizeof(list));
         err *e = NULL;
 
-        /* Through /proc an O_PATH descriptor does, also of a symlink, and nothing is followed further. */
-        (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-        size = listxattr(link, list, sizeof(list));
         if (size < 0 && errno == ERANGE) {
                 names = big = malloc(XATTR_LIST_LIMIT);
                 if (!big)
                         return err_nomem();
-                size = listxattr(link, big, XATTR_LIST_LIMIT);
+                size = list_names(&subject, big, XATTR_LIST_LIMIT);
         }
         if (size < 0)
                 return errno == ENOTSUP || errno == ENOSYS ? NULL : err_sys(errno, "reading extended attributes");
         for (char *name = names; !e && name < names + size; name += strlen(name) + 1)
                 if (xattr_wanted(name))
-                        e = read_xattr(link, name, &x);
+                        e = read_xattr(&subject, name, &x);
         if (e) {
                 tree_xattrs_done(&x);
                 return e;

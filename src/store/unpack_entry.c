@@ -103,6 +103,24 @@ static const char *split(char path[UNPACK_PATH_MAX], char dir[UNPACK_PATH_MAX])
 static void forget_parent(struct unpacker *u)
 {
         u->parent_fd = file_close(u->parent_fd);
+        u->parent_known = false;
+}
+
+/* Does something that is made in @parent, the one that open_parent() gave, belong to root and its group at once? Other
+ * directories may give it their own group. */
+static bool born_root(struct unpacker *u, int parent, const struct tar_entry *entry)
+{
+        struct stat st;
+
+        if (entry->uid || entry->gid)
+                return false;
+        if (!u->parent_known) {
+                if (fstat(parent, &st) < 0)
+                        return false;
+                u->parent_known = true;
+                u->parent_root = st.st_gid == 0 && !(st.st_mode & S_ISGID);
+        }
+        return u->parent_root;
 }
 
 /* The directories of @dir that are missing. Links on the way count as in the finished tree: an absolute one begins at
@@ -144,6 +162,8 @@ static err *open_parent(struct unpacker *u, const char *dir, int *ret)
         int r;
 
         if (!*dir) {
+                forget_parent(u);
+                u->parent[0] = '\0';
                 *ret = u->root;
                 return NULL;
         }
@@ -321,19 +341,20 @@ static err *make_file(struct unpacker *u, struct tar_reader *tar, const struct t
                       const char *base, const char *path)
 {
         _cleanup_close_ int fd = -1;
+        bool whiteout, plain = !u->default_acl && !(entry->mode & ~0777u);
         struct timespec ts[2];
-        bool whiteout;
 
-        while ((fd = openat(parent, base, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)) < 0) {
+        while ((fd = openat(parent, base, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                            plain ? entry->mode : 0600)) < 0) {
                 if (errno != EEXIST)
                         return err_sys(errno, "creating it");
                 TRY(clear_way(u, parent, base, &whiteout));
         }
         TRY(write_content(u, tar, entry, fd, path));
-        if (fchown(fd, entry->uid, entry->gid) < 0)
+        if (!born_root(u, parent, entry) && fchown(fd, entry->uid, entry->gid) < 0)
                 return err_sys(errno, "setting its owner to %u:%u", entry->uid, entry->gid);
         TRY(drop_inherited(u, fd, -1, NULL));
-        if (fchmod(fd, entry->mode) < 0)
+        if (!plain && fchmod(fd, entry->mode) < 0)
                 return err_sys(errno, "setting its mode");
         TRY(set_xattrs(u, entry, fd, -1, NULL, path));
         entry_times(entry, ts);
@@ -394,7 +415,8 @@ static err *make_symlink(struct unpacker *u, const struct tar_entry *entry, int 
                         return err_sys(errno, "creating the symbolic link");
                 TRY(clear_way(u, parent, base, &whiteout));
         }
-        TRY(set_metadata(u, entry, parent, base, path));
+        if (!born_root(u, parent, entry) || entry->n_xattrs || u->default_acl)
+                TRY(set_metadata(u, entry, parent, base, path));
         entry_times(entry, ts);
         if (utimensat(parent, base, ts, AT_SYMLINK_NOFOLLOW) < 0)
                 return err_sys(errno, "setting its times");
@@ -485,6 +507,7 @@ static err *set_root(struct unpacker *u, const struct tar_entry *entry)
         if (fchown(u->root, entry->uid, entry->gid) < 0 || fchmod(u->root, entry->mode) < 0)
                 return err_sys(errno, "setting owner and mode of the root");
         TRY(set_xattrs(u, entry, u->root, -1, NULL, ""));
+        forget_parent(u); /* it may be this one by another name */
         u->result.root = true;
         return add_time(u, entry, "");
 }

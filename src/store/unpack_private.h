@@ -52,6 +52,7 @@ struct unpacker {
         struct skeleton *skeleton; /* NULL: none is wanted */
         char parent[UNPACK_PATH_MAX]; /* path of the directory that parent_fd is; parent_fd -1 = none */
         int parent_fd;
+        bool parent_known, parent_root; /* of whatever open_parent() gave last: looked at; what is made there is root's */
 };
 
 /* Put one entry where it belongs. */
