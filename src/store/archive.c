@@ -226,6 +226,14 @@ err *archive_add(struct archive *a, int dir_fd, const char *name, const char *pa
         return S_ISSOCK(st.st_mode) ? NULL : add_open(a, path, fd, &st);
 }
 
+err *archive_add_seen(struct archive *a, const struct tree_entry *e)
+{
+        struct stat st = e->st;
+
+        return S_ISREG(st.st_mode) ? add_file(a, e->dir_fd, e->name, e->path, &st)
+                                   : archive_add(a, e->dir_fd, e->name, e->path);
+}
+
 err *archive_add_empty(struct archive *a, const char *path)
 {
         const struct tar_entry t = {.name = path, .linkname = "", .type = TAR_FILE};

@@ -26,6 +26,7 @@ struct subject {
         const char *parent; /* chain below, or NULL */
         char *name, *blob;  /* for findings */
         int tree_fd;        /* -1: there is none */
+        bool has_blob;
 };
 
 static void subject_done(struct subject *s)
@@ -63,6 +64,21 @@ static err *unpack_again(struct subject *s, int fd, struct unpack_result *ret)
         if (strcmp(got_diff.text, s->layer->diff_id) != 0)
                 return err_new(ERR_DIGEST, "its uncompressed content is %s", got_diff.text);
         return NULL;
+}
+
+/* The same without a blob: its archive is made from what is to be checked, which finds all but damaged content; that
+ * makes another archive. */
+static err *unpack_made(struct subject *s, int fd, struct unpack_result *ret)
+{
+        _cleanup_(unpack_abortp) struct unpack *unpack = NULL;
+        err *e;
+
+        TRY(unpack_start(fd, UNPACK_LAYER | UNPACK_END_OPTIONAL, NULL, -1, &unpack));
+        e = layer_tar_write(s->check->store, s->layer, unpack_sink(unpack));
+        if (e && !unpack_broken(unpack))
+                return e;
+        err_free(e);
+        return unpack_finish(TAKE_PTR(unpack), ret);
 }
 
 /* The fresh tree takes the place of the damaged one, in one step. What lies beside it in the layer stays. */
@@ -163,12 +179,12 @@ static err *mend_tree(struct subject *s, struct staging *st, const char *what)
                           user ? user : "");
                 return NULL;
         }
-        check_say(c, CHECK_MENDED, s->name, "%s; unpacked again from its blob", what);
+        check_say(c, CHECK_MENDED, s->name, "%s; unpacked again from its %s", what, s->has_blob ? "blob" : "files");
         return NULL;
 }
 
 /* A damaged blob helps nobody, and would be pushed. */
-static err *bad_blob(struct subject *s, err *why)
+static err *bad_archive(struct subject *s, err *why)
 {
         struct check *c = s->check;
         char text[1024];
@@ -178,6 +194,10 @@ static err *bad_blob(struct subject *s, err *why)
                 return why;
         (void)err_text(why, text, sizeof(text));
         err_free(why);
+        if (!s->has_blob) {
+                check_say(c, CHECK_WRONG, s->name, "%s; make or pull image %s again", text, s->image->id);
+                return NULL;
+        }
         if (!c->options->repair) {
                 check_say(c, CHECK_WRONG, s->blob, "%s", text);
                 return NULL;
@@ -189,7 +209,7 @@ static err *bad_blob(struct subject *s, err *why)
         return NULL;
 }
 
-/* Unpack the blob beside the tree and compare. */
+/* Unpack the archive beside the tree and compare. */
 static err *compare(struct subject *s)
 {
         _cleanup_staging_ struct staging st = {0};
@@ -200,9 +220,9 @@ static err *compare(struct subject *s)
 
         TRY(staging_begin(s->check->store, &st));
         TRY(layer_make(&st, s->layer->chain, &fresh));
-        e = unpack_again(s, fresh, &result);
+        e = s->has_blob ? unpack_again(s, fresh, &result) : unpack_made(s, fresh, &result);
         if (e)
-                return bad_blob(s, e);
+                return bad_archive(s, e);
         if (s->parent && !result.root) {
                 e = layer_open(s->check->store, s->parent, &below);
                 if (!e)
@@ -220,32 +240,20 @@ static err *compare(struct subject *s)
 
 static err *check_without_blob(struct subject *s)
 {
-        _cleanup_(sink_freep) struct sink *null = NULL;
+        _cleanup_free_ char *other = NULL;
         struct check *c = s->check;
-        char text[1024];
-        err *e;
 
         if (s->tree_fd < 0) {
                 check_say(c, CHECK_WRONG, s->name, "its tree is missing, and its blob is not here; pull image %s again",
                           s->image->id);
                 return NULL;
         }
-        if (!layer_tar_kept(c->store, s->layer)) {
-                _cleanup_free_ char *other = NULL;
-
-                TRY(layer_tar_blob(c->store, s->layer, &other));
-                if (!other)
-                        check_say(c, CHECK_WRONG, s->name,
-                                  "its blob is not here: it cannot be saved or pushed; pull image %s again",
-                                  s->image->id);
-                return NULL;
-        }
-        TRY(sink_open_null(&null));
-        e = layer_tar_write(c->store, s->layer, null);
-        if (err_code(e) != ERR_DIGEST && err_code(e) != ERR_CORRUPT)
-                return e;
-        check_say(c, CHECK_WRONG, s->name, "%s", err_text(e, text, sizeof(text)));
-        err_free(e);
+        if (layer_tar_kept(c->store, s->layer))
+                return compare(s);
+        TRY(layer_tar_blob(c->store, s->layer, &other));
+        if (!other)
+                check_say(c, CHECK_WRONG, s->name,
+                          "its blob is not here: it cannot be saved or pushed; pull image %s again", s->image->id);
         return NULL;
 }
 
@@ -279,19 +287,19 @@ err *check_layer(struct check *c, const struct image *image, size_t n)
                                                     .layer = &image->layers[n],
                                                     .parent = n ? image->layers[n - 1].chain : NULL,
                                                     .tree_fd = -1};
-        bool has_blob = blob_exists(c->store, s.layer->digest);
         err *e = layer_open(c->store, s.layer->chain, &s.tree_fd);
 
         if (err_code(e) == ERR_NOT_FOUND)
                 e = err_free(e);
         TRY(e);
+        s.has_blob = blob_exists(c->store, s.layer->digest);
         s.name = str_format("layer %s", s.layer->chain);
         s.blob = str_format("blob %s", s.layer->digest);
         if (!s.name || !s.blob)
                 return err_nomem();
         c->result.layers++;
-        c->result.blobs += has_blob;
+        c->result.blobs += s.has_blob;
         if (c->options->quick && (s.tree_fd >= 0 || !c->options->repair))
                 return check_sizes(&s);
-        return has_blob ? compare(&s) : check_without_blob(&s);
+        return s.has_blob ? compare(&s) : check_without_blob(&s);
 }

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -28,6 +30,8 @@ struct differ {
         struct level *levels;
         size_t n;
         struct diff_list result;
+        err *(*each)(void *arg, const struct diff_entry *e, const struct tree_entry *at); /* told instead of listed */
+        void *arg;
 };
 
 void diff_list_done(struct diff_list *l)
@@ -48,10 +52,20 @@ static void differ_done(struct differ *d)
         diff_list_done(&d->result);
 }
 
-static err *append(struct differ *d, const struct diff_entry *entry, const char *path, size_t len)
+/* @at: where the walk has met it, or NULL. */
+static err *append(struct differ *d, const struct diff_entry *entry, const char *path, size_t len,
+                   const struct tree_entry *at)
 {
         struct diff_entry *e;
 
+        if (d->each) {
+                struct diff_entry told = *entry;
+                char full[PATH_MAX + 1];
+
+                (void)snprintf(full, sizeof(full), "/%.*s", (int)len, path);
+                told.path = full;
+                return d->each(d->arg, &told, at);
+        }
         if (mem_grow(&d->result.items, d->result.n, sizeof(*d->result.items)) < 0)
                 return err_nomem();
         e = &d->result.items[d->result.n];
@@ -72,15 +86,15 @@ static err *list_parents(struct differ *d, const char *path)
                 if (l->listed)
                         continue;
                 l->listed = true;
-                TRY(append(d, &(struct diff_entry){.kind = DIFF_CHANGED}, path, l->path_len));
+                TRY(append(d, &(struct diff_entry){.kind = DIFF_CHANGED}, path, l->path_len, NULL));
         }
         return NULL;
 }
 
-static err *add(struct differ *d, struct diff_entry entry, const char *path)
+static err *add(struct differ *d, struct diff_entry entry, const char *path, const struct tree_entry *at)
 {
         TRY(list_parents(d, path));
-        return append(d, &entry, path, strlen(path));
+        return append(d, &entry, path, strlen(path), at);
 }
 
 static bool same_meta(const struct stat *a, const struct stat *b)
@@ -122,7 +136,7 @@ static err *list_missing(struct differ *d, int dir_fd, const char *path, const s
                 full = str_format("%s%s%s", path, *path ? "/" : "", *n);
                 if (!full)
                         return err_nomem();
-                TRY(add(d, (struct diff_entry){.kind = DIFF_DELETED, .under_opaque = under_opaque}, full));
+                TRY(add(d, (struct diff_entry){.kind = DIFF_DELETED, .under_opaque = under_opaque}, full, NULL));
         }
         return NULL;
 }
@@ -167,7 +181,7 @@ static err *visit_wh(struct differ *d, const struct tree_entry *e)
         if (!victim)
                 return err_nomem();
         TRY(lowers_stat(&d->lowers, &d->levels[d->n - 1].view, victim, &lower, &layer));
-        return layer >= 0 ? add(d, (struct diff_entry){.kind = DIFF_DELETED}, victim) : NULL;
+        return layer >= 0 ? add(d, (struct diff_entry){.kind = DIFF_DELETED}, victim, NULL) : NULL;
 }
 
 static err *visit_dir(struct differ *d, const struct tree_entry *e, const struct stat *lower, int layer)
@@ -180,7 +194,8 @@ static err *visit_dir(struct differ *d, const struct tree_entry *e, const struct
                 TRY(same_xattrs(d, e, layer, &same));
         listed |= !same;
         if (listed)
-                TRY(add(d, (struct diff_entry){.kind = exists ? DIFF_CHANGED : DIFF_ADDED, .opaque = opaque}, e->path));
+                TRY(add(d, (struct diff_entry){.kind = exists ? DIFF_CHANGED : DIFF_ADDED, .opaque = opaque}, e->path,
+                        e));
         return e->mount_point ? NULL : enter(d, e, listed, opaque);
 }
 
@@ -199,14 +214,14 @@ static err *visit(const struct tree_entry *e, void *arg)
         if (S_ISDIR(e->st.st_mode))
                 return visit_dir(d, e, &lower, layer);
         if (!d->compare && lowers_is_whiteout(&e->st))
-                return exists ? add(d, (struct diff_entry){.kind = DIFF_DELETED}, e->path) : NULL;
+                return exists ? add(d, (struct diff_entry){.kind = DIFF_DELETED}, e->path, NULL) : NULL;
         if (exists && d->compare && same_file(&e->st, &lower))
                 TRY(same_xattrs(d, e, layer, &same));
         if (same)
                 return NULL;
         if (d->compare && e->st.st_nlink > 1)
                 TRY(inodes_seen(&d->linked, &e->st, "", &first));
-        return add(d, (struct diff_entry){.kind = exists ? DIFF_CHANGED : DIFF_ADDED}, e->path);
+        return add(d, (struct diff_entry){.kind = exists ? DIFF_CHANGED : DIFF_ADDED}, e->path, e);
 }
 
 static err *leave(const struct tree_entry *e, void *arg)
@@ -262,7 +277,7 @@ static err *visit_name(const struct tree_entry *e, void *arg)
                 return err_nomem();
         if (bsearch(&key, d->result.items, names->n, sizeof(key), compare_entries))
                 return NULL;
-        return append(d, &(struct diff_entry){.kind = DIFF_CHANGED, .name_only = true}, e->path, strlen(e->path));
+        return append(d, &(struct diff_entry){.kind = DIFF_CHANGED, .name_only = true}, e->path, strlen(e->path), NULL);
 }
 
 /* A full copy shares inodes with nothing: a new name for an old file is one change, and its other names look as before.
@@ -279,27 +294,51 @@ static err *add_names(struct differ *d, int fd)
         return NULL;
 }
 
-err *diff_changes(const struct snapshot *snap, struct diff_list *ret)
+static err *find_changes(struct differ *d, const struct snapshot *snap)
 {
-        _cleanup_(differ_done) struct differ d = {.compare = snap->upper == NULL, .wh_names = snap->wh_names};
-        const struct tree_walk w = {.visit = visit, .leave = leave, .arg = &d};
+        const struct tree_walk w = {.visit = visit, .leave = leave, .arg = d};
         const char *top = snap->upper ? snap->upper : snap->lower[0];
         _cleanup_close_ int fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
         if (fd < 0)
                 return err_sys(errno, "opening %s", top);
-        TRY(lowers_open(snap->upper ? snap->lower : snap->image, &d.lowers));
-        if (mem_grow(&d.levels, 0, sizeof(*d.levels)) < 0)
+        TRY(lowers_open(snap->upper ? snap->lower : snap->image, &d->lowers));
+        if (mem_grow(&d->levels, 0, sizeof(*d->levels)) < 0)
                 return err_nomem();
-        d.levels[0] = (struct level){.listed = true};
-        d.n = 1;
-        TRY(lowers_root(&d.lowers, &d.levels[0].view));
-        if (d.compare)
-                TRY(list_missing(&d, fd, "", &d.levels[0].view, false));
+        d->levels[0] = (struct level){.listed = true};
+        d->n = 1;
+        TRY(lowers_root(&d->lowers, &d->levels[0].view));
+        if (d->compare)
+                TRY(list_missing(d, fd, "", &d->levels[0].view, false));
         TRY(tree_walk(fd, &w));
-        diff_list_sort(&d.result);
-        TRY(add_names(&d, fd));
+        diff_list_sort(&d->result);
+        return add_names(d, fd);
+}
+
+err *diff_changes(const struct snapshot *snap, struct diff_list *ret)
+{
+        _cleanup_(differ_done) struct differ d = {.compare = snap->upper == NULL, .wh_names = snap->wh_names};
+
+        TRY(find_changes(&d, snap));
         *ret = d.result;
         d.result = (struct diff_list){0};
+        return NULL;
+}
+
+err *diff_each(const struct snapshot *snap,
+               err *(*each)(void *arg, const struct diff_entry *e, const struct tree_entry *at), void *arg)
+{
+        _cleanup_(differ_done) struct differ d = {.compare = snap->upper == NULL, .wh_names = snap->wh_names};
+        /* The walk meets the changes in their order, unless deletions stand under other names, or nowhere. (What an
+         * opaque directory hides comes early, too, but is in no archive.) */
+        bool ordered = !d.compare && !d.wh_names;
+
+        if (ordered) {
+                d.each = each;
+                d.arg = arg;
+        }
+        TRY(find_changes(&d, snap));
+        for (size_t i = 0; i < d.result.n; i++)
+                TRY(each(arg, &d.result.items[i], NULL));
         return NULL;
 }

@@ -37,6 +37,12 @@ MUST_USE err *image_diff(const struct image *new, const struct image *old, struc
  * container may run. */
 MUST_USE err *diff_changes(const struct snapshot *snap, struct diff_list *ret);
 
+/* The same, one after the other, in the order that an archive has them; those that are under_opaque come anywhere. @at:
+ * where the entry is in the tree, NULL: look for it yourself. What @each returns ends it. */
+struct tree_entry;
+MUST_USE err *diff_each(const struct snapshot *snap,
+                        err *(*each)(void *arg, const struct diff_entry *e, const struct tree_entry *at), void *arg);
+
 /* Write the changes to @sink (not finished) as an OCI layer tar: whiteouts are .wh. files, opaque directories hold
  * .wh..wh..opq, hardlinks within the layer stay, xattrs and nanoseconds in pax records, sockets are left out. Sorted:
  * the same changes give the same bytes. *@ret_empty (may be NULL): there were no changes. */

@@ -64,24 +64,38 @@ static bool has_reserved_name(const char *path)
         return strncmp(strrchr(path, '/') + 1, ".wh.", 4) == 0;
 }
 
-static err *write_change(struct archive *a, struct place *p, const struct diff_entry *e)
+struct writing {
+        struct archive archive;
+        struct place place;
+        bool any;
+};
+
+static void writing_done(struct writing *w)
+{
+        archive_done(&w->archive);
+        place_done(&w->place);
+}
+
+static err *write_change(void *arg, const struct diff_entry *e, const struct tree_entry *at)
 {
         _cleanup_free_ char *path = NULL;
+        struct writing *w = arg;
 
+        w->any = true;
         if (e->kind == DIFF_DELETED) {
                 if (e->under_opaque)
                         return NULL;
                 TRY(whiteout_path(e->path, &path));
-                return archive_add_empty(a, path);
+                return archive_add_empty(&w->archive, path);
         }
         if (has_reserved_name(e->path))
                 return err_new(ERR_INVALID, "%s cannot be in an image: names with .wh. mean deleted files there",
                                e->path);
-        TRY(add_path(a, p, e->path));
+        TRY(at ? archive_add_seen(&w->archive, at) : add_path(&w->archive, &w->place, e->path));
         if (!e->opaque)
                 return NULL;
         path = str_format("%s/.wh..wh..opq", e->path + 1);
-        return path ? archive_add_empty(a, path) : err_nomem();
+        return path ? archive_add_empty(&w->archive, path) : err_nomem();
 }
 
 /* The root directory is an entry of its own only if its owner, mode or attributes changed. */
@@ -105,29 +119,24 @@ err *diff_write_layer(const struct snapshot *snap, struct sink *sink, bool *ret_
         const char *top = snap->upper ? snap->upper : snap->lower[0];
         const char *lower = snap->upper ? snap->lower[0] : snap->image[0];
         _cleanup_(tar_writer_freep) struct tar_writer *writer = NULL;
-        _cleanup_diff_list_ struct diff_list changes = {0};
-        _cleanup_archive_ struct archive a = {0};
         _cleanup_close_ int fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        _cleanup_(place_done) struct place place = {.top_fd = fd, .fd = -1};
-        bool root;
+        _cleanup_(writing_done) struct writing w = {.place = {.top_fd = fd, .fd = -1}};
 
         if (fd < 0)
                 return err_sys(errno, "opening %s", top);
-        TRY(diff_changes(snap, &changes));
         TRY(tar_writer_new(sink, &writer));
-        a.writer = writer;
-        TRY(write_root(&a, fd, lower, &root));
-        for (size_t i = 0; i < changes.n; i++)
-                TRY(write_change(&a, &place, &changes.items[i]));
+        w.archive.writer = writer;
+        TRY(write_root(&w.archive, fd, lower, &w.any));
+        TRY(diff_each(snap, write_change, &w));
         TRY(tar_write_end(writer));
         if (ret_empty)
-                *ret_empty = !root && changes.n == 0;
+                *ret_empty = !w.any;
         return NULL;
 }
 
 static err *add_entry(const struct tree_entry *e, void *arg)
 {
-        return archive_add(arg, e->dir_fd, e->name, e->path);
+        return archive_add_seen(arg, e);
 }
 
 err *diff_write_tree(int root_fd, int fd)

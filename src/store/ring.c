@@ -18,6 +18,7 @@
 #define SIZE ((size_t)1 << 20)
 #define WAKE_READER (SIZE / 8) /* so much is worth waking it */
 #define WAKE_WRITER (SIZE / 2)
+#define TELL_WRITER (SIZE / 16)
 #define ROOM (SIZE / 16) /* less is worth waiting for */
 
 /* Both may write here. */
@@ -35,6 +36,8 @@ struct ring {
         int memory_fd; /* of the data, for reading only */
         int pair[2];   /* the writer's end, the reader's end */
         uint64_t at;   /* head or tail, whichever is ours: never read back */
+        uint64_t seen; /* the other one, when it was last looked at: lines of memory that move between processors are slow */
+        uint64_t told; /* reader: tail as the writer knows it */
         size_t lent;   /* reader: what is still in use */
 };
 
@@ -118,18 +121,17 @@ void ring_write_here(struct ring *r)
 }
 
 /* Free bytes; SIZE + 1 when the reader says what cannot be. */
-static size_t room(const struct ring *r)
+static size_t room(struct ring *r)
 {
-        uint64_t used = r->at - atomic_load(&r->shared->tail);
-
-        return used > SIZE ? SIZE + 1 : SIZE - (size_t)used;
+        r->seen = atomic_load(&r->shared->tail);
+        return r->at - r->seen > SIZE ? SIZE + 1 : SIZE - (size_t)(r->at - r->seen);
 }
 
 err *ring_reserve(struct ring *r, void **ret, size_t *ret_size)
 {
-        size_t at = (size_t)(r->at % SIZE), n;
+        size_t at = (size_t)(r->at % SIZE), n = SIZE - (size_t)(r->at - r->seen);
 
-        while ((n = room(r)) < ROOM) {
+        while (n < ROOM && (n = room(r)) < ROOM) {
                 bool there = true;
 
                 atomic_store(&r->shared->writer_waits, true);
@@ -156,7 +158,7 @@ void ring_commit(struct ring *r, size_t size)
 {
         r->at += size;
         atomic_store(&r->shared->head, r->at);
-        if (SIZE - room(r) >= WAKE_READER)
+        if (r->at - r->seen >= WAKE_READER)
                 wake_reader(r);
 }
 
@@ -189,10 +191,14 @@ void ring_end(struct ring *r)
 
 static void give_back(struct ring *r)
 {
-        if (!r->lent)
-                return;
         r->at += r->lent;
         r->lent = 0;
+}
+
+/* Tell the writer what is free again. */
+static void tell(struct ring *r)
+{
+        r->told = r->at;
         atomic_store(&r->shared->tail, r->at);
         if (atomic_load(&r->shared->writer_waits) && atomic_load(&r->shared->head) - r->at <= SIZE - WAKE_WRITER &&
             atomic_exchange(&r->shared->writer_waits, false))
@@ -205,17 +211,21 @@ static size_t available(struct ring *r)
         bool there = true;
 
         give_back(r);
-        for (;;) {
+        if (r->at - r->told >= TELL_WRITER)
+                tell(r);
+        while (r->seen == r->at) {
                 bool ended = atomic_load(&r->shared->ended) || !there;
-                size_t n = (size_t)(atomic_load(&r->shared->head) - r->at);
 
-                if (n || ended)
-                        return n;
+                r->seen = atomic_load(&r->shared->head);
+                if (r->seen != r->at || ended)
+                        break;
+                tell(r);
                 atomic_store(&r->shared->reader_waits, true);
                 if (atomic_load(&r->shared->head) == r->at && !atomic_load(&r->shared->ended))
                         there = nap(r->pair[1]);
                 atomic_store(&r->shared->reader_waits, false);
         }
+        return (size_t)(r->seen - r->at);
 }
 
 static err *ring_lend(struct stream *s, size_t max, const void **ret, size_t *ret_size)
