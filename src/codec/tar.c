@@ -586,15 +586,19 @@ static err *read_sizes(struct tar_reader *r, const struct tar_header *h)
 /* Writers that leave the end marker out (Go's, not closed) leave out what rounds up the last file, too. */
 static err *skip_padding(struct tar_reader *r)
 {
-        for (; r->padding; r->padding--) {
+        while (r->padding) {
+                size_t n;
+
                 TRY(fill(r, 1));
-                if (r->size == r->at && r->limits.missing_end_ok) {
-                        r->padding = 0;
-                        return NULL;
-                }
-                if (r->size == r->at)
+                n = r->size - r->at;
+                if (n > r->padding)
+                        n = (size_t)r->padding;
+                if (!n && !r->limits.missing_end_ok)
                         return truncated(r);
-                TRY(consume(r, 1));
+                if (!n)
+                        r->padding = 0;
+                r->padding -= n;
+                TRY(consume(r, n));
         }
         return NULL;
 }

@@ -230,8 +230,11 @@ err *archive_add_seen(struct archive *a, const struct tree_entry *e)
 {
         struct stat st = e->st;
 
-        return S_ISREG(st.st_mode) ? add_file(a, e->dir_fd, e->name, e->path, &st)
-                                   : archive_add(a, e->dir_fd, e->name, e->path);
+        if (S_ISREG(st.st_mode))
+                return add_file(a, e->dir_fd, e->name, e->path, &st);
+        if (e->fd >= 0)
+                return add_open(a, e->path, e->fd, &st);
+        return archive_add(a, e->dir_fd, e->name, e->path);
 }
 
 err *archive_add_empty(struct archive *a, const char *path)

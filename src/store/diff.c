@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -60,9 +60,11 @@ static err *append(struct differ *d, const struct diff_entry *entry, const char 
 
         if (d->each) {
                 struct diff_entry told = *entry;
-                char full[PATH_MAX + 1];
+                char full[PATH_MAX + 2];
 
-                (void)snprintf(full, sizeof(full), "/%.*s", (int)len, path);
+                *full = '/';
+                memcpy(full + 1, path, len);
+                full[len + 1] = '\0';
                 told.path = full;
                 return d->each(d->arg, &told, at);
         }

@@ -16,7 +16,7 @@
 #include "base/file.h"
 
 #define SIZE ((size_t)1 << 20)
-#define WAKE_READER (SIZE / 8) /* so much is worth waking it */
+#define WAKE_READER (SIZE / 4) /* so much is worth waking it */
 #define WAKE_WRITER (SIZE / 2)
 #define TELL_WRITER (SIZE / 16)
 #define ROOM (SIZE / 16) /* less is worth waiting for */

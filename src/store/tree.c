@@ -65,28 +65,96 @@ err *tree_names(int dir_fd, char ***ret)
         return NULL;
 }
 
+/* Names in a directory, in one piece of memory; the list is sorted and ends with NULL. */
+struct listing {
+        char *text;
+        size_t used, room;
+        char **names;
+};
+
+static void listing_done(struct listing *l)
+{
+        free(l->text);
+        free(l->names);
+        *l = (struct listing){0};
+}
+
+static err *add_name(struct listing *l, const char *name)
+{
+        size_t n = strlen(name) + 1;
+
+        if (l->used + n > l->room) {
+                size_t room = (l->room + n) * 2;
+                char *text = realloc(l->text, room);
+
+                if (!text)
+                        return err_nomem();
+                l->text = text;
+                l->room = room;
+        }
+        memcpy(l->text + l->used, name, n);
+        l->used += n;
+        return NULL;
+}
+
+/* @fd has just been opened, and is read by nobody else. */
+static err *list_directory(int fd, struct listing *l)
+{
+        _Alignas(struct dirent64) char buffer[32768];
+        size_t n = 0, i = 0;
+        ssize_t got;
+
+        while ((got = getdents64(fd, buffer, sizeof(buffer))) > 0)
+                for (ssize_t at = 0; at < got;) {
+                        const struct dirent64 *d = (const struct dirent64 *)(buffer + at);
+
+                        at += d->d_reclen;
+                        if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+                                continue;
+                        TRY(add_name(l, d->d_name));
+                        n++;
+                }
+        if (got < 0 && errno != ENOENT) /* removed: empty */
+                return err_sys(errno, "reading a directory");
+        l->names = MEM_NEW0(char *, n + 1);
+        if (!l->names)
+                return err_nomem();
+        for (char *name = l->text; i < n; name += strlen(name) + 1)
+                l->names[i++] = name;
+        if (n)
+                qsort(l->names, n, sizeof(*l->names), compare_names);
+        return NULL;
+}
+
 /* A directory that is being walked. */
 struct level {
-        char **names;
+        struct listing list;
         size_t next;
         size_t path_len; /* of the path of the directory itself */
+        int fd;          /* -1: too deep to keep one; it is found again from below */
         struct stat st;
 };
+#define OPEN_LEVELS 32
 
 struct walker {
         const struct tree_walk *walk;
         struct level *levels;
         size_t n;
-        int fd; /* the directory of the last level */
+        int fd; /* the directory of the last level, borrowed from there */
         char path[PATH_MAX];
 };
+
+static void level_done(struct level *l)
+{
+        listing_done(&l->list);
+        l->fd = file_close(l->fd);
+}
 
 static void walker_done(struct walker *w)
 {
         while (w->n)
-                strv_free(w->levels[--w->n].names);
+                level_done(&w->levels[--w->n]);
         free(w->levels);
-        (void)file_close(w->fd);
 }
 
 static err *push(struct walker *w, int fd, const struct stat *st)
@@ -97,40 +165,40 @@ static err *push(struct walker *w, int fd, const struct stat *st)
                 (void)file_close(fd);
                 return err_nomem();
         }
-        (void)file_close(w->fd);
+        if (w->n > OPEN_LEVELS)
+                w->levels[w->n - 1].fd = file_close(w->levels[w->n - 1].fd);
+        l = &w->levels[w->n++];
+        *l = (struct level){.path_len = strlen(w->path), .st = *st, .fd = fd};
         w->fd = fd;
-        l = &w->levels[w->n];
-        *l = (struct level){.path_len = strlen(w->path), .st = *st};
-        TRY(tree_names(fd, &l->names));
-        w->n++;
-        return NULL;
+        return list_directory(fd, &l->list);
 }
 
-/* Back to the parent. It must be the directory we came from: somebody may have moved ours elsewhere. */
+/* Back to the parent. If it was closed: it must be the directory we came from; somebody may have moved ours. */
 static err *pop(struct walker *w)
 {
-        const struct level *l;
+        struct level *left = &w->levels[w->n - 1], *l = left - 1;
         struct stat st;
-        int fd;
 
-        strv_free(w->levels[--w->n].names);
+        if (w->n > 1 && l->fd < 0) {
+                l->fd = openat(w->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+                if (l->fd < 0)
+                        return err_sys(errno, "going up from /%s", w->path);
+                if (fstat(l->fd, &st) < 0 || st.st_ino != l->st.st_ino || st.st_dev != l->st.st_dev)
+                        return err_new(ERR_BUSY, "/%s was moved while it was being read", w->path);
+        }
+        level_done(left);
+        w->n--;
         if (!w->n)
                 return NULL;
-        l = &w->levels[w->n - 1];
-        fd = openat(w->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd < 0)
-                return err_sys(errno, "going up from /%s", w->path);
-        (void)file_close(w->fd);
-        w->fd = fd;
-        if (fstat(fd, &st) < 0 || st.st_ino != l->st.st_ino || st.st_dev != l->st.st_dev)
-                return err_new(ERR_BUSY, "/%s was moved while it was being read", w->path);
+        w->fd = l->fd;
         w->path[l->path_len] = '\0';
         return NULL;
 }
 
 static err *leave(struct walker *w)
 {
-        struct tree_entry e = {.path = w->path, .name = "", .dir_fd = w->fd, .st = w->levels[w->n - 1].st};
+        struct tree_entry e = {
+                .path = w->path, .name = "", .dir_fd = w->fd, .fd = w->fd, .st = w->levels[w->n - 1].st};
 
         if (w->walk->leave)
                 TRY(w->walk->leave(&e, w->walk->arg));
@@ -139,14 +207,16 @@ static err *leave(struct walker *w)
 
 static err *visit(struct walker *w, const char *name)
 {
-        size_t dir_len = w->levels[w->n - 1].path_len, len = dir_len + (dir_len ? 1 : 0) + strlen(name);
-        struct tree_entry e = {.path = w->path, .dir_fd = w->fd};
+        size_t dir_len = w->levels[w->n - 1].path_len, n = strlen(name), len = dir_len + (dir_len ? 1 : 0) + n;
+        struct tree_entry e = {.path = w->path, .dir_fd = w->fd, .fd = -1};
         int fd = -1;
 
         if (len >= sizeof(w->path))
                 return err_new(ERR_LIMIT, "/%.100s...: a path of more than %d bytes", w->path, PATH_MAX - 1);
-        (void)snprintf(w->path + dir_len, sizeof(w->path) - dir_len, "%s%s", dir_len ? "/" : "", name);
-        e.name = w->path + len - strlen(name);
+        if (dir_len)
+                w->path[dir_len] = '/';
+        memcpy(w->path + len - n, name, n + 1);
+        e.name = w->path + len - n;
         if (fstatat(w->fd, name, &e.st, AT_SYMLINK_NOFOLLOW) < 0) {
                 if (errno != ENOENT)
                         return err_sys(errno, "looking at /%s", w->path);
@@ -157,6 +227,7 @@ static err *visit(struct walker *w, const char *name)
                 fd = file_openat2(w->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0,
                                   RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
                 e.mount_point = fd == -EXDEV;
+                e.fd = fd < 0 ? -1 : fd;
                 if (fd < 0 && !e.mount_point) {
                         w->path[dir_len] = '\0';
                         return fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP
@@ -193,7 +264,7 @@ err *tree_walk(int top_fd, const struct tree_walk *walk)
         TRY(push(&w, fd, &st));
         while (w.n) {
                 struct level *l = &w.levels[w.n - 1];
-                const char *name = l->names[l->next];
+                const char *name = l->list.names[l->next];
 
                 if (name) {
                         l->next++;

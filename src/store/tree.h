@@ -1,6 +1,6 @@
 /* tree.h - walking and copying directory trees that somebody else may be changing meanwhile.
  *
- * By descriptor, one directory open at a time however deep it goes; symlinks are never followed, mount points never
+ * By descriptor, a bounded number of them however deep it goes; symlinks are never followed, mount points never
  * crossed. Names are visited sorted, so that the same tree gives the same order. Only for files of this layer. */
 #pragma once
 
@@ -14,6 +14,7 @@ struct tree_entry {
         const char *path; /* from the top, without a leading slash; "" is the top itself */
         const char *name; /* its last component, below dir_fd */
         int dir_fd;
+        int fd; /* of a directory itself, open for reading its attributes only; -1: none */
         struct stat st;
         bool mount_point; /* a directory on which something is mounted: it is not entered */
 };

@@ -385,12 +385,13 @@ static err *add_time(struct unpacker *u, const struct tar_entry *entry, const ch
 
 static err *make_dir(struct unpacker *u, const struct tar_entry *entry, int parent, const char *base, const char *path)
 {
-        bool whiteout = false;
+        bool whiteout = false, plain = !u->default_acl && !entry->n_xattrs && !(entry->mode & ~0777u);
         struct stat st;
 
-        while (mkdirat(parent, base, 0700) < 0) {
+        while (mkdirat(parent, base, plain ? entry->mode : 0700) < 0) {
                 if (errno != EEXIST)
                         return err_sys(errno, "creating it");
+                plain = false;
                 if (fstatat(parent, base, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
                         break;
                 TRY(clear_way(u, parent, base, &whiteout));
@@ -398,7 +399,8 @@ static err *make_dir(struct unpacker *u, const struct tar_entry *entry, int pare
         /* Removed and made again in one layer: what lower layers have there stays hidden. */
         if (whiteout)
                 TRY(add_opaque(u, path));
-        TRY(set_metadata(u, entry, parent, base, path));
+        if (!plain || !born_root(u, parent, entry))
+                TRY(set_metadata(u, entry, parent, base, path));
         return add_time(u, entry, path);
 }
 
@@ -566,13 +568,30 @@ err *unpack_entry(struct unpacker *u, struct tar_reader *tar, const struct tar_e
 {
         /* entry->name is gone after the data has been read, hence the copy for the message. */
         char name[256];
+        size_t n = strnlen(entry->name, sizeof(name) - 1);
         err *e;
 
-        (void)snprintf(name, sizeof(name), "%s", entry->name);
+        memcpy(name, entry->name, n);
+        name[n] = '\0';
         e = place(u, tar, entry);
         if (e && err_code(e) != ERR_UNSAFE_PATH)
                 return err_wrap(e, "unpacking %s", name);
         return e ? err_wrap(e, "unsafe archive: %s", name) : NULL;
+}
+
+static err *set_directory_time(struct unpacker *u, const char *path, const struct timespec ts[2])
+{
+        _cleanup_close_ int opened = -1;
+
+        /* Nothing was replaced: what has the name is the directory. */
+        if (!u->result.replaced && *path && utimensat(u->root, path, ts, AT_SYMLINK_NOFOLLOW) == 0)
+                return NULL;
+        opened = *path ? file_open_beneath(u->root, path, O_RDONLY | O_DIRECTORY, 0) : -1;
+        if (*path && opened < 0) /* replaced by a later entry, or reached through a link: not worth more */
+                return NULL;
+        if (futimens(*path ? opened : u->root, ts) < 0)
+                return err_sys(errno, "setting the times of %s", path);
+        return NULL;
 }
 
 err *unpack_directory_times(struct unpacker *u)
@@ -588,7 +607,6 @@ err *unpack_directory_times(struct unpacker *u)
                 struct unpack_time t;
                 struct timespec ts[2];
                 const char *path;
-                int fd;
 
                 if (have - used < sizeof(t) + UNPACK_PATH_MAX) {
                         memmove(buffer, buffer + used, have - used);
@@ -604,13 +622,7 @@ err *unpack_directory_times(struct unpacker *u)
                 memcpy(&t, buffer + used, sizeof(t));
                 path = (const char *)buffer + used + sizeof(t);
                 used += sizeof(t) + t.path_size;
-                fd = *path ? file_open_beneath(u->root, path, O_RDONLY | O_DIRECTORY, 0) : u->root;
-                if (fd < 0) /* replaced by a later entry, or reached through a link: not worth more */
-                        continue;
                 ts[0] = ts[1] = (struct timespec){.tv_sec = t.mtime, .tv_nsec = t.mtime_ns};
-                if (futimens(fd, ts) < 0)
-                        return err_sys(errno, "setting the times of %s", path);
-                if (fd != u->root)
-                        (void)file_close(fd);
+                TRY(set_directory_time(u, path, ts));
         }
 }
