@@ -111,8 +111,8 @@ DEFINE_CLEANUP(struct tar_writer *, tar_writer_free)
 MUST_USE err *tar_write_entry(struct tar_writer *w, const struct tar_entry *entry);
 /* ERR_INVALID when it is more than the entry announced. */
 MUST_USE err *tar_write_data(struct tar_writer *w, const void *data, size_t size);
-/* The same without a copy: a place for the next bytes (at most so many as are missing; none only when none are), and how
- * many were put there. */
+/* The same without a copy: a place for the next bytes (at most so many as are missing; none only when none are), and
+ * how many were put there. */
 MUST_USE err *tar_write_place(struct tar_writer *w, void **ret, size_t *ret_size);
 MUST_USE err *tar_write_placed(struct tar_writer *w, size_t size);
 /* Zeros: holes, or the rest of a file that shrank while it was read. */

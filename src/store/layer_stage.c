@@ -1,7 +1,7 @@
 /* layer_stage.c - a new layer from an archive that comes, or that is being written; see layer.h.
  *
- * An archive that comes compressed is kept as it came. Of a plain one only the skeleton is kept (layer_tar.h): its files
- * are in the tree. */
+ * An archive that comes compressed is kept as it came. Of a plain one only the skeleton is kept (layer_tar.h): its
+ * files are in the tree. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -96,7 +96,10 @@ static void stage_done(struct stage *g)
         (void)file_close(g->diff_fd);
 }
 #define _cleanup_stage_ __attribute__((cleanup(stage_done)))
-#define STAGE_INIT {.from_fd = -1, .blob_fd = -1, .skeleton_fd = -1, .diff_fd = -1}
+#define STAGE_INIT                                                                                                     \
+        {                                                                                                              \
+                .from_fd = -1, .blob_fd = -1, .skeleton_fd = -1, .diff_fd = -1                                         \
+        }
 
 static err *make_file(struct staging *st, const char *name, int *ret)
 {
@@ -190,7 +193,8 @@ static err *copy_again(struct staging *st, struct stage *g, const struct image_l
 
 static err *drop(struct staging *st, const char *name)
 {
-        return unlinkat(st->fd, name, 0) < 0 && errno != ENOENT ? err_sys(errno, "removing the layer's %s", name) : NULL;
+        return unlinkat(st->fd, name, 0) < 0 && errno != ENOENT ? err_sys(errno, "removing the layer's %s", name)
+                                                                : NULL;
 }
 
 /* A plain archive is kept as its skeleton if that is enough, else as it is. */
@@ -285,12 +289,10 @@ err *layer_stage_written(struct staging *st, err *(*write)(void *arg, struct sin
         TRY(make_file(st, SKELETON, &g.skeleton_fd));
         TRY(digest_hasher_new(&g.blob));
         TRY(unpack_start(g.diff_fd, UNPACK_LAYER, NULL, g.skeleton_fd, &unpack));
-        split = (struct split){.sink = {.write = split_write,
-                                        .finish = split_finish,
-                                        .lend = split_lend,
-                                        .filled = split_filled},
-                               .hasher = g.blob,
-                               .unpack = unpack_sink(unpack)};
+        split = (struct split){
+                .sink = {.write = split_write, .finish = split_finish, .lend = split_lend, .filled = split_filled},
+                .hasher = g.blob,
+                .unpack = unpack_sink(unpack)};
         e = write(arg, &split.sink);
         if (e && !unpack_broken(unpack))
                 return e; /* cppcheck-suppress returnDanglingLifetime ; an error, not the sink */

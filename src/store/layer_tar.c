@@ -187,7 +187,8 @@ static err *write_skeleton(struct store *s, const struct image_layer *l, const c
 
 static err *keep(struct store *s, const struct image_layer *l, const char *blob, int dir)
 {
-        _cleanup_close_ int fd = openat(dir, LAYER_SKELETON, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        _cleanup_close_ int fd =
+                openat(dir, LAYER_SKELETON, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         err *e;
 
         if (fd < 0)

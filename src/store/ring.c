@@ -1,7 +1,7 @@
 /* ring.c - see ring.h.
  *
- * head and tail count bytes and never wrap. Who has to wait says so in shared memory, looks once more, and then receives
- * a byte from the other's end of a socket pair, which also ends when the other process does. */
+ * head and tail count bytes and never wrap. Who has to wait says so in shared memory, looks once more, and then
+ * receives a byte from the other's end of a socket pair, which also ends when the other process does. */
 #include "store/ring.h"
 
 #include <errno.h>
@@ -36,7 +36,8 @@ struct ring {
         int memory_fd; /* of the data, for reading only */
         int pair[2];   /* the writer's end, the reader's end */
         uint64_t at;   /* head or tail, whichever is ours: never read back */
-        uint64_t seen; /* the other one, when it was last looked at: lines of memory that move between processors are slow */
+        uint64_t seen; /* the other one, when it was last looked at: lines of memory that move between processors are
+                          slow */
         uint64_t told; /* reader: tail as the writer knows it */
         size_t lent;   /* reader: what is still in use */
 };

@@ -1,9 +1,9 @@
-/* ring.h - a pipe in shared memory: from the process that reads archives to the one that unpacks them. Only for files of
- * this layer.
+/* ring.h - a pipe in shared memory: from the process that reads archives to the one that unpacks them. Only for files
+ * of this layer.
  *
- * The writer puts its bytes where the reader uses them: nothing is copied through the kernel. The reader is not trusted:
- * it can map the data for reading only, and what it says about its progress is checked. Either side learns when the
- * other one has gone. One writer, one reader, both with one thread. */
+ * The writer puts its bytes where the reader uses them: nothing is copied through the kernel. The reader is not
+ * trusted: it can map the data for reading only, and what it says about its progress is checked. Either side learns
+ * when the other one has gone. One writer, one reader, both with one thread. */
 #pragma once
 
 #include <stddef.h>

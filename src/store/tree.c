@@ -197,8 +197,7 @@ static err *pop(struct walker *w)
 
 static err *leave(struct walker *w)
 {
-        struct tree_entry e = {
-                .path = w->path, .name = "", .dir_fd = w->fd, .fd = w->fd, .st = w->levels[w->n - 1].st};
+        struct tree_entry e = {.path = w->path, .name = "", .dir_fd = w->fd, .fd = w->fd, .st = w->levels[w->n - 1].st};
 
         if (w->walk->leave)
                 TRY(w->walk->leave(&e, w->walk->arg));

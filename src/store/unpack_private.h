@@ -49,10 +49,11 @@ struct unpacker {
         struct unpack_list marks, times;
         struct unpack_result result;
         bool default_acl; /* some directory gives what is made in it an ACL that the archive knows nothing of */
-        struct skeleton *skeleton; /* NULL: none is wanted */
+        struct skeleton *skeleton;    /* NULL: none is wanted */
         char parent[UNPACK_PATH_MAX]; /* path of the directory that parent_fd is; parent_fd -1 = none */
         int parent_fd;
-        bool parent_known, parent_root; /* of whatever open_parent() gave last: looked at; what is made there is root's */
+        bool parent_known,
+                parent_root; /* of whatever open_parent() gave last: looked at; what is made there is root's */
 };
 
 /* Put one entry where it belongs. */
