@@ -25,6 +25,7 @@ extern const struct command cmd_inspect;
 extern const struct command cmd_kill;
 extern const struct command cmd_logs;
 extern const struct command cmd_pause;
+extern const struct command cmd_port;
 extern const struct command cmd_ps;
 extern const struct command cmd_rename;
 extern const struct command cmd_restart;

@@ -63,20 +63,36 @@ static err *graph_driver(const struct container *c, json **ret)
         return NULL;
 }
 
-/* Published ones, and for a container that runs what it exposes. */
+err *inspect_ports(const struct container *c, json **ret)
+{
+        _cleanup_json_ json *now = NULL, *ports = json_new_object();
+        _cleanup_strv_ char **keys = NULL;
+        const char *mode = json_get_str_or(container_host_config(c), "NetworkMode", "");
+        const json *published;
+
+        *ret = NULL;
+        if (container_is_alive(c) && endpoints_mode_is_network(mode)) {
+                TRY(endpoints_read(c, &now));
+                published = json_get(now, "Ports");
+                JSON_EACH (json_get(container_config(c), "ExposedPorts"), it)
+                        TRY(strv_add(&keys, it.key));
+                JSON_EACH (published, it)
+                        if (!strv_contains(keys, it.key))
+                                TRY(strv_add(&keys, it.key));
+                strv_sort(keys);
+                for (char **k = keys; k && *k; k++)
+                        json_set(ports, *k, json_get(published, *k) ? json_ref(json_get(published, *k)) : NULL);
+        }
+        *ret = TAKE_PTR(ports);
+        return NULL;
+}
+
 static err *row_ports(const struct container *c, json *row)
 {
-        _cleanup_json_ json *settings = json_new_object(), *ports = json_new_object();
+        _cleanup_json_ json *ports = NULL;
         _cleanup_free_ char *text = NULL;
 
-        json_set_str(row, "Ports", "");
-        if (!container_is_alive(c) || str_eq(json_get_str(container_host_config(c), "NetworkMode"), "host"))
-                return NULL;
-        TRY(endpoints_inspect(c, settings));
-        JSON_EACH (json_get(container_config(c), "ExposedPorts"), it)
-                json_set(ports, it.key, NULL);
-        JSON_EACH (json_get(settings, "Ports"), it)
-                json_set(ports, it.key, json_ref(it.value));
+        TRY(inspect_ports(c, &ports));
         TRY(ports_text(ports, &text));
         json_set_str(row, "Ports", text);
         return NULL;
@@ -85,7 +101,7 @@ static err *row_ports(const struct container *c, json *row)
 err *inspect_container(const struct container *c, bool size, json **ret)
 {
         _cleanup_json_ json *doc = json_new_object();
-        json *state, *driver, *settings;
+        json *state, *driver, *settings, *ports;
 
         TRY(container_state_json(c, &state));
         JSON_EACH (c->record, it) {
@@ -98,6 +114,8 @@ err *inspect_container(const struct container *c, bool size, json **ret)
         settings = network_settings(json_get(c->record, "NetworkSettings"));
         json_set(doc, "NetworkSettings", settings);
         TRY(endpoints_inspect(c, settings));
+        TRY(inspect_ports(c, &ports));
+        json_set(settings, "Ports", ports);
         log_error_free(LOG_LEVEL_DEBUG, graph_driver(c, &driver)); /* being removed: what there is */
         json_set(doc, "GraphDriver", driver);
         if (c->has_status)

@@ -582,21 +582,3 @@ err *ports_move(const struct container *c, const json *ports, const struct link_
         TRY(firewall_open(&f));
         return n ? firewall_publish(f, c->id, list, n, &taken, owner) : NULL;
 }
-
-err *ports_text(const json *ports, char **ret)
-{
-        _cleanup_str_ struct str s = {0};
-
-        JSON_EACH (ports, it) {
-                for (size_t i = 0; i < json_len(it.value); i++) {
-                        const char *ip = json_get_str_or(json_at(it.value, i), "HostIp", "");
-                        bool six = strchr(ip, ':') != NULL;
-
-                        str_printf(&s, "%s%s%s%s:%s->%s", s.len ? ", " : "", six ? "[" : "", ip, six ? "]" : "",
-                                   json_get_str_or(json_at(it.value, i), "HostPort", ""), it.key);
-                }
-                if (!json_len(it.value))
-                        str_printf(&s, "%s%s", s.len ? ", " : "", it.key);
-        }
-        return str_take(&s, ret);
-}

@@ -34,8 +34,12 @@ void ports_add_binding(json *bindings, const struct parse_port *p, uint16_t port
 /* Does the record ask for any? */
 bool ports_wanted(const struct container *c);
 
-/* "0.0.0.0:8080->80/tcp, 443/tcp" as ps shows it, from a Ports document; owned. */
+/* "0.0.0.0:8080->80/tcp, 443/tcp" as ps shows it, from a Ports document; neighbours are joined as docker joins them
+ * ("0.0.0.0:80-82->80-82/tcp"); owned. */
 MUST_USE err *ports_text(const json *ports, char **ret);
+/* Lines of `hod port`: "80/tcp -> 0.0.0.0:8080", by port; for one port of the container (@key "80/tcp") only
+ * "0.0.0.0:8080". Appended. */
+MUST_USE err *ports_list(const json *ports, const char *key, char ***ret);
 /* Those of the document @ports lead to the addresses @to from now on; what is published for a family that @to has not
  * is closed. */
 MUST_USE err *ports_move(const struct container *c, const json *ports, const struct link_address to[LINK_ADDRESSES]);

@@ -139,3 +139,28 @@ AL_X_PORT_80_TCP_PROTO=tcp"
         refused 125 'bad format for links' hod run --link $'a:b\nc' busybox true
         is "$(hod ps -aq)" ''
 }
+
+@test "hod port, PORTS of ps, and Ports of inspect" {
+        local p=$((20000 + RANDOM % 10000))
+        hod run -d --name po -p "127.0.0.1:$p:1" -p "0.0.0.0:$((p + 1)):2/udp" -p "0.0.0.0:$((p + 2))-$((p + 4)):$((p + 2))-$((p + 4))" \
+                --expose 443 busybox sleep 100 >/dev/null
+        is "$(hod port po)" "1/tcp -> 127.0.0.1:$p
+2/udp -> 0.0.0.0:$((p + 1))
+$((p + 2))/tcp -> 0.0.0.0:$((p + 2))
+$((p + 3))/tcp -> 0.0.0.0:$((p + 3))
+$((p + 4))/tcp -> 0.0.0.0:$((p + 4))"
+        is "$(hod port po 1)" "127.0.0.1:$p"
+        is "$(hod port po 2/udp)" "0.0.0.0:$((p + 1))"
+        refused 1 "No public port '443' published for po" hod port po 443
+        refused 1 "No public port '1/udp' published for po" hod port po 1/udp
+        refused 1 'invalid port (x): strconv.ParseUint: parsing "x": invalid syntax' hod port po x
+        refused 1 'value out of range' hod port po 65536
+        refused 1 'No such container: nosuch' hod port nosuch
+        is "$(hod ps --format '{{.Ports}}|{{.Networks}}')" \
+                "443/tcp, 0.0.0.0:$((p + 2))-$((p + 4))->$((p + 2))-$((p + 4))/tcp, 127.0.0.1:$p->1/tcp, 0.0.0.0:$((p + 1))->2/udp|bridge"
+        is "$(hod inspect -f '{{json (index .NetworkSettings.Ports "1/tcp")}} {{json (index .NetworkSettings.Ports "443/tcp")}}' po)" \
+                "[{\"HostIp\":\"127.0.0.1\",\"HostPort\":\"$p\"}] null"
+        hod stop -t 0 po
+        is "$(hod port po)$(hod ps -a --format '{{.Ports}}')" ''
+        is "$(hod inspect -f '{{json .NetworkSettings.Ports}}' po)" '{}'
+}
