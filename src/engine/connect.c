@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "engine/endpoints_private.h"
+#include "engine/guards.h"
 #include "engine/netfiles.h"
 #include "engine/networks.h"
 #include "engine/ports.h"
@@ -219,6 +220,7 @@ static err *enter(struct attach *a, const char *name)
 
         TRY(endpoints_write(a));
         TRY(tell_monitor(a));
+        TRY(guards_add(entry));
         TRY(endpoints_endpoint(a->doc, name, &e));
         if (a->ns >= 0)
                 error = endpoint_make(&e, a->ns);

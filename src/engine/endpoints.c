@@ -10,6 +10,7 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "engine/endpoints_private.h"
+#include "engine/guards.h"
 #include "engine/networks.h"
 #include "engine/ports.h"
 #include "net/bridge.h"
@@ -182,7 +183,10 @@ static err *attach_all(struct attach *a, const char *mode, struct monitor_conf *
                 json_set_str(a->doc, ENDPOINTS_OUTWARD, endpoints_outward(a->doc));
         TRY(endpoints_publish(a, &conf->ports));
         TRY(endpoints_lines(a->doc, &conf->endpoints));
-        return endpoints_write(a);
+        TRY(endpoints_write(a));
+        JSON_EACH (json_get(a->doc, "Networks"), it)
+                TRY(guards_add(it.value));
+        return NULL;
 }
 
 err *endpoints_attach(struct container *c, int state_fd, struct monitor_conf *conf)
@@ -214,12 +218,14 @@ err *endpoints_detach(struct container *c)
         TRY(networks_of(c->engine, &networks));
         first = unpublish(c, doc);
         JSON_EACH (json_get(doc, "Networks"), it) {
-                err *e = lease_release(networks, json_get_str_or(it.value, "NetworkID", ""), c->id);
+                err *e[] = {guards_remove(it.value),
+                            lease_release(networks, json_get_str_or(it.value, "NetworkID", ""), c->id)};
 
-                if (first)
-                        err_free(e);
-                else
-                        first = e;
+                for (unsigned i = 0; i < ARRAY_SIZE(e); i++)
+                        if (first)
+                                err_free(e[i]);
+                        else
+                                first = e[i];
         }
         return first;
 }

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "engine/endpoints_private.h"
+#include "engine/guards.h"
 #include "engine/networks.h"
 #include "engine/ports.h"
 #include "net/address.h"
@@ -281,6 +282,7 @@ err *endpoints_take(struct attach *a, const char *network, const json *settings,
                 TRY(bridge_up(n));
         TRY(write_line(a, n, &l, settings, entry));
         describe(n, &l, settings, entry);
+        TRY(guards_note(entry, a->c, n));
         *ret_name = TAKE_PTR(n->name);
         return NULL;
 }
@@ -289,6 +291,7 @@ err *endpoints_give(struct attach *a, const char *name)
 {
         json *networks = json_get(a->doc, "Networks");
 
+        TRY(guards_remove(json_get(networks, name)));
         TRY(lease_release(a->networks, json_get_str_or(json_get(networks, name), "NetworkID", ""), a->c->id));
         json_del(networks, name);
         return NULL;

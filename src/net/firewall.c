@@ -308,6 +308,10 @@ static int try_remove_idle(int fd)
                 return r == -ENOENT ? 0 : r;
         nft_begin_at(&n, NFPROTO_INET, generation);
         nft_table_delete(&n, FIREWALL_TABLE);
+        if (nft_set_count(fd, NFPROTO_BRIDGE, FIREWALL_TABLE, "bridge", &count) == 0) { /* guard.h */
+                n.family = NFPROTO_BRIDGE;
+                nft_table_delete(&n, FIREWALL_TABLE);
+        }
         r = nft_commit(fd, &n, NULL);
         if (r == -ERESTART || r == -512)
                 return -EAGAIN;

@@ -137,6 +137,7 @@ static err *read_doc(struct network *n)
         n->configured = json_get_bool(n->doc, "HodConfigured", false);
         n->masquerade = option_bool(n, OPTION_MASQUERADE, true) && !n->internal;
         n->icc = option_bool(n, OPTION_ICC, true);
+        n->guard = option_bool(n, OPTION_GUARD, true);
         if (network_option(n, OPTION_MTU) && parse_u64(network_option(n, OPTION_MTU), &mtu))
                 n->mtu = (unsigned)mtu;
         read_link(n);

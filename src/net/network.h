@@ -36,6 +36,7 @@ struct network {
         struct network_pool pool[LINK_ADDRESSES]; /* IPv4, IPv6 */
         unsigned mtu;
         bool predefined, internal, masquerade, icc;
+        bool guard;      /* containers send as themselves (guard.h) */
         bool configured; /* its subnet was asked for: addresses can be, too */
 };
 void network_free(struct network *n);

@@ -329,6 +329,9 @@ static err *check_options(const char *driver, const json *options, struct networ
                 return err_new(ERR_INVALID, "invalid MTU %s: it must be 68 to 65535", mtu);
         TRY(check_bool_option(options, OPTION_MASQUERADE));
         TRY(check_bool_option(options, OPTION_ICC));
+        TRY(check_bool_option(options, OPTION_GUARD));
+        if (json_has(options, "encrypted")) /* nobody is to believe it */
+                return err_new(ERR_UNSUPPORTED, "invalid option encrypted: networks of this host are not encrypted");
         if (str_eq(driver, "bridge"))
                 return check_link_name(json_get_str(options, OPTION_BRIDGE_NAME), others, n);
         TRY(check_modes(driver, options));

@@ -1,0 +1,358 @@
+/* guard.c - see guard.h. */
+#include "net/guard.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter_bridge.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "base/file.h"
+#include "base/str.h"
+#include "sys/nft.h"
+
+#define TABLE "hod"
+#define PRIORITY (-300) /* before anybody else's on the bridge */
+
+/* nft(8)'s numbers of types. */
+#define TYPE_IPV4 7
+#define TYPE_IPV6 8
+#define TYPE_ETHER 9
+#define TYPE_MARK 19
+#define TYPE_IFNAME 41
+#define CONCAT2(a, b) (((a) << 6) | (b))
+
+#define RA 134
+#define ADVERTISEMENT 136
+#define REDIRECT 137
+
+static const struct nft_set sets[] = {
+        /* of a port */
+        {.name = "strict", .key_type = TYPE_IFNAME, .key_size = 16, .host_order = true},
+        {.name = "loose", .key_type = TYPE_IFNAME, .key_size = 16, .host_order = true},
+        {.name = "bridge",
+         .key_type = TYPE_IFNAME,
+         .key_size = 16,
+         .flags = NFT_SET_MAP,
+         .data_type = TYPE_MARK,
+         .data_size = 4,
+         .host_order = true},
+        {.name = "own",
+         .key_type = CONCAT2(TYPE_IFNAME, TYPE_ETHER),
+         .key_size = 24,
+         .flags = NFT_SET_CONCAT,
+         .part = {16, 6}},
+        {.name = "own4",
+         .key_type = CONCAT2(TYPE_IFNAME, TYPE_IPV4),
+         .key_size = 20,
+         .flags = NFT_SET_CONCAT,
+         .part = {16, 4}},
+        {.name = "own6",
+         .key_type = CONCAT2(TYPE_IFNAME, TYPE_IPV6),
+         .key_size = 32,
+         .flags = NFT_SET_CONCAT,
+         .part = {16, 16}},
+        /* of a bridge, by its number: somebody's */
+        {.name = "all",
+         .key_type = CONCAT2(TYPE_MARK, TYPE_ETHER),
+         .key_size = 12,
+         .flags = NFT_SET_CONCAT,
+         .part = {4, 6}},
+        {.name = "all4",
+         .key_type = CONCAT2(TYPE_MARK, TYPE_IPV4),
+         .key_size = 8,
+         .flags = NFT_SET_CONCAT,
+         .part = {4, 4}},
+        {.name = "all6",
+         .key_type = CONCAT2(TYPE_MARK, TYPE_IPV6),
+         .key_size = 20,
+         .flags = NFT_SET_CONCAT,
+         .part = {4, 16}},
+};
+
+/* ---- the table ---- */
+
+/* A part of a packet: where an address is written that its sender claims. */
+struct claim {
+        uint16_t protocol; /* 0 = any */
+        uint8_t icmp;      /* only in an ICMPv6 message of this type */
+        unsigned base, offset, size;
+        const char *own, *all;
+        bool none; /* all zero is nobody: somebody who asks whether an address is free */
+};
+
+static const struct claim claims[] = {
+        {0, 0, NFT_PAYLOAD_LL_HEADER, 6, 6, "own", "all", false},
+        {ETH_P_ARP, 0, NFT_PAYLOAD_NETWORK_HEADER, 8, 6, "own", "all", false},
+        {ETH_P_ARP, 0, NFT_PAYLOAD_NETWORK_HEADER, 14, 4, "own4", "all4", true},
+        {ETH_P_IP, 0, NFT_PAYLOAD_NETWORK_HEADER, 12, 4, "own4", "all4", false},
+        {ETH_P_IPV6, ADVERTISEMENT, NFT_PAYLOAD_TRANSPORT_HEADER, 8, 16, "own6", "all6", false},
+        {ETH_P_IPV6, 0, NFT_PAYLOAD_NETWORK_HEADER, 8, 16, "own6", "all6", true},
+};
+
+static void protocol(struct nft *n, uint16_t which)
+{
+        uint16_t value = htons(which);
+
+        nft_meta(n, NFT_META_PROTOCOL, NFT_REG_1);
+        nft_cmp(n, NFT_CMP_EQ, NFT_REG_1, &value, sizeof(value));
+}
+
+static void icmp(struct nft *n, uint8_t type)
+{
+        protocol(n, ETH_P_IPV6);
+        nft_meta(n, NFT_META_L4PROTO, NFT_REG_1);
+        nft_cmp_u8(n, NFT_CMP_EQ, NFT_REG_1, IPPROTO_ICMPV6);
+        nft_payload(n, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1, NFT_REG_1);
+        nft_cmp_u8(n, NFT_CMP_EQ, NFT_REG_1, type);
+}
+
+/* iifname . address in @own, inverted or not */
+static void is_own(struct nft *n, const struct claim *c, unsigned flags)
+{
+        nft_meta(n, NFT_META_IIFNAME, NFT_REG32_00);
+        nft_payload(n, c->base, c->offset, c->size, NFT_REG32_04);
+        nft_lookup(n, c->own, NFT_REG32_00, 0, flags);
+}
+
+static void add_claim(struct nft *n, const struct claim *c, bool loose)
+{
+        static const unsigned char zero[16] = {0};
+
+        nft_rule_begin(n, TABLE, loose ? "from_loose" : "from_strict");
+        if (c->icmp)
+                icmp(n, c->icmp);
+        else if (c->protocol)
+                protocol(n, c->protocol);
+        if (c->none) {
+                nft_payload(n, c->base, c->offset, c->size, NFT_REG_1);
+                nft_cmp(n, NFT_CMP_NEQ, NFT_REG_1, zero, c->size);
+        }
+        is_own(n, c, NFT_LOOKUP_F_INV);
+        if (loose) { /* meta mark . address in @all */
+                nft_meta(n, NFT_META_MARK, NFT_REG32_00);
+                nft_payload(n, c->base, c->offset, c->size, NFT_REG32_01);
+                nft_lookup(n, c->all, NFT_REG32_00, 0, 0);
+        }
+        nft_verdict(n, NF_DROP, NULL);
+        nft_rule_end(n);
+}
+
+static void fill(struct nft *n, bool loose)
+{
+        static const uint16_t known[] = {ETH_P_IP, ETH_P_IPV6, ETH_P_ARP};
+        const uint32_t none = 0;
+        const char *chain = loose ? "from_loose" : "from_strict";
+
+        if (loose) { /* a mark, for as long as we look, says which bridge it is: not every kernel can */
+                nft_rule_begin(n, TABLE, chain);
+                nft_meta(n, NFT_META_IIFNAME, NFT_REG_1);
+                nft_lookup(n, "bridge", NFT_REG_1, NFT_REG_1, 0);
+                nft_meta_set(n, NFT_META_MARK, NFT_REG_1);
+                nft_rule_end(n);
+        }
+        for (unsigned i = 0; i < ARRAY_SIZE(claims); i++)
+                add_claim(n, &claims[i], loose);
+        for (unsigned i = 0; i < 2; i++) {
+                nft_rule_begin(n, TABLE, chain);
+                icmp(n, i ? REDIRECT : RA);
+                nft_verdict(n, NF_DROP, NULL);
+                nft_rule_end(n);
+        }
+        if (loose) {
+                nft_rule_begin(n, TABLE, chain);
+                nft_immediate(n, NFT_REG_1, &none, sizeof(none));
+                nft_meta_set(n, NFT_META_MARK, NFT_REG_1);
+                nft_rule_end(n);
+                return;
+        }
+        for (unsigned i = 0; i < ARRAY_SIZE(known); i++) {
+                nft_rule_begin(n, TABLE, chain);
+                protocol(n, known[i]);
+                nft_verdict(n, NF_ACCEPT, NULL);
+                nft_rule_end(n);
+        }
+        nft_rule_begin(n, TABLE, chain);
+        nft_verdict(n, NF_DROP, NULL);
+        nft_rule_end(n);
+}
+
+static void jump(struct nft *n, const char *set, const char *chain)
+{
+        nft_rule_begin(n, TABLE, "from");
+        nft_meta(n, NFT_META_IIFNAME, NFT_REG_1);
+        nft_lookup(n, set, NFT_REG_1, 0, 0);
+        nft_verdict(n, NFT_GOTO, chain);
+        nft_rule_end(n);
+}
+
+static void table(struct nft *n)
+{
+        static const struct nft_hook hook = {"filter", NF_BR_PRE_ROUTING, PRIORITY, false};
+        static const char *const chains[] = {"from_strict", "from_loose", "from"};
+
+        nft_table_add(n, TABLE);
+        for (unsigned i = 0; i < ARRAY_SIZE(sets); i++)
+                nft_set_add(n, TABLE, &sets[i]);
+        for (unsigned i = 0; i < ARRAY_SIZE(chains); i++) {
+                nft_chain_add(n, TABLE, chains[i], i == 2 ? &hook : NULL);
+                nft_chain_flush(n, TABLE, chains[i]);
+        }
+        fill(n, false);
+        fill(n, true);
+        jump(n, "strict", "from_strict");
+        jump(n, "loose", "from_loose");
+}
+
+/* ---- endpoints ---- */
+
+struct change {
+        struct nft n;
+        int fd, failed;
+        bool add, loose;
+        bool each; /* every element in a transaction of its own, and what is missing is fine */
+};
+
+static void element(struct change *c, const char *set, const struct nft_element *e)
+{
+        int r;
+
+        if (c->add) {
+                nft_element_add(&c->n, TABLE, set, e);
+                return;
+        }
+        if (c->each)
+                nft_begin(&c->n, NFPROTO_BRIDGE);
+        nft_element_delete(&c->n, TABLE, set, e);
+        if (!c->each)
+                return;
+        r = nft_commit(c->fd, &c->n, NULL);
+        nft_done(&c->n);
+        if (r < 0 && r != -ENOENT && !c->failed)
+                c->failed = r;
+}
+
+/* name or number . address; padded to 4 bytes each */
+static void pair(struct change *c, const char *set, const void *first, size_t first_size, const void *address,
+                 size_t size)
+{
+        char key[32] = "";
+        const struct nft_element e = {.key = key, .key_size = first_size + (size + 3) / 4 * 4};
+
+        memcpy(key, first, first_size);
+        memcpy(key + first_size, address, size);
+        element(c, set, &e);
+}
+
+/* A number for the name of a bridge (FNV-1a). */
+static uint32_t number_of(const char *name)
+{
+        uint32_t h = 2166136261u;
+
+        for (; *name; name++)
+                h = (h ^ (unsigned char)*name) * 16777619u;
+        return h ? h : 1;
+}
+
+/* fe80:: and the link address, as the kernel makes it. */
+static void link_local(const unsigned char mac[6], unsigned char ret[16])
+{
+        const unsigned char a[16] = {0xfe,       0x80,   0,      0,    0,    0,      0,      0,
+                                     mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]};
+
+        memcpy(ret, a, sizeof(a));
+}
+
+static void its_own(struct change *c, const char name[16], uint32_t bridge, const struct link_address *a)
+{
+        bool six = a->family == AF_INET6;
+
+        if (!a->family)
+                return;
+        pair(c, six ? "own6" : "own4", name, 16, a->data, six ? 16 : 4);
+        pair(c, six ? "all6" : "all4", &bridge, 4, a->data, six ? 16 : 4);
+}
+
+/* @gateway: NULL when it is taken out: those stay for as long as the table. */
+static void change(struct change *c, const struct endpoint *e, const struct link_address *gateway)
+{
+        const uint32_t bridge = number_of(e->parent);
+        struct link_address local = {.family = AF_INET6};
+        char name[16] = "";
+
+        memcpy(name, e->host_name, strnlen(e->host_name, 15));
+        element(c, c->loose ? "loose" : "strict", &(struct nft_element){.key = name, .key_size = 16});
+        element(c, "bridge", &(struct nft_element){.key = name, .key_size = 16, .data = &bridge, .data_size = 4});
+        pair(c, "own", name, 16, e->mac, 6);
+        pair(c, "all", &bridge, 4, e->mac, 6);
+        for (unsigned i = 0; i < LINK_ADDRESSES; i++) {
+                its_own(c, name, bridge, &e->address[i]);
+                if (gateway && e->address[i].family && gateway[i].family)
+                        pair(c, i ? "all6" : "all4", &bridge, 4, gateway[i].data, i ? 16 : 4);
+        }
+        for (unsigned i = 0; i < e->n_extra; i++)
+                its_own(c, name, bridge, &e->extra[i]);
+        if (!e->ipv6)
+                return;
+        link_local(e->mac, local.data);
+        its_own(c, name, bridge, &local);
+}
+
+static bool unsupported(int r)
+{
+        return r == -EAFNOSUPPORT || r == -EOPNOTSUPP || r == -EPROTONOSUPPORT;
+}
+
+static int try_add(int fd, const struct endpoint *e, const struct link_address *gateway, bool loose, bool with_table)
+{
+        struct change c = {.add = true, .loose = loose};
+        int r;
+
+        nft_begin(&c.n, NFPROTO_BRIDGE);
+        if (with_table)
+                table(&c.n);
+        change(&c, e, gateway);
+        r = nft_commit(fd, &c.n, NULL);
+        nft_done(&c.n);
+        return r;
+}
+
+err *guard_add(const struct endpoint *e, const struct link_address gateway[LINK_ADDRESSES], bool loose)
+{
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        if (e->kind != ENDPOINT_BRIDGE)
+                return NULL;
+        fd = netlink_open(NETLINK_NETFILTER);
+        r = fd < 0 ? fd : try_add(fd, e, gateway, loose, false);
+        if (r == -ENOENT)
+                r = try_add(fd, e, gateway, loose, true);
+        return r < 0 && !unsupported(r) ? err_sys(-r, "guarding the bridge's port %s", e->host_name) : NULL;
+}
+
+err *guard_remove(const struct endpoint *e, bool loose)
+{
+        _cleanup_close_ int fd = -1;
+        struct change c = {.loose = loose};
+        int r;
+
+        if (e->kind != ENDPOINT_BRIDGE)
+                return NULL;
+        fd = c.fd = netlink_open(NETLINK_NETFILTER);
+        if (fd < 0)
+                return err_sys(-fd, "opening a netlink socket for the firewall");
+        nft_begin(&c.n, NFPROTO_BRIDGE);
+        change(&c, e, NULL);
+        r = nft_commit(fd, &c.n, NULL);
+        nft_done(&c.n);
+        if (r == -ENOENT) { /* something of it, or all: the rest has to go all the same */
+                c.each = true;
+                change(&c, e, NULL);
+                r = c.failed;
+        }
+        return r < 0 && !unsupported(r) ? err_sys(-r, "taking the bridge's port %s out of the firewall", e->host_name)
+                                        : NULL;
+}

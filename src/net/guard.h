@@ -1,0 +1,21 @@
+/* guard.h - a container sends as itself: table `bridge hod`, whose one chain sees what comes from our ports of bridges
+ * before anybody else does. Its rules never change; an endpoint is some elements of its sets.
+ *
+ *   strict   nothing but IPv4, IPv6 and ARP, from its own link address and its own addresses; it speaks for no other
+ *            address (ARP, neighbour advertisements), and is no router (advertisements, redirects)
+ *   loose    a container that may configure its network (NET_ADMIN) may have further addresses, or route for others:
+ *            only addresses of the bridge and of its other containers are not for it. It is no router for IPv6, either
+ *
+ * A kernel without nf_tables for bridges guards nobody: no error. Privilege: CAP_NET_ADMIN. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "sys/endpoint.h"
+
+/* Before the pair is made; of endpoints that are no bridge's nothing. @gateway: the bridge's addresses. What is there
+ * already is fine; so is a table that somebody has flushed. */
+MUST_USE err *guard_add(const struct endpoint *e, const struct link_address gateway[LINK_ADDRESSES], bool loose);
+/* With the same @loose. What is not there is fine. */
+MUST_USE err *guard_remove(const struct endpoint *e, bool loose);
