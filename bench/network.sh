@@ -13,7 +13,7 @@ set -euo pipefail
 . "$top/bench/common.bash"
 
 arguments=("$@")
-runs=60 rounds=5 seconds=2 many=500 peers=1
+runs=60 rounds=7 seconds=1 many=500 peers=1
 for arg in "$@"; do
         case $arg in
         --quick) runs=15 rounds=1 seconds=1 many=100 ;;
@@ -224,12 +224,13 @@ row_ms() { # JOB WHAT
         printf '| %s | %s | %s | %s | %s | %s |\n' "$2" "$(value "$1" hod)" "$(value "$1" docker)" "$(value "$1" podman)" \
                 "$(ratio "${t[$1.docker]--}" "${t[$1.hod]--}")" "$(ratio "${t[$1.podman]--}" "${t[$1.hod]--}")"
 }
-row() { # JOB WHAT DIGITS better: more is better
+row() { # JOB WHAT DIGITS
         local h d p
         h=$(median "$1" hod) d=$(median "$1" docker) p=$(median "$1" podman)
         printf '| %s | %s | %s | %s | %s | %s |\n' "$2" "$(digits "$h" "$3")" "$(digits "$d" "$3")" "$(digits "$p" "$3")" \
-                "$(ratio "$h" "$d" 2)" "$(ratio "$h" "$p" 2)"
+                "$(above_zero "$h" "$d")" "$(above_zero "$h" "$p")"
 }
+above_zero() { if [[ $2 == 0 ]]; then printf '%s' -; else ratio "$1" "$2" 2; fi; }
 digits() { if [[ $1 == - ]]; then printf '%s' -; else printf "%.$2f" "$1"; fi; }
 aim() { # WHAT BAR MEASURED OP LIMIT
         printf '| %s | %s | %s | %s |\n' "$1" "$2" "$3" "$(verdict "$3" "$4" "$5")"

@@ -161,7 +161,7 @@ static void keep_only(struct monitor *m, char *const *lines)
         }
 }
 
-/* A descriptor each, beside those of relays: more than what a service is started with when there are many. */
+/* Up to two descriptors each (a relay), beside those of connections: many are more than a service is started with. */
 static void allow_files(char *const *lines)
 {
         struct rlimit have, want;
@@ -169,7 +169,7 @@ static void allow_files(char *const *lines)
         if (!lines || strv_len((char **)lines) < MANY || getrlimit(RLIMIT_NOFILE, &have) < 0)
                 return;
         want = have;
-        want.rlim_cur = have.rlim_cur + strv_len((char **)lines);
+        want.rlim_cur = have.rlim_cur + 2 * strv_len((char **)lines);
         if (want.rlim_cur > want.rlim_max)
                 want.rlim_cur = want.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &want);
