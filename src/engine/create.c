@@ -17,6 +17,7 @@
 #include "engine/hostconfig.h"
 #include "engine/links.h"
 #include "engine/mounts.h"
+#include "engine/networks.h"
 #include "oci/platform.h"
 #include "store/image.h"
 #include "store/pending.h"
@@ -171,16 +172,61 @@ static void set_endpoint(json *networks, const char *name, const json *given)
                 json_set(settings, it.key, json_ref(it.value));
 }
 
-/* The network of the mode first: it is eth0. */
-static void set_networks(json *record, const char *mode, const json *given)
+/* The name of the network that @ref may be the id of; @ref itself when there is none: the start says so. */
+static err *name_of(struct engine *e, const char *ref, char **ret)
 {
-        json *networks = json_sub_object(json_sub_object(record, "NetworkSettings"), "Networks");
+        _cleanup_network_ struct network *n = NULL;
+        struct networks *networks;
 
-        if (!str_starts(mode, "container:") && !str_starts(mode, "ns:"))
-                set_endpoint(networks, mode, json_get(given, mode));
-        JSON_EACH (given, it)
-                if (!str_eq(it.key, mode))
-                        set_endpoint(networks, it.key, it.value);
+        if (*ref && !ref[strspn(ref, "0123456789abcdef")]) {
+                err *error;
+
+                TRY(networks_of(e, &networks));
+                error = network_find(networks, ref, &n);
+                if (error && err_code(error) != ERR_NOT_FOUND)
+                        return error;
+                err_free(error);
+        }
+        *ret = str_dup(n ? n->name : ref);
+        return *ret ? NULL : err_nomem();
+}
+
+/* Networks are kept by name. The one of the mode comes first: it is eth0. */
+static err *set_networks(struct draft *d, json *host, const json *given)
+{
+        json *networks = json_sub_object(json_sub_object(d->record, "NetworkSettings"), "Networks");
+        const char *mode = json_get_str_or(host, "NetworkMode", "");
+        _cleanup_free_ char *first = NULL;
+
+        if (!str_starts(mode, "container:") && !str_starts(mode, "ns:")) {
+                TRY(name_of(d->engine, mode, &first));
+                set_endpoint(networks, first, json_get(given, mode));
+        }
+        JSON_EACH (given, it) {
+                _cleanup_free_ char *name = NULL;
+
+                if (str_eq(it.key, mode))
+                        continue;
+                TRY(name_of(d->engine, it.key, &name));
+                set_endpoint(networks, name, it.value);
+        }
+        if (first)
+                json_set_str(host, "NetworkMode", first);
+        return NULL;
+}
+
+/* Its own short id, unless it shares the host's. */
+static void set_hostname(const struct draft *d, json *config, const json *host)
+{
+        char name[65] = "";
+
+        if (!str_empty(json_get_str(config, "Hostname")))
+                return;
+        if (str_eq(json_get_str(host, "NetworkMode"), "host") || str_eq(json_get_str(host, "UTSMode"), "host"))
+                (void)gethostname(name, sizeof(name) - 1);
+        else
+                (void)snprintf(name, sizeof(name), "%.*s", ID_SHORT, d->id);
+        json_set_str(config, "Hostname", name);
 }
 
 /* The record in docker's order of members. */
@@ -202,20 +248,7 @@ static err *write_record(struct draft *d, const struct create_options *o, const 
         TRY(hostconfig_complete(json_get(o->body, "HostConfig"), &host));
         TRY(hostconfig_check(config, host, warnings));
         TRY(hostconfig_check_network(o->body, host, warnings));
-        if (str_empty(json_get_str(config, "Hostname"))) {
-                char short_id[ID_SHORT + 1];
-
-                (void)snprintf(short_id, sizeof(short_id), "%s", d->id);
-                if (strcmp(json_get_str_or(host, "NetworkMode", ""), "host") == 0 ||
-                    strcmp(json_get_str_or(host, "UTSMode", ""), "host") == 0) {
-                        char real[65] = "";
-
-                        (void)gethostname(real, sizeof(real) - 1);
-                        json_set_str(config, "Hostname", real);
-                } else {
-                        json_set_str(config, "Hostname", short_id);
-                }
-        }
+        set_hostname(d, config, host);
         d->record = json_new_object();
         json_set_str(d->record, "Id", d->id);
         clock_format(now, text);
@@ -238,7 +271,7 @@ static err *write_record(struct draft *d, const struct create_options *o, const 
         json_set(d->record, "HostConfig", json_ref(host));
         (void)json_sub_array(d->record, "Mounts");
         json_set(d->record, "Config", json_ref(config));
-        set_networks(d->record, json_get_str_or(host, "NetworkMode", ""), json_get(endpoints, "EndpointsConfig"));
+        TRY(set_networks(d, host, json_get(endpoints, "EndpointsConfig")));
         if (o->start_follows)
                 json_set_str(d->record, "HodStartedBoot", container_boot_id());
         TRY(links_create(d->engine, d->id, d->record));

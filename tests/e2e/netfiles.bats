@@ -129,6 +129,14 @@ AL_X_PORT_80_TCP_PROTO=tcp"
         is "$(hod ps -aq --filter status=running)" ''
 }
 
+@test "a network by its id, or the beginning of it, is the network" {
+        local id
+        id=$(hod network create byid)
+        hod run -d --name i --network "${id:0:10}" busybox sleep 100 >/dev/null
+        is "$(hod inspect -f '{{.HostConfig.NetworkMode}} {{len .NetworkSettings.Networks}} {{.NetworkSettings.Networks.byid.NetworkID}}' i)" "byid 1 $id"
+        refused 125 'network ffffffffffff not found' hod run --rm --network ffffffffffff busybox true
+}
+
 @test "row 54: what goes into the files cannot add lines to them" {
         refused 125 'invalid hostname' hod run -h $'a\n1.2.3.4 b' busybox true
         refused 125 'invalid domainname' hod run --domainname $'a\tb' busybox true

@@ -483,6 +483,30 @@ static void parse_user_tells_names_from_numbers(void **state)
         check_code(parse_user("0:99999999999999999999", &u), ERR_INVALID);
 }
 
+static void parse_link_gives_name_and_alias(void **state)
+{
+        static const char *const bad[] = {"a:b:c", ":b", "a:", "a:b c", "a:b,c", "a:b\nc"};
+        _cleanup_free_ char *name = NULL, *alias = NULL, *n = NULL, *a = NULL, *shown = NULL, *of = NULL;
+
+        (void)state;
+        check_ok(parse_link("db:alias", &name, &alias));
+        assert_string_equal(name, "db");
+        assert_string_equal(alias, "alias");
+        check_ok(parse_link("db", &n, &a));
+        assert_string_equal(n, "db");
+        assert_string_equal(a, "db");
+        check_ok(parse_link("/db:/web/alias", &of, &shown));
+        assert_string_equal(of, "db");
+        assert_string_equal(shown, "alias");
+        check_err(parse_link("", &name, &alias), "empty string specified for links");
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+                err *e = parse_link(bad[i], &name, &alias);
+
+                assert_int_equal(err_code(e), ERR_INVALID);
+                err_free(e);
+        }
+}
+
 static void parse_add_host_gives_dockers_form(void **state)
 {
         char *text;
@@ -743,6 +767,7 @@ int main(void)
                 cmocka_unit_test(parse_port_reads_every_form),
                 cmocka_unit_test(parse_port_refuses_in_dockers_words),
                 cmocka_unit_test(parse_user_tells_names_from_numbers),
+                cmocka_unit_test(parse_link_gives_name_and_alias),
                 cmocka_unit_test(parse_add_host_gives_dockers_form),
                 cmocka_unit_test(parse_mac_normalises),
                 cmocka_unit_test(parse_restart_is_dockers),
