@@ -26,6 +26,7 @@ static const struct subcommand container_commands[] = {
         {&cmd_stop},
         {&cmd_unpause},
         {&cmd_container_unpublish},
+        {&cmd_update},
         {&cmd_wait},
         {0},
 };
@@ -147,6 +148,7 @@ static const struct subcommand root_commands[] = {
         {&cmd_stop},
         {&cmd_tag},
         {&cmd_unpause},
+        {&cmd_update},
         {&cmd_wait},
         {&cmd_internal},
         {0},

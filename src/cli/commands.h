@@ -34,6 +34,7 @@ extern const struct command cmd_run;
 extern const struct command cmd_start;
 extern const struct command cmd_stop;
 extern const struct command cmd_unpause;
+extern const struct command cmd_update;
 extern const struct command cmd_wait;
 
 /* images */

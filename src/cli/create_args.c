@@ -14,6 +14,7 @@
 #include "cli/network_args.h"
 #include "cli/ui.h"
 #include "engine/ports.h"
+#include "sys/rate.h"
 
 #define FLAG_FILE_MAX (16u << 20)
 
@@ -261,6 +262,28 @@ static void set_list(json *host, const char *key, char *const *list)
                 json_set_strv(host, key, list);
 }
 
+err *create_args_check_rate(const char *text)
+{
+        struct rate rate;
+
+        return rate_parse(text, &rate);
+}
+
+err *create_args_egress(json *host, char *const *lists)
+{
+        json *rules = json_new_array();
+
+        json_set(host, "Egress", rules);
+        for (; lists && *lists; lists++) {
+                _cleanup_strv_ char **words = NULL;
+
+                TRY(strv_split(*lists, ',', &words));
+                for (char **w = words; **lists && *w; w++)
+                        json_add_str(rules, *w);
+        }
+        return NULL;
+}
+
 static err *body_isolation(json *host, const struct create_args *a)
 {
         set_text(host, "PidMode", a->pid);
@@ -281,6 +304,9 @@ static err *body_isolation(json *host, const struct create_args *a)
         set_list(host, "DnsOptions", a->dns_options);
         for (char **s = a->sysctls; s && *s; s++)
                 TRY(set_pair(json_sub_object(host, "Sysctls"), *s));
+        set_text(host, "NetRate", a->net_rate);
+        if (a->egress)
+                TRY(create_args_egress(host, a->egress));
         set_list(host, "CapAdd", a->cap_add);
         set_list(host, "CapDrop", a->cap_drop);
         set_list(host, "GroupAdd", a->group_add);

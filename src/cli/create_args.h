@@ -24,6 +24,8 @@ struct create_args {
         const char *ip, *ip6, *mac;
         char **network_aliases, **networks, **dns, **dns_search, **dns_options, **link_local_ips, **links;
         const char *pid, *ipc, *uts, *userns, *cgroupns, *cgroup_parent;
+        const char *net_rate;
+        char **egress;
         bool publish_all;
         char **expose;
         char **publish, **add_host, **sysctls, **cap_add, **cap_drop, **security_opt, **devices, **ulimits;
@@ -41,6 +43,17 @@ struct create_args {
 };
 
 extern const char *const pull_policy_words[];
+
+/* Flags of run, create and update. */
+#define TRAFFIC_OPTS(T)                                                                                                \
+        OPT_LIST(0, "egress", T, egress, "list",                                                                       \
+                 "Where it may send: rules allow=TARGET or deny=TARGET with commas, the first that fits decides, the " \
+                 "last is deny=* or allow=*; a TARGET is an address, a prefix, a name, *.NAME or *, with :PORT and "   \
+                 "/PROTOCOL if wanted (allow=10.0.0.0/8,allow=example.org:443,deny=*)"),                               \
+                OPT_STR(0, "net-rate", T, net_rate, "rate[:burst]",                                                    \
+                        "Limit each of its networks, in both directions, to RATE (10mbit, 1.5gbit, 100kbps; 0 = no "   \
+                        "limit) with bursts of a size (64k)",                                                          \
+                        .check = create_args_check_rate)
 
 /* The flags themselves; a struct that embeds create_args as its first member may use them too. In docker's order. */
 #define CREATE_OPTS                                                                                                    \
@@ -131,6 +144,7 @@ extern const char *const pull_policy_words[];
                 OPT_LIST(0, "network", struct create_args, networks, "network",                                        \
                          "Network of the container: bridge (default), host, none, a network or container:NAME",        \
                          .alias = "net", .deprecated_alias = "net"),                                                   \
+                TRAFFIC_OPTS(struct create_args),                                                                      \
                 OPT_FLAG(0, "oom-kill-disable", struct create_args, oom_kill_disable, "Disable OOM Killer"),           \
                 OPT_INT(0, "oom-score-adj", struct create_args, oom_score_adj,                                         \
                         "Tune host's OOM preferences (-1000 to 1000)"),                                                \
@@ -186,3 +200,7 @@ bool create_args_attaches(const struct create_args *a, const char *stream);
 /* docker's create body from @inv: its args begin with a create_args, operands are IMAGE [COMMAND] [ARG...]. Reads the
  * files that flags name. Errors: ERR_INVALID in docker's words, ERR_SYS. */
 MUST_USE err *create_args_body(const struct invocation *inv, json **ret);
+
+/* HostConfig.Egress from the lists of --egress, one rule an entry; "" is none. */
+MUST_USE err *create_args_egress(json *host, char *const *lists);
+MUST_USE err *create_args_check_rate(const char *text);

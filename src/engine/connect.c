@@ -16,6 +16,7 @@
 #include "engine/netfiles.h"
 #include "engine/networks.h"
 #include "engine/ports.h"
+#include "engine/traffic.h"
 #include "net/bridge.h"
 #include "monitor/proto.h"
 #include "monitor/status.h"
@@ -203,6 +204,7 @@ static err *leave(struct attach *a, const char *network)
         if (line) {
                 TRY(endpoint_parse(line, &e));
                 TRY(endpoint_unmake(&e, a->ns));
+                TRY(traffic_disconnect(a->c, a->state_fd, &e));
                 TRY(reroute(a));
         }
         TRY(move_ports(a));
@@ -222,8 +224,11 @@ static err *enter(struct attach *a, const char *name)
         TRY(tell_monitor(a));
         TRY(guards_add(entry));
         TRY(endpoints_endpoint(a->doc, name, &e));
+        TRY(traffic_connect(a->c, a->state_fd, &e));
         if (a->ns >= 0)
                 error = endpoint_make(&e, a->ns);
+        if (!error && a->ns >= 0)
+                error = traffic_connected(a->state_fd, &e);
         if (error && !has_process(a->c)) /* its next run has it, if there is one */
                 error = err_free(error);
         TRY(error);

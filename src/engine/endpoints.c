@@ -13,6 +13,7 @@
 #include "engine/guards.h"
 #include "engine/networks.h"
 #include "engine/ports.h"
+#include "engine/traffic.h"
 #include "net/bridge.h"
 #include "net/lease.h"
 #include "net/network.h"
@@ -201,6 +202,8 @@ err *endpoints_attach(struct container *c, int state_fd, struct monitor_conf *co
         json_free(a.doc); /* of a run that has ended */
         a.doc = json_new_object();
         e = attach_all(&a, mode, conf);
+        if (!e)
+                e = traffic_attach(c, state_fd, conf->endpoints);
         if (e)
                 err_free(endpoints_detach(c));
         return e ? err_wrap(e, "failed to set up container networking") : NULL;
@@ -210,13 +213,18 @@ err *endpoints_detach(struct container *c)
 {
         _cleanup_json_ json *doc = NULL;
         struct networks *networks;
-        err *first = NULL;
+        err *first, *next;
 
         TRY(endpoints_read(c, &doc));
         if (!doc)
                 return NULL;
         TRY(networks_of(c->engine, &networks));
         first = unpublish(c, doc);
+        next = traffic_detach(c);
+        if (first)
+                err_free(next);
+        else
+                first = next;
         JSON_EACH (json_get(doc, "Networks"), it) {
                 err *e[] = {guards_remove(it.value),
                             lease_release(networks, json_get_str_or(it.value, "NetworkID", ""), c->id)};

@@ -84,7 +84,9 @@ static const struct {
         {"MaskedPaths", SKIP, NULL, 0},
         {"ReadonlyPaths", SKIP, NULL, 0},
         {"Init", SKIP, NULL, 0},
-        {"Rootfs", SKIP, NULL, 0}, /* ours: run an unpacked tree (--rootfs) */
+        {"Rootfs", SKIP, NULL, 0},  /* ours: run an unpacked tree (--rootfs) */
+        {"NetRate", SKIP, NULL, 0}, /* ours: --net-rate and --egress */
+        {"Egress", SKIP, NULL, 0},
 };
 
 static json *member_default(size_t i)

@@ -8,6 +8,7 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "engine/hostconfig.h"
+#include "engine/traffic.h"
 #include "oci/spec.h"
 #include "sys/cgroup.h"
 
@@ -366,6 +367,7 @@ err *hostconfig_check(const json *config, json *host, char ***warnings)
         TRY(check_devices(host));
         TRY(check_sysctls(host));
         TRY(check_modes(config, host));
+        TRY(traffic_check(host));
         TRY(check_restart(host));
         TRY(check_security(host));
         TRY(check_logs(host));

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "base/trace.h"
 #include "monitor/builder.h"
+#include "monitor/traffic.h"
 #include "monitor/user.h"
 #include "oci/spec.h"
 #include "runtime/runtime.h"
@@ -104,13 +105,14 @@ static err *check_donors(void *arg)
         return NULL;
 }
 
-static err *make_each(char *const *lines, int ns)
+static err *make_each(const struct monitor *m, char *const *lines, int ns)
 {
         for (; lines && *lines; lines++) {
                 struct endpoint e;
 
                 TRY(endpoint_parse(*lines, &e));
                 TRY(endpoint_make(&e, ns));
+                TRY(traffic_limit(m->dirfd, &e));
         }
         return NULL;
 }
@@ -126,13 +128,13 @@ static err *make_endpoints(void *arg, int ns)
         _cleanup_close_ int lock = -1;
 
         if (m->start_lock >= 0) {
-                TRY(make_each(m->conf.endpoints, ns));
+                TRY(make_each(m, m->conf.endpoints, ns));
         } else {
                 lock = file_lock(m->dirfd, NETWORK_LOCK, false);
                 if (lock < 0)
                         return err_sys(-lock, "locking the container's networks");
                 TRY(monitor_conf_read(m->dirfd, &now));
-                TRY(make_each(now.endpoints, ns));
+                TRY(make_each(m, now.endpoints, ns));
         }
         return nameserver_prepare(m, ns, prepared_dns);
 }

@@ -36,6 +36,7 @@ static err *set_host(const struct network *n)
 {
         TRY(set("ipv4/ip_forward%s", "", "1", true));
         TRY(set("ipv6/conf/%s/accept_ra", n->link, "0", false));
+        TRY(set("ipv6/conf/%s/accept_dad", n->link, "0", false)); /* whoever asks a neighbour may not wait for it */
         TRY(set("ipv6/conf/%s/disable_ipv6", n->link, has_ipv6(n) ? "0" : "1", false));
         if (has_ipv6(n))
                 TRY(set("ipv6/conf/all/forwarding%s", "", "1", true));

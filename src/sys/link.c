@@ -24,6 +24,7 @@
 struct found {
         int index;
         bool up;
+        unsigned char mac[6];
         char kind[16], alias[LINK_ALIAS_MAX + 1];
 };
 
@@ -43,7 +44,7 @@ static int take_link(const struct nlmsghdr *h, void *arg)
         const struct ifinfomsg *m = NLMSG_DATA(h);
         struct found *f = arg;
         size_t size, n;
-        const void *all, *info;
+        const void *all, *info, *mac;
 
         if (h->nlmsg_type != RTM_NEWLINK || h->nlmsg_len < NLMSG_LENGTH(sizeof(*m)))
                 return 0;
@@ -53,6 +54,9 @@ static int take_link(const struct nlmsghdr *h, void *arg)
         info = netlink_attribute(all, size, IFLA_LINKINFO, &n);
         take_text(info, n, IFLA_INFO_KIND, f->kind, sizeof(f->kind));
         take_text(all, size, IFLA_IFALIAS, f->alias, sizeof(f->alias));
+        mac = netlink_attribute(all, size, IFLA_ADDRESS, &n);
+        if (mac && n == sizeof(f->mac))
+                memcpy(f->mac, mac, n);
         return 0;
 }
 
@@ -73,6 +77,28 @@ int link_index(int fd, const char *name)
         int r = find(fd, name, &f);
 
         return r < 0 ? r : f.index;
+}
+
+int link_mac(int fd, const char *name, unsigned char ret[6])
+{
+        struct found f;
+        int r = find(fd, name, &f);
+
+        if (r == 0)
+                memcpy(ret, f.mac, sizeof(f.mac));
+        return r;
+}
+
+/* Locally administered, and high: a bridge without an address of its own takes the lowest of its ports'. */
+void link_port_address(const char *name, unsigned char ret[6])
+{
+        uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+        for (; *name; name++)
+                h = (h ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
+        ret[0] = 0xfe;
+        for (unsigned i = 1; i < 6; i++)
+                ret[i] = (unsigned char)(h >> 8 * i);
 }
 
 int link_bridge_is_up(int fd, const char *name)
@@ -261,9 +287,12 @@ static int make_pair(int host, int ns, const struct link_endpoint *e)
         _cleanup_netbuf_ struct netbuf b = {0};
         struct ifinfomsg m = {0};
         size_t info, data, peer;
+        unsigned char mac[6];
 
+        link_port_address(e->host_name, mac);
         netbuf_begin(&b, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, &m, sizeof(m));
         netbuf_add_str(&b, IFLA_IFNAME, e->host_name);
+        netbuf_add(&b, IFLA_ADDRESS, mac, sizeof(mac));
         if (e->mtu)
                 netbuf_add_u32(&b, IFLA_MTU, e->mtu);
         netbuf_add_u32(&b, IFLA_MASTER, (uint32_t)e->bridge);

@@ -36,6 +36,7 @@ row shm-size '--shm-size 1m' 'df -k /dev/shm | awk "NR == 2 {print \$2}"' '1024'
 
 # --- isolation
 row network '--network host' 'readlink /proc/self/ns/net' "$(readlink /proc/self/ns/net | sed 's/[][]/\\&/g')"
+row egress '--egress deny=*' 'ping -c 1 -W 1 "$(ip route | awk "/default/ {print \$3}")" >/dev/null 2>&1 || echo denied' 'denied'
 row pid '--pid host' 'readlink /proc/self/ns/pid' "$(readlink /proc/self/ns/pid | sed 's/[][]/\\&/g')"
 row ipc '--ipc host' 'readlink /proc/self/ns/ipc' "$(readlink /proc/self/ns/ipc | sed 's/[][]/\\&/g')"
 row uts '--uts host' 'hostname' "$(hostname)"
@@ -132,6 +133,16 @@ check_link() {
         [[ $out == *$'\tother '*' eff'$'\n''tcp://'*':80' ]]
 }
 outside link check_link
+check_net_rate() {
+        hod run -d --name eff --net-rate 8mbit:64k busybox sleep 1000 >/dev/null
+        local link
+        link=$(hod inspect -f '{{range .NetworkSettings.Networks}}{{slice .EndpointID 0 12}}{{end}}' eff)
+        tc qdisc show dev "hod$link" | grep -q 'tbf.* rate 8Mbit burst 64Kb'
+        tc qdisc show dev "ifb$link" | grep -q 'tbf.* rate 8Mbit burst 64Kb'
+        hod rm -f eff >/dev/null
+        [[ ! -e /sys/class/net/ifb$link ]]
+}
+outside net-rate check_net_rate
 check_publish() {
         local port=$1 got
         shift

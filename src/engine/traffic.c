@@ -1,0 +1,246 @@
+/* traffic.c - see traffic.h. */
+#include "engine/traffic.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "base/file.h"
+#include "base/str.h"
+#include "monitor/status.h"
+#include "monitor/traffic.h"
+#include "net/network.h"
+#include "sys/egress.h"
+#include "sys/netlink.h"
+#include "sys/rate.h"
+
+/* Interfaces of a container, read from their lines. */
+struct ports {
+        struct endpoint *list;
+        size_t n;
+};
+
+static void ports_free(struct ports *p)
+{
+        free(p->list);
+}
+#define _cleanup_ports_ __attribute__((cleanup(ports_free)))
+
+static err *read_ports(char *const *lines, struct ports *ret)
+{
+        _cleanup_ports_ struct ports p = {.list = MEM_NEW0(struct endpoint, strv_len(lines) + 1)};
+
+        if (!p.list)
+                return err_nomem();
+        for (; lines && *lines; lines++)
+                TRY(endpoint_parse(*lines, &p.list[p.n++]));
+        *ret = p;
+        p = (struct ports){0};
+        return NULL;
+}
+
+/* ---- what is asked for ---- */
+
+/* Only a network that was made has our name service. */
+static bool has_name_service(const struct container *c)
+{
+        const char *mode = json_get_str_or(container_host_config(c), "NetworkMode", NETWORK_DEFAULT);
+
+        JSON_EACH (json_path(c->record, "NetworkSettings.Networks"), it)
+                if (!str_eq(it.key, NETWORK_DEFAULT))
+                        return true;
+        return !str_eq(mode, NETWORK_DEFAULT) && !str_eq(mode, "default");
+}
+
+static err *wanted(const struct container *c, struct traffic *t, struct egress *e)
+{
+        const json *host = container_host_config(c);
+        const char *rate_text = json_get_str(host, "NetRate");
+        struct rate rate = {0};
+
+        if (!str_empty(rate_text))
+                TRY(rate_parse(rate_text, &rate));
+        if (rate.bytes) {
+                t->rate = str_dup(rate_text);
+                if (!t->rate)
+                        return err_nomem();
+        }
+        TRY(json_get_strv(host, "Egress", &t->egress));
+        TRY(egress_parse(t->egress, e));
+        if (egress_has_names(e) && !has_name_service(c))
+                return err_new(
+                        ERR_UNSUPPORTED,
+                        "--egress: names are learnt from the name service of networks made by `hod network create`; "
+                        "on the default network use addresses");
+        return NULL;
+}
+
+static err *check_kinds(const struct ports *p)
+{
+        for (size_t i = 0; i < p->n; i++)
+                if (p->list[i].kind != ENDPOINT_BRIDGE)
+                        return err_new(ERR_UNSUPPORTED, "--net-rate and --egress need bridge networks: an interface of "
+                                                        "macvlan or ipvlan has no end on the host");
+        return NULL;
+}
+
+/* ---- the kernel ---- */
+
+static err *open_both(int *nft, int *route)
+{
+        *nft = netlink_open(NETLINK_NETFILTER);
+        *route = netlink_open(NETLINK_ROUTE);
+        if (*nft < 0 || *route < 0)
+                return err_sys(*nft < 0 ? -*nft : -*route, "opening a netlink socket");
+        return NULL;
+}
+
+/* Rules first: there is no moment in which it may do what neither the old ones allowed nor the new. */
+static err *put(const struct container *c, int state_fd, struct traffic *t, const struct egress *e,
+                const struct ports *p)
+{
+        _cleanup_close_ int nft = -1, route = -1;
+
+        TRY(open_both(&nft, &route));
+        TRY(traffic_write(state_fd, t));
+        return e->n ? egress_install(nft, route, c->id, e, p->list, p->n) : egress_remove(nft, c->id, p->list, p->n);
+}
+
+static err *set_rates(const struct traffic *t, const struct ports *p)
+{
+        _cleanup_close_ int fd = netlink_open(NETLINK_ROUTE);
+        struct rate rate = {0};
+
+        if (fd < 0)
+                return err_sys(-fd, "opening a netlink socket");
+        if (t->rate)
+                TRY(rate_parse(t->rate, &rate));
+        for (size_t i = 0; i < p->n; i++) {
+                if (p->list[i].kind != ENDPOINT_BRIDGE)
+                        continue;
+                /* Between two runs there is no pair: the monitor will see to the next one. */
+                if (rate.bytes && link_index(fd, p->list[i].host_name) == -ENODEV)
+                        continue;
+                TRY(rate_set(fd, p->list[i].host_name, &rate));
+        }
+        return NULL;
+}
+
+/* ---- start and end ---- */
+
+err *traffic_attach(struct container *c, int state_fd, char *const *endpoints)
+{
+        _cleanup_traffic_ struct traffic t = {0};
+        _cleanup_egress_ struct egress e = {0};
+        _cleanup_ports_ struct ports p = {0};
+
+        TRY(wanted(c, &t, &e));
+        if (!t.rate && !e.n)
+                return NULL;
+        TRY(read_ports(endpoints, &p));
+        TRY(check_kinds(&p));
+        TRY(strv_copy(endpoints, &t.endpoints));
+        if (e.n)
+                return put(c, state_fd, &t, &e, &p);
+        return traffic_write(state_fd, &t);
+}
+
+err *traffic_detach(struct container *c)
+{
+        _cleanup_traffic_ struct traffic t = {0};
+        _cleanup_ports_ struct ports p = {0};
+        _cleanup_close_ int nft = -1, route = -1, dir = -1;
+        err *first;
+
+        dir = openat(c->engine->containers_fd, c->id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (dir < 0)
+                return errno == ENOENT ? NULL : err_sys(errno, "opening the run directory of container %s", c->id);
+        TRY(traffic_read(dir, &t));
+        if (!t.endpoints)
+                return NULL;
+        TRY(read_ports(t.endpoints, &p));
+        TRY(open_both(&nft, &route));
+        first = egress_remove(nft, c->id, p.list, p.n);
+        for (size_t i = 0; i < p.n; i++) {
+                err *e = p.list[i].kind == ENDPOINT_BRIDGE ? rate_clear(route, p.list[i].host_name) : NULL;
+
+                if (first)
+                        err_free(e);
+                else
+                        first = e;
+        }
+        return first;
+}
+
+/* ---- while it runs ---- */
+
+err *traffic_connect(struct container *c, int state_fd, const struct endpoint *endpoint)
+{
+        _cleanup_traffic_ struct traffic t = {0}, now = {0};
+        const struct ports one = {.list = (struct endpoint *)endpoint, .n = 1};
+        _cleanup_egress_ struct egress e = {0};
+        char *line;
+
+        TRY(wanted(c, &t, &e));
+        if (!t.rate && !e.n)
+                return NULL;
+        TRY(check_kinds(&one));
+        TRY(traffic_read(state_fd, &now));
+        t.endpoints = TAKE_PTR(now.endpoints);
+        TRY(endpoint_format(endpoint, &line));
+        if (strv_contains(t.endpoints, line))
+                free(line);
+        else
+                TRY(strv_push(&t.endpoints, line));
+        return e.n ? put(c, state_fd, &t, &e, &one) : traffic_write(state_fd, &t);
+}
+
+err *traffic_connected(int state_fd, const struct endpoint *endpoint)
+{
+        return traffic_limit(state_fd, endpoint);
+}
+
+err *traffic_disconnect(struct container *c, int state_fd, const struct endpoint *endpoint)
+{
+        _cleanup_traffic_ struct traffic t = {0}, left = {0};
+        _cleanup_close_ int nft = -1, route = -1;
+        bool found = false;
+
+        TRY(traffic_read(state_fd, &t));
+        for (char **line = t.endpoints; line && *line; line++) {
+                struct endpoint other;
+
+                TRY(endpoint_parse(*line, &other));
+                if (str_eq(other.host_name, endpoint->host_name))
+                        found = true;
+                else
+                        TRY(strv_add(&left.endpoints, *line));
+        }
+        if (!found)
+                return NULL;
+        TRY(open_both(&nft, &route));
+        TRY(egress_remove_port(nft, c->id, endpoint));
+        TRY(rate_clear(route, endpoint->host_name));
+        strv_free(t.endpoints);
+        t.endpoints = TAKE_PTR(left.endpoints);
+        return traffic_write(state_fd, &t);
+}
+
+err *traffic_apply(struct container *c, int state_fd)
+{
+        _cleanup_(monitor_conf_done) struct monitor_conf conf = {0};
+        _cleanup_traffic_ struct traffic t = {0}, old = {0};
+        _cleanup_egress_ struct egress e = {0};
+        _cleanup_ports_ struct ports p = {0};
+
+        TRY(wanted(c, &t, &e));
+        TRY(traffic_read(state_fd, &old));
+        if (!t.rate && !e.n && !old.endpoints)
+                return NULL;
+        TRY(monitor_conf_read(state_fd, &conf));
+        TRY(read_ports(conf.endpoints, &p));
+        if (t.rate || e.n)
+                TRY(check_kinds(&p));
+        TRY(strv_copy(conf.endpoints, &t.endpoints));
+        TRY(put(c, state_fd, &t, &e, &p));
+        return set_rates(&t, &p);
+}

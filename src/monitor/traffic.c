@@ -1,0 +1,104 @@
+/* traffic.c - see traffic.h. */
+#include "monitor/traffic.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/str.h"
+#include "sys/egress.h"
+#include "sys/netlink.h"
+#include "sys/rate.h"
+
+#define FILE_NAME "traffic"
+#define FILE_MAX (256u << 10)
+
+void traffic_done(struct traffic *t)
+{
+        free(t->rate);
+        strv_free(t->egress);
+        strv_free(t->endpoints);
+        *t = (struct traffic){0};
+}
+
+static err *read_line(const char *line, struct traffic *t)
+{
+        const char *rate = str_after(line, "rate="), *egress = str_after(line, "egress="),
+                   *endpoint = str_after(line, "endpoint=");
+
+        if (rate) {
+                free(t->rate);
+                t->rate = str_dup(rate);
+                return t->rate ? NULL : err_nomem();
+        }
+        /* Others are a newer engine's. */
+        return egress ? strv_add(&t->egress, egress) : endpoint ? strv_add(&t->endpoints, endpoint) : NULL;
+}
+
+err *traffic_read(int dirfd, struct traffic *ret)
+{
+        _cleanup_traffic_ struct traffic t = {0};
+        _cleanup_free_ char *text = NULL;
+        int r = file_read(dirfd, FILE_NAME, FILE_MAX, &text, NULL);
+        char *rest = text, *line;
+
+        if (r < 0 && r != -ENOENT)
+                return err_sys(-r, "reading " FILE_NAME);
+        while ((line = strsep(&rest, "\n")))
+                TRY(read_line(line, &t));
+        *ret = t;
+        t = (struct traffic){0};
+        return NULL;
+}
+
+err *traffic_write(int dirfd, const struct traffic *t)
+{
+        _cleanup_str_ struct str s = {0};
+        int r;
+
+        if (t->rate)
+                str_printf(&s, "rate=%s\n", t->rate);
+        for (char *const *e = t->egress; e && *e; e++)
+                str_printf(&s, "egress=%s\n", *e);
+        for (char *const *e = t->endpoints; e && *e; e++)
+                str_printf(&s, "endpoint=%s\n", *e);
+        TRY(str_done(&s));
+        r = file_replace(dirfd, FILE_NAME, str_text(&s), s.len, 0600, FILE_VOLATILE);
+        return r < 0 ? err_sys(-r, "writing " FILE_NAME) : NULL;
+}
+
+err *traffic_limit(int dirfd, const struct endpoint *e)
+{
+        _cleanup_traffic_ struct traffic t = {0};
+        _cleanup_close_ int fd = -1;
+        struct rate rate;
+
+        TRY(traffic_read(dirfd, &t));
+        if (!t.rate || e->kind != ENDPOINT_BRIDGE)
+                return NULL;
+        TRY(rate_parse(t.rate, &rate));
+        fd = netlink_open(NETLINK_ROUTE);
+        if (fd < 0)
+                return err_sys(-fd, "opening a netlink socket");
+        return rate_set(fd, e->host_name, &rate);
+}
+
+err *traffic_learn(int dirfd, const char *id, const char *name, const struct link_address *addresses, size_t n,
+                   uint32_t ttl)
+{
+        _cleanup_egress_ struct egress e = {0};
+        _cleanup_traffic_ struct traffic t = {0};
+        _cleanup_close_ int fd = -1;
+
+        if (faccessat(dirfd, FILE_NAME, F_OK, 0) < 0)
+                return NULL;
+        TRY(traffic_read(dirfd, &t));
+        TRY(egress_parse(t.egress, &e));
+        if (!n || !egress_has_names(&e))
+                return NULL;
+        fd = netlink_open(NETLINK_NETFILTER);
+        if (fd < 0)
+                return err_sys(-fd, "opening a netlink socket");
+        return egress_learn(fd, id, &e, name, addresses, n, ttl);
+}

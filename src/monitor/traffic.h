@@ -1,0 +1,32 @@
+/* traffic.h - what a container may send, and how fast: STATE/containers/<id>/traffic, lines "key=value".
+ *
+ *   rate=10mbit:64k            as rate_parse() takes it
+ *   egress=allow=10.0.0.0/8    one line a rule, in order
+ *   endpoint=kind=bridge ...   interfaces that rules are in place for, as sys/endpoint.h writes them
+ *
+ * Written by the engine under the container's lock before anything of it is done in the kernel, replaced at once; read
+ * by the monitor whenever it needs it, so that a change reaches it without a message. A container without limits has
+ * none. */
+#pragma once
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "sys/endpoint.h"
+
+struct traffic {
+        char *rate; /* NULL = no limit */
+        char **egress, **endpoints;
+};
+void traffic_done(struct traffic *t);
+#define _cleanup_traffic_ __attribute__((cleanup(traffic_done)))
+
+/* No file: all members are NULL. ERR_CORRUPT. */
+MUST_USE err *traffic_read(int dirfd, struct traffic *ret);
+MUST_USE err *traffic_write(int dirfd, const struct traffic *t);
+
+/* The interface @e has just been made: limit it as the file in @dirfd says. */
+MUST_USE err *traffic_limit(int dirfd, const struct endpoint *e);
+/* The container @id, with its directory @dirfd, is about to be told by our name service that @name has these addresses:
+ * before it is, its egress rules have to know. Does nothing when no rule has a name. */
+MUST_USE err *traffic_learn(int dirfd, const char *id, const char *name, const struct link_address *addresses, size_t n,
+                            uint32_t ttl);
