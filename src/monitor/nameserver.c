@@ -134,10 +134,15 @@ static err *prepare(int ns, bool fresh, int ret[2])
         return NULL;
 }
 
+static bool is_wanted(const struct monitor *m)
+{
+        return m->conf.names || nameserver_wanted(m->dirfd);
+}
+
 err *nameserver_prepare(const struct monitor *m, int ns, int ret[2])
 {
         ret[0] = ret[1] = -1;
-        return nameserver_wanted(m->dirfd) ? prepare(ns, true, ret) : NULL;
+        return is_wanted(m) ? prepare(ns, true, ret) : NULL;
 }
 
 /* ---- life ---- */
@@ -184,7 +189,7 @@ err *nameserver_refresh(struct monitor *m)
         socklen_t size = sizeof(a);
         int fds[2] = {-1, -1};
 
-        if (m->phase != PHASE_RUNNING || (!m->nameserver && !nameserver_wanted(m->dirfd)))
+        if (m->phase != PHASE_RUNNING || (!m->nameserver && !is_wanted(m)))
                 return NULL;
         TRY(open_ns(m, &ns));
         if (m->nameserver) {

@@ -91,6 +91,7 @@ static const struct field conf_fields[] = {
         FIELD(struct monitor_conf, endpoints, "endpoint", KIND_LIST),
         FIELD(struct monitor_conf, ports, "port", KIND_LIST),
         FIELD(struct monitor_conf, dns, "dns", KIND_LIST),
+        FIELD(struct monitor_conf, names, "names", KIND_BOOL),
         FIELD(struct monitor_conf, monitor_cgroup, "monitor_cgroup", KIND_STRING),
 };
 

@@ -84,6 +84,7 @@ struct monitor_conf {
         char **endpoints;     /* network interfaces, as sys/endpoint.h writes them */
         char **ports;         /* published: "protocol host-address host-port address port" */
         char **dns;           /* --dns: servers, instead of the host's */
+        bool names;           /* names are asked from us even if there is no user network: rules about names */
         char *monitor_cgroup; /* where the monitor itself goes; NULL = "/hod/monitor" */
 };
 MUST_USE err *monitor_conf_read(int dirfd, struct monitor_conf *ret);
