@@ -12,3 +12,6 @@ MUST_USE err *connect_add(struct engine *e, const char *network, const char *con
 /* Disconnect it. @force: also what a container that has gone left in the network. Published ports that led by this
  * network lead by the next one that can be reached from outside; without one they are closed. */
 MUST_USE err *connect_remove(struct engine *e, const char *network, const char *container, bool force);
+/* The container @c, which is still called so in @c, gets the name @name: others find it by that from now on. For one
+ * that does not run: nothing. The container's lock is held. */
+MUST_USE err *connect_rename(struct container *c, const char *name);

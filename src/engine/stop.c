@@ -4,9 +4,11 @@
 #include <signal.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/parse.h"
 #include "base/str.h"
 #include "engine/cleanup.h"
+#include "engine/connect.h"
 #include "monitor/proto.h"
 #include "store/record.h"
 
@@ -285,5 +287,7 @@ err *stop_rename(struct container *c, const char *name)
         json_set_str(c->record, "Name", slashed);
         TRY(json_print(c->record, JSON_COMPACT, &text));
         TRY_WRAP(record_rename(c->engine->store, c->id, c->durable, name, text), "Error when allocating new name");
+        log_error_free(LOG_LEVEL_WARN,
+                       connect_rename(c, name)); /* it has the name; others may find it by the old one */
         return NULL;
 }

@@ -398,6 +398,42 @@ err *lease_release(struct networks *s, const char *network_id, const char *conta
         return found ? write_all(s, network_id, t.list, t.n) : NULL;
 }
 
+static err *rename_one(struct lease *l, const char *name)
+{
+        for (char **n = l->names; n && *n; n++) {
+                char *other = str_eq(*n, l->name) ? str_dup(name) : NULL;
+
+                if (!str_eq(*n, l->name))
+                        continue;
+                if (!other)
+                        return err_nomem();
+                free(*n);
+                *n = other;
+        }
+        free(l->name);
+        l->name = str_dup(name);
+        return l->name ? NULL : err_nomem();
+}
+
+err *lease_rename(struct networks *s, const char *network_id, const char *container, const char *name)
+{
+        _cleanup_(table_done) struct table t = {0};
+        _cleanup_close_ int held = -1;
+        bool found = false;
+
+        TRY(check_name(name));
+        if (!file_exists(s->state_fd, network_id))
+                return NULL;
+        TRY(lock(s, network_id, &held));
+        TRY(lease_list(s, network_id, &t.list, &t.n));
+        for (size_t i = 0; i < t.n; i++)
+                if (str_eq(t.list[i].container, container)) {
+                        TRY(rename_one(&t.list[i], name));
+                        found = true;
+                }
+        return found ? write_all(s, network_id, t.list, t.n) : NULL;
+}
+
 err *lease_forget(struct networks *s, const char *network_id)
 {
         static const char *const ends[] = {"", ".lock", ".use"};

@@ -47,6 +47,8 @@ MUST_USE err *lease_hold(struct networks *s, const char *network_id, bool alone,
 MUST_USE err *lease_take(struct networks *s, const struct network *n, const struct lease_request *r, struct lease *ret);
 /* Give back what @container has. Nothing is fine. */
 MUST_USE err *lease_release(struct networks *s, const char *network_id, const char *container);
+/* @container is called @name from now on; so is what answers to its old name. Nothing is fine. */
+MUST_USE err *lease_rename(struct networks *s, const char *network_id, const char *container, const char *name);
 /* All of a network. */
 MUST_USE err *lease_list(struct networks *s, const char *network_id, struct lease **ret, size_t *ret_n);
 void lease_list_free(struct lease *list, size_t n);
