@@ -68,6 +68,7 @@ static const struct subcommand network_commands[] = {
         {&cmd_network_inspect},
         {&cmd_network_ls, NULL, "list"},
         {&cmd_network_prune},
+        {&cmd_network_reload},
         {&cmd_network_rm, NULL, "remove"},
         {0},
 };

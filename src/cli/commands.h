@@ -73,6 +73,7 @@ extern const struct command cmd_network_disconnect;
 extern const struct command cmd_network_inspect;
 extern const struct command cmd_network_ls;
 extern const struct command cmd_network_prune;
+extern const struct command cmd_network_reload;
 extern const struct command cmd_network_rm;
 /* volumes */
 extern const struct command cmd_volume_create;

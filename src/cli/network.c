@@ -10,6 +10,7 @@
 #include "cli/format.h"
 #include "cli/ui.h"
 #include "engine/networks.h"
+#include "engine/reload.h"
 
 /* ---- ls ---- */
 
@@ -230,4 +231,29 @@ const struct command cmd_network_rm = {
         .run = network_rm_run,
         .complete = OPT_COMPLETE_NETWORK,
         .complete_rest = OPT_COMPLETE_NETWORK,
+};
+
+/* ---- reload ---- */
+
+static err *network_reload_run(struct invocation *inv)
+{
+        _cleanup_engine_ struct engine *e = NULL;
+        _cleanup_strv_ char **names = NULL;
+        err *error;
+
+        TRY(ui_engine(inv, &e));
+        error = reload_networks(e, &names);
+        for (char **n = names; n && *n; n++)
+                (void)printf("%s\n", *n);
+        return error;
+}
+
+const struct command cmd_network_reload = {
+        .name = "reload",
+        .summary = "Restore rules and bridges that somebody has removed",
+        .description =
+                "After `nft flush ruleset`, or when a bridge was deleted: the firewall's table, published ports and "
+                "bridges are made again from the records and the containers that run. Names of the networks are "
+                "printed. The next start of a container on a network that was forgotten does the same.",
+        .run = network_reload_run,
 };

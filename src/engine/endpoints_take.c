@@ -5,11 +5,13 @@
 #include <sys/socket.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "engine/endpoints_private.h"
 #include "engine/guards.h"
 #include "engine/networks.h"
 #include "engine/ports.h"
+#include "engine/reload.h"
 #include "net/address.h"
 #include "net/bridge.h"
 #include "net/parent.h"
@@ -257,6 +259,7 @@ err *endpoints_take(struct attach *a, const char *network, const json *settings,
         _cleanup_network_ struct network *n = NULL;
         _cleanup_lease_ struct lease l = {0};
         _cleanup_close_ int held = -1;
+        bool lost = false;
         json *entry;
 
         /* Nobody takes the network away before there is a lease; who had done so while we waited is seen by its record.
@@ -279,7 +282,9 @@ err *endpoints_take(struct attach *a, const char *network, const json *settings,
         if (network_on_parent(n))
                 TRY(parent_up(n));
         else
-                TRY(bridge_up(n));
+                TRY(bridge_up(n, &lost));
+        if (lost) /* this network's rules were, and others' may be */
+                log_error_free(LOG_LEVEL_WARN, reload_networks(a->c->engine, NULL));
         TRY(write_line(a, n, &l, settings, entry));
         describe(n, &l, settings, entry);
         TRY(guards_note(entry, a->c, n));

@@ -71,12 +71,12 @@ static err *make(const struct network *n, int fd)
         return link_bridge_up(fd, &b);
 }
 
-err *bridge_up(const struct network *n)
+err *bridge_up(const struct network *n, bool *ret_lost)
 {
         _cleanup_close_ int fd = netlink_open(NETLINK_ROUTE);
         _cleanup_firewall_ struct firewall *f = NULL;
         struct firewall_network rules;
-        bool known;
+        bool known, up;
 
         if (fd < 0)
                 return err_sys(-fd, "opening a netlink socket");
@@ -86,7 +86,24 @@ err *bridge_up(const struct network *n)
         TRY(firewall_network_known(f, &rules, &known));
         if (!known)
                 TRY(firewall_network_add(f, &rules));
-        return link_bridge_is_up(fd, n->link) == 1 ? NULL : make(n, fd);
+        up = link_bridge_is_up(fd, n->link) == 1;
+        *ret_lost = !known && up;
+        return up ? NULL : make(n, fd);
+}
+
+err *bridge_restore(const struct network *n, bool *ret_made)
+{
+        _cleanup_close_ int fd = netlink_open(NETLINK_ROUTE);
+        _cleanup_firewall_ struct firewall *f = NULL;
+        struct firewall_network rules;
+
+        if (fd < 0)
+                return err_sys(-fd, "opening a netlink socket");
+        network_firewall(n, &rules);
+        TRY(firewall_open(&f));
+        TRY(firewall_network_add(f, &rules));
+        *ret_made = link_bridge_is_up(fd, n->link) != 1;
+        return *ret_made ? make(n, fd) : set_host(n);
 }
 
 err *bridge_down(const struct network *n)

@@ -1,14 +1,19 @@
 /* bridge.h - the bridge of a network: made when the first container needs it, with its place in the firewall. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "net/network.h"
 
 /* Make sure that the bridge of @n is there, up, has its addresses, and is in the firewall; forwarding is on. Costs two
- * questions to the kernel when nothing has to be done. A bridge that was there before is used as it is when it is up.
- * ERR_CONFLICT: the interface's name belongs to something else, or a route of the host overlaps a subnet that we chose.
- * Privilege: CAP_NET_ADMIN. */
-MUST_USE err *bridge_up(const struct network *n);
+ * questions to the kernel when nothing has to be done. *@ret_lost: the bridge was up, but the firewall did not know it:
+ * somebody has flushed the rules, and perhaps those of other networks. A bridge that was there before is used as it is
+ * when it is up. ERR_CONFLICT: the interface's name belongs to something else, or a route of the host overlaps a subnet
+ * that we chose. Privilege: CAP_NET_ADMIN. */
+MUST_USE err *bridge_up(const struct network *n, bool *ret_lost);
+/* The same without the shortcuts: every rule and setting is made sure of. *@ret_made: the bridge itself was missing. */
+MUST_USE err *bridge_restore(const struct network *n, bool *ret_made);
 /* Take bridge and rules away; a bridge that we have not made stays. What is not there is fine. */
 MUST_USE err *bridge_down(const struct network *n);
 /* Connections from the host's own 127.0.0.1 may be sent to containers of the bridge (published ports). */

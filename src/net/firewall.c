@@ -257,6 +257,27 @@ err *firewall_publish(struct firewall *f, const char *owner, const struct firewa
         return NULL;
 }
 
+err *firewall_republish(struct firewall *f, const char *owner, const struct firewall_port *ports, size_t count)
+{
+        int failed = 0;
+
+        for (size_t i = 0; i < count; i++) {
+                _cleanup_nft_ struct nft n;
+                struct entry entry;
+                int r;
+
+                nft_begin(&n, NFPROTO_INET);
+                make_entry(&ports[i], &entry);
+                entry.e.comment = owner;
+                nft_element_add(&n, FIREWALL_TABLE, entry.set, &entry.e);
+                r = nft_commit(f->fd, &n, NULL);
+                if (r < 0 && r != -EEXIST && r != -EBUSY && !failed)
+                        failed = r;
+        }
+        firewall_forget(f->fd, ports, count, true);
+        return failed ? err_sys(-failed, "publishing ports") : NULL;
+}
+
 err *firewall_unpublish(struct firewall *f, const char *owner, const struct firewall_port *ports, size_t count)
 {
         char whose[NFT_COMMENT_MAX + 1];

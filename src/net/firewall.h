@@ -58,6 +58,8 @@ MUST_USE err *firewall_network_known(struct firewall *f, const struct firewall_n
  * forgotten, here and when ports are taken back. */
 MUST_USE err *firewall_publish(struct firewall *f, const char *owner, const struct firewall_port *ports, size_t n,
                                size_t *ret_taken, char ret_owner[FIREWALL_OWNER_MAX]);
+/* Put back those of a container that runs: what is there already, whosever it is, stays. */
+MUST_USE err *firewall_republish(struct firewall *f, const char *owner, const struct firewall_port *ports, size_t n);
 /* Take back what belongs to @owner; what is not there is fine. */
 MUST_USE err *firewall_unpublish(struct firewall *f, const char *owner, const struct firewall_port *ports, size_t n);
 

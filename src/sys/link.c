@@ -412,19 +412,41 @@ err *link_endpoint_make(int host, int ns, int there, const struct link_endpoint 
         return err_sys(-r, "setting up network device %s of the container", e->name);
 }
 
-int link_port_hairpin(int fd, const char *name)
+static int set_port(int fd, int index, bool isolated, bool hairpin)
 {
-        struct ifinfomsg m = {.ifi_family = AF_BRIDGE, .ifi_index = link_index(fd, name)};
+        struct ifinfomsg m = {.ifi_family = AF_BRIDGE, .ifi_index = index};
         _cleanup_netbuf_ struct netbuf b = {0};
         size_t port;
 
-        if (m.ifi_index < 0)
-                return m.ifi_index;
         netbuf_begin(&b, RTM_SETLINK, NLM_F_ACK, &m, sizeof(m));
         port = netbuf_open(&b, IFLA_PROTINFO);
-        netbuf_add_u8(&b, IFLA_BRPORT_MODE, 1);
+        if (isolated)
+                netbuf_add_u8(&b, IFLA_BRPORT_ISOLATED, 1);
+        if (hairpin)
+                netbuf_add_u8(&b, IFLA_BRPORT_MODE, 1);
         netbuf_close(&b, port);
         return netlink_send(fd, &b, NULL);
+}
+
+int link_port_hairpin(int fd, const char *name)
+{
+        int index = link_index(fd, name);
+
+        return index < 0 ? index : set_port(fd, index, false, true);
+}
+
+int link_port_join(int fd, const char *name, const char *bridge, bool isolated, bool hairpin)
+{
+        int index = link_index(fd, name), master = link_index(fd, bridge), r;
+        struct ifinfomsg m = {.ifi_index = index};
+        _cleanup_netbuf_ struct netbuf b = {0};
+
+        if (index < 0 || master < 0)
+                return index < 0 ? index : master;
+        netbuf_begin(&b, RTM_SETLINK, NLM_F_ACK, &m, sizeof(m));
+        netbuf_add_u32(&b, IFLA_MASTER, (uint32_t)master);
+        r = netlink_send(fd, &b, NULL);
+        return r == 0 && (isolated || hairpin) ? set_port(fd, index, isolated, hairpin) : r;
 }
 
 int link_routes(int fd, const char *name, const struct link_route *route, unsigned n)

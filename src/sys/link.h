@@ -82,6 +82,8 @@ void link_add_up(struct netbuf *b, int index, bool link_local);
 int link_port_hairpin(int fd, const char *name);
 /* Routes by the link @name; one to the same destination that leads elsewhere is replaced. 0 or -errno. */
 int link_routes(int fd, const char *name, const struct link_route *route, unsigned n);
+/* Make the link @name a port of @bridge again, with its properties. 0 or -errno. */
+int link_port_join(int fd, const char *name, const char *bridge, bool isolated, bool hairpin);
 /* `lo` up. */
 MUST_USE err *link_loopback_up(int fd);
 

@@ -1,0 +1,144 @@
+/* reload.c - see reload.h. */
+#include "engine/reload.h"
+
+#include <net/if.h>
+
+#include "base/file.h"
+#include "base/str.h"
+#include "engine/container.h"
+#include "engine/endpoints_private.h"
+#include "engine/guards.h"
+#include "engine/networks.h"
+#include "engine/ports.h"
+#include "net/bridge.h"
+#include "net/firewall.h"
+#include "sys/netlink.h"
+
+struct reload {
+        struct engine *engine;
+        struct networks *networks;
+        struct container **list;
+        size_t n;
+        char **made; /* ids of networks whose bridge was missing */
+        err *first;
+};
+
+static void keep_error(struct reload *r, err *e)
+{
+        if (r->first)
+                err_free(e);
+        else
+                r->first = e;
+}
+
+/* ---- networks ---- */
+
+static bool has_container(const struct reload *r, const struct network *n)
+{
+        for (size_t i = 0; i < r->n; i++) {
+                _cleanup_json_ json *doc = NULL;
+
+                if (!container_is_alive(r->list[i]))
+                        continue;
+                err_free(endpoints_read(r->list[i], &doc));
+                JSON_EACH (json_get(doc, "Networks"), it)
+                        if (str_eq(json_get_str(it.value, "NetworkID"), n->id))
+                                return true;
+        }
+        return false;
+}
+
+static err *reload_network(struct reload *r, const struct network *n, char ***ret_names)
+{
+        bool used, made = false;
+
+        if (!str_eq(n->driver, "bridge") || (!n->pool[0].subnet.family && !n->pool[1].subnet.family))
+                return NULL;
+        used = has_container(r, n);
+        if (!used && !if_nametoindex(n->link))
+                return NULL;
+        TRY(bridge_restore(n, &made));
+        if (made)
+                TRY(strv_add(&r->made, n->id));
+        return ret_names ? strv_add(ret_names, n->name) : NULL;
+}
+
+/* ---- containers ---- */
+
+static err *join(const struct reload *r, const json *entry)
+{
+        _cleanup_close_ int fd = -1;
+        struct endpoint e;
+        int error;
+
+        if (!strv_contains(r->made, json_get_str_or(entry, "NetworkID", "")))
+                return NULL;
+        TRY(endpoint_parse(json_get_str_or(entry, ENDPOINTS_LINE, ""), &e));
+        fd = netlink_open(NETLINK_ROUTE);
+        error = fd < 0 ? fd : link_port_join(fd, e.host_name, e.parent, e.isolated, e.hairpin);
+        return error < 0 ? err_sys(-error, "joining %s to bridge %s", e.host_name, e.parent) : NULL;
+}
+
+static err *republish(struct reload *r, struct container *c, struct firewall *f)
+{
+        _cleanup_free_ struct firewall_port *ports = NULL;
+        struct link_address to[LINK_ADDRESSES] = {{0}, {0}};
+        _cleanup_json_ json *doc = NULL;
+        _cleanup_network_ struct network *n = NULL;
+        const char *outward;
+        size_t count;
+
+        TRY(endpoints_ports(c, false, to, &doc));
+        if (!json_len(doc))
+                return NULL;
+        TRY(ports_elements(doc, to, &ports, &count));
+        TRY(firewall_republish(f, c->id, ports, count));
+        json_free(doc);
+        doc = NULL;
+        TRY(endpoints_read(c, &doc));
+        outward = json_get_str(doc, ENDPOINTS_OUTWARD);
+        if (!outward)
+                return NULL;
+        TRY(network_find(r->networks, outward, &n));
+        return bridge_allow_loopback(n);
+}
+
+static void reload_container(struct reload *r, struct container *c, struct firewall *f)
+{
+        _cleanup_json_ json *doc = NULL;
+
+        if (!container_is_alive(c))
+                return;
+        keep_error(r, endpoints_read(c, &doc));
+        JSON_EACH (json_get(doc, "Networks"), it) {
+                if (json_get_bool(it.value, ENDPOINTS_PENDING, false))
+                        continue;
+                keep_error(r, guards_add(it.value));
+                keep_error(r, join(r, it.value));
+        }
+        if (json_get_str(doc, ENDPOINTS_OUTWARD))
+                keep_error(r, republish(r, c, f));
+}
+
+err *reload_networks(struct engine *e, char ***ret_names)
+{
+        _cleanup_firewall_ struct firewall *f = NULL;
+        struct reload r = {.engine = e};
+        struct network **networks;
+        size_t n;
+
+        TRY(networks_of(e, &r.networks));
+        TRY(firewall_open(&f));
+        TRY(container_list(e, &r.list, &r.n));
+        keep_error(&r, network_list(r.networks, &networks, &n));
+        if (!r.first) {
+                for (size_t i = 0; i < n; i++)
+                        keep_error(&r, reload_network(&r, networks[i], ret_names));
+                network_list_free(networks, n);
+                for (size_t i = 0; i < r.n; i++)
+                        reload_container(&r, r.list[i], f);
+        }
+        container_list_free(r.list, r.n);
+        strv_free(r.made);
+        return r.first;
+}
