@@ -8,6 +8,7 @@
 #include "cli/attach.h"
 #include "cli/commands.h"
 #include "cli/ui.h"
+#include "engine/links.h"
 #include "engine/start.h"
 #include "engine/stop.h"
 #include "monitor/protocol.h"
@@ -303,8 +304,18 @@ const struct command cmd_wait = {
 /* ---- rm, rename ---- */
 
 struct rm_args {
-        bool force, volumes;
+        bool force, volumes, link;
 };
+
+static err *rm_one(struct engine *e, const char *ref, const struct rm_args *a)
+{
+        _cleanup_container_ struct container *c = NULL;
+
+        if (a->link)
+                return links_remove(e, ref);
+        TRY(container_find(e, ref, &c));
+        return stop_remove(c, a->force, a->volumes);
+}
 
 static err *rm_run(struct invocation *inv)
 {
@@ -313,13 +324,10 @@ static err *rm_run(struct invocation *inv)
 
         TRY(ui_engine(inv, &e));
         for (char **o = inv->operands; *o; o++) {
-                _cleanup_container_ struct container *c = NULL;
-                err *error = container_find(e, *o, &c);
+                err *error = rm_one(e, *o, a);
                 /* rm -f of what does not exist is said, but is what was wanted. */
                 bool fine = a->force && err_code(error) == ERR_NOT_FOUND;
 
-                if (!error)
-                        error = stop_remove(c, a->force, a->volumes);
                 if (error) {
                         ui_fail(error);
                         inv->status |= !fine;
@@ -333,6 +341,7 @@ static err *rm_run(struct invocation *inv)
 
 static const struct opt rm_opts[] = {
         OPT_FLAG('f', "force", struct rm_args, force, "Force the removal of a running container (uses SIGKILL)"),
+        OPT_FLAG('l', "link", struct rm_args, link, "Remove the specified link"),
         OPT_FLAG('v', "volumes", struct rm_args, volumes, "Remove anonymous volumes associated with the container"),
         OPT_END,
 };

@@ -276,6 +276,54 @@ err *links_tell(struct container *c, const json *networks)
         return NULL;
 }
 
+/* Without the links called @alias; *@ret_found: was there one? */
+static json *without(const json *links, const char *alias, bool *ret_found)
+{
+        json *rest = json_new_array();
+
+        *ret_found = false;
+        for (size_t i = 0; i < json_len(links); i++) {
+                json *one = json_at(links, i);
+
+                if (str_eq(json_get_str(one, "Alias"), alias))
+                        *ret_found = true;
+                else
+                        json_add(rest, json_ref(one));
+        }
+        return rest;
+}
+
+err *links_remove(struct engine *e, const char *path)
+{
+        _cleanup_container_ struct container *c = NULL;
+        _cleanup_close_ int lock = -1, rw = -1;
+        const char *text = *path == '/' ? path + 1 : path, *slash = strrchr(text, '/');
+        _cleanup_free_ char *name = slash ? strndup(text, (size_t)(slash - text)) : NULL;
+        json *rest;
+        bool found;
+        err *error;
+
+        if (!slash)
+                return err_new(ERR_CONFLICT, "Conflict, cannot remove the default link name of the container");
+        if (!name)
+                return err_nomem();
+        error = container_find(e, name, &c);
+        if (err_code(error) == ERR_NOT_FOUND) {
+                err_free(error);
+                return err_new(ERR_NOT_FOUND, "Cannot get parent /%s for link name /%s", name, text);
+        }
+        TRY(error);
+        TRY(container_lock(c, false, &lock));
+        TRY(container_reload(c));
+        rest = without(json_get(c->record, KEY), slash + 1, &found);
+        json_set(c->record, KEY, rest);
+        if (!found)
+                return err_new(ERR_NOT_FOUND, "No such container: /%s", text);
+        TRY(container_save(c));
+        rw = openat(e->rw_fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        return rw >= 0 && container_is_alive(c) ? netfiles_update_link(rw, slash + 1, NULL) : NULL;
+}
+
 err *links_inspect(const struct container *c, json *doc)
 {
         const json *links = json_get(c->record, KEY), *host = json_get(doc, "HostConfig");

@@ -19,5 +19,8 @@ MUST_USE err *links_of(struct container *c, char ***env, char ***hosts);
  * to it. */
 MUST_USE err *links_tell(struct container *c, const json *networks);
 
+/* Remove the link "/name/alias" of the container "name". ERR_NOT_FOUND, ERR_CONFLICT (a container's own name). */
+MUST_USE err *links_remove(struct engine *e, const char *path);
+
 /* HostConfig.Links of the inspect document @doc as docker shows it: "/other:/name/alias". */
 MUST_USE err *links_inspect(const struct container *c, json *doc);

@@ -259,7 +259,7 @@ err *netfiles_update_link(int dirfd, const char *alias, const char *line)
                 const char *names = strchr(*l, '\t');
                 bool found = names && strncmp(names + 1, alias, n) == 0 && names[1 + n] == ' ';
 
-                if (l[1] || **l)
+                if (found ? line != NULL : l[1] || **l)
                         str_printf(&text, "%s\n", found ? line : *l);
         }
         return put_str(dirfd, "hosts", &text);

@@ -20,5 +20,5 @@ MUST_USE err *netfiles_write(int dirfd, const struct netfiles *n);
  * of hosts, those in @n->networks only come in, everything else stays; resolv.conf as netfiles_write(). */
 MUST_USE err *netfiles_update(int dirfd, const struct netfiles *n, const json *before);
 
-/* What a container that is linked to is called has another address: replace it in hosts, in the line of @alias. */
+/* A container that is linked to has another address: replace the line of @alias in hosts; NULL: it goes away. */
 MUST_USE err *netfiles_update_link(int dirfd, const char *alias, const char *line);

@@ -84,6 +84,13 @@ AL_X_PORT_80_TCP_PROTO=tcp"
         hod run -d --name takes busybox sleep 100 >/dev/null
         hod start d
         like "$(hod exec l cat /etc/hosts)" "$(own_address d)"$'\tal-x dh d'
+        is "$(hod rm --link /l/d)" /l/d
+        unlike "$(hod exec l cat /etc/hosts)" $'\td dh'
+        like "$(hod exec l cat /etc/hosts)" $'\tal-x dh d'
+        is "$(hod inspect -f '{{.HostConfig.Links}}' l)" '[/d:/l/al-x]'
+        refused 1 'No such container: /l/d' hod rm --link /l/d
+        refused 1 'Cannot get parent /nosuch for link name /nosuch/d' hod rm --link /nosuch/d
+        refused 1 'cannot remove the default link name' hod rm --link /l
         hod stop -t 0 d l
         refused 1 'Cannot link to a non running container: /d AS /l/al-x' hod start l
         refused 125 'could not get container for nosuch: No such container: nosuch' hod run --link nosuch:x busybox true
