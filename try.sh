@@ -49,7 +49,7 @@ fi
 run images
 
 shared=$(mktemp -d "${TMPDIR:-/tmp}/hod-try.XXXXXX")
-trap 'rm -rf "$shared"' EXIT
+trap 'rm -rf "$shared"; "$hod" network prune -f >/dev/null' EXIT
 
 if [[ -t 0 && -t 1 ]]; then
         say ""

@@ -29,6 +29,7 @@ teardown_file() {
         list=$(hod images -q | sort -u)
         # shellcheck disable=SC2086
         [[ -z $list ]] || hod rmi -f $list >/dev/null || bad=1
+        hod network prune -f >/dev/null || bad=1
         leak_files >"$T/left"
         btrfs subvolume list "$T.disk" >>"$T/left"
         ! [[ -s $T/left ]] || { echo "left:" && head "$T/left" && bad=1; } >&2

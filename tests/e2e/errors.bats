@@ -171,6 +171,7 @@ with_small_disk() {
         hod run --rm busybox true
         unlike "$(hod images --format '{{.Repository}}')" second
         is "$(hod ps -aq)" ''
+        hod network prune -f
         umount "$T/small"
 }
 
@@ -207,6 +208,7 @@ with_small_disk() {
         id=$(hod run -d busybox sleep 100)
         hod exec "$id" true
         hod rm -f "$id"
+        hod network prune -f
         rm -r "$long"
 }
 
@@ -229,6 +231,7 @@ with_small_disk() {
         hod rm -f same
         is "$(hod --root "$T/root" --state "$T/state" ps -q | wc -l)" 1
         hod rmi busybox
+        hod network prune -f
         rm -r "$T/other"
 }
 

@@ -109,40 +109,14 @@ e2e_teardown() {
         return "$bad"
 }
 
-# The default bridge of this engine (its name is made from the place of its root).
-own_bridge() { hod network inspect -f '{{index .Options "com.docker.network.bridge.name"}}' bridge; }
-# A regular expression for "link NAME" of what other engines on this machine have: default bridges that are not ours,
-# and pairs on them.
-foreign_links() {
-        local own name
-        own=$(own_bridge)
-        printf '^link (-'
-        ip -o link 2>/dev/null | grep -oE '^[0-9]+: hod[0-9a-f]{8}:|^[0-9]+: hod0:' | grep -oE 'hod[0-9a-f]+' | while read -r name; do
-                [[ $name == "$own" ]] && continue
-                printf '|%s' "$name"
-                ip -o link show master "$name" 2>/dev/null | awk -F': ' '{printf "|%s", $2}'
-        done
-        printf ')$'
-}
-
 # What must be the same before and after. One line a thing: kind, name.
 leak_snapshot() {
         awk '{for (i = 7; $i != "-"; i++); print "mount", $5, $(i + 1), $4}' /proc/self/mountinfo | sort
         # The common parents /hod and /hod/monitor stay, as docker's does. Cgroups of other suites are not ours.
         find /sys/fs/cgroup -type d -path '*hod*' ! -name hod ! -path '*/hod/monitor' ! -path '*/hod-test-*' -printf 'cgroup %f\n' 2>/dev/null | sort -u
-        ip -o link 2>/dev/null | awk -F': ' '{print "link", $2}' | grep -vE "$(foreign_links)" | sort
+        ip -o link 2>/dev/null | awk -F': ' '{print "link", $2}' | sort
         find /run/netns -mindepth 1 2>/dev/null | sed 's/^/netns /' | sort
-        # The table of all engines: ours when it names our bridge, or nothing.
-        if command -v nft >/dev/null; then
-                nft list tables 2>/dev/null | sed 's/^/nft /' | sort | while read -r line; do
-                        if [[ $line == 'nft table inet hod' ]] &&
-                                nft list set inet hod bridges 2>/dev/null | grep -q '"' &&
-                                ! nft list set inet hod bridges 2>/dev/null | grep -q "\"$(own_bridge)\""; then
-                                continue
-                        fi
-                        printf '%s\n' "$line"
-                done
-        fi
+        if command -v nft >/dev/null; then nft list tables 2>/dev/null | sed 's/^/nft /' | sort; fi
         losetup -a 2>/dev/null | sed 's/^/loop /' | sort
         ours | sed 's/^/process /'
 }
