@@ -230,10 +230,10 @@ err *archive_add_seen(struct archive *a, const struct tree_entry *e)
 {
         struct stat st = e->st;
 
-        if (S_ISREG(st.st_mode))
-                return add_file(a, e->dir_fd, e->name, e->path, &st);
         if (e->fd >= 0)
                 return add_open(a, e->path, e->fd, &st);
+        if (S_ISREG(st.st_mode))
+                return add_file(a, e->dir_fd, e->name, e->path, &st);
         return archive_add(a, e->dir_fd, e->name, e->path);
 }
 

@@ -55,7 +55,7 @@ static err *unpack_again(struct subject *s, int fd, struct unpack_result *ret)
         stream = next;
         TRY(stream_open_hash(stream, diff, &next));
         stream = next;
-        TRY(unpack_stream(fd, UNPACK_LAYER | UNPACK_END_OPTIONAL, -1, stream, ret));
+        TRY(unpack_stream(fd, UNPACK_LAYER | UNPACK_END_OPTIONAL, stream, ret));
         TRY(stream_drain(stream));
         TRY(digest_hasher_final(blob, &got_blob));
         TRY(digest_hasher_final(diff, &got_diff));

@@ -298,7 +298,7 @@ static err *add_names(struct differ *d, int fd)
 
 static err *find_changes(struct differ *d, const struct snapshot *snap)
 {
-        const struct tree_walk w = {.visit = visit, .leave = leave, .arg = d};
+        const struct tree_walk w = {.visit = visit, .leave = leave, .arg = d, .open_files = d->each};
         const char *top = snap->upper ? snap->upper : snap->lower[0];
         _cleanup_close_ int fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 

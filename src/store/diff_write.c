@@ -144,7 +144,7 @@ err *diff_write_tree(int root_fd, int fd)
         _cleanup_(tar_writer_freep) struct tar_writer *writer = NULL;
         _cleanup_(sink_freep) struct sink *sink = NULL;
         _cleanup_archive_ struct archive a = {0};
-        const struct tree_walk w = {.visit = add_entry, .arg = &a};
+        const struct tree_walk w = {.visit = add_entry, .arg = &a, .open_files = true};
 
         TRY(sink_open_fd(fd, &sink));
         TRY(tar_writer_new(sink, &writer));

@@ -259,7 +259,7 @@ static err *fetch(struct pipeline *p, const struct ingest_item *item, int tree_f
         err *e;
 
         TRY(open_pipeline(p));
-        e = unpack_stream(tree_fd, UNPACK_LAYER | UNPACK_END_OPTIONAL, -1, p->plain, ret);
+        e = unpack_stream(tree_fd, UNPACK_LAYER | UNPACK_END_OPTIONAL, p->plain, ret);
         /* What the unpacker did not want, the hashers do. */
         if (!e)
                 e = stream_drain(p->plain);

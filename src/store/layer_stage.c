@@ -20,11 +20,12 @@
 #define LAYER "layer" /* ... and what becomes layers/<chain> */
 #define SKELETON LAYER "/" LAYER_SKELETON
 
-/* A stream that keeps a copy of what passes. */
+/* A stream that keeps a copy of what passes, and hashes it. */
 struct tee {
-        struct stream stream; /* first */
-        struct stream *below; /* borrowed */
-        int fd;               /* -1: it keeps none */
+        struct stream stream;         /* first */
+        struct stream *below;         /* borrowed */
+        int fd;                       /* -1: it keeps none */
+        struct digest_hasher *hasher; /* borrowed; NULL: it does not hash */
 };
 
 static err *tee_read(struct stream *s, void *data, size_t size, size_t *ret)
@@ -37,6 +38,8 @@ static err *tee_read(struct stream *s, void *data, size_t size, size_t *ret)
         r = t->fd < 0 ? 0 : file_write_all(t->fd, data, n);
         if (r < 0)
                 return err_sys(r, "keeping the archive");
+        if (t->hasher)
+                digest_hasher_update(t->hasher, data, n);
         *ret = n;
         return NULL;
 }
@@ -46,14 +49,14 @@ static void tee_free(struct stream *s)
         free(s);
 }
 
-static err *tee_open(struct stream *below, int fd, struct stream **ret)
+static err *tee_open(struct stream *below, int fd, struct digest_hasher *h, struct tee **ret)
 {
         struct tee *t = MEM_NEW0(struct tee, 1);
 
         if (!t)
                 return err_nomem();
-        *t = (struct tee){.stream = {.read = tee_read, .free = tee_free}, .below = below, .fd = fd};
-        *ret = &t->stream;
+        *t = (struct tee){.stream = {.read = tee_read, .free = tee_free}, .below = below, .fd = fd, .hasher = h};
+        *ret = t;
         return NULL;
 }
 
@@ -79,7 +82,8 @@ static const char *media_type(enum stream_format format)
 }
 
 struct stage {
-        struct stream *tee, *hashed, *plain; /* the last owned one owns what is below it */
+        struct tee *tee;      /* owned by ... */
+        struct stream *plain; /* ... this one, if there is one */
         struct digest_hasher *blob, *diff;
         enum stream_format format;
         int from_fd, blob_fd, skeleton_fd, diff_fd;
@@ -88,7 +92,7 @@ struct stage {
 
 static void stage_done(struct stage *g)
 {
-        stream_free(g->plain ? g->plain : g->hashed ? g->hashed : g->tee);
+        stream_free(g->plain || !g->tee ? g->plain : &g->tee->stream);
         digest_hasher_free(g->blob);
         digest_hasher_free(g->diff);
         (void)file_close(g->blob_fd);
@@ -132,32 +136,28 @@ static err *look_ahead(struct stage *g, int fd, bool *ret_plain)
         return NULL;
 }
 
-/* @from → (copy) → hash → inflate → (hash again) */
+/* @from → (copy, hash) → inflate; what comes out is hashed beside. */
 static err *open_stage(struct stage *g, struct stream *from)
 {
-        struct stream *next;
-
         TRY(digest_hasher_new(&g->blob));
-        TRY(tee_open(from, g->blob_fd, &g->tee));
-        TRY(stream_open_hash(g->tee, g->blob, &g->hashed));
-        TRY(stream_open_auto(g->hashed, &g->format, &g->plain));
-        if (g->format == STREAM_PLAIN)
-                return NULL; /* the same bytes */
         TRY(digest_hasher_new(&g->diff));
-        TRY(stream_open_hash(g->plain, g->diff, &next));
-        g->plain = next;
+        TRY(tee_open(from, g->blob_fd, g->blob, &g->tee));
+        TRY(stream_open_auto(&g->tee->stream, &g->format, &g->plain));
+        if (g->format == STREAM_PLAIN)
+                g->tee->hasher = NULL; /* the same bytes */
         return NULL;
 }
 
 static err *fill(struct stage *g, const struct unpack_result *unpacked, struct image_layer *ret)
 {
-        struct image_layer l = {.size = unpacked->bytes, .blob_size = digest_hasher_size(g->blob)};
+        bool plain = g->format == STREAM_PLAIN;
+        struct image_layer l = {.size = unpacked->bytes, .blob_size = digest_hasher_size(plain ? g->diff : g->blob)};
         struct digest blob, diff;
 
-        TRY(digest_hasher_final(g->blob, &blob));
-        diff = blob;
-        if (g->diff)
-                TRY(digest_hasher_final(g->diff, &diff));
+        TRY(digest_hasher_final(g->diff, &diff));
+        blob = diff;
+        if (!plain)
+                TRY(digest_hasher_final(g->blob, &blob));
         l.digest = str_dup(blob.text);
         l.diff_id = str_dup(diff.text);
         l.media_type = str_dup(media_type(g->format));
@@ -215,7 +215,7 @@ static err *stage(struct staging *st, struct stage *g, struct stream *from, stru
         TRY(open_stage(g, from));
         if (g->format == STREAM_PLAIN)
                 TRY(make_file(st, SKELETON, &g->skeleton_fd));
-        TRY(unpack_stream(g->diff_fd, UNPACK_LAYER, g->skeleton_fd, g->plain, &unpacked));
+        TRY(unpack_hashed(g->diff_fd, UNPACK_LAYER, g->skeleton_fd, g->diff, g->plain, &unpacked));
         TRY(fill(g, &unpacked, ret));
         e = g->format == STREAM_PLAIN ? keep_plain(st, g, &unpacked, ret) : NULL;
         if (e)
@@ -235,67 +235,22 @@ err *layer_stage(struct staging *st, struct stream *from, int fd, const char *pa
         return stage(st, &g, from, ret);
 }
 
-/* Where a written archive goes: into the hash and the unpacker. */
-struct split {
-        struct sink sink; /* first */
-        struct digest_hasher *hasher;
-        struct sink *unpack;
-        void *place; /* that was lent */
-};
-
-static err *split_write(struct sink *sink, const void *data, size_t size)
-{
-        struct split *s = (struct split *)sink;
-
-        /* First the other process, which then has work. */
-        TRY(sink_write(s->unpack, data, size));
-        digest_hasher_update(s->hasher, data, size);
-        return NULL;
-}
-
-static err *split_lend(struct sink *sink, void **ret, size_t *ret_size)
-{
-        struct split *s = (struct split *)sink;
-
-        TRY(s->unpack->lend(s->unpack, &s->place, ret_size));
-        *ret = s->place;
-        return NULL;
-}
-
-static err *split_filled(struct sink *sink, size_t size)
-{
-        struct split *s = (struct split *)sink;
-
-        digest_hasher_update(s->hasher, s->place, size);
-        return s->unpack->filled(s->unpack, size);
-}
-
-static err *split_finish(struct sink *sink)
-{
-        (void)sink;
-        return NULL;
-}
-
 err *layer_stage_written(struct staging *st, err *(*write)(void *arg, struct sink *to), void *arg,
                          const char *parent_chain, struct image_layer *ret)
 {
-        _cleanup_(unpack_abortp) struct unpack *unpack = NULL;
         _cleanup_stage_ struct stage g = STAGE_INIT;
+        _cleanup_(unpack_abortp) struct unpack *unpack = NULL; /* goes before its hasher */
         struct unpack_result unpacked = {0};
-        struct split split;
         err *e;
 
         TRY(make_diff_dir(st, parent_chain, &g.diff_fd));
         TRY(make_file(st, SKELETON, &g.skeleton_fd));
-        TRY(digest_hasher_new(&g.blob));
+        TRY(digest_hasher_new(&g.diff));
         TRY(unpack_start(g.diff_fd, UNPACK_LAYER, NULL, g.skeleton_fd, &unpack));
-        split = (struct split){
-                .sink = {.write = split_write, .finish = split_finish, .lend = split_lend, .filled = split_filled},
-                .hasher = g.blob,
-                .unpack = unpack_sink(unpack)};
-        e = write(arg, &split.sink);
+        TRY(unpack_hash(unpack, g.diff));
+        e = write(arg, unpack_sink(unpack));
         if (e && !unpack_broken(unpack))
-                return e; /* cppcheck-suppress returnDanglingLifetime ; an error, not the sink */
+                return e;
         err_free(e);
         TRY(unpack_finish(TAKE_PTR(unpack), &unpacked));
         if (unpacked.replaced)

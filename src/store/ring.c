@@ -1,11 +1,14 @@
 /* ring.c - see ring.h.
  *
  * head and tail count bytes and never wrap. Who has to wait says so in shared memory, looks once more, and then
- * receives a byte from the other's end of a socket pair, which also ends when the other process does. */
+ * receives a byte from the other's end of a socket pair, which also ends when the other process does. Bytes are free
+ * again when the reader has had them and the writer's hashing thread, if there is one, too. */
 #include "store/ring.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,11 +18,13 @@
 
 #include "base/file.h"
 
-#define SIZE ((size_t)1 << 20)
+#define SIZE ((size_t)4 << 20)
 #define WAKE_READER (SIZE / 4) /* so much is worth waking it */
 #define WAKE_WRITER (SIZE / 2)
 #define TELL_WRITER (SIZE / 16)
 #define ROOM (SIZE / 16) /* less is worth waiting for */
+#define HASH_STEP (SIZE / 16)
+#define WAKE_HASH (SIZE / 4)
 
 /* Both may write here. */
 struct shared {
@@ -29,8 +34,20 @@ struct shared {
         _Atomic bool writer_waits;
 };
 
+/* The thread that hashes what the writer writes; in memory of the writer's own. */
+struct follower {
+        pthread_t thread;
+        struct digest_hasher *hasher; /* borrowed, as is the ring's ... */
+        const unsigned char *data;
+        _Atomic uint64_t filled, hashed;
+        pthread_mutex_t lock; /* of what follows */
+        pthread_cond_t more, less;
+        bool waits, last, writer_waits;
+};
+
 struct ring {
-        struct stream stream; /* first */
+        struct stream stream;      /* first */
+        struct follower *follower; /* NULL: none */
         struct shared *shared;
         unsigned char *data;
         int memory_fd; /* of the data, for reading only */
@@ -41,6 +58,111 @@ struct ring {
         uint64_t told; /* reader: tail as the writer knows it */
         size_t lent;   /* reader: what is still in use */
 };
+
+/* ---- hashing beside ---- */
+
+static bool wait_for_more(struct follower *f, uint64_t done)
+{
+        (void)pthread_mutex_lock(&f->lock);
+        f->waits = true;
+        while (atomic_load(&f->filled) == done && !f->last)
+                (void)pthread_cond_wait(&f->more, &f->lock);
+        f->waits = false;
+        (void)pthread_mutex_unlock(&f->lock);
+        return atomic_load(&f->filled) != done;
+}
+
+static void *follow(void *arg)
+{
+        struct follower *f = arg;
+        uint64_t done = 0;
+
+        while (atomic_load(&f->filled) != done || wait_for_more(f, done)) {
+                size_t n = (size_t)(atomic_load(&f->filled) - done), at = (size_t)(done % SIZE);
+
+                if (n > HASH_STEP)
+                        n = HASH_STEP;
+                if (n > SIZE - at)
+                        n = SIZE - at;
+                digest_hasher_update(f->hasher, f->data + at, n);
+                done += n;
+                atomic_store(&f->hashed, done);
+                (void)pthread_mutex_lock(&f->lock);
+                if (f->writer_waits)
+                        (void)pthread_cond_signal(&f->less);
+                (void)pthread_mutex_unlock(&f->lock);
+        }
+        return NULL;
+}
+
+static void follower_wake(struct follower *f, bool last)
+{
+        (void)pthread_mutex_lock(&f->lock);
+        f->last |= last;
+        if (f->waits)
+                (void)pthread_cond_signal(&f->more);
+        (void)pthread_mutex_unlock(&f->lock);
+}
+
+static void follower_wait(struct follower *f, uint64_t until)
+{
+        (void)pthread_mutex_lock(&f->lock);
+        f->writer_waits = true;
+        if (f->waits)
+                (void)pthread_cond_signal(&f->more);
+        while (atomic_load(&f->hashed) < until)
+                (void)pthread_cond_wait(&f->less, &f->lock);
+        f->writer_waits = false;
+        (void)pthread_mutex_unlock(&f->lock);
+}
+
+static void follower_free(struct follower *f)
+{
+        (void)pthread_cond_destroy(&f->more);
+        (void)pthread_cond_destroy(&f->less);
+        (void)pthread_mutex_destroy(&f->lock);
+        free(f);
+}
+
+/* It hashes everything that there is first. */
+static void stop_following(struct ring *r)
+{
+        struct follower *f = TAKE_PTR(r->follower);
+
+        if (!f)
+                return;
+        follower_wake(f, true);
+        (void)pthread_join(f->thread, NULL);
+        follower_free(f);
+}
+
+err *ring_hash(struct ring *r, struct digest_hasher *h)
+{
+        struct follower *f = MEM_NEW0(struct follower, 1);
+        sigset_t all, old;
+        int e;
+
+        if (!f)
+                return err_nomem();
+        f->hasher = h;
+        f->data = r->data;
+        (void)pthread_mutex_init(&f->lock, NULL);
+        (void)pthread_cond_init(&f->more, NULL);
+        (void)pthread_cond_init(&f->less, NULL);
+        /* Signals are the program's. */
+        (void)sigfillset(&all);
+        (void)pthread_sigmask(SIG_SETMASK, &all, &old);
+        e = pthread_create(&f->thread, NULL, follow, f);
+        (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+        if (e) {
+                follower_free(f);
+                return err_sys(e, "starting a thread");
+        }
+        r->follower = f;
+        return NULL;
+}
+
+/* ---- */
 
 static err *make_data(struct ring *r)
 {
@@ -85,6 +207,7 @@ void ring_free(struct ring *r)
 {
         if (!r)
                 return;
+        stop_following(r);
         if (r->shared)
                 (void)munmap(r->shared, sizeof(*r->shared));
         if (r->data)
@@ -132,6 +255,8 @@ err *ring_reserve(struct ring *r, void **ret, size_t *ret_size)
 {
         size_t at = (size_t)(r->at % SIZE), n = SIZE - (size_t)(r->at - r->seen);
 
+        if (r->follower && r->at - atomic_load(&r->follower->hashed) > SIZE - ROOM)
+                follower_wait(r->follower, r->at - (SIZE - WAKE_WRITER));
         while (n < ROOM && (n = room(r)) < ROOM) {
                 bool there = true;
 
@@ -144,6 +269,11 @@ err *ring_reserve(struct ring *r, void **ret, size_t *ret_size)
         }
         if (n > SIZE)
                 return err_new(ERR_INTERNAL, "the unpacker has read what was never written");
+        if (r->follower) {
+                size_t left = SIZE - (size_t)(r->at - atomic_load(&r->follower->hashed));
+
+                n = n < left ? n : left;
+        }
         *ret = r->data + at;
         *ret_size = n < SIZE - at ? n : SIZE - at;
         return NULL;
@@ -161,6 +291,11 @@ void ring_commit(struct ring *r, size_t size)
         atomic_store(&r->shared->head, r->at);
         if (r->at - r->seen >= WAKE_READER)
                 wake_reader(r);
+        if (!r->follower)
+                return;
+        atomic_store(&r->follower->filled, r->at);
+        if (r->at / WAKE_HASH != (r->at - size) / WAKE_HASH)
+                follower_wake(r->follower, false);
 }
 
 err *ring_write(struct ring *r, const void *data, size_t size)
@@ -186,6 +321,7 @@ void ring_end(struct ring *r)
 {
         atomic_store(&r->shared->ended, true);
         wake_reader(r);
+        stop_following(r);
 }
 
 /* ---- the reader ---- */

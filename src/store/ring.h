@@ -3,7 +3,7 @@
  *
  * The writer puts its bytes where the reader uses them: nothing is copied through the kernel. The reader is not
  * trusted: it can map the data for reading only, and what it says about its progress is checked. Either side learns
- * when the other one has gone. One writer, one reader, both with one thread. */
+ * when the other one has gone. One writer, one reader. */
 #pragma once
 
 #include <stddef.h>
@@ -21,12 +21,14 @@ DEFINE_CLEANUP(struct ring *, ring_free)
 
 /* --- the writer, after the fork */
 void ring_write_here(struct ring *r);
+/* Have everything that will be written hashed by a thread, until ring_end() or ring_free(). */
+MUST_USE err *ring_hash(struct ring *r, struct digest_hasher *h);
 /* Room for at least one byte, when there is some. ERR_SYS EPIPE: the reader has gone. */
 MUST_USE err *ring_reserve(struct ring *r, void **ret, size_t *ret_size);
 /* @size bytes of it are filled. */
 void ring_commit(struct ring *r, size_t size);
 MUST_USE err *ring_write(struct ring *r, const void *data, size_t size);
-/* Nothing follows. */
+/* Nothing follows; everything is hashed. */
 void ring_end(struct ring *r);
 
 /* --- the reader, after the fork */

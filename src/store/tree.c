@@ -65,7 +65,7 @@ err *tree_names(int dir_fd, char ***ret)
         return NULL;
 }
 
-/* Names in a directory, in one piece of memory; the list is sorted and ends with NULL. */
+/* Names in a directory, in one piece of memory, each behind its DT_ type; the list is sorted and ends with NULL. */
 struct listing {
         char *text;
         size_t used, room;
@@ -79,9 +79,9 @@ static void listing_done(struct listing *l)
         *l = (struct listing){0};
 }
 
-static err *add_name(struct listing *l, const char *name)
+static err *add_name(struct listing *l, unsigned char type, const char *name)
 {
-        size_t n = strlen(name) + 1;
+        size_t n = strlen(name) + 2;
 
         if (l->used + n > l->room) {
                 size_t room = (l->room + n) * 2;
@@ -92,7 +92,8 @@ static err *add_name(struct listing *l, const char *name)
                 l->text = text;
                 l->room = room;
         }
-        memcpy(l->text + l->used, name, n);
+        l->text[l->used] = (char)type;
+        memcpy(l->text + l->used + 1, name, n - 1);
         l->used += n;
         return NULL;
 }
@@ -111,7 +112,7 @@ static err *list_directory(int fd, struct listing *l)
                         at += d->d_reclen;
                         if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
                                 continue;
-                        TRY(add_name(l, d->d_name));
+                        TRY(add_name(l, d->d_type, d->d_name));
                         n++;
                 }
         if (got < 0 && errno != ENOENT) /* removed: empty */
@@ -119,7 +120,7 @@ static err *list_directory(int fd, struct listing *l)
         l->names = MEM_NEW0(char *, n + 1);
         if (!l->names)
                 return err_nomem();
-        for (char *name = l->text; i < n; name += strlen(name) + 1)
+        for (char *name = l->text + 1; i < n; name += strlen(name) + 2)
                 l->names[i++] = name;
         if (n)
                 qsort(l->names, n, sizeof(*l->names), compare_names);
@@ -204,6 +205,30 @@ static err *leave(struct walker *w)
         return pop(w);
 }
 
+/* A file that is wanted open. -ENOTSUP: look at it as at everything else. */
+static int open_file(const struct walker *w, const char *name, struct stat *st)
+{
+        _cleanup_close_ int fd = -1;
+
+        if (!w->walk->open_files || name[-1] != DT_REG)
+                return -ENOTSUP;
+        fd = file_openat2(w->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0,
+                          RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
+        if (fd < 0 || fstat(fd, st) < 0 || !S_ISREG(st->st_mode))
+                return -ENOTSUP;
+        return TAKE_FD(fd);
+}
+
+static err *visit_open(struct walker *w, struct tree_entry *e, int fd, size_t dir_len)
+{
+        _cleanup_close_ int owned = fd;
+
+        e->fd = fd;
+        TRY(w->walk->visit(e, w->walk->arg));
+        w->path[dir_len] = '\0';
+        return NULL;
+}
+
 static err *visit(struct walker *w, const char *name)
 {
         size_t dir_len = w->levels[w->n - 1].path_len, n = strlen(name), len = dir_len + (dir_len ? 1 : 0) + n;
@@ -216,6 +241,10 @@ static err *visit(struct walker *w, const char *name)
                 w->path[dir_len] = '/';
         memcpy(w->path + len - n, name, n + 1);
         e.name = w->path + len - n;
+        fd = open_file(w, name, &e.st);
+        if (fd >= 0)
+                return visit_open(w, &e, fd, dir_len);
+        fd = -1;
         if (fstatat(w->fd, name, &e.st, AT_SYMLINK_NOFOLLOW) < 0) {
                 if (errno != ENOENT)
                         return err_sys(errno, "looking at /%s", w->path);

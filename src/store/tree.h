@@ -14,7 +14,7 @@ struct tree_entry {
         const char *path; /* from the top, without a leading slash; "" is the top itself */
         const char *name; /* its last component, below dir_fd */
         int dir_fd;
-        int fd; /* of a directory itself, open for reading its attributes only; -1: none */
+        int fd; /* of a directory itself, open for reading its attributes only; of a file, see below; -1: none */
         struct stat st;
         bool mount_point; /* a directory on which something is mounted: it is not entered */
 };
@@ -25,6 +25,7 @@ struct tree_walk {
         /* Called after a directory's content; may be NULL. e->dir_fd is the directory itself then, e->name "". */
         err *(*leave)(const struct tree_entry *e, void *arg);
         void *arg;
+        bool open_files; /* their contents are wanted, too: most regular files come with e->fd */
 };
 
 /* Walk the tree below @top_fd (a readable directory). The top itself is not visited, but left. What vanishes meanwhile

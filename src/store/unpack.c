@@ -266,17 +266,28 @@ err *unpack_finish(struct unpack *u, struct unpack_result *ret)
         return e;
 }
 
-err *unpack_stream(int dir_fd, unsigned flags, int skeleton_fd, struct stream *tar, struct unpack_result *ret)
+err *unpack_hash(struct unpack *u, struct digest_hasher *h)
 {
-        struct unpack *u = NULL;
+        return ring_hash(u->ring, h);
+}
+
+err *unpack_hashed(int dir_fd, unsigned flags, int skeleton_fd, struct digest_hasher *h, struct stream *tar,
+                   struct unpack_result *ret)
+{
+        _cleanup_(unpack_abortp) struct unpack *u = NULL;
         err *e;
 
         TRY(unpack_start(dir_fd, flags, NULL, skeleton_fd, &u));
+        if (h)
+                TRY(unpack_hash(u, h));
         e = stream_copy(tar, unpack_sink(u), NULL);
-        if (e && !unpack_broken(u)) {
-                unpack_abort(u);
+        if (e && !unpack_broken(u))
                 return e;
-        }
         err_free(e);
-        return unpack_finish(u, ret);
+        return unpack_finish(TAKE_PTR(u), ret);
+}
+
+err *unpack_stream(int dir_fd, unsigned flags, struct stream *tar, struct unpack_result *ret)
+{
+        return unpack_hashed(dir_fd, flags, -1, NULL, tar, ret);
 }

@@ -37,6 +37,9 @@ struct unpack;
  * archive's skeleton (layer_skeleton.h, in gzip), or -1. */
 MUST_USE err *unpack_start(int dir_fd, unsigned flags, const struct unpack_limits *limits, int skeleton_fd,
                            struct unpack **ret);
+/* Have everything that is written hashed by a thread beside, until unpack_finish() or unpack_abort(). Nobody forks
+ * meanwhile. @h is borrowed. */
+MUST_USE err *unpack_hash(struct unpack *u, struct digest_hasher *h);
 /* Where the caller writes the plain tar; owned by @u. A write fails when the child has given up: unpack_finish() then
  * says why. */
 struct sink *unpack_sink(struct unpack *u);
@@ -50,4 +53,7 @@ void unpack_abort(struct unpack *u);
 DEFINE_CLEANUP(struct unpack *, unpack_abort)
 
 /* All of it: the stream @tar (plain tar, borrowed) into @dir_fd. */
-MUST_USE err *unpack_stream(int dir_fd, unsigned flags, int skeleton_fd, struct stream *tar, struct unpack_result *ret);
+MUST_USE err *unpack_stream(int dir_fd, unsigned flags, struct stream *tar, struct unpack_result *ret);
+/* The same with a skeleton and a hash, see above; @h NULL = none. */
+MUST_USE err *unpack_hashed(int dir_fd, unsigned flags, int skeleton_fd, struct digest_hasher *h, struct stream *tar,
+                            struct unpack_result *ret);
