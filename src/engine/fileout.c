@@ -409,14 +409,17 @@ err *fileout_pump(struct fileout *o, const char *name, uint64_t size, const stru
         return close_blob(o, name, pump(o, fd, size, digest, from));
 }
 
-/* Give the archive its name. One that has none yet gets a temporary one first: a link cannot replace a file. */
+/* Give the archive its name. One that has none yet gets it at once, or if there is a file of that name a temporary one
+ * first: a link cannot replace a file. */
 static err *name_archive(struct fileout *o)
 {
         char self[64];
 
         (void)snprintf(self, sizeof(self), "/proc/self/fd/%d", o->fd);
         if (!o->created) {
-                if (linkat(AT_FDCWD, self, o->dirfd, o->temporary, AT_SYMLINK_FOLLOW) < 0)
+                if (linkat(AT_FDCWD, self, o->dirfd, o->name, AT_SYMLINK_FOLLOW) == 0)
+                        return NULL;
+                if (errno != EEXIST || linkat(AT_FDCWD, self, o->dirfd, o->temporary, AT_SYMLINK_FOLLOW) < 0)
                         return err_sys(errno, "naming %s", o->name);
                 TRY(strv_add(&o->created, o->temporary));
         }
