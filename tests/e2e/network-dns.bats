@@ -56,6 +56,7 @@ wait_for() { # FILE TEXT
         return 1
 }
 
+# bats test_tags=asan
 @test "names, aliases and short ids are answered, with the network's name too, in any case; as long as they are there" {
         hod network create d1 >/dev/null
         up web --network d1 --network-alias www --network-alias Shop.Example
@@ -159,6 +160,7 @@ up_with() {
                 "$conf" "$name" "$@" >/dev/null
 }
 
+# bats test_tags=asan
 @test "everything else is asked from the host's resolvers, on its loopback too: with random numbers and ports" {
         local one
         one=$(resolver 1)
@@ -258,6 +260,7 @@ up_with() {
         [[ $(cat "$T/log5") == ready ]]
 }
 
+# bats test_tags=asan
 @test "137 a thousand idle connections keep nobody from being answered" {
         hod network create --internal e3 >/dev/null
         up web --network e3
@@ -266,6 +269,7 @@ up_with() {
         [[ $output =~ ^ms\ ([0-9]+)$ && ${BASH_REMATCH[1]} -lt 50 ]]
 }
 
+# bats test_tags=asan
 @test "malformed messages are dropped; names are answered after as before" {
         hod network create --internal e4 >/dev/null
         up web --network e4

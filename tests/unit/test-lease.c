@@ -231,12 +231,39 @@ static void lease_forget_leaves_nothing(void **state)
         assert_int_equal(unlinkat(state_fd, "networks", AT_REMOVEDIR), 0);
 }
 
+static void lease_rename_changes_what_the_old_name_answered_to(void **state)
+{
+        char *const names[] = {(char[]){"web"}, (char[]){"www"}, (char[]){"a11111111111"}, NULL};
+        struct lease_request one = {.container = ID_A, .name = "web", .names = names};
+        struct lease_request two = {.container = ID_B, .name = "other", .names = names};
+        _cleanup_lease_ struct lease a = {0}, b = {0};
+        _cleanup_free_ char *text = NULL;
+        struct lease *list;
+        size_t count;
+
+        (void)state;
+        check_ok(lease_rename(s, n->id, ID_A, "shop")); /* nobody is there */
+        check_ok(lease_take(s, n, &one, &a));
+        check_ok(lease_take(s, n, &two, &b));
+        check_ok(lease_rename(s, n->id, ID_A, "shop"));
+        check_ok(lease_list(s, n->id, &list, &count));
+        assert_int_equal(count, 2);
+        assert_string_equal(list[0].name, "shop");
+        text = strv_join(list[0].names, ",");
+        assert_string_equal(text, "shop,www,a11111111111");
+        assert_string_equal(list[1].name, "other");
+        assert_string_equal(list[1].names[0], "web");
+        lease_list_free(list, count);
+        check_code(lease_rename(s, n->id, ID_A, "a b"), ERR_INVALID);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(lease_format_writes_what_parse_read),
                 cmocka_unit_test(lease_parse_refuses_what_is_damaged),
+                TEST(lease_rename_changes_what_the_old_name_answered_to),
                 TEST(lease_take_gives_the_lowest_free_address),
                 TEST(lease_take_wants_an_address_that_is_free),
                 TEST(lease_take_of_a_full_network_asks_who_lives),
