@@ -168,7 +168,7 @@ $((p + 4))/tcp -> 0.0.0.0:$((p + 4))"
         is "$(hod port po 2/udp)" "0.0.0.0:$((p + 1))"
         refused 1 "No public port '443' published for po" hod port po 443
         refused 1 "No public port '1/udp' published for po" hod port po 1/udp
-        refused 1 'invalid port (x): strconv.ParseUint: parsing "x": invalid syntax' hod port po x
+        refused 1 'invalid port .x.: strconv.ParseUint: parsing "x": invalid syntax' hod port po x
         refused 1 'value out of range' hod port po 65536
         refused 1 'No such container: nosuch' hod port nosuch
         is "$(hod ps --format '{{.Ports}}|{{.Networks}}')" \
