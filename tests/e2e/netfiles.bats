@@ -51,7 +51,7 @@ own_address() { hod inspect -f '{{.NetworkSettings.IPAddress}}' "$1"; }
 }
 
 @test "resolv.conf: the host's loopback is left out on the default bridge and in none; host has all; other networks ask 127.0.0.11" {
-        local conf=$'nameserver 127.0.0.1\nnameserver 192.0.2.1\nsearch a.example\noptions rotate\n' server
+        local conf=$'nameserver 127.0.0.1\nnameserver 192.0.2.1\nsearch a.example\noptions rotate\n'
         server() { grep -v -e '^#' -e '^$' <<<"$1"; }
         is "$(server "$(as_host "$conf" '' run --rm busybox cat /etc/resolv.conf)")" $'nameserver 192.0.2.1\nsearch a.example\noptions rotate'
         is "$(server "$(as_host $'nameserver 127.0.0.53\n' '' run --rm --network none busybox cat /etc/resolv.conf)")" $'nameserver 8.8.8.8\nnameserver 8.8.4.4'
