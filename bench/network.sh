@@ -13,7 +13,7 @@ set -euo pipefail
 . "$top/bench/common.bash"
 
 arguments=("$@")
-runs=60 rounds=7 seconds=1 many=500 peers=1
+runs=60 rounds=5 seconds=1 many=500 peers=1
 for arg in "$@"; do
         case $arg in
         --quick) runs=15 rounds=1 seconds=1 many=100 ;;
