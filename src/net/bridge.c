@@ -88,6 +88,7 @@ err *bridge_up(const struct network *n, bool *ret_lost)
                 TRY(firewall_network_add(f, &rules));
         up = link_bridge_is_up(fd, n->link) == 1;
         *ret_lost = !known && up;
+        firewall_warn(f, &rules);
         return up ? NULL : make(n, fd);
 }
 

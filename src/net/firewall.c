@@ -14,10 +14,6 @@
 
 #define IDLE_TRIES 8
 
-struct firewall {
-        int fd;
-};
-
 err *firewall_open(struct firewall **ret)
 {
         struct firewall *f = MEM_NEW0(struct firewall, 1);

@@ -6,6 +6,10 @@
 
 #define FIREWALL_TABLE "hod"
 
+struct firewall {
+        int fd;
+};
+
 /* Everything of the table but the elements of its sets, into a batch of family inet. What is there already stays; rules
  * are written anew. */
 void firewall_table(struct nft *n);

@@ -336,3 +336,13 @@ int nft_set_count(int fd, uint8_t family, const char *table, const char *set, un
         netbuf_add_str(&n.buf, NFTA_SET_ELEM_LIST_SET, set);
         return netlink_ask(fd, &n.buf, count_elements, ret);
 }
+
+int nft_dump(int fd, uint8_t family, unsigned type, unsigned attribute, const char *value, netlink_fn *fn, void *arg)
+{
+        _cleanup_nft_ struct nft n = {.family = family};
+
+        nft_message(&n, type, NLM_F_DUMP);
+        if (attribute)
+                netbuf_add_str(&n.buf, attribute, value);
+        return netlink_ask(fd, &n.buf, fn, arg);
+}

@@ -98,6 +98,10 @@ int nft_element_get(int fd, uint8_t family, const char *table, const char *set, 
 /* How many elements has the set? -ENOENT: there is no such set. */
 int nft_set_count(int fd, uint8_t family, const char *table, const char *set, unsigned *ret);
 
+/* All of a kind in the ruleset, also what others made: a dump of @type (NFT_MSG_GET...) to @fn. @attribute: @value is
+ * to be that; 0 = all of @family. 0 or -errno; -EAGAIN: the ruleset was changed meanwhile. */
+int nft_dump(int fd, uint8_t family, unsigned type, unsigned attribute, const char *value, netlink_fn *fn, void *arg);
+
 /* ---- rules ---- */
 
 void nft_rule_begin(struct nft *n, const char *table, const char *chain);

@@ -34,6 +34,7 @@ teardown_file() {
         # shellcheck disable=SC2086  # one id a line
         [[ -z $list ]] || hod rm -f -v $list >/dev/null
         hod network prune -f >/dev/null
+        docker_gone
         peers_clean
         ! ip link show ext0 >/dev/null 2>&1 || ip link del ext0
         kill "$OUTSIDE"
@@ -216,3 +217,74 @@ megabits() { "$@" --connect-timeout 3000 -n 40M -J | jq -e '.end.sum_received //
 }
 link_gone() { ! ip link show "$1" >/dev/null 2>&1; }
 bridge_of() { echo "br-$(hod network inspect -f '{{slice .Id 0 12}}' "$1")"; }
+
+# What must work whatever others have in the firewall.
+everything_works() {
+        prints 'served by nginx' get http://127.0.0.1:8080/
+        prints 192.0.2.2 outside curl -sS --max-time 3 http://192.0.2.1:8080/who
+        prints 2001:db8:1::2 outside curl -sS --max-time 3 'http://[2001:db8:1::1]:8080/who'
+        prints 'served by nginx' inside client curl -sS --max-time 3 "http://$(address web)/"
+        prints 'served by nginx' inside client curl -sS --max-time 3 http://192.0.2.1:8080/
+        ends 0 inside client ping -c 1 -W 2 192.0.2.2
+}
+
+# warned COMMAND...: it ends with 0 and warns about the host's firewall; do what the warnings say.
+warned() {
+        local advice
+        "$@" 2>"$T/warning"
+        advice=$(sed -n 's/.*to allow it: //p' "$T/warning")
+        [[ $advice ]] || fail "no warning:" "$(cat "$T/warning")"
+        bash -ec "$advice"
+}
+
+@test "policy DROP in the host's FORWARD chains: a start warns, once its advice was taken all works" {
+        iptables -P FORWARD DROP
+        ip6tables -P FORWARD DROP
+        ends 28 outside curl -sS --max-time 0.5 http://192.0.2.1:8080/who
+        warned hod run --rm --network app busybox true
+        everything_works
+        hod run --rm --network app busybox true 2>"$T/warning"
+        is "$(<"$T/warning")" ''
+        nft delete table ip filter
+        nft delete table ip6 filter
+        # A table that is not made by iptables.
+        nft 'table inet site { chain pass { type filter hook forward priority 0; policy drop; }; }'
+        warned hod run --rm --network app busybox true
+        like "$(<"$T/warning")" 'policy of chain pass, table inet site'
+        everything_works
+        nft delete table inet site
+}
+
+@test "dockerd beside us: its containers and ours work, before and after it; its rules are not touched" {
+        start_docker
+        dk run -d --name theirs -p 8070:80 --runtime runc busybox sh -c 'echo docker >/x; httpd -p 81 -h /; httpd -f -p 80 -h /' >/dev/null
+        everything_works
+        # What dockerd does when it is the first to switch forwarding on.
+        iptables -P FORWARD DROP
+        warned hod restart -t 0 web
+        like "$(<"$T/warning")" 'DOCKER-USER'
+        eventually 10 can_connect 8080
+        everything_works
+        prints docker outside curl -sS --max-time 3 http://192.0.2.1:8070/x
+        prints docker get http://127.0.0.1:8070/x
+        # What docker does not publish stays docker's.
+        ends 28 inside client curl -s --max-time 0.5 "http://$(dk inspect -f '{{.NetworkSettings.IPAddress}}' theirs):81/x"
+        nft list ruleset | grep -vE 'counter|^table (inet hod|ip nat)' >"$T/with"
+        hod run --rm --network app -p 8091:80 busybox true
+        nft list ruleset | grep -vE 'counter|^table (inet hod|ip nat)' | diff "$T/with" -
+        docker_gone
+        everything_works
+}
+# dockerd's containers, dockerd, and what it leaves to its next start.
+docker_gone() {
+        local table
+        [[ -e $R/dockerd.pid ]] || return 0
+        dk rm -f theirs >/dev/null 2>&1 || true
+        stop_daemons
+        rm "$R"/{dockerd,containerd}.pid
+        ip link del docker0
+        for table in ip\ nat ip6\ nat ip\ filter ip6\ filter; do
+                # shellcheck disable=SC2086  # two words
+                nft delete table $table 2>/dev/null || true
+        done
+}
