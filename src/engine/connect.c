@@ -237,7 +237,7 @@ static err *enter(struct attach *a, const char *name)
 }
 
 /* The monitor answers names; it looks at network.json again. */
-static err *wake_monitor(struct container *c)
+err *connect_wake(struct container *c)
 {
         _cleanup_close_ int fd = -1;
 
@@ -257,7 +257,7 @@ static void follow(const struct attach *a, const json *before)
         if (rw >= 0)
                 log_error_free(LOG_LEVEL_WARN, netfiles_update(rw, &files, json_get(before, "Networks")));
         if (a->ns >= 0)
-                log_error_free(LOG_LEVEL_WARN, wake_monitor(a->c));
+                log_error_free(LOG_LEVEL_WARN, connect_wake(a->c));
 }
 
 static err *begin_live(struct attach *a, struct container *c, int state_fd, int *ret_lock)

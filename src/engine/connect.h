@@ -15,3 +15,6 @@ MUST_USE err *connect_remove(struct engine *e, const char *network, const char *
 /* The container @c, which is still called so in @c, gets the name @name: others find it by that from now on. For one
  * that does not run: nothing. The container's lock is held. */
 MUST_USE err *connect_rename(struct container *c, const char *name);
+/* Tell the monitor of a running container to look at network.json again, and to make sure that its own rules (names)
+ * and sockets (ports) are there. */
+MUST_USE err *connect_wake(struct container *c);

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/str.h"
+#include "engine/connect.h"
 #include "engine/container.h"
 #include "engine/endpoints_private.h"
 #include "engine/guards.h"
@@ -118,6 +119,8 @@ static void reload_container(struct reload *r, struct container *c, struct firew
         }
         if (json_get_str(doc, ENDPOINTS_OUTWARD))
                 keep_error(r, republish(r, c, f));
+        if (json_len(json_get(doc, "Networks")))
+                keep_error(r, connect_wake(c));
 }
 
 err *reload_networks(struct engine *e, char ***ret_names)

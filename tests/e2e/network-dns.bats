@@ -311,6 +311,10 @@ up_with() {
         kill -9 "$(sed -n 's/^monitor_pid=//p' "$HOD_STATE/containers/$(hod inspect -f '{{.Id}}' web)/status")"
         run -0 hod exec web nslookup web
         [[ $output == *"Address: $ip"* ]]
+        in_net web nft flush ruleset
+        [[ $(ask web web +notcp) != "$ip" ]]
+        hod network reload >/dev/null
+        [[ $(ask web web) == "$ip" ]]
         hod restart -t 0 web >/dev/null
         [[ $(ask web r) == "$(address r e7)" ]]
         kill -9 "$(pid r)"
