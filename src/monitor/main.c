@@ -78,6 +78,8 @@ static err *open_container(struct monitor *m, const char *dir, bool adopting)
         TRY(lock(m, adopting));
         m->status.version = STATUS_VERSION;
         m->status.exit_known = true;
+        m->names_ask = learn_ask;
+        m->names_told = learn_told;
         read_boot_id(&m->status);
         logs_init(&m->logs, m->conf.log_path, m->conf.log_attrs, m->conf.log_max_size, m->conf.log_max_files);
         return loop_open(m);

@@ -288,3 +288,9 @@ int ports_bind(const struct port *p, const struct link_address *a, const char *l
 void relay_start(struct monitor *m); /* for all ports that want one and have none */
 void relay_stop(struct monitor *m, struct port *p);
 void relay_reap(struct monitor *m); /* free what has ended, and the ports that are gone */
+
+/* ---- learn.c ---- */
+
+/* The hooks of egress rules with names: names_ask, names_told. */
+bool learn_ask(struct monitor *m, const char *name);
+void learn_told(struct monitor *m, const char *name, int family, const unsigned char *address, uint32_t ttl);

@@ -2,16 +2,12 @@
 #include "monitor/traffic.h"
 
 #include <errno.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/str.h"
-#include "sys/egress.h"
 #include "sys/netlink.h"
 #include "sys/rate.h"
 
-#define FILE_NAME "traffic"
 #define FILE_MAX (256u << 10)
 
 void traffic_done(struct traffic *t)
@@ -40,11 +36,11 @@ err *traffic_read(int dirfd, struct traffic *ret)
 {
         _cleanup_traffic_ struct traffic t = {0};
         _cleanup_free_ char *text = NULL;
-        int r = file_read(dirfd, FILE_NAME, FILE_MAX, &text, NULL);
+        int r = file_read(dirfd, TRAFFIC_FILE, FILE_MAX, &text, NULL);
         char *rest = text, *line;
 
         if (r < 0 && r != -ENOENT)
-                return err_sys(-r, "reading " FILE_NAME);
+                return err_sys(-r, "reading " TRAFFIC_FILE);
         while ((line = strsep(&rest, "\n")))
                 TRY(read_line(line, &t));
         *ret = t;
@@ -64,8 +60,8 @@ err *traffic_write(int dirfd, const struct traffic *t)
         for (char *const *e = t->endpoints; e && *e; e++)
                 str_printf(&s, "endpoint=%s\n", *e);
         TRY(str_done(&s));
-        r = file_replace(dirfd, FILE_NAME, str_text(&s), s.len, 0600, FILE_VOLATILE);
-        return r < 0 ? err_sys(-r, "writing " FILE_NAME) : NULL;
+        r = file_replace(dirfd, TRAFFIC_FILE, str_text(&s), s.len, 0600, FILE_VOLATILE);
+        return r < 0 ? err_sys(-r, "writing " TRAFFIC_FILE) : NULL;
 }
 
 err *traffic_limit(int dirfd, const struct endpoint *e)
@@ -82,23 +78,4 @@ err *traffic_limit(int dirfd, const struct endpoint *e)
         if (fd < 0)
                 return err_sys(-fd, "opening a netlink socket");
         return rate_set(fd, e->host_name, &rate);
-}
-
-err *traffic_learn(int dirfd, const char *id, const char *name, const struct link_address *addresses, size_t n,
-                   uint32_t ttl)
-{
-        _cleanup_egress_ struct egress e = {0};
-        _cleanup_traffic_ struct traffic t = {0};
-        _cleanup_close_ int fd = -1;
-
-        if (faccessat(dirfd, FILE_NAME, F_OK, 0) < 0)
-                return NULL;
-        TRY(traffic_read(dirfd, &t));
-        TRY(egress_parse(t.egress, &e));
-        if (!n || !egress_has_names(&e))
-                return NULL;
-        fd = netlink_open(NETLINK_NETFILTER);
-        if (fd < 0)
-                return err_sys(-fd, "opening a netlink socket");
-        return egress_learn(fd, id, &e, name, addresses, n, ttl);
 }

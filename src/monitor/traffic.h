@@ -13,6 +13,8 @@
 #include "base/mem.h"
 #include "sys/endpoint.h"
 
+#define TRAFFIC_FILE "traffic"
+
 struct traffic {
         char *rate; /* NULL = no limit */
         char **egress, **endpoints;
@@ -26,7 +28,3 @@ MUST_USE err *traffic_write(int dirfd, const struct traffic *t);
 
 /* The interface @e has just been made: limit it as the file in @dirfd says. */
 MUST_USE err *traffic_limit(int dirfd, const struct endpoint *e);
-/* The container @id, with its directory @dirfd, is about to be told by our name service that @name has these addresses:
- * before it is, its egress rules have to know. Does nothing when no rule has a name. */
-MUST_USE err *traffic_learn(int dirfd, const char *id, const char *name, const struct link_address *addresses, size_t n,
-                            uint32_t ttl);

@@ -26,7 +26,7 @@
 #define TYPE_IPV4 7
 #define TYPE_IPV6 8
 #define TYPE_ETHER 9
-#define TYPE_INTEGER 4
+#define TYPE_MARK 19
 #define TYPE_IFNAME 41
 #define CONCAT2(a, b) (((a) << 6) | (b))
 
@@ -64,16 +64,16 @@ static const struct nft_set bridge_sets[] = {
          .part = {16, 16}},
 };
 
-/* (hash of the rule's name, address) */
+/* (hash of the rule's name, which nft(8) lists as a mark, and address) */
 static const struct nft_set name_sets[] = {
-        {.key_type = CONCAT2(TYPE_INTEGER, TYPE_IPV4),
-         .key_size = 12,
+        {.key_type = CONCAT2(TYPE_MARK, TYPE_IPV4),
+         .key_size = 8,
          .flags = NFT_SET_CONCAT | NFT_SET_TIMEOUT | NFT_SET_EVAL,
-         .part = {8, 4}},
-        {.key_type = CONCAT2(TYPE_INTEGER, TYPE_IPV6),
-         .key_size = 24,
+         .part = {4, 4}},
+        {.key_type = CONCAT2(TYPE_MARK, TYPE_IPV6),
+         .key_size = 20,
          .flags = NFT_SET_CONCAT | NFT_SET_TIMEOUT | NFT_SET_EVAL,
-         .part = {8, 16}},
+         .part = {4, 16}},
 };
 
 /* What belongs to one container: "egress-1a2b3c4d5e6f". */
@@ -83,12 +83,12 @@ static const char *own(const char *what, const char *id, char buf[CHAIN_MAX])
         return buf;
 }
 
-static uint64_t name_hash(const char *name)
+static uint32_t name_hash(const char *name)
 {
-        uint64_t h = UINT64_C(0xcbf29ce484222325);
+        uint32_t h = UINT32_C(0x811c9dc5);
 
         for (; *name; name++)
-                h = (h ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
+                h = (h ^ (unsigned char)*name) * UINT32_C(0x01000193);
         return h;
 }
 
@@ -309,7 +309,7 @@ static void add_rule(struct nft *n, const char *chain, const struct egress_rule 
                      const char *set)
 {
         uint16_t first = htobe16(r->first), last = htobe16(r->last);
-        uint64_t hash = r->name ? name_hash(r->name) : 0;
+        uint32_t hash = r->name ? name_hash(r->name) : 0;
 
         nft_rule_begin(n, TABLE, chain);
         if (r->to.family || r->name) {
@@ -325,7 +325,7 @@ static void add_rule(struct nft *n, const char *chain, const struct egress_rule 
                 prefix(n, NFT_REG_1, r->to.data, r->to.prefix, six ? 16 : 4);
         } else if (r->name) {
                 nft_immediate(n, NFT_REG32_00, &hash, sizeof(hash));
-                address(n, six, false, NFT_REG32_02);
+                address(n, six, false, NFT_REG32_01);
                 nft_lookup(n, set, NFT_REG32_00, 0, 0);
                 nft_update(n, set, NFT_REG32_00, KEEP_MS);
         }
@@ -586,12 +586,14 @@ static void learn_one(struct nft *n, const char *set, const struct egress_rule *
                       uint32_t ttl)
 {
         size_t size = a->family == AF_INET ? 4 : 16;
-        uint64_t hash = name_hash(r->name), ms = (uint64_t)ttl * 1000;
-        unsigned char key[24];
-        const struct nft_element e = {.key = key, .key_size = 8 + size, .timeout_ms = ms < KEEP_MS ? KEEP_MS : ms};
+        uint64_t ms = (uint64_t)ttl * 1000;
+        uint32_t hash = name_hash(r->name);
+        unsigned char key[20];
+        const struct nft_element e = {
+                .key = key, .key_size = sizeof(hash) + size, .timeout_ms = ms < KEEP_MS ? KEEP_MS : ms};
 
         memcpy(key, &hash, sizeof(hash));
-        memcpy(key + 8, a->data, size);
+        memcpy(key + sizeof(hash), a->data, size);
         /* One that is there would keep its old timeout. */
         nft_element_add(n, TABLE, set, &e);
         nft_element_delete(n, TABLE, set, &e);

@@ -1,0 +1,174 @@
+#!/usr/bin/env bats
+# How fast a container may send and receive (--net-rate), and where to (--egress); both while it runs (update).
+
+load lib
+setup_file() { e2e_setup; }
+teardown_file() { e2e_teardown; }
+teardown() {
+        e2e_clean
+        hod network prune -f >/dev/null
+}
+
+# Networks choose their subnets themselves. address CONTAINER NETWORK [GlobalIPv6Address]
+address() { hod inspect -f "{{(index .NetworkSettings.Networks \"$2\").${3:-IPAddress}}}" "$1"; }
+gateway() { hod network inspect -f '{{(index .IPAM.Config 0).Gateway}}' "$1"; }
+serve() {
+        local name=$1
+        shift
+        hod run -d --name "$name" -h "host-$name" "$@" busybox httpd -f -p 80 -h /etc >/dev/null
+}
+# get CONTAINER ADDRESS: whose web server answers there, or nothing.
+get() { hod exec "$1" timeout 3 wget -q -T 2 -O - "http://$2/hostname" 2>/dev/null || true; }
+answers() { [[ $(get "$1" "$2") == "$3" ]]; }
+
+# speed CONTAINER NETWORK BYTES: Mbit/s from the container to the host, and from the host to the container.
+speed() {
+        python3 - "$HOD_BIN/hod" "$1" "$(gateway "$2")" "$3" <<-'END'
+	import socket, subprocess, sys, time
+	hod, container, gateway, size = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+	server = socket.create_server((gateway, 0))
+	server.settimeout(20)
+	port = str(server.getsockname()[1])
+	def client(script):
+	    p = subprocess.Popen([hod, 'exec', container, 'sh', '-c', script], stdin=subprocess.DEVNULL)
+	    c = server.accept()[0]
+	    c.settimeout(20)
+	    return p, c
+	p, c = client(f'head -c {size} /dev/zero | nc {gateway} {port}')
+	began = time.monotonic()
+	while c.recv(1 << 16):
+	    pass
+	up = size * 8 / 1e6 / (time.monotonic() - began)
+	c.close()
+	p.wait(20)
+	p, c = client(f'nc {gateway} {port} | head -c {size} >/dev/null')
+	began = time.monotonic()
+	c.sendall(bytes(size))
+	p.wait(20) if c.shutdown(socket.SHUT_WR) is None else None
+	print(round(up), round(size * 8 / 1e6 / (time.monotonic() - began)))
+	END
+}
+# within LOW HIGH NUMBER...
+within() {
+        local low=$1 high=$2 n
+        shift 2
+        for n in "$@"; do ((n >= low && n <= high)) || fail "$n is not within $low and $high"; done
+}
+limited() { # LINK: has a limit in both directions
+        tc qdisc show dev "hod$1" | grep -q "tbf.* rate $2 " && tc qdisc show dev "ifb$1" | grep -q "tbf.* rate $2 "
+}
+links() { hod inspect -f '{{range .NetworkSettings.Networks}}{{slice .EndpointID 0 12}} {{end}}' "$1"; }
+
+@test "--net-rate limits both directions; update changes and lifts it while the container runs" {
+        local up down one
+        hod network create nr >/dev/null
+        hod run -d --name r --network nr --net-rate 16mbit busybox sleep 1000 >/dev/null
+        is "$(field r '{{.HostConfig.NetRate}}')" 16mbit
+        read -r up down < <(speed r nr 2000000)
+        within 8 24 "$up" "$down"
+        is "$(hod update --net-rate 64mbit:64k r)" r
+        read -r up down < <(speed r nr 8000000)
+        within 32 96 "$up" "$down"
+        hod update --net-rate 0 r >/dev/null
+        read -r up down < <(speed r nr 20000000)
+        within 80 1000000 "$up" "$down"
+        one=$(links r)
+        [[ ! -e /sys/class/net/ifb${one% } ]]
+}
+
+@test "--net-rate holds on every network, on one that is connected later, and after a restart" {
+        local one
+        hod network create nr1 >/dev/null
+        hod network create nr2 >/dev/null
+        hod run -d --name r --network nr1 --restart always --net-rate 5mbit busybox sleep 1000 >/dev/null
+        hod network connect nr2 r
+        is "$(links r | wc -w)" 2
+        for one in $(links r); do limited "$one" 5Mbit || fail "$one"; done
+        hod update --net-rate 6mbit r >/dev/null
+        kill -9 "$(init_pid r)"
+        again() { [[ $(field r '{{.RestartCount}}') == 1 ]] && is_running r; }
+        eventually 5 again
+        for one in $(links r); do limited "$one" 6Mbit || fail "$one after its restart"; done
+        hod restart -t 0 r >/dev/null
+        for one in $(links r); do limited "$one" 6Mbit || fail "$one after a restart"; done
+        hod network disconnect nr2 r
+        for one in $(links r); do limited "$one" 6Mbit || fail "$one after a disconnect"; done
+        hod rm -f r >/dev/null
+        [[ -z $(ip -o link | grep -oE 'ifb[0-9a-f]{12}' | grep -F "${one}") ]]
+}
+
+@test "--egress: rules in order, for neighbours and the host, whatever NET_ADMIN does; answers always pass" {
+        local near far
+        hod network create --ipv6 ne >/dev/null
+        serve near --network ne
+        serve far --network ne
+        near=$(address near ne) far=$(address far ne)
+        serve lim --network ne --cap-add NET_ADMIN --egress "deny=$near:81,allow=$near:80/tcp,deny=*"
+        eventually 5 answers lim "$near" host-near
+        is "$(get lim "$near:81")$(get lim "$far")$(get lim "[$(address near ne GlobalIPv6Address)]")" ''
+        run -1 hod exec lim ping -c 1 -W 1 "$(gateway ne)"
+        run -1 hod exec lim wget -T 2 -O - "http://$far/"
+        like "$output" "can't connect.*(No route to host|Permission denied)" # at once, not after a timeout
+        eventually 5 answers far "$(address lim ne)" host-lim
+        eventually 5 answers far "[$(address lim ne GlobalIPv6Address)]" host-lim
+        hod exec lim sh -c "ip addr add ${far%.*}.77/24 dev eth0; ip route add $far src ${far%.*}.77 dev eth0; ip neigh flush dev eth0"
+        is "$(get lim "$far")" ''
+        hod exec lim sh -c 'ip link set eth0 down; ip link set eth0 address 02:00:00:00:00:99; ip link set eth0 up'
+        is "$(get lim "$far")" ''
+        is "$(get near "$far")" host-far
+}
+
+@test "--egress by update: at once, shown, kept over restarts, for networks that come later; connections end" {
+        local one two
+        hod network create ne1 >/dev/null
+        hod network create ne2 >/dev/null
+        serve s1 --network ne1
+        serve s2 --network ne2
+        one=$(address s1 ne1) two=$(address s2 ne2)
+        hod run -d --name lim --network ne1 busybox sleep 1000 >/dev/null
+        eventually 5 answers lim "$one" host-s1
+        hod exec lim sh -c "(echo GET / HTTP/1.0; sleep 1; echo) | timeout 4 nc $one 80 >/open; echo \$? >>/open" &
+        local pid=$!
+        sleep 0.3
+        hod update --egress "allow=192.0.2.0/24,deny=*" lim >/dev/null
+        is "$(field lim '{{json .HostConfig.Egress}}')" '["allow=192.0.2.0/24","deny=*"]'
+        is "$(get lim "$one")" ''
+        wait "$pid"
+        unlike "$(hod exec lim cat /open)" HTTP
+        hod network connect ne2 lim
+        is "$(get lim "$two")" ''
+        hod restart -t 0 lim >/dev/null
+        is "$(get lim "$one")$(get lim "$two")" ''
+        hod update --egress "allow=$two,deny=*" lim >/dev/null
+        is "$(get lim "$one")$(get lim "$two")" host-s2
+        hod update --egress '' lim >/dev/null
+        is "$(get lim "$one") $(get lim "$two")" 'host-s1 host-s2'
+        is "$(field lim '{{json .HostConfig.Egress}}')" '[]'
+}
+
+@test "--egress by name: what the name service has answered, and nothing else" {
+        hod network create nn >/dev/null
+        serve db --network nn
+        serve other --network nn
+        hod run -d --name lim --network nn --egress 'allow=DB:80,deny=*' busybox sleep 1000 >/dev/null
+        is "$(get lim "$(address db nn)")" ''
+        eventually 5 answers lim db host-db
+        is "$(get lim "$(address db nn)")" host-db
+        is "$(get lim other)$(get lim "$(address other nn)")" ''
+        refused 125 'names are learnt from the name service' hod run --rm --egress 'allow=db,deny=*' busybox true
+}
+
+@test "what is no rate and no rule is refused, and changes nothing" {
+        local bad
+        hod run -d --name c busybox sleep 1000 >/dev/null
+        for bad in 10 10m x 1kbit 10mbit:1 ''; do refused 125 'invalid' hod run --rm --net-rate "$bad" busybox true; done
+        for bad in 'allow=10.0.0.0/8' 'deny=*,allow=10.0.0.1' 'allow=10.0.0.1/8,deny=*' 'allow=*:0,deny=*' x; do
+                refused 125 'invalid egress' hod run --rm --egress "$bad" busybox true
+                refused 1 'invalid egress' hod update --egress "$bad" c
+        done
+        refused 125 'conflicting options' hod run --rm --network host --net-rate 1mbit busybox true
+        refused 125 'conflicting options' hod run --rm --network container:c --egress 'deny=*' busybox true
+        refused 125 'flags' hod update c
+        is "$(field c '{{.HostConfig.NetRate}}{{.HostConfig.Egress}}')" '<no value><no value>'
+        refused 1 'No such container' hod update --net-rate 1mbit nosuch
+}
