@@ -203,6 +203,18 @@ err *container_reload(struct container *c)
         return container_refresh(c);
 }
 
+/* One that is damaged is as good as empty: the others are listed beside it, and it can be removed. */
+static err *parse_record(const struct record *r, json **ret)
+{
+        err *e = json_parse(r->json, strlen(r->json), ret);
+
+        if (!e || err_code(e) == ERR_NOMEM)
+                return e;
+        log_error_free(LOG_LEVEL_WARN, err_wrap(e, "record of container %s", r->id));
+        *ret = json_new_object();
+        return NULL;
+}
+
 static err *from_record(struct engine *e, struct record *r, struct container **ret)
 {
         _cleanup_container_ struct container *c = MEM_NEW0(struct container, 1);
@@ -217,7 +229,7 @@ static err *from_record(struct engine *e, struct record *r, struct container **r
         c->durable = r->durable;
         if (!c->id || !c->name)
                 return err_nomem();
-        TRY_WRAP(json_parse(r->json, strlen(r->json), &c->record), "record of container %s", r->id);
+        TRY(parse_record(r, &c->record));
         TRY(container_refresh(c));
         *ret = TAKE_PTR(c);
         return NULL;

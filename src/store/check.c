@@ -363,6 +363,7 @@ err *store_check(struct store *s, const struct check_options *o, struct check_re
         struct check c = {.store = s, .options = o};
 
         TRY(check_database(&c));
+        TRY(check_records(&c));
         TRY(check_names(&c));
         TRY(check_images(&c));
         TRY(check_containers(&c));

@@ -16,6 +16,7 @@
 #include "store/layer_tar.h"
 #include "store/record.h"
 #include "store/snapshot.h"
+#include "store/snapshot_private.h"
 #include "store/tree.h"
 #include "store/unpack.h"
 
@@ -114,7 +115,7 @@ static err *container_on(struct subject *s, const char *path, char **ret)
 
                 if (!o->is_running || !o->is_running(list.items[i].id, o->running_arg))
                         continue;
-                TRY(json_parse(list.items[i].json, strlen(list.items[i].json), &doc));
+                err_free(json_parse(list.items[i].json, strlen(list.items[i].json), &doc)); /* told of elsewhere */
                 /* One without a snapshot stands on nothing of ours. */
                 err_free(snapshot_get(s->check->store, list.items[i].id, json_get_str_or(doc, "Image", ""), &snap));
                 if (!strv_contains(snap.lower, path))
@@ -280,6 +281,36 @@ static err *check_sizes(struct subject *s)
         return NULL;
 }
 
+/* Trees that storage drivers made of the layer. They are copies: a damaged one goes, and is made again from good layers
+ * when it is needed. Whoever copies one now has finished first. */
+static err *check_driver_trees(struct subject *s, size_t n)
+{
+        _cleanup_free_ char *difference = NULL, *user = NULL;
+        struct check *c = s->check;
+        err *e;
+
+        if (s->tree_fd < 0)
+                return NULL;
+        TRY_WRAP(snapshot_check_layer(c->store, s->image, n, &difference), "the driver's tree");
+        if (!difference)
+                return NULL;
+        if (c->options->repair) {
+                TRY(txn_exclusive(c->store));
+                e = mount_on(s, &user);
+                if (!e && !user)
+                        e = snapshot_drop_trees(c->store, s->layer->chain);
+                txn_exclusive_end(c->store);
+                TRY(e);
+        }
+        if (c->options->repair && !user)
+                check_say(c, CHECK_MENDED, s->name, "the driver's tree, %s; removed, it will be made again",
+                          difference);
+        else
+                check_say(c, CHECK_WRONG, s->name, "the driver's tree, %s%s%s", difference,
+                          user ? "; not mended, because " : "", user ? user : "");
+        return NULL;
+}
+
 err *check_layer(struct check *c, const struct image *image, size_t n)
 {
         _cleanup_(subject_done) struct subject s = {.check = c,
@@ -301,5 +332,6 @@ err *check_layer(struct check *c, const struct image *image, size_t n)
         c->result.blobs += s.has_blob;
         if (c->options->quick && (s.tree_fd >= 0 || !c->options->repair))
                 return check_sizes(&s);
-        return s.has_blob ? compare(&s) : check_without_blob(&s);
+        TRY(s.has_blob ? compare(&s) : check_without_blob(&s));
+        return check_driver_trees(&s, n);
 }

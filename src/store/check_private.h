@@ -14,6 +14,9 @@ struct check {
 /* Tell of a finding and count it. */
 void check_say(struct check *c, enum check_outcome outcome, const char *what, const char *fmt, ...) PRINTF(4, 5);
 
+/* The records of images: those that cannot be read. */
+MUST_USE err *check_records(struct check *c);
+
 /* Layer @n of @image: its blob and its tree. */
 MUST_USE err *check_layer(struct check *c, const struct image *image, size_t n);
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/id.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "oci/image.h"
 #include "oci/platform.h"
@@ -256,8 +257,15 @@ static err *list_rows(struct store *s, struct db *db, struct image_rows *rows, s
         list = MEM_NEW0(struct image *, rows->n + 1);
         if (!list)
                 return err_nomem();
-        for (; !e && n < rows->n; n += !e)
-                e = finish(s, db, &rows->items[n], &list[n]);
+        for (size_t i = 0; !e && i < rows->n; i++) {
+                e = finish(s, db, &rows->items[i], &list[n]);
+                n += !e;
+                if (err_code(e) != ERR_INVALID)
+                        continue;
+                /* Damaged: the others are not. */
+                log_error_free(LOG_LEVEL_WARN, err_wrap(e, "\"hod system check --repair\" may help"));
+                e = NULL;
+        }
         if (e) {
                 image_list_free(list, n);
                 return e;
@@ -370,6 +378,18 @@ err *image_has_children(struct store *s, const char *id, bool *ret)
         return NULL;
 }
 
+json *image_record_layers(const char *text)
+{
+        json *list = NULL;
+        err *e = json_parse(text, strlen(text), &list);
+
+        if (!e && json_kind(list) == JSON_ARRAY)
+                return list;
+        err_free(e);
+        json_free(list);
+        return NULL;
+}
+
 struct layer_size {
         const char *chain;
         bool found;
@@ -382,7 +402,7 @@ static err *take_layer_size(const struct db_row *row, void *arg)
         _cleanup_json_ json *list = NULL;
         struct layer_size *l = arg;
 
-        TRY(json_parse(text, strlen(text), &list));
+        list = image_record_layers(text);
         for (size_t n = 0; n < json_len(list); n++) {
                 if (!str_eq(json_get_str(json_at(list, n), "chain"), l->chain))
                         continue;

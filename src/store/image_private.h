@@ -43,6 +43,8 @@ MUST_USE err *image_manifest_text(const struct image_layer *layers, size_t n, co
                                   char **ret);
 /* A layer as an image's record has it. */
 json *image_layer_record(const struct image_layer *l);
+/* The list of layers in a record's text; NULL when it is damaged: `system check` tells of it. */
+json *image_record_layers(const char *text);
 /* Bytes of the files of a layer that is here: from a record, or counted. */
 MUST_USE err *image_layer_size(struct store *s, const char *chain, uint64_t *ret);
 /* Were images committed from it, which are still here? */

@@ -206,7 +206,7 @@ static err *take_relatives(const struct db_row *row, void *arg)
         _cleanup_json_ json *list = NULL;
         struct relatives *r = arg;
 
-        TRY(json_parse(text, strlen(text), &list));
+        list = image_record_layers(text);
         for (size_t i = 0; i < json_len(list); i++) {
                 const json *from = json_at(list, i);
                 struct image_layer *l;

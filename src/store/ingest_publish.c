@@ -65,10 +65,9 @@ static err *take_flag(const struct db_row *row, void *arg)
 /* Can all blobs of the layers in a record's text be had? */
 static bool has_blobs(struct store *s, const char *layers)
 {
-        _cleanup_json_ json *list = NULL;
-        err *e = json_parse(layers, strlen(layers), &list);
+        _cleanup_json_ json *list = image_record_layers(layers);
 
-        for (size_t n = 0; !e && n < json_len(list); n++) {
+        for (size_t n = 0; n < json_len(list); n++) {
                 const json *item = json_at(list, n);
                 const struct image_layer l = {.chain = (char *)json_get_str_or(item, "chain", ""),
                                               .diff_id = (char *)json_get_str_or(item, "diff_id", ""),
@@ -77,18 +76,17 @@ static bool has_blobs(struct store *s, const char *layers)
                 if (!layer_tar_whole(s, &l))
                         return false;
         }
-        if (!e)
-                return true;
-        err_free(e);
-        return false;
+        return list;
 }
 
 /* The same image may come with other blobs (another compression). The record names those that are here, or the newest.
  */
 static bool keeps_old(struct ingest *i, const struct known *k)
 {
-        if (!k->found || strcmp(k->manifest, i->manifest.text) == 0)
-                return k->found;
+        _cleanup_json_ json *sound = k->found ? image_record_layers(k->layers) : NULL;
+
+        if (!sound || strcmp(k->manifest, i->manifest.text) == 0)
+                return sound;
         for (size_t n = 0; n < i->n; n++)
                 if (!layer_tar_whole(i->store, &i->items[n].layer))
                         return has_blobs(i->store, k->layers);
@@ -98,10 +96,9 @@ static bool keeps_old(struct ingest *i, const struct known *k)
 /* What an image was committed from is no matter of its blobs. */
 static err *parent_of(const char *layers, char **ret)
 {
-        _cleanup_json_ json *list = NULL;
+        _cleanup_json_ json *list = image_record_layers(layers); /* damaged: then it is replaced by a good one */
         const char *parent;
 
-        err_free(json_parse(layers, strlen(layers), &list)); /* damaged: then it is replaced by a good one */
         parent = json_len(list) ? json_get_str(json_at(list, json_len(list) - 1), "parent") : NULL;
         *ret = str_dup(parent);
         return parent && !*ret ? err_nomem() : NULL;
@@ -124,10 +121,9 @@ static err *layers_text(const struct ingest *i, const struct known *old, char **
 /* What the old record named and the new one does not. */
 static err *list_superseded(struct ingest *i, const struct known *old)
 {
-        _cleanup_json_ json *list = NULL;
+        _cleanup_json_ json *list = image_record_layers(old->layers);
 
         TRY(strv_add(&i->superseded, old->manifest));
-        err_free(json_parse(old->layers, strlen(old->layers), &list));
         for (size_t n = 0; n < json_len(list); n++)
                 TRY(strv_add(&i->superseded, json_get_str_or(json_at(list, n), "digest", "")));
         return NULL;

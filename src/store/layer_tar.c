@@ -12,6 +12,7 @@
 #include "codec/digest.h"
 #include "codec/json.h"
 #include "store/blob.h"
+#include "store/image_private.h"
 #include "store/layer.h"
 #include "store/layer_skeleton.h"
 #include "store/txn.h"
@@ -36,7 +37,7 @@ static err *take_other(const struct db_row *row, void *arg)
         _cleanup_json_ json *list = NULL;
         struct other *o = arg;
 
-        TRY(json_parse(text, strlen(text), &list));
+        list = image_record_layers(text);
         for (size_t n = 0; n < json_len(list) && !o->digest; n++) {
                 const char *digest = json_get_str_or(json_at(list, n), "digest", "");
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/id.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "codec/json.h"
 #include "store/name_index.h"
@@ -253,9 +254,15 @@ static bool names_volume(const json *doc, const char *volume)
         return false;
 }
 
-static err *parse_record(const struct record *r, json **ret)
+/* What it says; *@ret_sound is false if it is damaged: then its text names what it may well use. */
+static err *parse_record(const struct record *r, json **ret, bool *ret_sound)
 {
-        TRY_WRAP(json_parse(r->json, strlen(r->json), ret), "record of container %s", r->id);
+        err *e = json_parse(r->json, strlen(r->json), ret);
+
+        *ret_sound = !e;
+        if (!e || err_code(e) == ERR_NOMEM)
+                return e;
+        log_error_free(LOG_LEVEL_WARN, err_wrap(e, "record of container %s", r->id));
         return NULL;
 }
 
@@ -267,9 +274,10 @@ err *record_volume_users(struct store *s, const char *volume, char ***ret)
         TRY(list_containing(s, volume, &list));
         for (size_t i = 0; i < list.n; i++) {
                 _cleanup_json_ json *doc = NULL;
+                bool sound;
 
-                TRY(parse_record(&list.items[i], &doc));
-                if (names_volume(doc, volume))
+                TRY(parse_record(&list.items[i], &doc, &sound));
+                if (!sound || names_volume(doc, volume))
                         TRY(strv_add(&ids, list.items[i].id));
         }
         *ret = TAKE_PTR(ids);
@@ -284,9 +292,10 @@ err *record_image_users(struct store *s, const char *image_id, struct record_lis
         TRY(list_containing(s, image_id, &list));
         for (size_t i = 0; i < list.n; i++) {
                 _cleanup_json_ json *doc = NULL;
+                bool sound;
 
-                TRY(parse_record(&list.items[i], &doc));
-                if (str_eq(json_get_str(doc, "Image"), image_id)) {
+                TRY(parse_record(&list.items[i], &doc, &sound));
+                if (!sound || str_eq(json_get_str(doc, "Image"), image_id)) {
                         struct record swap = list.items[kept];
 
                         list.items[kept++] = list.items[i];

@@ -21,6 +21,8 @@ struct roots {
                 struct digest *items; /* sorted */
                 size_t n;
         } kinds[ROOTS_KINDS];
+        bool unsure; /* an image's record is damaged: what else is needed is not known, and everything counts as needed
+                      */
 };
 void roots_done(struct roots *r);
 #define _cleanup_roots_ __attribute__((cleanup(roots_done)))

@@ -207,6 +207,41 @@ int snapshot_remove_dir(int dirfd, const char *name)
         return file_remove_tree(dirfd, name);
 }
 
+err *snapshot_check_layer(struct store *s, const struct image *image, size_t n, char **ret_difference)
+{
+        *ret_difference = NULL;
+        for (size_t i = 0; i < ARRAY_SIZE(drivers) && !*ret_difference; i++)
+                if (drivers[i]->check_layer)
+                        TRY(drivers[i]->check_layer(s, image, n, ret_difference));
+        return NULL;
+}
+
+err *snapshot_drop_trees(struct store *s, const char *chain)
+{
+        _cleanup_free_ char *path = str_format("layers/%s", chain + strlen("sha256:"));
+        _cleanup_close_ int fd = -1;
+
+        if (!path)
+                return err_nomem();
+        fd = file_open_beneath(s->root_fd, path, O_RDONLY | O_DIRECTORY, 0);
+        if (fd == -ENOENT)
+                return NULL;
+        if (fd < 0)
+                return err_sys(fd, "opening %s/%s", s->root, path);
+        for (size_t i = 0; i < ARRAY_SIZE(drivers); i++) {
+                int r = 0;
+
+                if (!drivers[i]->check_layer)
+                        continue;
+                if (drivers[i]->forget)
+                        drivers[i]->forget(fd);
+                r = file_remove_tree(fd, drivers[i]->mark);
+                if (r < 0)
+                        return err_sys(r, "removing %s/%s/%s", s->root, path, drivers[i]->mark);
+        }
+        return NULL;
+}
+
 err *snapshot_prepare(struct store *s, const char *id, const struct image *image, const struct snapshot_options *o,
                       struct snapshot *ret)
 {

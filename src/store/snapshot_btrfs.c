@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "store/check_private.h"
 #include "store/layer.h"
 #include "store/snapshot_private.h"
 #include "store/tree.h"
@@ -48,6 +49,28 @@ static err *apply(const char *layer, int to)
         return NULL;
 }
 
+static err *apply_layer(struct store *s, const char *chain, int tree)
+{
+        _cleanup_free_ char *diff = NULL;
+
+        TRY(layer_path(s, chain, &diff));
+        return apply(diff, tree);
+}
+
+/* A subvolume in staging, a snapshot of @below (-1 = empty). */
+static err *begin_tree(struct staging *st, const char *chain, int below, int *ret)
+{
+        int r = make_tree(st->fd, below);
+
+        if (r < 0)
+                return err_sys(r, "making a subvolume for layer %s", chain);
+        r = open_tree_in(st->fd);
+        if (r < 0)
+                return err_sys(r, "opening the subvolume of layer %s", chain);
+        *ret = r;
+        return NULL;
+}
+
 /* The tree of layer number @i, made from the one below (@below, -1 = none) if it is not there. */
 static err *layer_tree(struct store *s, const struct image *image, size_t i, int below, int *ret)
 {
@@ -55,17 +78,11 @@ static err *layer_tree(struct store *s, const struct image *image, size_t i, int
         _cleanup_free_ char *diff = NULL, *place = NULL;
         _cleanup_staging_ struct staging st = {0};
         _cleanup_close_ int tree = -1;
-        int r;
 
         TRY(staging_begin(s, &st));
-        r = make_tree(st.fd, below);
-        if (r < 0)
-                return err_sys(r, "making a subvolume for layer %s", chain);
-        tree = open_tree_in(st.fd);
-        if (tree < 0)
-                return err_sys(tree, "opening the subvolume of layer %s", chain);
+        TRY(begin_tree(&st, chain, below, &tree));
+        TRY(apply_layer(s, chain, tree));
         TRY(layer_path(s, chain, &diff));
-        TRY(apply(diff, tree));
         place = str_format("%.*s" TREE, (int)(strlen(diff) - strlen("diff")), diff);
         if (!place)
                 return err_nomem();
@@ -111,6 +128,24 @@ static err *image_tree(struct store *s, const struct image *image, int *ret)
         }
         *ret = TAKE_FD(below);
         return NULL;
+}
+
+/* Made once more, from the tree below if there is one, and compared. */
+static err *btrfs_check_layer(struct store *s, const struct image *image, size_t n, char **ret_difference)
+{
+        _cleanup_close_ int have = -1, below = -1, fresh = -1;
+        _cleanup_staging_ struct staging st = {0};
+
+        TRY(open_layer_tree(s, image->layers[n].chain, &have));
+        if (have < 0)
+                return NULL;
+        if (n)
+                TRY(open_layer_tree(s, image->layers[n - 1].chain, &below));
+        TRY(staging_begin(s, &st));
+        TRY(begin_tree(&st, image->layers[n].chain, below, &fresh));
+        for (size_t i = below < 0 ? 0 : n; i <= n; i++)
+                TRY(apply_layer(s, image->layers[i].chain, fresh));
+        return check_trees(fresh, have, ret_difference);
 }
 
 /* At most @bytes that no other tree has. */
@@ -203,5 +238,6 @@ const struct snapshot_driver snapshot_btrfs = {
         .get = btrfs_get,
         .image = btrfs_image,
         .forget = btrfs_forget,
+        .check_layer = btrfs_check_layer,
         .check = btrfs_check,
 };

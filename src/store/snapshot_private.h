@@ -42,6 +42,10 @@ struct snapshot_driver {
         /* What must be done before the directory @fd, the container's or a layer's, is removed as files. May be NULL.
          */
         void (*forget)(int fd);
+        /* Beside layer @n of the image the driver may have put a tree of what is visible up to there, under its mark.
+         * Is it what it should be, now that the layer is? *@ret_difference: owned; NULL = it is, or there is none.
+         * NULL: the driver has no such trees. */
+        err *(*check_layer)(struct store *s, const struct image *image, size_t n, char **ret_difference);
         /* NULL if it works with this ROOT, else why not. */
         err *(*check)(struct store *s);
 };
@@ -51,6 +55,11 @@ extern const struct snapshot_driver snapshot_overlay, snapshot_fuse, snapshot_bt
 MUST_USE err *snapshot_driver_find(const char *name, const struct snapshot_driver **ret);
 /* Remove @name below @dirfd, a container's or a layer's directory, whatever drivers have put there. -errno. */
 int snapshot_remove_dir(int dirfd, const char *name);
+
+/* check_layer() of all drivers. */
+MUST_USE err *snapshot_check_layer(struct store *s, const struct image *image, size_t n, char **ret_difference);
+/* Remove such trees of a layer; they are made again when they are needed. Alone with the store. */
+MUST_USE err *snapshot_drop_trees(struct store *s, const char *chain);
 
 /* upper and work with the looks of the image's root, as overlayfs wants them. @lower: topmost first. */
 MUST_USE err *snapshot_make_upper(int fd, const char *upper, const char *work, char *const *lower);

@@ -252,6 +252,35 @@ changes='set -e
         is "$(btrfs subvolume list "$T.disk" | grep -c containers || true)" 0
 }
 
+@test "btrfs: what system check mends is mended in the trees that were made of it, and in those above" {
+        hod run --name mk busybox sh -c 'echo upper >/upper'
+        hod commit -c 'LABEL of=test' mk above >/dev/null
+        hod rm mk >/dev/null
+        with btrfs run --rm above cat /upper >/dev/null
+        base=$(hod image inspect busybox -f '{{index .RootFS.Layers 0}}')
+        base=$HOD_ROOT/layers/${base#sha256:}
+        good=$(cat "$base/diff/etc/passwd")
+        hod system check >/dev/null
+        # The layer itself.
+        echo evil >"$base/diff/etc/passwd"
+        rm -r "$HOD_ROOT"/layers/*/init
+        for tree in "$HOD_ROOT"/layers/*/btrfs; do echo evil >"$tree/etc/passwd"; done
+        hod system check --repair >"$T/out" || fail "$(cat "$T/out")"
+        is "$(grep -c "^mended: layer sha256:.*the driver's tree, /etc/passwd: its size" "$T/out")" 2
+        is "$(with btrfs run --rm above cat /etc/passwd /upper)" "$good"$'\n'upper
+        # Only one of the trees, with the image mounted first.
+        rm "$base/btrfs/etc/passwd"
+        with btrfs image mount busybox >/dev/null
+        run hod system check --repair
+        is "$status" 1
+        like "$output" "the driver's tree, .*; not mended, because image sha256:[0-9a-f]* is mounted"
+        hod image unmount busybox >/dev/null
+        hod system check --repair >/dev/null
+        hod system check >/dev/null
+        is "$(with btrfs run --rm busybox cat /etc/passwd)" "$good"
+        hod rmi above >/dev/null
+}
+
 @test "--storage-opt size=: kept on btrfs; elsewhere refused in docker's words" {
         with btrfs run --name sz --storage-opt size=5m busybox sh -c 'dd if=/dev/zero of=/f bs=1M count=20 conv=fsync 2>&1' >"$T/out" && fail "no limit"
         grep -q 'Disk quota exceeded' "$T/out" || fail "$(cat "$T/out")"

@@ -359,3 +359,35 @@ saved_is() {
         hod run --rm --network none done sh -c 'cmp /n/f /n/g && test ! -e /bin/ls && test "$(stat -c %h /n/f)" = 2'
         rm -rf out done.tar
 }
+
+@test "a record that cannot be read: the others go on, nothing is removed, a repair writes it again" {
+        hod load -qi layout
+        hod import "$(busybox_file)" other >/dev/null
+        id=$(hod image inspect -f '{{.Id}}' crashed)
+        damage() { python3 -c 'import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute(sys.argv[2]); d.commit()' "$HOD_ROOT/state.db" "$1"; }
+        damage "update images set layers = 'x' || layers where id = '$id'"
+        is "$(hod images --format '{{.Repository}}' 2>warning)" other
+        like "$(cat warning)" "\"hod system check --repair\" may help: layers of image $id"
+        hod rmi other >/dev/null 2>&1
+        hod image prune -af >/dev/null 2>&1
+        is "$(find "$HOD_ROOT/layers" -mindepth 1 -maxdepth 1 | wc -l)" 4
+        run hod system check
+        is "$status" 1
+        like "$output" "wrong: image $id: its record is damaged"
+        hod system check --repair | grep "^mended: image $id: its record is damaged; written again"
+        hod system check | tail -n 1 | grep ': 0 wrong, 0 mended, 0 leftovers'
+        is "$(hod image inspect -f '{{.Id}}' crashed)" "$id"
+        # Without documents nothing can be written again.
+        damage "update images set config = '{' where id = '$id'"
+        rm "$HOD_ROOT/blobs/sha256/${id#sha256:}"
+        hod system check --repair | grep 'its record and its documents are damaged; removed'
+        is "$(hod images -q)" ''
+        # A container's.
+        hod load -qi layout
+        c=$(hod create --name odd crashed true)
+        damage "update containers set json = 'x' || json where id = '$c'"
+        is "$(hod ps -aq --no-trunc 2>/dev/null)" "$c"
+        ! hod rmi crashed 2>/dev/null
+        hod rm odd 2>/dev/null
+        hod rmi crashed >/dev/null
+}

@@ -346,17 +346,17 @@ static void ingest_leaves_the_parent_of_an_image_that_comes_with_other_blobs(voi
         add_layer(&packed, "one", 1000, true, 0);
         finish(&packed);
         check_ok(receive(&base, NULL, &parent));
-        check_ok(receive(&plain, NULL, &id));
+        check_ok(receive(&packed, NULL, &id));
         set_parent(id, parent);
         check_ok(image_drop_blobs(store, &dropped, &bytes));
-        check_ok(receive(&packed, NULL, &again));
+        check_ok(receive(&plain, NULL, &again));
         assert_string_equal(id, again);
         check_ok(image_find(store, id, &i));
-        assert_string_equal(i->layers[0].digest, packed.digests[0].text);
+        assert_string_equal(i->layers[0].digest, plain.digests[0].text);
         assert_string_equal(i->parent, parent);
         /* the other manifest has gone */
-        assert_false(blob_exists(store, plain.manifest_digest.text));
-        assert_true(blob_exists(store, packed.manifest_digest.text));
+        assert_false(blob_exists(store, packed.manifest_digest.text));
+        assert_true(blob_exists(store, plain.manifest_digest.text));
 }
 
 static void image_keep_lets_others_remove_the_image_but_not_its_content(void **state)
@@ -396,7 +396,7 @@ static void image_find_whole_makes_dropped_blobs_that_nobody_drops_again(void **
         uint64_t bytes;
 
         (void)state;
-        add_layer(&f, "one", 1000, false, 0);
+        add_layer(&f, "one", 1000, true, 0);
         finish(&f);
         check_ok(receive(&f, NULL, &id));
         check_ok(image_drop_blobs(store, &dropped, &bytes));
