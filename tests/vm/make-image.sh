@@ -25,7 +25,7 @@ trap 'rm -rf "$work"' EXIT
 packages=linux-image-cloud-amd64,initramfs-tools,systemd-sysv,libpam-systemd,dbus,udev,kmod,bats,busybox-static,jq,procps
 packages+=,iproute2,util-linux,attr,acl,libcap2-bin,zstd,xz-utils,apparmor,libisal2,libssl3,libzstd1,python3,strace
 packages+=,dbus-user-session,uidmap # what a login that runs containers has
-packages+=,dmsetup # power.bats
+packages+=,dmsetup,libcurl4 # power.bats
 
 # The guest runs one thing: the unit below, which takes its orders from the second disk.
 cat >"$work/hod-vm.service" <<'UNIT'
