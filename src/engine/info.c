@@ -11,6 +11,8 @@
 #include "base/str.h"
 #include "codec/digest.h"
 #include "engine/container.h"
+#include "engine/networks.h"
+#include "net/obstacle.h"
 #include "store/image.h"
 #include "store/snapshot.h"
 #include "sys/cgroup.h"
@@ -217,6 +219,21 @@ static void add_runtimes(json *doc, const struct engine *e, const char *version)
                     (const char *const[]){"name=seccomp,profile=builtin", "name=cgroupns", NULL});
 }
 
+/* What stands in the way of the default network. */
+static err *add_obstacles(struct engine *e, json *warnings)
+{
+        _cleanup_network_ struct network *n = NULL;
+        _cleanup_strv_ char **found = NULL;
+        struct networks *s;
+
+        TRY(networks_of(e, &s));
+        TRY(network_find(s, NETWORK_DEFAULT, &n));
+        TRY(obstacles_find(n->link, &found));
+        for (char **text = found; text && *text; text++)
+                json_add_str(warnings, *text);
+        return NULL;
+}
+
 err *info_document(struct engine *e, const struct info_options *o, json **ret)
 {
         _cleanup_json_ json *doc = json_new_object(), *warnings = json_new_array();
@@ -227,6 +244,7 @@ err *info_document(struct engine *e, const struct info_options *o, json **ret)
         TRY(add_driver(e, doc));
         add_plugins(doc);
         TRY(add_limits(doc, warnings));
+        TRY(add_obstacles(e, warnings));
         json_set_bool(doc, "OomKillDisable", !str_eq(json_get_str(doc, "CgroupVersion"), "2"));
         json_set_bool(doc, "Debug", false);
         clock_format(clock_now_ns(), now);

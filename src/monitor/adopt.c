@@ -109,6 +109,7 @@ err *adopt(struct monitor *m)
         err_free(io_adopt(m));   /* without its output the container still has a supervisor */
         err_free(nameserver_refresh(m));
         loop_watch(m, &m->init, EPOLLIN);
+        watch_start(m);
         exit_publish(m);
         return NULL;
 }

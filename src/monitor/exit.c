@@ -44,6 +44,10 @@ static void reaped(struct monitor *m, pid_t pid, int status)
                 exit_container(m, exit_code(status), true);
                 return;
         }
+        if (pid == m->reload_pid) {
+                m->reload_pid = 0;
+                return;
+        }
         if (pid == m->cleanup_pid) {
                 m->cleanup_pid = 0;
                 m->cleanup_at_ns = loop_now_ns(); /* look whether it is done; if not, exit_timers() waits */
@@ -76,6 +80,7 @@ void exit_reap(struct monitor *m)
         if (m->init_is_child && m->phase == PHASE_RUNNING)
                 reap_one(m, m->status.pid);
         reap_one(m, m->cleanup_pid);
+        reap_one(m, m->reload_pid);
         for (struct session *s = m->sessions; s; s = next) {
                 next = s->next;
                 reap_one(m, s->pid);
@@ -261,24 +266,32 @@ static bool is_cleaned(const struct monitor *m)
         return s.cleaned;
 }
 
-static void spawn_cleanup(struct monitor *m)
+pid_t exit_spawn(const struct monitor *m, const char *const *args)
 {
-        const char *argv[] = {m->conf.hod, "--root",  m->conf.root_dir, "--state", m->conf.state_dir,
-                              "internal",  "cleanup", m->conf.id,       NULL};
+        const char *argv[12] = {m->conf.hod, "--root", m->conf.root_dir, "--state", m->conf.state_dir};
         char *const env[] = {(char[]){"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, NULL};
         posix_spawnattr_t attr;
         sigset_t none;
+        pid_t pid;
 
         if (str_empty(m->conf.hod) || str_empty(m->conf.root_dir) || str_empty(m->conf.state_dir))
-                return;
+                return 0;
+        for (size_t i = 0; args[i] && i + 6 < ARRAY_SIZE(argv); i++)
+                argv[5 + i] = args[i];
         if (posix_spawnattr_init(&attr))
-                return;
+                return 0;
         (void)sigemptyset(&none);
         (void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
         (void)posix_spawnattr_setsigmask(&attr, &none);
-        if (posix_spawn(&m->cleanup_pid, m->conf.hod, NULL, &attr, (char *const *)(uintptr_t)argv, env))
-                m->cleanup_pid = 0;
+        if (posix_spawn(&pid, m->conf.hod, NULL, &attr, (char *const *)(uintptr_t)argv, env))
+                pid = 0;
         (void)posix_spawnattr_destroy(&attr);
+        return pid;
+}
+
+static void spawn_cleanup(struct monitor *m)
+{
+        m->cleanup_pid = exit_spawn(m, (const char *const[]){"internal", "cleanup", m->conf.id, NULL});
 }
 
 void exit_cleaned(struct monitor *m)

@@ -129,6 +129,11 @@ struct monitor {
         struct port *gone_ports; /* to be freed at the end of the round */
         struct relay *relays;
 
+        struct source watch; /* of the ruleset's changes, or of the monitor that watches them */
+        int watch_lock;      /* -1: another monitor has it */
+        int64_t watch_at_ns; /* next look; -1 = none */
+        pid_t reload_pid;
+
         /* streams */
         struct source out[2]; /* FIFOs, or out[0] = the terminal's master */
         int terminal_end;     /* of the terminal, the container's side, kept open; -1 = none */
@@ -269,6 +274,8 @@ void exit_failed(struct monitor *m);
 void exit_cleaner_gone(struct monitor *m);
 void exit_cleaned(struct monitor *m);
 bool exit_finished(const struct monitor *m); /* nothing left to do */
+/* Start hod, with this engine's --root and --state and the arguments @args; 0 on failure. */
+pid_t exit_spawn(const struct monitor *m, const char *const *args);
 
 /* ---- adopt.c ---- */
 MUST_USE err *adopt(struct monitor *m);
@@ -283,6 +290,11 @@ MUST_USE err *ports_reload(struct monitor *m);
 void ports_release(struct monitor *m);
 /* A socket that is bound to the port at @a (and to the device @link, if not NULL), or -errno. */
 int ports_bind(const struct port *p, const struct link_address *a, const char *link);
+
+/* ---- watch.c: rules that somebody flushes ---- */
+void watch_start(struct monitor *m);             /* unless it is under way */
+int64_t watch_deadline(const struct monitor *m); /* -1 = none */
+void watch_timer(struct monitor *m);
 
 /* ---- relay.c: ::1 ---- */
 void relay_start(struct monitor *m); /* for all ports that want one and have none */

@@ -244,6 +244,7 @@ void start_done(struct monitor *m, struct client *c, pid_t pid, const int fds[BU
         client_send(m, c, PROTO_STARTED, &s, sizeof(s), NULL, 0);
         nameserver_begin(m, fds[BUILDER_DNS_UDP], fds[BUILDER_DNS_TCP]);
         io_run(m, fds[BUILDER_TERMINAL]);
+        watch_start(m);
         if (m->pending_signal)
                 (void)process_signal(m->init.fd, m->pending_signal);
         m->pending_signal = 0;

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "net/firewall.h"
+#include "net/obstacle.h"
 #include "sys/link.h"
 #include "sys/netlink.h"
 
@@ -48,6 +49,15 @@ static void mark(const struct network *n, char ret[LINK_ALIAS_MAX + 1])
         (void)snprintf(ret, LINK_ALIAS_MAX + 1, "hod network %s", n->id);
 }
 
+static void warn(const struct network *n)
+{
+        _cleanup_strv_ char **found = NULL;
+
+        log_error_free(LOG_LEVEL_WARN, obstacles_find(n->link, &found));
+        for (char **text = found; text && *text; text++)
+                log_warn("network %s: %s", n->name, *text);
+}
+
 /* Setting up comes last: whoever finds the bridge up finds everything done, however we end. */
 static err *make(const struct network *n, int fd)
 {
@@ -68,7 +78,10 @@ static err *make(const struct network *n, int fd)
         }
         TRY(link_bridge_make(fd, &b));
         TRY(set_host(n));
-        return link_bridge_up(fd, &b);
+        TRY(link_bridge_up(fd, &b));
+        if (!n->internal)
+                warn(n);
+        return NULL;
 }
 
 err *bridge_up(const struct network *n, bool *ret_lost)

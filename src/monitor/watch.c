@@ -1,0 +1,140 @@
+/* watch.c - one monitor of an engine watches whether the firewall still knows its network, for all of them: whoever
+ * flushes the whole ruleset takes the protection of running containers away, and there is no daemon to see it. The
+ * monitor that holds the lock STATE/networks/watch is told of every change of the ruleset by the kernel, and looks a
+ * moment later; the others wait for its end. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "monitor/monitor.h"
+#include "sys/netlink.h"
+#include "sys/nft.h"
+#include "sys/process.h"
+
+#define PAUSE_NS 150000000 /* from a change to the look: changes come in crowds */
+#define RETRY_NS 500000000 /* somebody has the lock, and does not say who */
+#define FILE_NAME "networks/watch"
+
+/* The bridge of the first interface that has one. */
+static bool find_bridge(const struct monitor *m, char ret[16])
+{
+        for (char *const *line = m->conf.endpoints; line && *line; line++) {
+                struct endpoint e;
+                err *error = endpoint_parse(*line, &e);
+
+                if (!error && e.kind == ENDPOINT_BRIDGE) {
+                        memset(ret, 0, 16);
+                        memcpy(ret, e.parent, strlen(e.parent));
+                        return true;
+                }
+                err_free(error);
+        }
+        return false;
+}
+
+/* Does the table know it? Who cannot be asked has it. */
+static bool is_known(const char bridge[16])
+{
+        _cleanup_close_ int fd = netlink_open(NETLINK_NETFILTER);
+        char comment[NFT_COMMENT_MAX + 1];
+
+        return fd < 0 || nft_element_get(fd, NFPROTO_INET, "hod", "bridges", bridge, 16, comment) != 0;
+}
+
+static void on_change(struct monitor *m, struct source *s, uint32_t events)
+{
+        char data[8192];
+
+        /* What has changed does not matter; nor that we were too slow to be told (ENOBUFS). */
+        while (recv(s->fd, data, sizeof(data), MSG_DONTWAIT | MSG_TRUNC) >= 0 || errno == ENOBUFS || errno == EINTR)
+                ;
+        if (m->watch_at_ns < 0)
+                m->watch_at_ns = loop_now_ns() + PAUSE_NS;
+}
+
+static void on_watcher_end(struct monitor *m, struct source *s, uint32_t events)
+{
+        loop_close(m, s);
+        watch_start(m);
+}
+
+static void watch_changes(struct monitor *m)
+{
+        /* With a number of its own: what the kernel sends to all is not for number 0. */
+        struct sockaddr_nl all = {.nl_family = AF_NETLINK, .nl_groups = 1u << (NFNLGRP_NFTABLES - 1)};
+        char text[16];
+        int n = snprintf(text, sizeof(text), "%d\n", getpid());
+
+        m->watch = (struct source){on_change, netlink_open(NETLINK_NETFILTER), 0};
+        if (m->watch.fd < 0)
+                return;
+        if (ftruncate(m->watch_lock, 0) < 0 || pwrite(m->watch_lock, text, (size_t)n, 0) < 0 ||
+            bind(m->watch.fd, (struct sockaddr *)&all, sizeof(all)) < 0) {
+                m->watch.fd = file_close(m->watch.fd);
+                return;
+        }
+        loop_watch(m, &m->watch, EPOLLIN);
+        m->watch_at_ns = loop_now_ns(); /* what happened while nobody looked */
+}
+
+/* The one who has the lock; its end is our turn. */
+static void watch_watcher(struct monitor *m)
+{
+        char text[16] = "";
+        ssize_t n = pread(m->watch_lock, text, sizeof(text) - 1, 0);
+        uint64_t pid = 0;
+
+        text[n > 0 ? n : 0] = '\0';
+        text[strcspn(text, "\n")] = '\0';
+        m->watch_lock = file_close(m->watch_lock);
+        m->watch = (struct source){on_watcher_end, parse_u64(text, &pid) && pid ? process_of((pid_t)pid) : -1, 0};
+        if (m->watch.fd >= 0)
+                loop_watch(m, &m->watch, EPOLLIN);
+        else
+                m->watch_at_ns = loop_now_ns() + RETRY_NS;
+}
+
+void watch_start(struct monitor *m)
+{
+        _cleanup_free_ char *path = NULL;
+        char bridge[16];
+
+        if (m->watch_lock >= 0 || m->watch.fd >= 0 || !find_bridge(m, bridge) || str_empty(m->conf.state_dir))
+                return;
+        path = str_format("%s/" FILE_NAME, m->conf.state_dir);
+        m->watch_lock = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
+        if (m->watch_lock < 0)
+                return;
+        if (flock(m->watch_lock, LOCK_EX | LOCK_NB) == 0)
+                watch_changes(m);
+        else
+                watch_watcher(m);
+}
+
+int64_t watch_deadline(const struct monitor *m)
+{
+        return m->phase == PHASE_RUNNING ? m->watch_at_ns : -1;
+}
+
+void watch_timer(struct monitor *m)
+{
+        char bridge[16];
+
+        if (m->watch_at_ns < 0 || loop_now_ns() < m->watch_at_ns || m->phase != PHASE_RUNNING)
+                return;
+        m->watch_at_ns = -1;
+        if (m->watch_lock < 0)
+                watch_start(m);
+        else if (!m->reload_pid && find_bridge(m, bridge) && !is_known(bridge))
+                m->reload_pid = exit_spawn(m, (const char *const[]){"network", "reload", NULL});
+}

@@ -1,0 +1,313 @@
+#!/usr/bin/env bats
+# The network rows of reference/security.md part 1, and what a change of published ports leaves behind (nothing).
+# Everything happens in network namespaces of the tests' own.
+
+load lib
+setup_file() {
+        e2e_setup
+        cat >"$T/udp.py" <<-'END'
+		# udp.py echo PORT NAME | ask FAMILY ADDRESS PORT COUNT: a client that keeps its port; what was answered, a line each
+		import socket, sys, time
+		if sys.argv[1] == "echo":
+		    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("", int(sys.argv[2])))
+		    print("ready", flush=True)
+		    while True:
+		        data, who = s.recvfrom(100); s.sendto(sys.argv[3].encode(), who)
+		s = socket.socket(socket.AF_INET6 if sys.argv[2] == "6" else socket.AF_INET, socket.SOCK_DGRAM)
+		s.bind(("", 40404)); s.settimeout(1)
+		for line in sys.stdin:
+		    s.sendto(b"x", (sys.argv[3], int(sys.argv[4])))
+		    try: print(s.recv(100).decode(), flush=True)
+		    except OSError: print("-", flush=True)
+	END
+        cat >"$T/frame.py" <<-'END'
+		# frame.py NAME...: frames as a container could make them; then one as it should
+		import socket, struct, sys
+		s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(("eth0", 0))
+		mine = s.getsockname()[4]; peer = bytes.fromhex("02420a450003"); other = b"\x02\x11\x11\x11\x11\x11"
+		ip = socket.inet_aton; ip6 = lambda a: socket.inet_pton(socket.AF_INET6, a)
+		def csum(b):
+		    b += b"\0" * (len(b) % 2); t = sum(struct.unpack("!%dH" % (len(b) // 2), b))
+		    while t >> 16: t = (t & 0xffff) + (t >> 16)
+		    return struct.pack("!H", ~t & 0xffff)
+		def udp(name, frm, mac=mine):
+		    p = struct.pack("!HHHH", 1234, 7777, 8 + len(name), 0) + name.encode()
+		    h = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(p), 1, 0, 64, 17, 0) + ip(frm) + ip("10.69.0.3")
+		    return peer + mac + b"\x08\x00" + h[:10] + csum(h) + h[12:] + p
+		def arp(frm, sha=mine, mac=mine):
+		    return b"\xff" * 6 + mac + b"\x08\x06" + struct.pack("!HHBBH", 1, 0x800, 6, 4, 2) + sha + ip(frm) + peer + ip("10.69.0.3")
+		def icmp6(frm, to, body, mac=b"\x33\x33\0\0\0\1"):
+		    x = struct.pack("!I", len(body)) + b"\0\0\0\x3a"
+		    body = body[:2] + csum(ip6(frm) + ip6(to) + x + body) + body[4:]
+		    return mac + mine + b"\x86\xdd" + struct.pack("!IHBB", 0x60000000, len(body), 58, 255) + ip6(frm) + ip6(to) + body
+		local = sys.argv[1]
+		frames = {
+		    "address": udp("address", "10.69.0.99"), "neighbour": udp("neighbour", "10.69.0.5"), "gateway": udp("gateway", "10.69.0.1"),
+		    "link": udp("link", "10.69.0.2", other), "arp-gateway": arp("10.69.0.1"), "arp-other": arp("10.69.0.5"),
+		    "arp-lie": arp("10.69.0.2", other),
+		    "vlan": peer + mine + b"\x81\x00\x00\x00" + udp("vlan", "10.69.0.99")[12:],
+		    "lldp": b"\xff" * 6 + mine + b"\x88\xcc" + b"\0" * 20,
+		    "ra": icmp6(local, "ff02::1", b"\x86\0\0\0" + b"\x40\0\x07\x08" + b"\0" * 8 + b"\x03\x04\x40\xc0" + b"\0\0\x0e\x10" * 2 + b"\0" * 4 + ip6("2001:db8:bad::")),
+		    "na": icmp6("fd69::2", "ff02::1", b"\x88\0\0\0\x20\0\0\0" + ip6("fd69::1") + b"\x02\x01" + mine),
+		    "redirect": icmp6(local, "fd69::3", b"\x89\0\0\0\0\0\0\0" + ip6("fd69::9") * 2, peer),
+		    "own": udp("own", "10.69.0.2"),
+		}
+		for name in sys.argv[2:]: s.send(frames[name])
+	END
+        cat >"$T/sink.py" <<-'END'
+		# sink.py: names of the datagrams that arrive, until "end"
+		import socket
+		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("", 7777)); s.settimeout(20); print("ready", flush=True)
+		while True:
+		    name = s.recv(100).decode(); print(name, flush=True)
+		    if name == "own": break
+	END
+}
+teardown_file() { e2e_teardown; }
+teardown() {
+        e2e_clean
+        hod network prune -f >/dev/null
+}
+
+get() { curl -s -m "${3-3}" "http://$1:$2/hostname"; }
+export -f get
+
+# alone SCRIPT: it runs in a network namespace of its own, with a "neighbour" (pid $N, 192.0.2.2) on the link host0.
+alone() {
+        timeout 60 unshare -n bash -c '
+                set -e
+                ip link set lo up
+                unshare -n sleep 60 &
+                N=$!
+                trap "kill $N; jobs -p | xargs -r kill 2>/dev/null || true" EXIT
+                for _ in {1..500}; do [[ $(readlink /proc/$N/ns/net) != $(readlink /proc/self/ns/net) ]] && break; sleep 0.02; done
+                ip link add host0 type veth peer name n0 netns $N
+                ip addr add 192.0.2.1/24 dev host0
+                ip link set host0 up
+                nsenter -t $N -n bash -c "ip link set lo up; ip addr del 127.0.0.1/8 dev lo; ip addr add 192.0.2.2/24 dev n0
+                        ip link set n0 up; ip route replace 127.0.0.1/32 via 192.0.2.1
+                        echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet; echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter"
+                hod() { "$HOD_BIN/hod" "$@"; }
+                inside() { local p; p=$(hod inspect -f "{{.State.Pid}}" $1); shift; nsenter -t $p -n "$@"; }
+                ready() { for _ in {1..100}; do grep -q ready $1 2>/dev/null && return; sleep 0.05; done; echo "not ready: $1"; exit 1; }
+                neighbour() { nsenter -t $N -n curl -s -m 1 http://$1:$2/hostname || true; }
+                '"$1"
+}
+
+@test "rows 131, 132, 134: a neighbour on the link reaches what is published on all addresses, as itself, and nothing else" {
+        run -0 alone '
+                hod run -d --name w -h host-w -p 18080:80 -p 127.0.0.1:18081:80 busybox httpd -f -v -p 80 -h /etc >/dev/null
+                sleep 0.2
+                inside=$(hod inspect -f "{{.NetworkSettings.Networks.bridge.IPAddress}}" w) gateway=$(hod inspect -f "{{.NetworkSettings.Networks.bridge.Gateway}}" w)
+                nsenter -t $N -n ip route add ${gateway%.*}.0/24 via 192.0.2.1
+                echo "$(get 127.0.0.1 18081) $(neighbour 192.0.2.1 18080) [$(neighbour 127.0.0.1 18081)$(neighbour 192.0.2.1 18081)$(neighbour $inside 80)$(neighbour $gateway 18080)]"
+                hod logs w 2>&1 | grep -o "192[.]0[.]2[.]2" | sort -u
+                hod rm -f w >/dev/null'
+        echo "$output"
+        [[ $output == $'host-w host-w []\n192.0.2.2' ]]
+}
+
+@test "rows 130, 136: no IPv6 where none was asked for; nobody's router advertisements are believed" {
+        local bridge conf=/proc/sys/net/ipv6/conf
+        hod network create --ipv6 nv >/dev/null
+        run -0 hod run --rm --network nv busybox cat $conf/eth0/accept_ra $conf/eth0/disable_ipv6
+        [[ $output == $'0\n0' ]]
+        hod run -d --name v busybox sleep 100 >/dev/null
+        run -0 hod exec v cat $conf/eth0/disable_ipv6
+        [[ $output == 1 ]]
+        bridge=$(hod network inspect -f '{{index .Options "com.docker.network.bridge.name"}}' bridge)
+        [[ $(<"$conf/$bridge/accept_ra") == 0 && $(<"$conf/$bridge/disable_ipv6") == 1 ]]
+}
+
+# spoof NAME CAPABILITY NAMES...: container NAME (10.69.0.2) sends such frames to 10.69.0.3; what arrived is printed.
+spoof() {
+        alone '
+                net=(--subnet 10.69.0.0/24 --ipv6 --subnet fd69::/64)
+                hod network create ${net[@]} '"$3"' ns1 >/dev/null
+                hod run -d --name victim --network ns1 --ip 10.69.0.3 busybox sleep 100 >/dev/null
+                hod run -d --name other --network ns1 --ip 10.69.0.5 busybox sleep 100 >/dev/null
+                hod run -d --name bad --network ns1 --ip 10.69.0.2 '"$1"' busybox sleep 100 >/dev/null
+                hod exec victim ping -c 1 -W 2 10.69.0.1 >/dev/null
+                hod exec victim ping -c 1 -W 2 10.69.0.5 >/dev/null
+                inside victim python3 $T/sink.py >$T/sink & S=$!
+                ready $T/sink
+                local6=fe80::42:aff:fe45:2
+                inside bad python3 $T/frame.py $local6 '"$2"' own
+                wait $S || true
+                grep -v ready $T/sink | tr "\n" " "
+                gateway=$(hod network inspect -f "{{index .Options \"com.docker.network.bridge.name\"}}" ns1)
+                bridge=$(ip -o link | grep -o "hod[^ :@]*:" | head -n 1)
+                mac=$(cat /sys/class/net/eth0/address 2>/dev/null || true)
+                echo "| $(inside victim ip neigh | grep -c "02:42:0a:45:00:02" || true) $(inside victim ip -6 addr show dev eth0 | grep -c 2001:db8 || true) $(inside victim ip -6 route | grep -c default.*ra || true)"
+                hod rm -f victim other bad >/dev/null; hod network rm ns1 >/dev/null'
+}
+names='address neighbour gateway link arp-gateway arp-other arp-lie vlan lldp ra na redirect'
+
+@test "rows 130, 134: a container sends with no address but its own, speaks for nobody else, and is no router" {
+        run -0 spoof "--cap-add NET_RAW" "$names" ""
+        echo "$output"
+        [[ ${lines[-1]} =~ ^'own | '[01]' 0 0'$ ]]
+}
+
+@test "row 130: NET_ADMIN may bring addresses of its own, those of its neighbours it may not" {
+        run -0 spoof "--cap-add NET_ADMIN" "$names" ""
+        echo "$output"
+        [[ ${lines[-1]} == 'address '*'own | '* && ${lines[-1]} != *neighbour* && ${lines[-1]} != *gateway* ]]
+        run -0 spoof "" "neighbour" "-o hod.guard=false"
+        echo "$output"
+        [[ ${lines[-1]} == 'neighbour own | '* ]]
+}
+
+@test "row 133: after nft flush ruleset nothing is open; network reload and the next start put everything back" {
+        run -0 alone '
+                hod network create ni --internal >/dev/null
+                hod network create n2 >/dev/null
+                hod run -d --name w -h host-w -p 18080:80 -p 127.0.0.1:18081:80 busybox httpd -f -p 80 -h /etc >/dev/null
+                hod run -d --name i --network ni -h host-i busybox httpd -f -p 80 -h /etc >/dev/null
+                hod run -d --name b --network n2 busybox sleep 100 >/dev/null
+                sleep 0.2
+                address=$(hod inspect -f "{{.NetworkSettings.Networks.bridge.IPAddress}}" w)
+                probe() { echo "$(get 127.0.0.1 18081) $(get ::1 18080 | sed s/^$/-/) $(neighbour 192.0.2.1 18080) [$(neighbour 127.0.0.1 18081)$(hod exec b timeout 1 busybox nc $address 80 </dev/null 2>&1 | head -c 1)]"; }
+                probe
+                nft list ruleset | sort >$T/rules
+                for how in reload start; do
+                        nft flush ruleset
+                        echo "flushed: [$(neighbour 127.0.0.1 18081)$(neighbour 192.0.2.1 18081)]"
+                        [[ $how == reload ]] && hod network reload || hod run --rm --network n2 busybox true
+                        nft list ruleset | sort | cmp - $T/rules && probe
+                done
+                ip link del $(hod network inspect -f "{{index .Options \"com.docker.network.bridge.name\"}}" bridge)
+                hod network reload >/dev/null; probe
+                hod rm -f w i b >/dev/null; hod network rm ni n2 >/dev/null'
+        echo "$output"
+        [[ $(grep -c '^host-w - host-w \[\]$' <<<"$output") -eq 4 && $(grep -c 'flushed: \[\]' <<<"$output") -eq 2 ]]
+        [[ $output == *$'bridge\nn2\nni'* ]]
+}
+
+@test "row 138: nothing is called encrypted that is not" {
+        run -1 hod network create -o encrypted= ne
+        [[ $output == *'not encrypted'* ]]
+}
+
+@test "row 139: no abstract socket of ours; those that there are belong to root alone" {
+        hod run -d --name u --network host busybox sleep 100 >/dev/null
+        run -0 hod exec u cat /proc/net/unix
+        [[ $output != *@*hod* ]]
+        [[ -z $(find "$HOD_STATE" -type s -perm /077) ]]
+        [[ $(stat -c %a "$HOD_STATE") == 700 ]]
+}
+
+@test "row 140: from a container the host answers on published ports only" {
+        run -0 alone '
+                hod network create --ipv6 n4 >/dev/null
+                hod run -d --name p -p 18080:80 busybox sleep 100 >/dev/null
+                for net in bridge n4; do
+                        hod run -d --name c$net --network $net busybox sleep 100 >/dev/null
+                        gateway=$(hod inspect -f "{{(index .NetworkSettings.Networks \"$net\").Gateway}}" c$net)
+                        inside c$net python3 - $gateway <<-"END"
+				import errno, select, socket, sys
+				for low in range(1, 65536, 500):
+				    poll, socks = select.poll(), {}
+				    for port in range(low, min(low + 500, 65536)):
+				        s = socket.socket(); s.setblocking(False); r = s.connect_ex((sys.argv[1], port))
+				        if r == errno.EINPROGRESS: socks[s.fileno()] = (s, port); poll.register(s, select.POLLOUT)
+				        elif r == 0: print("open", port)
+				    while socks:
+				        ready = poll.poll(1000)
+				        if not ready: print("silent", sorted(p for _, p in socks.values())); break
+				        for fd, _ in ready:
+				            s, port = socks.pop(fd); poll.unregister(fd)
+				            if s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0: print("open", port)
+				            s.close()
+			END
+                done
+                ss -Hltn | awk "{print \$4}" | sort
+                hod rm -f p cbridge cn4 >/dev/null; hod network rm n4 >/dev/null'
+        echo "$output"
+        # Published and nobody listens in the container: refused. ::1 is the relay's.
+        [[ $output == '[::1]:18080' ]]
+}
+
+# --- published ports ---
+
+@test "publish, unpublish: at once, kept by restarts, shown; wrong ones change nothing" {
+        run -0 alone '
+                hod run -d --name w -h host-w busybox httpd -f -p 80 -h /etc >/dev/null
+                hod container publish w 18080:80 18090-18092:90-92 127.0.0.1:18081:80 host0:18082:80
+                echo "$(get 127.0.0.1 18080) $(get [::1] 18080) $(get 127.0.0.1 18081) $(neighbour 192.0.2.1 18080) $(neighbour 192.0.2.1 18082) [$(neighbour 192.0.2.1 18081)$(get 127.0.0.1 18082)]"
+                echo "self $(hod exec w busybox wget -q -O - http://192.0.2.1:18080/hostname)"
+                ! hod container publish w 18099:1 18080:81 2>&1 | grep -o "already in use"
+                ! hod container publish w nosuch0:18099:1 2>&1
+                hod container unpublish w 18091
+                ! hod container unpublish w 18091 2>&1
+                hod port w | sort
+                hod restart -t 0 w >/dev/null
+                hod port w | sort | cksum | tr "\n" " "; hod port w | sort | wc -l
+                sleep 0.2
+                get 127.0.0.1 18080
+                hod container unpublish w 18080-18082 18090 18092
+                echo "[$(hod port w)$(get 127.0.0.1 18080)$(get ::1 18080)$(ss -Hltn)] $(hod inspect -f "{{json .HostConfig.PortBindings}}" w)"
+                hod stop -t 0 w >/dev/null
+                hod container publish w 18083:80; hod start w >/dev/null; sleep 0.2; get 127.0.0.1 18083
+                hod rm -f w >/dev/null'
+        echo "$output"
+        [[ $output == *$'80/tcp -> 0.0.0.0:18080'* && $output == *$'host-w host-w host-w host-w host-w []\nself host-w\n'* ]]
+        [[ $output == *'already in use'*'Invalid ip address: nosuch0'*"No public port '18091/tcp' published for w"* ]]
+        [[ $output == *$' 5\nhost-w\n[] {}\nhost-w' ]]
+}
+
+@test "a UDP client that keeps its port follows the port: to the host, to a container, to another, to nobody" {
+        run -0 alone '
+                hod run -d --name a busybox sleep 100 >/dev/null
+                hod run -d --name b busybox sleep 100 >/dev/null
+                inside a python3 $T/udp.py echo 9000 a >$T/a & inside b python3 $T/udp.py echo 9000 b >$T/b &
+                ready $T/a; ready $T/b
+                coproc CLIENT { nsenter -t $N -n python3 $T/udp.py ask 4 192.0.2.1 9000; }
+                ask() { echo >&${CLIENT[1]}; read -r -u ${CLIENT[0]} line; echo -n "$line "; }
+                ask
+                hod container publish a 9000:9000/udp >/dev/null; ask; ask
+                hod container unpublish a 9000/udp; ask
+                hod container publish b 9000:9000/udp >/dev/null; ask
+                hod rm -f b >/dev/null; ask
+                hod container publish a 9000:9000/udp >/dev/null; ask
+                hod rm -f a >/dev/null'
+        echo "$output"
+        [[ $output == '- a a - b - a ' ]]
+}
+
+@test "ports: who has it is named; what only a connection uses is free; another protocol is another port" {
+        run -0 alone '
+                python3 -c "
+import socket, time
+s = socket.socket(); s.bind((\"\", 18070)); s.listen(); print(\"ready\", flush=True); time.sleep(60)" >$T/server & S=$!
+                ready $T/server
+                hod run -d --name w -p 18080:80 busybox sleep 100 >/dev/null
+                for p in 18080:81 127.0.0.1:18080:81 18070:80; do ! hod run --rm -p $p busybox true 2>&1 | grep -o "already.*"; done
+                exec 7<>/dev/tcp/127.0.0.1/18070
+                busy=$(ss -Htn state established dport = :18070 | awk "{sub(\".*:\", \"\", \$3); print \$3}")
+                hod run --rm -p $busy:80 busybox echo "free $([[ $busy ]] && echo yes)"
+                hod run --rm -p 18080:80/udp -p 18080:80/sctp busybox echo sctp
+                hod run --rm -p 18060-18062:80 -p 18060:81 busybox echo range
+                hod run --rm -p 0:80 busybox echo zero
+                ! hod run --rm -p 80:0 busybox true 2>&1 | head -n 1
+                ! hod run --rm -p "[2001:db8::1]:80:80" busybox true 2>&1 | head -n 1
+                hod rm -f w >/dev/null'
+        echo "$output"
+        [[ ${lines[0]} == *'by container w'* && ${lines[1]} == *'by container w'* && ${lines[2]} == *'by python3, process '* ]]
+        [[ $output == *$'free yes\nsctp\nrange\nzero\n'*'0 is no port of a container'*'has no IPv6 address'* ]]
+}
+
+@test "the thousandth port costs what the first did" {
+        run -0 alone '
+                hod run -d --name w busybox sleep 100 >/dev/null
+                once() { local t=${EPOCHREALTIME/./}; hod container publish w $1:80 >/dev/null; echo $((${EPOCHREALTIME/./} - t)); }
+                first=$( (once 20001; once 20002; once 20003; once 20004; once 20005) | sort -n | head -n 1)
+                hod container publish w 21000-21999:1000-1999 >/dev/null
+                last=$( (once 20011; once 20012; once 20013; once 20014; once 20015) | sort -n | head -n 1)
+                echo "$first $last"
+                hod rm -f w >/dev/null'
+        echo "$output"
+        read -r first last <<<"$output"
+        # The record and the list of ports are read and written as a whole: some of it grows with them.
+        ((last < first * 4 + 20000))
+}
