@@ -88,7 +88,8 @@ alone() {
                         ip link set n0 up; ip route replace 127.0.0.1/32 via 192.0.2.1
                         echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet; echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter"
                 hod() { "$HOD_BIN/hod" "$@"; }
-                inside() { local p; p=$(hod inspect -f "{{.State.Pid}}" $1); shift; nsenter -t $p -n "$@"; }
+                pid() { hod inspect -f "{{.State.Pid}}" $1; }
+                inside() { local p; p=$(pid $1); shift; nsenter -t $p -n "$@"; }
                 ready() { for _ in {1..100}; do grep -q ready $1 2>/dev/null && return; sleep 0.05; done; echo "not ready: $1"; exit 1; }
                 neighbour() { nsenter -t $N -n curl -s -m 1 http://$1:$2/hostname || true; }
                 '"$1"
@@ -129,15 +130,12 @@ spoof() {
                 hod run -d --name bad --network ns1 --ip 10.69.0.2 '"$1"' busybox sleep 100 >/dev/null
                 hod exec victim ping -c 1 -W 2 10.69.0.1 >/dev/null
                 hod exec victim ping -c 1 -W 2 10.69.0.5 >/dev/null
-                inside victim python3 $T/sink.py >$T/sink & S=$!
+                nsenter -t $(pid victim) -n python3 $T/sink.py >$T/sink 2>&1 & S=$!
                 ready $T/sink
                 local6=fe80::42:aff:fe45:2
                 inside bad python3 $T/frame.py $local6 '"$2"' own
                 wait $S || true
                 grep -v ready $T/sink | tr "\n" " "
-                gateway=$(hod network inspect -f "{{index .Options \"com.docker.network.bridge.name\"}}" ns1)
-                bridge=$(ip -o link | grep -o "hod[^ :@]*:" | head -n 1)
-                mac=$(cat /sys/class/net/eth0/address 2>/dev/null || true)
                 echo "| $(inside victim ip neigh | grep -c "02:42:0a:45:00:02" || true) $(inside victim ip -6 addr show dev eth0 | grep -c 2001:db8 || true) $(inside victim ip -6 route | grep -c default.*ra || true)"
                 hod rm -f victim other bad >/dev/null; hod network rm ns1 >/dev/null'
 }
@@ -167,7 +165,7 @@ names='address neighbour gateway link arp-gateway arp-other arp-lie vlan lldp ra
                 hod run -d --name b --network n2 busybox sleep 100 >/dev/null
                 sleep 0.2
                 address=$(hod inspect -f "{{.NetworkSettings.Networks.bridge.IPAddress}}" w)
-                probe() { echo "$(get 127.0.0.1 18081) $(get ::1 18080 | sed s/^$/-/) $(neighbour 192.0.2.1 18080) [$(neighbour 127.0.0.1 18081)$(hod exec b timeout 1 busybox nc $address 80 </dev/null 2>&1 | head -c 1)]"; }
+                probe() { echo "$(get 127.0.0.1 18081) $(get [::1] 18080) $(neighbour 192.0.2.1 18080) [$(neighbour 127.0.0.1 18081)$(hod exec b timeout 1 busybox nc $address 80 </dev/null 2>&1 | head -c 1)]"; }
                 probe
                 nft list ruleset | sort >$T/rules
                 for how in reload start; do
@@ -180,8 +178,36 @@ names='address neighbour gateway link arp-gateway arp-other arp-lie vlan lldp ra
                 hod network reload >/dev/null; probe
                 hod rm -f w i b >/dev/null; hod network rm ni n2 >/dev/null'
         echo "$output"
-        [[ $(grep -c '^host-w - host-w \[\]$' <<<"$output") -eq 4 && $(grep -c 'flushed: \[\]' <<<"$output") -eq 2 ]]
+        [[ $(grep -c '^host-w host-w host-w \[\]$' <<<"$output") -eq 4 && $(grep -c 'flushed: \[\]' <<<"$output") -eq 2 ]]
         [[ $output == *$'bridge\nn2\nni'* ]]
+}
+
+@test "row 133: rules that somebody flushes come back by themselves, also when the watching monitor was killed" {
+        run -0 alone '
+                hod run -d --name w -h host-w -p 18080:80 busybox httpd -f -p 80 -h /etc >/dev/null
+                hod run -d --name x busybox sleep 100 >/dev/null
+                back() { for _ in {1..40}; do nft list table inet hod 2>/dev/null | grep -q 18080 && break; sleep 0.1; done; get 127.0.0.1 18080; }
+                nft flush ruleset; back
+                kill -9 $(cat $HOD_STATE/networks/watch); sleep 0.3
+                nft flush ruleset; back
+                hod rm -f w x >/dev/null'
+        echo "$output"
+        [[ $output == $'host-w\nhost-w' ]]
+}
+
+@test "chains of others that drop what we forward are named with the way out, and not touched" {
+        run -0 alone '
+                nft add table ip filter; nft add chain ip filter FORWARD "{ type filter hook forward priority 0; policy drop; }"
+                nft add table inet site; nft add chain inet site fw "{ type filter hook forward priority 5; policy drop; }"
+                before=$(nft list table ip filter; nft list table inet site)
+                hod run --rm busybox true 2>&1 | grep -o "chain .* has the policy [a-zA-Z]*"
+                bridge=$(hod network inspect -f "{{index .Options \"com.docker.network.bridge.name\"}}" bridge)
+                [[ $before == $(nft list table ip filter; nft list table inet site) ]] && echo same
+                nft add chain ip filter DOCKER-USER; nft add rule inet site fw iifname $bridge accept
+                hod info 2>&1 >/dev/null | grep -o "chain .* -I [A-Z-]* "'
+        echo "$output"
+        [[ ${lines[0]} == 'chain FORWARD of table ip filter has the policy DROP' && ${lines[1]} == 'chain fw of table inet site has the policy drop' ]]
+        [[ ${lines[2]} == same && ${lines[3]} == *'-I DOCKER-USER ' && ${#lines[@]} -eq 4 ]]
 }
 
 @test "row 138: nothing is called encrypted that is not" {
@@ -260,9 +286,10 @@ names='address neighbour gateway link arp-gateway arp-other arp-lie vlan lldp ra
         run -0 alone '
                 hod run -d --name a busybox sleep 100 >/dev/null
                 hod run -d --name b busybox sleep 100 >/dev/null
-                inside a python3 $T/udp.py echo 9000 a >$T/a & inside b python3 $T/udp.py echo 9000 b >$T/b &
+                nsenter -t $(pid a) -n python3 $T/udp.py echo 9000 a >$T/a 2>&1 &
+                nsenter -t $(pid b) -n python3 $T/udp.py echo 9000 b >$T/b 2>&1 &
                 ready $T/a; ready $T/b
-                coproc CLIENT { nsenter -t $N -n python3 $T/udp.py ask 4 192.0.2.1 9000; }
+                coproc CLIENT { exec nsenter -t $N -n python3 $T/udp.py ask 4 192.0.2.1 9000 2>/dev/null; }
                 ask() { echo >&${CLIENT[1]}; read -r -u ${CLIENT[0]} line; echo -n "$line "; }
                 ask
                 hod container publish a 9000:9000/udp >/dev/null; ask; ask
@@ -279,7 +306,7 @@ names='address neighbour gateway link arp-gateway arp-other arp-lie vlan lldp ra
         run -0 alone '
                 python3 -c "
 import socket, time
-s = socket.socket(); s.bind((\"\", 18070)); s.listen(); print(\"ready\", flush=True); time.sleep(60)" >$T/server & S=$!
+s = socket.socket(); s.bind((\"\", 18070)); s.listen(); print(\"ready\", flush=True); time.sleep(60)" >$T/server 2>&1 & S=$!
                 ready $T/server
                 hod run -d --name w -p 18080:80 busybox sleep 100 >/dev/null
                 for p in 18080:81 127.0.0.1:18080:81 18070:80; do ! hod run --rm -p $p busybox true 2>&1 | grep -o "already.*"; done
