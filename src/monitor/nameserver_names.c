@@ -182,10 +182,10 @@ static bool is_called(const char *names, const char *end, const char *name, size
 }
 
 /* Calls @fn for each line until it says stop. */
-typedef bool line_fn(void *arg, const char *const *field);
+typedef bool line_fn(void *arg, const char *line, const char *end);
 static void each_line(struct nameserver_network *network, int dirfd, line_fn *fn, void *arg)
 {
-        const char *field[FIELDS + 1], *line, *end;
+        const char *line, *end;
         size_t size;
 
         line = leases(network, dirfd, &size);
@@ -193,7 +193,7 @@ static void each_line(struct nameserver_network *network, int dirfd, line_fn *fn
                 end = memchr(line, '\n', (size_t)(stop - line));
                 if (!end)
                         end = stop;
-                if (split(line, end, field) && !fn(arg, field))
+                if (!fn(arg, line, end))
                         return;
         }
 }
@@ -207,11 +207,13 @@ struct search {
         size_t n;
 };
 
-static bool match(void *arg, const char *const *field)
+/* The last field is looked at first: of most lines nothing else matters. */
+static bool match(void *arg, const char *line, const char *end)
 {
+        const char *field[FIELDS + 1], *space = memrchr(line, ' ', (size_t)(end - line));
         struct search *s = arg;
 
-        if (!is_called(field[FIELD_NAMES], field[FIELDS] - 1, s->name, s->size))
+        if (!space || !is_called(space + 1, end, s->name, s->size) || !split(line, end, field))
                 return true;
         s->exists = true;
         if (s->family < 2 && *field[FIELD_FOUR + s->family] == '-')
@@ -275,11 +277,15 @@ struct owner {
         bool found;
 };
 
-static bool match_address(void *arg, const char *const *field)
+static bool match_address(void *arg, const char *line, const char *end)
 {
+        const char *field[FIELDS + 1];
         struct owner *o = arg;
-        size_t n = strcspn(field[o->field], "/ ");
+        size_t n;
 
+        if (!split(line, end, field))
+                return true;
+        n = strcspn(field[o->field], "/ ");
         if (n != o->size || memcmp(field[o->field], o->address, n) != 0)
                 return true;
         (void)snprintf(o->name, DNS_TEXT_MAX, "%.*s", (int)(field[FIELD_NAME + 1] - 1 - field[FIELD_NAME]),
