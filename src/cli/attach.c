@@ -50,7 +50,7 @@ static err *relay(struct container *c, const struct attach_options *o, int fd, i
                 if (!o->clean_up)
                         return NULL;
                 TRY(cleanup_container(c));
-                err_free(proto_send(fd, PROTO_CLEANED, NULL, 0, NULL, 0));
+                cleanup_tell(fd);
                 return NULL;
         case STREAM_DETACHED:
                 if (o->clean_up) /* run and start -a: leaving is fine */

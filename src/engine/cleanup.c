@@ -12,10 +12,12 @@
 #include "base/str.h"
 #include "base/trace.h"
 #include "engine/endpoints.h"
+#include "monitor/proto.h"
 #include "runtime/runtime.h"
 #include "store/record.h"
 #include "store/snapshot.h"
 #include "store/volume.h"
+#include "sys/netlink.h"
 
 #define DEAD_MONITOR_MS 15000
 
@@ -175,4 +177,11 @@ void cleanup_start_failed(struct container *c, const err *e)
         }
         log_error_free(LOG_LEVEL_WARN, error);
         log_error_free(LOG_LEVEL_WARN, drop_state_dir(c));
+}
+
+void cleanup_tell(int fd)
+{
+        _cleanup_close_ int parting = netlink_firewall_take();
+
+        err_free(proto_send(fd, PROTO_CLEANED, NULL, 0, &parting, parting >= 0));
 }

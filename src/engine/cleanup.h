@@ -14,6 +14,8 @@ MUST_USE err *cleanup_by_id(struct engine *e, const char *id);
 MUST_USE err *cleanup_locked(struct container *c);
 /* End the run of @c (whose lock is held), which has ended or failed, but keep the container, --rm or not. */
 MUST_USE err *cleanup_keep(struct container *c);
+/* Tell the monitor at @fd that its container has been cleaned up, and leave with it what takes time to close. */
+void cleanup_tell(int fd);
 /* A monitor that was killed could not remove the container's cgroup: do it, unless a monitor lives. */
 void cleanup_cgroup(const struct container *c);
 /* Note durably that the container was started in this boot. */

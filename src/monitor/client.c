@@ -384,6 +384,8 @@ static void dispatch(struct monitor *m, struct client *c, struct proto_packet *p
                 c->want_exit = false;
                 break;
         case PROTO_CLEANED:
+                if (p->n_fds && m->parting < 0) /* closed with us */
+                        m->parting = TAKE_FD(p->fds[0]);
                 exit_cleaned(m);
                 break;
         case PROTO_PORTS:

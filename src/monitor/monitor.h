@@ -112,6 +112,7 @@ struct monitor {
         struct source init; /* pidfd; watched only when init is not our child (adopted) */
         bool init_is_child;
         int rootfs;          /* the container's root mount, -1 = none */
+        int parting;         /* held for a client that was in a hurry, -1 = none */
         int oom_original;    /* oom_score_adj that we were started with */
         uint16_t rows, cols; /* terminal size asked for by START */
         int64_t started_mono_ns;

@@ -20,7 +20,7 @@ err *firewall_open(struct firewall **ret)
 
         if (!f)
                 return err_nomem();
-        f->fd = netlink_open(NETLINK_NETFILTER);
+        f->fd = netlink_firewall_open();
         if (f->fd < 0) {
                 int r = f->fd;
 
@@ -35,7 +35,7 @@ void firewall_close(struct firewall *f)
 {
         if (!f)
                 return;
-        f->fd = file_close(f->fd);
+        netlink_firewall_close(f->fd);
         free(f);
 }
 

@@ -319,14 +319,19 @@ static int try_add(int fd, const struct endpoint *e, const struct link_address *
         return r;
 }
 
+static void close_socket(int *fd)
+{
+        netlink_firewall_close(*fd);
+}
+
 err *guard_add(const struct endpoint *e, const struct link_address gateway[LINK_ADDRESSES], bool loose)
 {
-        _cleanup_close_ int fd = -1;
+        _cleanup_(close_socket) int fd = -1;
         int r;
 
         if (e->kind != ENDPOINT_BRIDGE)
                 return NULL;
-        fd = netlink_open(NETLINK_NETFILTER);
+        fd = netlink_firewall_open();
         r = fd < 0 ? fd : try_add(fd, e, gateway, loose, false);
         if (r == -ENOENT)
                 r = try_add(fd, e, gateway, loose, true);
@@ -335,13 +340,13 @@ err *guard_add(const struct endpoint *e, const struct link_address gateway[LINK_
 
 err *guard_remove(const struct endpoint *e, bool loose)
 {
-        _cleanup_close_ int fd = -1;
+        _cleanup_(close_socket) int fd = -1;
         struct change c = {.loose = loose};
         int r;
 
         if (e->kind != ENDPOINT_BRIDGE)
                 return NULL;
-        fd = c.fd = netlink_open(NETLINK_NETFILTER);
+        fd = c.fd = netlink_firewall_open();
         if (fd < 0)
                 return err_sys(-fd, "opening a netlink socket for the firewall");
         nft_begin(&c.n, NFPROTO_BRIDGE);

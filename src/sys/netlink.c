@@ -175,6 +175,36 @@ int netlink_open_in(int ns, int protocol)
         return s;
 }
 
+static int kept = -1;
+
+int netlink_firewall_open(void)
+{
+        int fd = kept;
+        char rest[64];
+
+        if (fd < 0)
+                return netlink_open(NETLINK_NETFILTER);
+        kept = -1;
+        while (recv(fd, rest, sizeof(rest), MSG_DONTWAIT) > 0) /* what nobody waited for */
+                ;
+        return fd;
+}
+
+void netlink_firewall_close(int fd)
+{
+        if (fd < 0)
+                return;
+        if (kept < 0)
+                kept = fd;
+        else
+                (void)file_close(fd);
+}
+
+int netlink_firewall_take(void)
+{
+        return TAKE_FD(kept);
+}
+
 /* ---- answers ---- */
 
 struct answers {

@@ -44,6 +44,14 @@ void netbuf_close(struct netbuf *b, size_t open);
 int netlink_open(int protocol);
 int netlink_open_in(int ns, int protocol);
 
+/* Sockets for nf_tables in our own network namespace. When the last reference to one goes, the kernel waits until it
+ * has freed what transactions have removed: several milliseconds. So they are kept for who wants one next; a process
+ * that ends with one pays that wait, unless somebody else holds it, too: take it (-1 = none), give it to whoever has
+ * the time, and close it. Not for several threads. */
+int netlink_firewall_open(void);
+void netlink_firewall_close(int fd);
+int netlink_firewall_take(void);
+
 /* Called for each message of an answer that is neither an acknowledgement nor an error. 0, or -errno to stop. */
 typedef int netlink_fn(const struct nlmsghdr *h, void *arg);
 
