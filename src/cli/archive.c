@@ -91,7 +91,7 @@ const struct command cmd_load = {
 /* ---- save ---- */
 
 struct save_args {
-        const char *output, *platform, *format;
+        const char *output, *platform, *format, *progress;
 };
 
 static const char *const save_formats[] = {"docker-archive", "oci-archive", "oci-dir", "docker-dir", NULL};
@@ -101,6 +101,7 @@ static err *save_run(struct invocation *inv)
         const struct save_args *a = inv->args;
         _cleanup_progress_ struct progress_view *view = NULL;
         struct save_options o = {.output = a->output, .platform = a->platform, .images = inv->operands};
+        bool nobody = str_eq(a->progress, "auto") && !isatty(STDERR_FILENO);
         _cleanup_engine_ struct engine *e = NULL;
 
         while (!str_eq(save_formats[o.format], a->format))
@@ -110,7 +111,7 @@ static err *save_run(struct invocation *inv)
         if (!o.output && isatty(STDOUT_FILENO))
                 return err_new(ERR_INVALID, "cowardly refusing to save to a terminal. Use the -o flag or redirect");
         TRY(ui_engine(inv, &e));
-        TRY(progress_open("none", true, stderr, "nothing was saved", &view));
+        TRY(progress_open(a->progress, nobody, stderr, "nothing was saved", &view));
         o.progress = progress_sink(view);
         return progress_result(view, save_images(e, &o));
 }
@@ -123,6 +124,7 @@ static const struct opt save_opts[] = {
                 .complete = OPT_COMPLETE_FILE),
         OPT_STR(0, "platform", struct save_args, platform, "string",
                 "Save only the given platform: os/arch[/variant] (e.g., \"linux/amd64\")"),
+        PROGRESS_OPT(struct save_args, progress),
         OPT_END,
 };
 

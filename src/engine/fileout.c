@@ -281,8 +281,19 @@ static bool is_not_possible(int errnum)
         return errnum == EINVAL || errnum == EXDEV || errnum == EOPNOTSUPP || errnum == ENOSYS || errnum == EBADF;
 }
 
+/* How much of the blob @name, "blobs/sha256/<digits>" or the digits alone, is written. */
+static err *tell(const struct fileout *o, const char *name, uint64_t current, uint64_t total)
+{
+        const char *slash = strrchr(name, '/');
+        char id[13];
+
+        (void)snprintf(id, sizeof(id), "%s", slash ? slash + 1 : name);
+        return current < total ? progress_amount(o->progress, id, "Saving", current, total)
+                               : progress_done(o->progress, id, "Saved");
+}
+
 /* Within the kernel if that is possible. */
-static err *copy_bytes(const struct fileout *o, const struct fileset_file *from, int to)
+static err *copy_bytes(const struct fileout *o, const char *name, const struct fileset_file *from, int to)
 {
         off_t at = (off_t)from->offset;
         const off_t end = at + (off_t)from->size;
@@ -293,14 +304,14 @@ static err *copy_bytes(const struct fileout *o, const struct fileset_file *from,
 
                 if (n == 0)
                         return err_new(ERR_CORRUPT, "a file became shorter while it was read");
-                TRY(progress_check(o->progress));
-                if (n > 0 || errno == EINTR)
-                        continue;
-                if (way == BY_HAND || !is_not_possible(errno))
+                if (n < 0 && errno != EINTR && (way == BY_HAND || !is_not_possible(errno)))
                         return err_sys(errno, "writing");
-                way++;
+                if (n < 0 && errno != EINTR)
+                        way++;
+                if (at < end)
+                        TRY(tell(o, name, (uint64_t)at - from->offset, from->size));
         }
-        return NULL;
+        return tell(o, name, from->size, from->size);
 }
 
 /* A blob of a directory: it gets its name when it is whole. */
@@ -350,16 +361,17 @@ err *fileout_copy(struct fileout *o, const char *name, const struct fileset_file
         if (o->tar) {
                 TRY(begin_file(o, name, from->size));
                 TRY(tar_write_flush(o->tar));
-                TRY(copy_bytes(o, from, o->fd));
+                TRY(copy_bytes(o, name, from, o->fd));
                 return tar_write_copied(o->tar, from->size);
         }
         if (fileout_has(o, name, from->size))
                 return NULL;
         TRY(open_blob(o, &fd));
-        return close_blob(o, name, copy_bytes(o, from, fd));
+        return close_blob(o, name, copy_bytes(o, name, from, fd));
 }
 
-static err *pump(struct fileout *o, int fd, uint64_t size, const struct digest *want, struct stream *from)
+static err *pump(struct fileout *o, const char *name, int fd, uint64_t size, const struct digest *want,
+                 struct stream *from)
 {
         _cleanup_(digest_hasher_freep) struct digest_hasher *hasher = NULL;
         _cleanup_free_ unsigned char *buf = malloc(STREAM_CHUNK);
@@ -386,15 +398,16 @@ static err *pump(struct fileout *o, int fd, uint64_t size, const struct digest *
                         r = file_write_all(fd, buf, n);
                 if (r < 0)
                         return err_sys(r, "writing");
-                TRY(progress_check(o->progress));
                 left -= n;
+                if (left)
+                        TRY(tell(o, name, size - left, size));
         }
         if (left)
                 return err_new(ERR_CORRUPT, "%s is shorter than %llu bytes", want->text, (unsigned long long)size);
         TRY(digest_hasher_final(hasher, &got));
         if (!digest_equal(&got, want))
                 return err_new(ERR_DIGEST, "%s is not what it should be: its digest is %s", want->text, got.text);
-        return NULL;
+        return tell(o, name, size, size);
 }
 
 err *fileout_pump(struct fileout *o, const char *name, uint64_t size, const struct digest *digest, struct stream *from)
@@ -403,10 +416,10 @@ err *fileout_pump(struct fileout *o, const char *name, uint64_t size, const stru
 
         if (o->tar) {
                 TRY(begin_file(o, name, size));
-                return pump(o, -1, size, digest, from);
+                return pump(o, name, -1, size, digest, from);
         }
         TRY(open_blob(o, &fd));
-        return close_blob(o, name, pump(o, fd, size, digest, from));
+        return close_blob(o, name, pump(o, name, fd, size, digest, from));
 }
 
 /* Give the archive its name. One that has none yet gets it at once, or if there is a file of that name a temporary one

@@ -25,7 +25,7 @@ void fileout_free(struct fileout *o);
 DEFINE_CLEANUP(struct fileout *, fileout_free)
 
 struct progress;
-/* Ask it now and then whether to go on. Borrowed; may be NULL. */
+/* Tell it how much of which blob is written; it says whether to go on. Borrowed; may be NULL. */
 void fileout_watch(struct fileout *o, const struct progress *progress);
 /* The directory's descriptor, borrowed; -1 for an archive. */
 int fileout_dir(const struct fileout *o);
