@@ -84,6 +84,85 @@ static err *walk(const void *data, size_t size, struct str *names, struct tar_wr
         }
 }
 
+/* Bytes that are lent where they lie, few at a time. */
+struct lender {
+        struct stream stream;
+        const unsigned char *data;
+        size_t left, step;
+};
+
+static err *lender_lend(struct stream *stream, size_t max, const void **ret, size_t *ret_size)
+{
+        struct lender *l = (struct lender *)stream;
+        size_t n = l->left < l->step ? l->left : l->step;
+
+        n = n < max ? n : max;
+        *ret = l->data;
+        *ret_size = n;
+        l->data += n;
+        l->left -= n;
+        return NULL;
+}
+
+static err *lender_read(struct stream *stream, void *data, size_t size, size_t *ret)
+{
+        const void *from;
+
+        TRY(lender_lend(stream, size, &from, ret));
+        if (*ret)
+                memcpy(data, from, *ret);
+        return NULL;
+}
+
+static err *collect(void *arg, const void *data, size_t size)
+{
+        str_add_n(arg, data, size);
+        return NULL;
+}
+
+/* The same from such a stream. @all: every byte of the archive, by way of the watcher or as data. */
+static err *walk_lent(const void *data, size_t size, struct str *names, struct str *all)
+{
+        struct lender l = {{.read = lender_read, .lend = lender_lend}, data, size, 1 + size % 1500};
+        _cleanup_(tar_reader_freep) struct tar_reader *r = NULL;
+        struct tar_limits limits = tar_limits_default;
+        const struct tar_entry *t;
+
+        limits.max_entries = 1000;
+        limits.max_map = 1000;
+        TRY(tar_reader_new(&l.stream, &limits, &r));
+        tar_reader_watch(r, collect, all);
+        for (;;) {
+                TRY(tar_next(r, &t));
+                if (!t)
+                        return tar_drain(r);
+                if (t->dev_major <= 07777777 && t->dev_minor <= 07777777)
+                        describe(t, names);
+                for (;;) {
+                        const void *piece;
+                        uint64_t offset;
+                        size_t n;
+
+                        TRY(tar_read_data(r, &piece, &n, &offset));
+                        if (!n)
+                                break;
+                        str_add_n(all, piece, n);
+                }
+        }
+}
+
+static void check_lent(const uint8_t *data, size_t size, const err *want, const char *names_want)
+{
+        _cleanup_str_ struct str names = {0}, all = {0};
+        err *e = walk_lent(data, size, &names, &all);
+
+        if (err_code(e) != err_code(want) || strcmp(str_text(&names), names_want) != 0)
+                abort();
+        if (!e && (all.len != size || (size && memcmp(all.data, data, size) != 0)))
+                abort();
+        err_free(e);
+}
+
 #ifdef HOD_FUZZING
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
@@ -115,8 +194,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         _cleanup_str_ struct str first = {0}, second = {0}, archive = {0};
         struct memory_sink m = {{memory_write, memory_finish, memory_free}, &archive};
         _cleanup_(tar_writer_freep) struct tar_writer *w = NULL;
-        err *e;
+        _cleanup_str_ struct str plain = {0};
+        err *e = walk(data, size, &plain, NULL);
 
+        check_lent(data, size, e, str_text(&plain));
+        err_free(e);
         if (tar_writer_new(&m.sink, &w))
                 abort();
         e = walk(data, size, &first, w);
