@@ -167,6 +167,39 @@ changes='set -e
         eventually 5 no_programs
 }
 
+@test "the life of a container is the same with vfs and btrfs: create, start again, stop, restart, pause, kill, rm" {
+        for d in vfs btrfs; do
+                with $d create --network none --name l busybox sh -c 'echo run >>/runs; exit 3' >/dev/null
+                state_is l created
+                for _ in 1 2; do
+                        hod start l >/dev/null
+                        is "$(hod wait l)" 3
+                done
+                is "$(hod export l | tar -xO runs)" $'run\nrun' "$d"
+                hod rename l l2
+                is "$(hod rm l2)" l2
+                status=0
+                with $d run --rm --network none busybox sh -c 'exit 7' || status=$?
+                is "$status" 7
+                with $d run -d --network none --name s busybox sh -c 'trap "exit 5" TERM; touch /up; while :; do sleep 0.05; done' >/dev/null
+                eventually 5 hod exec s test -e /up
+                hod pause s >/dev/null
+                state_is s paused
+                hod unpause s >/dev/null
+                hod stop s >/dev/null
+                is "$(field s '{{.State.ExitCode}}')" 5
+                hod restart -t 0 s >/dev/null
+                is_running s
+                hod exec s sh -c 'test -e /up && echo more >/more'
+                hod kill s >/dev/null
+                is "$(hod wait s)" 137
+                hod start s >/dev/null
+                is "$(hod exec s cat /more)" more
+                hod rm -f s >/dev/null
+                is "$(ls "$HOD_ROOT/containers")" '' "$d"
+        done
+}
+
 @test "containers of different drivers live side by side, whatever the next command says" {
         for d in "${drivers[@]}"; do with $d create --name side-$d busybox sh -c 'echo x >>/x; sleep 1000' >/dev/null; done
         for d in "${drivers[@]}"; do
