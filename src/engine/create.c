@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/trace.h"
+#include "engine/endpoints.h"
 #include "engine/hostconfig.h"
 #include "engine/links.h"
 #include "engine/mounts.h"
@@ -272,6 +273,7 @@ static err *write_record(struct draft *d, const struct create_options *o, const 
         (void)json_sub_array(d->record, "Mounts");
         json_set(d->record, "Config", json_ref(config));
         TRY(set_networks(d, host, json_get(endpoints, "EndpointsConfig")));
+        TRY(endpoints_verify(d->engine, json_path(d->record, "NetworkSettings.Networks")));
         if (o->start_follows)
                 json_set_str(d->record, "HodStartedBoot", container_boot_id());
         TRY(links_create(d->engine, d->id, d->record));

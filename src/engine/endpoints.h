@@ -16,6 +16,10 @@ bool endpoints_mode_is_network(const char *mode);
 /* Does it mean a network namespace of its own (not host, container:, ns:)? Then networks can come and go. */
 bool endpoints_mode_is_own(const char *mode);
 
+/* Could what is asked for in @networks (a new record's NetworkSettings.Networks) be had? Networks that are not there
+ * yet are not looked at. ERR_INVALID "invalid config for network n: ...". */
+MUST_USE err *endpoints_verify(struct engine *e, const json *networks);
+
 /* Before a start: take addresses, make bridges, publish ports; lines for the monitor into @conf. @state_fd: the
  * container's run directory. On failure everything is given back.
  * ERR_NOT_FOUND (network), ERR_CONFLICT (addresses, ports), ERR_INVALID. */

@@ -18,6 +18,8 @@
 
 #define OPTION_NAME "com.docker.network.endpoint.ifname"
 #define NAMES 256
+#define LABEL_MAX 63
+#define ALIAS_MAX 253
 
 /* ---- what was asked for ---- */
 
@@ -69,8 +71,56 @@ static err *read_settings(const struct network *n, const json *settings, struct 
         return NULL;
 }
 
+/* What DNS can carry: labels of 1 to 63 bytes with dots between them. */
+static err *check_alias(const char *alias)
+{
+        size_t n = 0, label = 0;
+        const char *why = NULL;
+
+        for (; alias[n] && !why; n++) {
+                unsigned char c = (unsigned char)alias[n];
+
+                label = c == '.' ? 0 : label + 1;
+                if (c <= ' ' || c == 0x7f || c == ',')
+                        why = "it contains a blank, a comma or a control character";
+                else if (label > LABEL_MAX)
+                        why = "more than 63 bytes without a dot";
+                else if (c == '.' && (n == 0 || alias[n + 1] == '.' || !alias[n + 1]))
+                        why = "a dot that separates nothing";
+        }
+        if (!n)
+                why = "it is empty";
+        else if (n > ALIAS_MAX && !why)
+                why = "it is longer than 253 bytes";
+        return why ? err_new(ERR_INVALID, "'%s' cannot be a name in a network: %s", alias, why) : NULL;
+}
+
+err *endpoints_verify(struct engine *e, const json *networks)
+{
+        struct networks *s;
+
+        JSON_EACH (networks, it) {
+                _cleanup_network_ struct network *n = NULL;
+                err *error;
+
+                if (!json_get(it.value, "IPAMConfig") && !json_get(it.value, "Aliases") &&
+                    !json_get(it.value, "DriverOpts") && str_empty(json_get_str(it.value, "MacAddress")))
+                        continue;
+                TRY(networks_of(e, &s));
+                error = network_find(s, it.key, &n);
+                if (err_code(error) == ERR_NOT_FOUND) { /* may be made before the start */
+                        err_free(error);
+                        continue;
+                }
+                TRY(error);
+                TRY_WRAP(endpoints_check(n, it.value), "invalid config for network %s", it.key);
+        }
+        return NULL;
+}
+
 err *endpoints_check(const struct network *n, const json *settings)
 {
+        const json *aliases = json_get(settings, "Aliases");
         const char *name = json_get_str(json_get(settings, "DriverOpts"), OPTION_NAME);
         struct lease_request r = {0};
 
@@ -86,6 +136,8 @@ err *endpoints_check(const struct network *n, const json *settings)
                                "'%s' is no name of a network device (1 to %d bytes, no '/', ':', '%%' or "
                                "space)",
                                name, LINK_NAME_MAX);
+        for (size_t i = 0; i < json_len(aliases); i++)
+                TRY(check_alias(json_str(json_at(aliases, i)) ? json_str(json_at(aliases, i)) : ""));
         return read_settings(n, settings, &r);
 }
 

@@ -82,6 +82,14 @@ static err *invalid_config(const char *what, const char *text, const char *why)
         return err_new(ERR_INVALID, "invalid network config: invalid %s %s: %s", what, text, why);
 }
 
+/* This host, loopback, multicast, reserved; of IPv6 link-local, too, which every link has. */
+static bool is_special(const struct link_address *a)
+{
+        if (a->family == AF_INET)
+                return a->data[0] == 0 || a->data[0] == 127 || a->data[0] >= 224;
+        return a->data[0] == 0 || a->data[0] == 0xff || (a->data[0] == 0xfe && (a->data[1] & 0xc0) == 0x80);
+}
+
 static err *read_subnet(const char *text, struct link_address *ret)
 {
         char right[ENDPOINT_ADDRESS_MAX];
@@ -101,7 +109,7 @@ static err *read_subnet(const char *text, struct link_address *ret)
                 return invalid_config("subnet", text, "there is no room for a gateway and a container");
         if (ret->prefix < (ret->family == AF_INET ? 8 : 16))
                 return invalid_config("subnet", text, "it is too large");
-        return NULL;
+        return is_special(ret) ? invalid_config("subnet", text, "these addresses are not for networks") : NULL;
 }
 
 static err *check_range(const json *config, const struct link_address *subnet)
@@ -123,12 +131,15 @@ static err *check_range(const json *config, const struct link_address *subnet)
 
 static err *check_inside(const char *what, const char *text, const struct link_address *subnet)
 {
-        struct link_address a;
+        struct link_address a, last;
 
         if (!endpoint_address_parse(text, &a) || strchr(text, '/') || a.family != subnet->family)
                 return invalid_config(what, text, "invalid address");
         if (!address_within(subnet, &a))
                 return invalid_config(what, text, "parent subnet does not contain this address");
+        last = address_last(subnet);
+        if (address_compare(&a, subnet) == 0 || (a.family == AF_INET && address_compare(&a, &last) == 0))
+                return invalid_config(what, text, "it is the subnet's first or last, which no one can have");
         return NULL;
 }
 
@@ -147,8 +158,13 @@ static err *complete_pool(json *config, bool gateway, struct link_address *ret)
         }
         if (json_len(json_get(config, "AuxiliaryAddresses")) > NETWORK_AUX)
                 return err_new(ERR_INVALID, "invalid network config: more than %d auxiliary addresses", NETWORK_AUX);
-        JSON_EACH (json_get(config, "AuxiliaryAddresses"), it)
-                TRY(check_inside("auxiliary address", json_str(it.value) ? json_str(it.value) : "", ret));
+        JSON_EACH (json_get(config, "AuxiliaryAddresses"), it) {
+                const char *aux = json_str(it.value) ? json_str(it.value) : "";
+
+                TRY(check_inside("auxiliary address", aux, ret));
+                if (str_eq(aux, json_get_str(config, "Gateway")))
+                        return invalid_config("auxiliary address", aux, "it is the gateway's");
+        }
         return NULL;
 }
 

@@ -98,7 +98,7 @@ reaches() { hod exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
         hod network connect --ip "$(sub 1 8)" --ip6 "fd00:$A:$B::8" --alias a1 --alias a2 --link d:dee --gw-priority 4 \
                 --driver-opt com.docker.network.endpoint.ifname=blue --driver-opt x=y --link-local-ip 169.254.3.4 n1 c
         run -0 hod exec c ip addr show blue
-        [[ $output == *"inet $(sub 1 8)/24"* && $output == *"inet6 fd$A:$B::8/64"* && $output == *'inet 169.254.3.4/16'* ]]
+        [[ $output == *"inet $(sub 1 8)/24"* && $output == *"inet6 fd00:$A:$B::8/64"* && $output == *'inet 169.254.3.4/16'* ]]
         reaches d a1
         reaches d a2
         reaches c dee
@@ -298,4 +298,165 @@ reaches() { hod exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
                 run -0 hod network inspect -f '{{len .Containers}}' n1
                 [[ $output == 0 ]]
         done
+}
+
+@test "bad input: subnets, gateways, drivers, names: one clear line, and no network more than before" {
+        make n1 1
+        local bad text long
+        printf -v long 'x%.0s' {1..256}
+        while IFS='|' read -r bad text; do
+                echo "$bad"
+                # shellcheck disable=SC2086
+                refused 1 "$text" hod network create $bad
+        done <<-END
+		--subnet $(sub 1 0)/25 n|overlaps with other one on this address space
+		--subnet $(sub 0 0)/16 n|it should be 10.
+		--subnet $(sub 2 0)/24 --subnet $(sub 2 0)/25 n|multiple overlapping subnet
+		--subnet $(sub 2 0)/24 --gateway $(sub 3 1) n|no matching subnet for gateway
+		--subnet $(sub 2 0)/24 --gateway $(sub 2 0) n|invalid gateway
+		--subnet $(sub 2 0)/24 --gateway $(sub 2 255) n|invalid gateway
+		--subnet $(sub 2 0)/24 --gateway bogus n|no matching subnet for gateway bogus
+		--subnet $(sub 2 0)/24 --aux-address a=$(sub 2 1) n|is the gateway's
+		--subnet $(sub 2 0)/24 --aux-address a n|must be formatted as key=value
+		--subnet $(sub 2 0)/31 n|no room for a gateway and a container
+		--subnet $(sub 2 1)/32 n|no room for a gateway and a container
+		--subnet 0.0.0.0/0 n|too large
+		--subnet $(sub 2 0) n|invalid CIDR block notation
+		--subnet $(sub 2 0)/33 n|invalid CIDR block notation
+		--subnet 127.9.0.0/24 n|not for networks
+		--subnet 224.0.0.0/24 n|not for networks
+		--subnet fe80::/64 n|not for networks
+		--ipv6 --subnet fd00:$A:: n|invalid CIDR block notation
+		--ipv6 --subnet fd00:$A::/127 n|no room for a gateway and a container
+		--subnet ::/0 n|too large
+		-d nosuch n|plugin "nosuch" not found
+		-d overlay n|not a swarm manager
+		n1|network with name n1 already exists
+		bridge|operation is not permitted on predefined bridge network
+		a/b|invalid name
+		$long|longer than 255 bytes
+		-o com.docker.network.driver.mtu=9 n|invalid MTU
+		-d macvlan -o parent=lo n|loopback interface is not a valid macvlan parent
+		-d macvlan -o parent=hodnope n|no network device of the host
+		-d macvlan -o parent=hodnope.10 n|failed to find master interface hodnope
+		-d macvlan -o parent=lo.4095 n|no network device of the host
+		-d macvlan -o macvlan_mode=x n|requested macvlan mode 'x' is not valid
+		-d ipvlan -o ipvlan_mode=x n|requested ipvlan mode 'x' is not valid
+		-d ipvlan -o ipvlan_flag=x n|requested ipvlan flag 'x' is not valid
+	END
+        run -0 hod network ls -q --filter type=custom
+        [[ ${#lines[@]} -eq 1 ]]
+        # Dots, letters of all alphabets and blanks are names; what has them can be used.
+        for long in a.b 'a b' ünï "${long:0:64}"; do
+                hod network create "$long" >/dev/null
+                run -0 hod run --rm --network "$long" busybox true
+                hod network rm "$long" >/dev/null
+        done
+}
+
+@test "bad input: addresses, names and ports of a container: one clear line, no container, no lease" {
+        hod network create --subnet "$(sub 1 0)/30" n1 >/dev/null
+        hod network create --subnet "$(sub 2 0)/24" n2 >/dev/null
+        sleeper c --network n1
+        hod create --name stopped --network n2 busybox true >/dev/null
+        local bad text long
+        printf -v long 'x%.0s' {1..64}
+        while IFS='|' read -r bad text; do
+                echo "$bad"
+                # shellcheck disable=SC2086
+                refused 125 "$text" hod run --rm $bad busybox true
+        done <<-END
+		--network n1|no available IPv4 addresses on this network's address pools: $(sub 1 0)/30
+		--network n1 --ip $(sub 1 2)|Address already in use
+		--network n1 --ip $(sub 1 1)|Address already in use
+		--network n1 --ip $(sub 1 3)|Address already in use
+		--network n2 --ip $(sub 1 2)|invalid config for network n2: .*no configured subnet or ip-range contain the IP address
+		--network n2 --ip 1.2.3|invalid config for network n2: .*invalid IPv4 address: 1.2.3
+		--network n2 --ip6 fd00::1|no configured subnet or ip-range contain the IP address fd00::1
+		--network n2 --network-alias $long|more than 63 bytes without a dot
+		--network n2 --network-alias a..b|a dot that separates nothing
+		--network n2 --network-alias .|a dot that separates nothing
+		--network n2 --mac-address 02:zz:00:00:00:00|is not a valid mac address
+		--name self --network container:self|cannot join own network namespace
+		--network container:stopped|cannot join network namespace of a non running container: container stopped is created
+		--network container:nosuch|No such container: nosuch
+		-p 65536:80|Invalid hostPort: 65536
+		-p 80:65536|Invalid containerPort: 65536
+		-p 80:0|0 is no port of a container
+		-p 9000-9002:80-81|Invalid ranges specified
+		-p 192.0.2.77:9000:80|annot assign requested address
+		-p 80:80/foo|Invalid proto: foo
+	END
+        run -0 hod ps -aq
+        [[ ${#lines[@]} -eq 2 ]]
+        run -0 hod network inspect -f '{{len .Containers}}' n1 n2
+        [[ $output == $'1\n0' ]]
+        # A pool that is given back can be taken again.
+        hod rm -f c >/dev/null
+        run -0 hod run --rm --network n1 --network-alias "${long:0:63}" --network-alias a.b busybox true
+}
+
+# on_link SCRIPT: in a network namespace of its own, whose link host0 leads to a "router" (pid $N, address $GW).
+on_link() {
+        export -f sub
+        timeout 80 unshare -n bash -c '
+                set -e
+                ip link set lo up
+                unshare -n sleep 80 &
+                N=$! GW=$(sub 9 1)
+                trap "kill $N" EXIT
+                for _ in {1..500}; do [[ $(readlink /proc/$N/ns/net) != $(readlink /proc/self/ns/net) ]] && break; sleep 0.02; done
+                ip link add host0 type veth peer name n0 netns $N
+                ip link set host0 up
+                nsenter -t $N -n bash -c "ip link set lo up; ip addr add $GW/24 dev n0; ip link set n0 up"
+                hod() { "$HOD_BIN/hod" "$@"; }
+                '"$1"
+}
+
+@test "macvlan: on the link of the host, from the start and live; what its parent is used for by one is not another's" {
+        run -0 on_link '
+                hod network create -d macvlan -o parent=host0 --subnet $(sub 9 0)/24 --gateway $GW --ip-range $(sub 9 128)/25 mv >/dev/null
+                hod network create -d macvlan -o parent=host0 --internal --subnet $(sub 8 0)/24 mi >/dev/null
+                hod run -d --name m1 --network mv --mac-address 02:00:00:00:99:01 busybox sleep 100 >/dev/null
+                hod run -d --name b1 busybox sleep 100 >/dev/null
+                hod exec m1 sh -c "ip -4 -o addr show eth0 | grep -o \"inet [0-9./]*\"; cat /sys/class/net/eth0/address; ip route | head -n 1; ping -c 1 -W 2 $GW | grep -c \"64 bytes\""
+                nsenter -t $N -n ping -c 1 -W 2 $(sub 9 128) >/dev/null && echo seen
+                hod network connect --gw-priority 1 mv b1
+                hod exec b1 sh -c "ping -c 1 -W 2 m1 >/dev/null && echo live; ip route | head -n 1"
+                hod network disconnect mv b1
+                hod exec b1 sh -c "ls /sys/class/net | paste -sd, ; ip route | grep -c default"
+                hod run --rm --network mi busybox ip route | grep -c .
+                hod network create -d macvlan -o parent=host0 -o macvlan_mode=passthru mp 2>&1 || true
+                hod network create -d ipvlan -o parent=host0 mp 2>&1 || true
+                hod rm -f m1 b1 >/dev/null
+                hod network rm mv mi >/dev/null
+                for mode in private vepa passthru; do
+                        hod network create -d macvlan -o parent=host0 -o macvlan_mode=$mode --subnet $(sub 9 0)/24 --gateway $GW mm >/dev/null
+                        hod run --rm --network name=mm,ip=$(sub 9 200) busybox ping -c 1 -W 2 $GW | grep -c "64 bytes"
+                        hod network rm mm >/dev/null
+                done
+                ip -o link show host0 | grep -c .
+                hod network create -d macvlan -o parent=host0 mm >/dev/null
+                ip link del host0
+                hod run --rm --network mm busybox true 2>&1 | head -n 1
+                hod network rm mm'
+        echo "$output"
+        [[ $output == "inet $(sub 9 128)/24
+02:00:00:00:99:01
+default via $(sub 9 1) dev eth0 
+1
+seen
+live
+default via $(sub 9 1) dev eth1 
+eth0,lo
+1
+1
+hod: network mi is already using parent interface host0
+hod: network mi is already using parent interface host0
+1
+1
+1
+1
+hod: failed to set up container networking: the parent host0 is no network device of the host, and no VLAN of one, as eth0.10 would be
+mm" ]]
 }

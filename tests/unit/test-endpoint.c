@@ -15,7 +15,8 @@
 
 #define LINE                                                                                                           \
         "kind=bridge parent=hod0 host=hod0123456789ab name=eth0 mtu=1400 mac=02:42:ac:11:00:02 ipv6=1 isolated=1 "     \
-        "hairpin=1 ip=172.17.0.2/16 ip=fd00::2/64 route=,172.17.0.1,0 route=10.0.0.0/8,172.17.0.9,5"
+        "hairpin=1 ip=172.17.0.2/16 ip=fd00::2/64 extra=169.254.9.9/16 route=,172.17.0.1,0 "                           \
+        "route=10.0.0.0/8,172.17.0.9,5"
 
 /* ---- the line ---- */
 
@@ -67,6 +68,8 @@ static void endpoint_parse_refuses_what_is_damaged(void **state)
                 "parent=hod0 name=eth0 ip=1.2.3.4/33",
                 "parent=hod0 name=eth0 ip=1.2.3.4 ip=1.2.3.5 ip=1.2.3.6",
                 "parent=hod0 name=eth0 route=1.2.3.4",
+                "parent=hod0 name=eth0 extra=x",
+                "parent=hod0 name=eth0 extra=::1 extra=::1 extra=::1 extra=::1 extra=::1",
                 "parent=hod0 name=eth0 route=,1.2.3.4,4294967296",
         };
 
@@ -216,6 +219,61 @@ static void endpoint_make_leaves_nothing_of_a_failure(void **state)
         check_err(endpoint_make(&e, there), "network device nosuch is not there");
 }
 
+static void endpoint_reroute_replaces_what_leads_elsewhere(void **state)
+{
+        _cleanup_close_ int inside = -1;
+        struct link_address a;
+        struct endpoint e;
+        bool taken;
+        char *owner;
+
+        (void)state;
+        bridge();
+        check_ok(endpoint_parse(
+                "parent=hod0 host=hodb name=eth1 mac=02:42:ac:11:00:03 ip=10.9.0.2/24 extra=169.254.1.1/16", &e));
+        check_ok(endpoint_make(&e, there));
+        check_ok(endpoint_parse(LINE, &e));
+        e.n_routes = 1;
+        assert_true(endpoint_address_parse("203.0.113.0/24", &e.route[0].to));
+        check_ok(endpoint_make(&e, there));
+        inside = netlink_open_in(there, NETLINK_ROUTE);
+        assert_int_equal(setns(there, CLONE_NEWNET), 0);
+        check_ok(link_route_overlaps(inside, &e.route[0].to, NULL, &owner));
+        assert_string_equal(owner, "eth0");
+        free(owner);
+        (void)strcpy(e.name, "eth1");
+        assert_true(endpoint_address_parse("10.9.0.1", &e.route[0].via));
+        check_ok(endpoint_reroute(&e, there));
+        check_ok(link_route_overlaps(inside, &e.route[0].to, NULL, &owner));
+        assert_string_equal(owner, "eth1");
+        free(owner);
+        assert_true(endpoint_address_parse("169.254.0.0/16", &a));
+        check_ok(link_route_overlaps(inside, &a, NULL, &owner));
+        assert_string_equal(owner, "eth1");
+        free(owner);
+        check_ok(endpoint_name_taken(there, "eth1", &taken));
+        assert_true(taken);
+}
+
+static void endpoint_unmake_takes_both_ends_and_minds_nothing_that_is_gone(void **state)
+{
+        struct endpoint e;
+        bool taken;
+
+        (void)state;
+        bridge();
+        check_ok(endpoint_parse(LINE, &e));
+        check_ok(endpoint_make(&e, there));
+        check_ok(endpoint_unmake(&e, there));
+        check_ok(endpoint_unmake(&e, -1));
+        assert_int_equal(links(), 2);
+        check_ok(endpoint_name_taken(there, "eth0", &taken));
+        assert_false(taken);
+        e.kind = ENDPOINT_MACVLAN;
+        check_ok(endpoint_unmake(&e, there));
+        check_ok(endpoint_unmake(&e, -1));
+}
+
 static void link_bridge_remove_takes_what_has_the_mark(void **state)
 {
         struct link_bridge other = {.name = "br7"};
@@ -269,6 +327,8 @@ int main(void)
                 cmocka_unit_test_setup(endpoint_make_replaces_the_pair_of_the_last_run, begin),
                 cmocka_unit_test_setup(endpoint_make_believes_no_router_and_has_no_ipv6_unless_asked, begin),
                 cmocka_unit_test_setup(endpoint_make_leaves_nothing_of_a_failure, begin),
+                cmocka_unit_test_setup(endpoint_reroute_replaces_what_leads_elsewhere, begin),
+                cmocka_unit_test_setup(endpoint_unmake_takes_both_ends_and_minds_nothing_that_is_gone, begin),
                 cmocka_unit_test_setup(link_bridge_remove_takes_what_has_the_mark, begin),
                 cmocka_unit_test_setup(link_route_overlaps_names_the_link, begin),
         };

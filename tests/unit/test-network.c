@@ -105,8 +105,18 @@ static void network_create_refuses_in_docker_s_words(void **state)
                 {"{\"Name\":\"n\"}", "network with name n already exists"},
                 {"{\"Name\":\"x\",\"Driver\":\"nosuch\"}", "plugin \"nosuch\" not found"},
                 {"{\"Name\":\"x\",\"Driver\":\"host\"}", "only one instance of \"host\" network is allowed"},
-                {"{\"Name\":\"x\",\"Driver\":\"macvlan\"}",
-                 "macvlan needs the host's network device to stand on: -o parent=eth0"},
+                {"{\"Name\":\"x\",\"Driver\":\"macvlan\",\"Options\":{\"parent\":\"lo\"}}",
+                 "loopback interface is not a valid macvlan parent link"},
+                {"{\"Name\":\"x\",\"Driver\":\"macvlan\",\"Options\":{\"macvlan_mode\":\"l2\"}}",
+                 "requested macvlan mode 'l2' is not valid, 'bridge' is the macvlan driver default"},
+                {"{\"Name\":\"x\",\"Driver\":\"ipvlan\",\"Options\":{\"ipvlan_flag\":\"l2\"}}",
+                 "requested ipvlan flag 'l2' is not valid, 'bridge' is the ipvlan driver default"},
+                {"{\"Name\":\"x\",\"IPAM\":{\"Config\":[{\"Subnet\":\"127.0.0.0/24\"}]}}",
+                 "invalid network config: invalid subnet 127.0.0.0/24: these addresses are not for networks"},
+                {"{\"Name\":\"x\",\"IPAM\":{\"Config\":[{\"Subnet\":\"10.8.0.0/24\",\"Gateway\":\"10.8.0.255\"}]}}",
+                 "invalid network config: invalid gateway 10.8.0.255: it is the subnet's first or last, which no one "
+                 "can "
+                 "have"},
                 {"{\"Name\":\"x\",\"IPAM\":{\"Config\":[{\"Subnet\":\"10.9.4.0/24\"}]}}",
                  "invalid pool request: Pool overlaps with other one on this address space"},
                 {"{\"Name\":\"x\",\"IPAM\":{\"Config\":[{\"Subnet\":\"10.8.0.1/24\"}]}}",
@@ -132,6 +142,28 @@ static void network_create_refuses_in_docker_s_words(void **state)
         check_ok(network_list(s, &list, &count));
         assert_int_equal(count, 4); /* nothing changed */
         network_list_free(list, count);
+}
+
+static void network_create_lets_networks_share_a_parent_unless_one_takes_all_of_it(void **state)
+{
+        _cleanup_network_ struct network *n = NULL;
+
+        (void)state;
+        check_ok(create("{\"Name\":\"a\",\"Driver\":\"macvlan\",\"Options\":{\"parent\":\"eth7\"}}", NULL));
+        check_ok(create("{\"Name\":\"b\",\"Driver\":\"macvlan\",\"Options\":{\"parent\":\"eth7\"}}", NULL));
+        check_err(create("{\"Name\":\"c\",\"Driver\":\"macvlan\","
+                         "\"Options\":{\"parent\":\"eth7\",\"macvlan_mode\":\"passthru\"}}",
+                         NULL),
+                  "network a is already using parent interface eth7");
+        check_err(create("{\"Name\":\"c\",\"Driver\":\"ipvlan\",\"Options\":{\"parent\":\"eth7\"}}", NULL),
+                  "network a is already using parent interface eth7");
+        /* Without one it is on a dummy of its own, and leads nowhere. */
+        check_ok(create("{\"Name\":\"d\",\"Driver\":\"ipvlan\",\"Options\":{\"ipvlan_mode\":\"l3\",\"ipvlan_flag\":"
+                        "\"vepa\"}}",
+                        &n));
+        assert_true(n->internal && network_on_parent(n));
+        assert_true(strncmp(n->link, "dm-", 3) == 0 && strncmp(n->link + 3, n->id, 12) == 0);
+        assert_string_equal(n->mode, "l3-vepa");
 }
 
 static void network_create_keeps_no_more_auxiliary_addresses_than_it_can(void **state)
@@ -208,6 +240,7 @@ int main(void)
                 TEST(network_find_knows_the_predefined_ones),
                 TEST(network_create_reads_back_what_was_asked_for),
                 TEST(network_create_refuses_in_docker_s_words),
+                TEST(network_create_lets_networks_share_a_parent_unless_one_takes_all_of_it),
                 TEST(network_create_keeps_no_more_auxiliary_addresses_than_it_can),
                 TEST(network_create_chooses_subnets_that_do_not_overlap),
                 TEST(network_find_takes_the_beginning_of_an_id),
