@@ -230,7 +230,7 @@ static void endpoint_reroute_replaces_what_leads_elsewhere(void **state)
         (void)state;
         bridge();
         check_ok(endpoint_parse(
-                "parent=hod0 host=hodb name=eth1 mac=02:42:ac:11:00:03 ip=10.9.0.2/24 extra=169.254.1.1/16", &e));
+                "parent=hod0 host=hodb name=eth1 mac=02:42:ac:11:00:03 ip=10.9.0.2/24 extra=169.253.1.1/16", &e));
         check_ok(endpoint_make(&e, there));
         check_ok(endpoint_parse(LINE, &e));
         e.n_routes = 1;
@@ -247,7 +247,7 @@ static void endpoint_reroute_replaces_what_leads_elsewhere(void **state)
         check_ok(link_route_overlaps(inside, &e.route[0].to, NULL, &owner));
         assert_string_equal(owner, "eth1");
         free(owner);
-        assert_true(endpoint_address_parse("169.254.0.0/16", &a));
+        assert_true(endpoint_address_parse("169.253.0.0/16", &a));
         check_ok(link_route_overlaps(inside, &a, NULL, &owner));
         assert_string_equal(owner, "eth1");
         free(owner);
