@@ -17,6 +17,9 @@
 #include "net/parent.h"
 
 #define OPTION_NAME "com.docker.network.endpoint.ifname"
+#define OPTION_SYSCTLS "com.docker.network.endpoint.sysctls"
+#define OPTION_PREFIX "com.docker.network.container_iface_prefix"
+#define OPTIONS "com.docker.network."
 #define NAMES 256
 #define LABEL_MAX 63
 #define ALIAS_MAX 253
@@ -71,6 +74,46 @@ static err *read_settings(const struct network *n, const json *settings, struct 
         return NULL;
 }
 
+/* "net.X.Y.IFNAME.KEY=VALUE,...": of the interface itself, nothing else. */
+static err *check_sysctls(const char *text)
+{
+        _cleanup_strv_ char **list = NULL;
+
+        if (strlen(text) > ENDPOINT_SYSCTLS || strpbrk(text, " \t\n/"))
+                return err_new(ERR_INVALID, "invalid sysctls '%s': too long, or with a blank or slash", text);
+        TRY(strv_split(text, ',', &list));
+        for (char **one = list; *one; one++) {
+                _cleanup_strv_ char **part = NULL;
+                size_t equals = strcspn(*one, "=");
+
+                if (!(*one)[equals])
+                        return err_new(ERR_INVALID, "invalid sysctl '%s': it is not KEY=VALUE", *one);
+                (*one)[equals] = '\0';
+                TRY(strv_split(*one, '.', &part));
+                if (strv_len(part) != 5 || !str_eq(part[0], "net") || !str_eq(part[3], "IFNAME") || !*part[1] ||
+                    !*part[2] || !*part[4])
+                        return err_new(ERR_INVALID, "invalid sysctl '%s': it must be net.X.Y.IFNAME.Z", *one);
+        }
+        return NULL;
+}
+
+/* docker's own options act, or are refused; others may be notes of the user's, which docker keeps, too. */
+static err *check_driver_opts(const json *opts)
+{
+        const char *name = json_get_str(opts, OPTION_NAME), *sysctls = json_get_str(opts, OPTION_SYSCTLS);
+
+        JSON_EACH (opts, it)
+                if (str_starts(it.key, OPTIONS) && !str_eq(it.key, OPTION_NAME) && !str_eq(it.key, OPTION_SYSCTLS))
+                        return err_new(ERR_UNSUPPORTED, "driver option %s is not supported", it.key);
+        if (name && (!*name || strlen(name) > LINK_NAME_MAX || strpbrk(name, "/ :%,=\t\n") || str_eq(name, ".") ||
+                     str_eq(name, "..") || str_eq(name, "lo")))
+                return err_new(ERR_INVALID,
+                               "'%s' is no name of a network device (1 to %d bytes, no '/', ':', '%%' or "
+                               "space)",
+                               name, LINK_NAME_MAX);
+        return sysctls ? check_sysctls(sysctls) : NULL;
+}
+
 /* What DNS can carry: labels of 1 to 63 bytes with dots between them. */
 static err *check_alias(const char *alias)
 {
@@ -121,7 +164,6 @@ err *endpoints_verify(struct engine *e, const json *networks)
 err *endpoints_check(const struct network *n, const json *settings)
 {
         const json *aliases = json_get(settings, "Aliases");
-        const char *name = json_get_str(json_get(settings, "DriverOpts"), OPTION_NAME);
         struct lease_request r = {0};
 
         if (str_eq(n->driver, "host"))
@@ -130,12 +172,7 @@ err *endpoints_check(const struct network *n, const json *settings)
         if (str_eq(n->driver, "null"))
                 return err_new(ERR_INVALID, "container cannot be connected to multiple networks with one of the "
                                             "networks in private (none) mode");
-        if (name && (!*name || strlen(name) > LINK_NAME_MAX || strpbrk(name, "/ :%,=\t\n") || str_eq(name, ".") ||
-                     str_eq(name, "..") || str_eq(name, "lo")))
-                return err_new(ERR_INVALID,
-                               "'%s' is no name of a network device (1 to %d bytes, no '/', ':', '%%' or "
-                               "space)",
-                               name, LINK_NAME_MAX);
+        TRY(check_driver_opts(json_get(settings, "DriverOpts")));
         for (size_t i = 0; i < json_len(aliases); i++)
                 TRY(check_alias(json_str(json_at(aliases, i)) ? json_str(json_at(aliases, i)) : ""));
         return read_settings(n, settings, &r);
@@ -192,7 +229,7 @@ static bool name_used(const json *doc, const char *name)
 }
 
 /* The name that was asked for, or the lowest ethN that is free; inside somebody may have made devices, too. */
-static err *choose_name(const struct attach *a, const json *settings, char ret[LINK_NAME_MAX + 1])
+static err *choose_name(const struct attach *a, const json *settings, const char *prefix, char ret[LINK_NAME_MAX + 1])
 {
         const char *wanted = json_get_str(json_get(settings, "DriverOpts"), OPTION_NAME);
 
@@ -202,7 +239,7 @@ static err *choose_name(const struct attach *a, const json *settings, char ret[L
                 if (wanted)
                         (void)snprintf(ret, LINK_NAME_MAX + 1, "%s", wanted);
                 else
-                        (void)snprintf(ret, LINK_NAME_MAX + 1, "eth%u", i);
+                        (void)snprintf(ret, LINK_NAME_MAX + 1, "%.12s%u", prefix, i);
                 taken = name_used(a->doc, ret);
                 if (!taken && a->ns >= 0)
                         TRY(endpoint_name_taken(a->ns, ret, &taken));
@@ -246,10 +283,13 @@ static err *write_line(struct attach *a, const struct network *n, const struct l
                              .hairpin = ports_wanted(a->c),
                              .isolated = !n->icc,
                              .ipv6 = n->pool[1].subnet.family != 0};
+        const char *prefix = network_option(n, OPTION_PREFIX);
         _cleanup_free_ char *line = NULL;
 
         TRY(read_link_local(settings, &e));
-        TRY(choose_name(a, settings, e.name));
+        (void)snprintf(e.sysctls, sizeof(e.sysctls), "%s",
+                       json_get_str_or(json_get(settings, "DriverOpts"), OPTION_SYSCTLS, ""));
+        TRY(choose_name(a, settings, prefix ? prefix : "eth", e.name));
         memcpy(e.parent, n->link, sizeof(e.parent));
         memcpy(e.host_name, l->link, sizeof(e.host_name));
         memcpy(e.mode, n->mode, sizeof(e.mode));

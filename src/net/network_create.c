@@ -328,6 +328,26 @@ static err *check_parent(const char *driver, const json *options, struct network
         return NULL;
 }
 
+/* docker's own options act, or are refused; others are kept as notes, as docker keeps them. */
+static err *check_known(const json *options)
+{
+        static const char *const known[] = {OPTION_BRIDGE_NAME, OPTION_MASQUERADE, OPTION_ICC, OPTION_MTU,
+                                            OPTION_PREFIX};
+        const char *prefix = json_get_str(options, OPTION_PREFIX);
+
+        JSON_EACH (options, it) {
+                bool found = !str_starts(it.key, "com.docker.network.");
+
+                for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+                        found |= str_eq(it.key, known[i]);
+                if (!found)
+                        return err_new(ERR_UNSUPPORTED, "network option %s is not supported", it.key);
+        }
+        if (prefix && (!*prefix || strlen(prefix) > 12 || strpbrk(prefix, "/ :%,=\t\n")))
+                return err_new(ERR_INVALID, "'%s' cannot begin the name of a network device (1 to 12 bytes)", prefix);
+        return NULL;
+}
+
 static err *check_options(const char *driver, const json *options, struct network *const *others, size_t n)
 {
         const char *mtu = json_get_str(options, OPTION_MTU);
@@ -343,6 +363,7 @@ static err *check_options(const char *driver, const json *options, struct networ
                                mtu, mtu);
         if (mtu && number != 0 && (number < 68 || number > 65535))
                 return err_new(ERR_INVALID, "invalid MTU %s: it must be 68 to 65535", mtu);
+        TRY(check_known(options));
         TRY(check_bool_option(options, OPTION_MASQUERADE));
         TRY(check_bool_option(options, OPTION_ICC));
         TRY(check_bool_option(options, OPTION_GUARD));

@@ -7,6 +7,7 @@
 #define OPTION_MASQUERADE "com.docker.network.bridge.enable_ip_masquerade"
 #define OPTION_ICC "com.docker.network.bridge.enable_icc"
 #define OPTION_GUARD "hod.guard"
+#define OPTION_PREFIX "com.docker.network.container_iface_prefix"
 #define OPTION_MTU "com.docker.network.driver.mtu"
 
 struct networks {

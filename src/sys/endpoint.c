@@ -89,6 +89,8 @@ err *endpoint_format(const struct endpoint *e, char **ret)
                         add_word(&s, "ip", endpoint_address_text(&e->address[i], true, to));
         for (unsigned i = 0; i < e->n_extra; i++)
                 add_word(&s, "extra", endpoint_address_text(&e->extra[i], true, to));
+        if (e->sysctls[0])
+                add_word(&s, "sysctls", e->sysctls);
         for (unsigned i = 0; i < e->n_routes; i++)
                 str_printf(&s, " route=%s,%s,%u", endpoint_address_text(&e->route[i].to, true, to),
                            endpoint_address_text(&e->route[i].via, false, via), e->route[i].metric);
@@ -184,6 +186,8 @@ static bool read_word(const char *key, char *value, struct endpoint *e)
                 return endpoint_mac_parse(value, e->mac);
         if (str_eq(key, "ip"))
                 return read_ip(value, e);
+        if (str_eq(key, "sysctls"))
+                return copy(e->sysctls, sizeof(e->sysctls), value);
         if (str_eq(key, "extra"))
                 return read_extra(value, e);
         if (str_eq(key, "route"))
@@ -235,6 +239,7 @@ err *endpoint_make(const struct endpoint *e, int ns)
                 .ipv6 = e->ipv6,
                 .isolated = e->isolated,
                 .hairpin = e->hairpin,
+                .sysctls = e->sysctls,
                 .extra = e->extra,
                 .n_extra = e->n_extra,
                 .route = (struct link_route *)e->route,

@@ -10,6 +10,7 @@
 
 #define ENDPOINT_ROUTES 8
 #define ENDPOINT_EXTRA 4
+#define ENDPOINT_SYSCTLS 511
 
 enum endpoint_kind { ENDPOINT_BRIDGE, ENDPOINT_MACVLAN, ENDPOINT_IPVLAN };
 
@@ -25,6 +26,7 @@ struct endpoint {
         struct link_address address[LINK_ADDRESSES];
         struct link_address extra[ENDPOINT_EXTRA]; /* further addresses: --link-local-ip */
         unsigned n_extra;
+        char sysctls[ENDPOINT_SYSCTLS + 1]; /* as link.h has them */
         struct link_route route[ENDPOINT_ROUTES];
         unsigned n_routes;
 };

@@ -343,6 +343,33 @@ static int put_ipv6(const char *name, const char *key, const char *value)
         return r == -ENOENT ? 0 : r; /* a kernel without IPv6 */
 }
 
+/* Each "net.X.Y.IFNAME.KEY=VALUE" of a list with commas. */
+static int put_sysctls(const char *list, const char *name)
+{
+        for (; list && *list; list += strcspn(list, ","), list += *list == ',') {
+                const char *mark = strstr(list, "IFNAME"), *equals = strchr(list, '=');
+                char path[128] = "/proc/sys/", value[64];
+                size_t at = strlen(path);
+                int n, r;
+
+                if (!mark || !equals || mark > equals)
+                        return -EINVAL;
+                n = snprintf(path + at, sizeof(path) - at, "%.*s%s%.*s", (int)(mark - list), list, name,
+                             (int)(equals - mark - 6), mark + 6);
+                if (n < 0 || (size_t)n >= sizeof(path) - at || strcspn(equals + 1, ",") >= sizeof(value))
+                        return -E2BIG;
+                for (char *p = path + at; *p; p++)
+                        if (*p == '.' &&
+                            (p < path + at + (mark - list) || p >= path + at + (mark - list) + strlen(name)))
+                                *p = '/';
+                (void)snprintf(value, sizeof(value), "%.*s", (int)strcspn(equals + 1, ","), equals + 1);
+                r = file_put(AT_FDCWD, path, value);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 /* Before it goes up: what neighbours advertise as routers is not believed, for any of them could be one; and where no
  * IPv6 was asked for there is none. What /proc/sys/net shows depends on who opens it. */
 static int set_ipv6(int ns, const struct link_endpoint *e)
@@ -355,6 +382,8 @@ static int set_ipv6(int ns, const struct link_endpoint *e)
         if (setns(ns, CLONE_NEWNET) < 0)
                 return -errno;
         r = e->ipv6 ? put_ipv6(e->name, "accept_ra", "0") : put_ipv6(e->name, "disable_ipv6", "1");
+        if (r == 0)
+                r = put_sysctls(e->sysctls, e->name);
         if (setns(here, CLONE_NEWNET) < 0)
                 abort(); /* cannot fail: it was ours */
         return r;

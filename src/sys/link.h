@@ -66,6 +66,7 @@ struct link_endpoint {
         bool hairpin;  /* what comes from it may be sent back to it: published ports, from inside */
         bool isolated; /* bridge port isolation: reaches the bridge only, no other port */
         struct link_address address[LINK_ADDRESSES];
+        const char *sysctls;              /* "net.ipv4.conf.IFNAME.KEY=VALUE,...", set before it goes up; may be NULL */
         const struct link_address *extra; /* further ones; borrowed */
         unsigned n_extra;
         struct link_route *route; /* borrowed */

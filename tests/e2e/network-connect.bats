@@ -70,7 +70,7 @@ reaches() { hod exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
         make n2 2
         sleeper c --network n1 -h chost
         sleeper d --network n2
-        ! reaches c "$(sub 2 2)"
+        run ! reaches c "$(sub 2 2)"
         hod network connect --ip "$(sub 2 9)" --alias see n2 c
         reaches c "$(sub 2 2)"
         reaches c d
@@ -83,8 +83,8 @@ reaches() { hod exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
         [[ $output == *"c $(sub 2 9)/24"* && $output == *"d $(sub 2 2)/24"* ]]
         [[ $(hod network inspect n2 | jq -r '.[0].Containers[] | select(.Name == "c").EndpointID') == $(of c n2 .EndpointID) ]]
         hod network disconnect n2 c
-        ! reaches c "$(sub 2 2)"
-        ! reaches d see
+        run ! reaches c "$(sub 2 2)"
+        run ! reaches d see
         [[ $(links c) == 'eth0 lo' && $(hod exec c grep -c 'chost$' /etc/hosts) -eq 1 && $(of c n2 .IPAddress) == null ]]
         run -0 hod network inspect -f '{{range .Containers}}{{.Name}} {{end}}' n2
         [[ $output == 'd ' ]]
@@ -96,14 +96,20 @@ reaches() { hod exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
         sleeper c
         sleeper d --network n1
         hod network connect --ip "$(sub 1 8)" --ip6 "fd00:$A:$B::8" --alias a1 --alias a2 --link d:dee --gw-priority 4 \
-                --driver-opt com.docker.network.endpoint.ifname=blue --driver-opt x=y --link-local-ip 169.254.3.4 n1 c
+                --driver-opt com.docker.network.endpoint.ifname=blue --driver-opt x=y \
+                --driver-opt com.docker.network.endpoint.sysctls=net.ipv4.conf.IFNAME.log_martians=1,net.ipv4.conf.IFNAME.forwarding=0 \
+                --link-local-ip 169.254.3.4 n1 c
         run -0 hod exec c ip addr show blue
         [[ $output == *"inet $(sub 1 8)/24"* && $output == *"inet6 fd00:$A:$B::8/64"* && $output == *'inet 169.254.3.4/16'* ]]
+        [[ $(hod exec c cat /proc/sys/net/ipv4/conf/blue/log_martians /proc/sys/net/ipv4/conf/blue/forwarding | paste -sd' ') == '1 0' ]]
         reaches d a1
         reaches d a2
         reaches c dee
         [[ $(route c) == "via $(sub 1 1) dev blue" ]]
-        [[ $(of c n1 '[.Aliases,.Links,.DriverOpts,.GwPriority]|tostring') == '[["a1","a2"],["d:dee"],{"com.docker.network.endpoint.ifname":"blue","x":"y"},4]' ]]
+        [[ $(of c n1 '[.Aliases,.Links,.DriverOpts.x,.GwPriority]|tostring') == '[["a1","a2"],["d:dee"],"y",4]' ]]
+        hod network create -o com.docker.network.container_iface_prefix=lan nx >/dev/null
+        hod network connect nx c
+        [[ $(links c) == 'blue eth0 lan0 lo' ]]
 }
 
 @test "a stopped container: connected and disconnected by its next start" {
@@ -177,7 +183,7 @@ reaches() { hod exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
         ask 127.0.0.1
         ask '[::1]'
         hod network disconnect n1 c
-        ! ask 127.0.0.1
+        run ! ask 127.0.0.1
         [[ $(hod ps --format '{{.Ports}}') != *"$port"* ]]
         hod network connect bridge c
         ask 127.0.0.1
@@ -214,6 +220,8 @@ reaches() { hod exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
 		connect --driver-opt bogus n2 c|invalid key value pair format in driver options
 		connect --driver-opt com.docker.network.endpoint.ifname=eth0 n2 c|has a network device eth0 already
 		connect --driver-opt com.docker.network.endpoint.ifname=a/b n2 c|no name of a network device
+		connect --driver-opt com.docker.network.endpoint.sysctls=net.ipv4.ip_forward=1 n2 c|must be net.X.Y.IFNAME.Z
+		connect --driver-opt com.docker.network.endpoint.bogus=1 n2 c|is not supported
 		connect --alias a,b n2 c|cannot be a name in a network
 		connect --link-local-ip x n2 c|invalid link-local IP address: x
 		disconnect n2 c|is not connected to network n2
@@ -336,6 +344,7 @@ reaches() { hod exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
 		a/b|invalid name
 		$long|longer than 255 bytes
 		-o com.docker.network.driver.mtu=9 n|invalid MTU
+		-o com.docker.network.bridge.gateway_mode_ipv4=routed n|is not supported
 		-d macvlan -o parent=lo n|loopback interface is not a valid macvlan parent
 		-d macvlan -o parent=hodnope n|no network device of the host
 		-d macvlan -o parent=hodnope.10 n|failed to find master interface hodnope
@@ -459,4 +468,28 @@ hod: network mi is already using parent interface host0
 1
 hod: failed to set up container networking: the parent host0 is no network device of the host, and no VLAN of one, as eth0.10 would be
 mm" ]]
+}
+
+@test "after a reboot a network comes back when it is used; a container's own addresses with it" {
+        run -0 on_link '
+                hod network create --subnet $(sub 1 0)/24 nr >/dev/null
+                hod run -d --name c --network nr --ip $(sub 1 9) busybox sleep 100 >/dev/null
+                hod network connect bridge c
+                hod stop -t 0 c >/dev/null
+                # What a reboot takes: links, rules, the state directory.
+                for link in $(ip -o link | sed -n "s/^[0-9]*: \(br-[^:@]*\|hod[^:@]*\).*/\1/p"); do ip link del $link; done
+                nft delete table inet hod
+                rm -rf "$HOD_STATE/networks"
+                hod start c >/dev/null
+                hod exec c sh -c "ip -4 -o addr | grep -c eth; ping -c 1 -W 2 $(sub 1 1) | grep -c \"64 bytes\""
+                hod inspect -f "{{.NetworkSettings.Networks.nr.IPAddress}}" c
+                hod rename c d
+                hod run --rm --network nr busybox ping -c 1 -W 2 d | grep -c "64 bytes"
+                hod rm -f d >/dev/null
+                hod network prune -f >/dev/null'
+        echo "$output"
+        [[ $output == "2
+1
+$(sub 1 9)
+1" ]]
 }
