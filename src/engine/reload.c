@@ -11,6 +11,7 @@
 #include "engine/guards.h"
 #include "engine/networks.h"
 #include "engine/ports.h"
+#include "engine/traffic.h"
 #include "net/bridge.h"
 #include "net/firewall.h"
 #include "sys/netlink.h"
@@ -117,6 +118,7 @@ static void reload_container(struct reload *r, struct container *c, struct firew
                 keep_error(r, guards_add(it.value));
                 keep_error(r, join(r, it.value));
         }
+        keep_error(r, traffic_apply(c, c->state_fd));
         if (json_get_str(doc, ENDPOINTS_OUTWARD))
                 keep_error(r, republish(r, c, f));
         if (json_len(json_get(doc, "Networks")))

@@ -155,7 +155,7 @@ err *traffic_detach(struct container *c)
         if (dir < 0)
                 return errno == ENOENT ? NULL : err_sys(errno, "opening the run directory of container %s", c->id);
         TRY(traffic_read(dir, &t));
-        if (!t.endpoints)
+        if (!t.rate && !t.egress && !t.endpoints)
                 return NULL;
         TRY(read_ports(t.endpoints, &p));
         TRY(open_both(&nft, &route));

@@ -148,6 +148,17 @@ links() { hod inspect -f '{{range .NetworkSettings.Networks}}{{slice .EndpointID
         is "$(field lim '{{json .HostConfig.Egress}}')" '[]'
 }
 
+@test "network reload restores egress rules that somebody flushed" {
+        hod network create nf >/dev/null
+        serve s --network nf
+        hod run -d --name lim --network nf --egress 'deny=*' busybox sleep 1000 >/dev/null
+        is "$(get lim "$(address s nf)")" ''
+        nft delete table bridge hod_egress
+        eventually 5 answers lim "$(address s nf)" host-s
+        hod network reload >/dev/null
+        is "$(get lim "$(address s nf)")" ''
+}
+
 @test "--egress by name: what the name service has answered, and nothing else" {
         hod network create nn >/dev/null
         serve db --network nn
