@@ -358,16 +358,20 @@ static bool is_twin(const struct binding *a, const struct binding *b)
                a->first == b->first && a->port.to.family != b->port.to.family;
 }
 
+/* Those that name one port come first: the others have a choice. */
 static err *choose_all(struct publish *p)
 {
-        for (size_t i = 0; i < p->n; i++) {
-                struct binding *b = &p->list[i];
+        for (unsigned pass = 0; pass < 2; pass++)
+                for (size_t i = 0; i < p->n; i++) {
+                        struct binding *b = &p->list[i];
 
-                if (i && is_twin(&p->list[i - 1], b))
-                        b->port.host_port = p->list[i - 1].port.host_port;
-                else
-                        TRY(choose(p, b, 0));
-        }
+                        if ((b->first && b->first == b->last) != (pass == 0))
+                                continue;
+                        if (i && is_twin(&p->list[i - 1], b))
+                                b->port.host_port = p->list[i - 1].port.host_port;
+                        else
+                                TRY(choose(p, b, 0));
+                }
         return NULL;
 }
 

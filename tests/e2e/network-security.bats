@@ -327,7 +327,8 @@ s = socket.socket(); s.bind((\"\", 18070)); s.listen(); print(\"ready\", flush=T
 @test "the thousandth port costs what the first did" {
         run -0 alone '
                 hod run -d --name w busybox sleep 100 >/dev/null
-                once() { local t=${EPOCHREALTIME/./}; hod container publish w $1:80 >/dev/null; echo $((${EPOCHREALTIME/./} - t)); }
+                TIMEFORMAT="%3U %3S"
+                once() { local t; t=$( { time hod container publish w $1:80 >/dev/null; } 2>&1 | tr -d .); set -- $t; echo $((10#$1 + 10#$2)); }
                 first=$( (once 20001; once 20002; once 20003; once 20004; once 20005) | sort -n | head -n 1)
                 hod container publish w 21000-21999:1000-1999 >/dev/null
                 last=$( (once 20011; once 20012; once 20013; once 20014; once 20015) | sort -n | head -n 1)
@@ -335,6 +336,6 @@ s = socket.socket(); s.bind((\"\", 18070)); s.listen(); print(\"ready\", flush=T
                 hod rm -f w >/dev/null'
         echo "$output"
         read -r first last <<<"$output"
-        # The record and the list of ports are read and written as a whole: some of it grows with them.
-        ((last < first * 4 + 20000))
+        # Milliseconds of the processor. The record is read and written as a whole: that much grows with it.
+        ((last < first + 60))
 }
