@@ -145,10 +145,10 @@ static void fill_raw(struct nft *n)
         end(n, NF_DROP, NULL);
         for (unsigned i = 0; i < 2; i++) { /* iifname != lo iifname != @bridges ip daddr @gateways drop */
                 begin(n, "raw");
+                family(n, i ? NFPROTO_IPV6 : NFPROTO_IPV4); /* first: the rest is not looked at for the other one */
                 nft_meta(n, NFT_META_IIFNAME, NFT_REG_1);
                 nft_cmp_name(n, NFT_CMP_NEQ, NFT_REG_1, "lo");
                 nft_lookup(n, "bridges", NFT_REG_1, 0, NFT_LOOKUP_F_INV);
-                family(n, i ? NFPROTO_IPV6 : NFPROTO_IPV4);
                 address(n, i ? NFPROTO_IPV6 : NFPROTO_IPV4, false, NFT_REG_1);
                 nft_lookup(n, i ? "gateways6" : "gateways4", NFT_REG_1, 0, 0);
                 end(n, NF_DROP, NULL);
