@@ -81,6 +81,8 @@ struct port {
         struct source relay; /* serves ::1; fd -1 = does not. First member */
         struct port *next;
         char *line;                      /* of the conf; owned */
+        uint32_t hash;                   /* of the line */
+        bool listed;                     /* in the list that is looked at */
         char host[ENDPOINT_ADDRESS_MAX]; /* address or network device */
         struct link_address to;
         uint16_t port, to_port;

@@ -17,6 +17,16 @@
 
 #define MANY 200
 
+/* FNV-1a: thousands of lines are compared with thousands. */
+static uint32_t hash_of(const char *line)
+{
+        uint32_t h = 2166136261u;
+
+        for (; *line; line++)
+                h = (h ^ (unsigned char)*line) * 16777619u;
+        return h;
+}
+
 /* "protocol host-address port address port"; a network device of the host may stand for the first address. */
 static err *read_line(const char *line, struct port *ret)
 {
@@ -105,6 +115,7 @@ static err *add(struct monitor *m, const char *line)
                 drop(m, p);
                 return e;
         }
+        p->hash = hash_of(line);
         p->next = m->ports;
         m->ports = p;
         return NULL;
@@ -123,6 +134,7 @@ static bool redirect(struct monitor *m, const char *line)
                         continue;
                 free(p->line);
                 p->line = copy;
+                p->hash = hash_of(copy);
                 p->to = wanted.to;
                 return true;
         }
@@ -130,29 +142,36 @@ static bool redirect(struct monitor *m, const char *line)
         return false;
 }
 
-static bool is_listed(char *const *lines, const char *line)
+static struct port *find(const struct monitor *m, const char *line)
 {
-        for (; lines && *lines; lines++)
-                if (str_eq(*lines, line))
-                        return true;
-        return false;
+        uint32_t hash = hash_of(line);
+
+        for (struct port *p = m->ports; p; p = p->next)
+                if (p->hash == hash && str_eq(p->line, line))
+                        return p;
+        return NULL;
 }
 
 static bool is_held(const struct monitor *m, const char *line)
 {
-        for (const struct port *p = m->ports; p; p = p->next)
-                if (str_eq(p->line, line))
-                        return true;
-        return false;
+        return find(m, line) != NULL;
 }
 
 /* Let go of all but @lines. */
 static void keep_only(struct monitor *m, char *const *lines)
 {
+        for (struct port *p = m->ports; p; p = p->next)
+                p->listed = false;
+        for (; lines && *lines; lines++) {
+                struct port *p = find(m, *lines);
+
+                if (p)
+                        p->listed = true;
+        }
         for (struct port **at = &m->ports; *at;) {
                 struct port *p = *at;
 
-                if (is_listed(lines, p->line)) {
+                if (p->listed) {
                         at = &p->next;
                         continue;
                 }

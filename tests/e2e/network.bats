@@ -212,34 +212,6 @@ alone() {
                 '"$1"
 }
 
-@test "rows 131, 132, 134: a neighbour on the link reaches what is published on all addresses, as itself, and nothing else" {
-        export -f get
-        run -0 alone '
-                hod run -d --name w --network bridge -h host-w -p 18080:80 -p 127.0.0.1:18081:80 busybox httpd -f -v -p 80 -h /etc >/dev/null
-                sleep 0.2
-                inside=$(hod inspect -f "{{.NetworkSettings.IPAddress}}" w) gateway=$(hod inspect -f "{{.NetworkSettings.Gateway}}" w)
-                nsenter -t $N -n ip route add ${gateway%.*}.0/24 via 192.0.2.1
-                text=$(declare -f get)
-                neighbour() { nsenter -t $N -n bash -c "${text/timeout 3/timeout 1}; get - $1 $2"; }
-                echo "$(get - 127.0.0.1 18081) $(neighbour 192.0.2.1 18080) [$(neighbour 127.0.0.1 18081)$(neighbour 192.0.2.1 18081)$(neighbour $inside 80)$(neighbour $gateway 18080)]"
-                hod logs w 2>&1 | grep -o "192[.]0[.]2[.]2" | sort -u
-                hod rm -f w >/dev/null'
-        echo "$output"
-        [[ $output == $'host-w host-w []\n192.0.2.2' ]]
-}
-
-@test "rows 130, 136: no IPv6 where none was asked for; nobody's router advertisements are believed" {
-        local bridge conf=/proc/sys/net/ipv6/conf
-        hod network create --ipv6 nv >/dev/null
-        run -0 hod run --rm --network nv busybox cat $conf/eth0/accept_ra $conf/eth0/disable_ipv6
-        [[ $output == $'0\n0' ]]
-        hod run -d --name v --network bridge busybox sleep 100 >/dev/null
-        run -0 hod exec v cat $conf/eth0/disable_ipv6
-        [[ $output == 1 ]]
-        bridge=$(hod network inspect -f '{{index .Options "com.docker.network.bridge.name"}}' bridge)
-        [[ $(<"$conf/$bridge/accept_ra") == 0 && $(<"$conf/$bridge/disable_ipv6") == 1 ]]
-}
-
 @test "enable_icc=false: containers of the network reach the host, not each other" {
         hod network create -o com.docker.network.bridge.enable_icc=false np >/dev/null
         serve p1 --network np
