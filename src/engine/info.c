@@ -219,19 +219,27 @@ static void add_runtimes(json *doc, const struct engine *e, const char *version)
                     (const char *const[]){"name=seccomp,profile=builtin", "name=cgroupns", NULL});
 }
 
-/* What stands in the way of the default network. */
+/* What stands in the way of our bridges. */
 static err *add_obstacles(struct engine *e, json *warnings)
 {
-        _cleanup_network_ struct network *n = NULL;
-        _cleanup_strv_ char **found = NULL;
+        struct network **list;
         struct networks *s;
+        err *error = NULL;
+        size_t n;
 
         TRY(networks_of(e, &s));
-        TRY(network_find(s, NETWORK_DEFAULT, &n));
-        TRY(obstacles_find(n->link, &found));
-        for (char **text = found; text && *text; text++)
-                json_add_str(warnings, *text);
-        return NULL;
+        TRY(network_list(s, &list, &n));
+        for (size_t i = 0; !error && i < n; i++) {
+                _cleanup_strv_ char **found = NULL;
+
+                if (!str_eq(list[i]->driver, "bridge") || list[i]->internal)
+                        continue;
+                error = obstacles_find(list[i], &found);
+                for (char **text = found; !error && text && *text; text++)
+                        json_add_str(warnings, *text);
+        }
+        network_list_free(list, n);
+        return error;
 }
 
 err *info_document(struct engine *e, const struct info_options *o, json **ret)

@@ -53,7 +53,7 @@ static void warn(const struct network *n)
 {
         _cleanup_strv_ char **found = NULL;
 
-        log_error_free(LOG_LEVEL_WARN, obstacles_find(n->link, &found));
+        log_error_free(LOG_LEVEL_WARN, obstacles_find(n, &found));
         for (char **text = found; text && *text; text++)
                 log_warn("network %s: %s", n->name, *text);
 }
@@ -101,7 +101,6 @@ err *bridge_up(const struct network *n, bool *ret_lost)
                 TRY(firewall_network_add(f, &rules));
         up = link_bridge_is_up(fd, n->link) == 1;
         *ret_lost = !known && up;
-        firewall_warn(f, &rules);
         return up ? NULL : make(n, fd);
 }
 

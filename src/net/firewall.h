@@ -50,9 +50,6 @@ DEFINE_CLEANUP(struct firewall *, firewall_close)
 /* Put a network in, or take it out (what is not there is fine), and make the table if it is missing. */
 MUST_USE err *firewall_network_add(struct firewall *f, const struct firewall_network *n);
 MUST_USE err *firewall_network_remove(struct firewall *f, const struct firewall_network *n);
-/* Log a warning for each chain of others that drops by policy what is forwarded, unless its table names the bridge: it
- * wins over our rules. The warning says what allows it. */
-void firewall_warn(const struct firewall *f, const struct firewall_network *n);
 /* Is it there? Asks for one element. */
 MUST_USE err *firewall_network_known(struct firewall *f, const struct firewall_network *n, bool *ret);
 

@@ -22,6 +22,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "net/firewall_private.h"
 #include "sys/netlink.h"
 
 #define NAMES_MAX 4096
@@ -34,7 +35,7 @@ struct chain {
 };
 
 struct search {
-        const char *bridge;
+        const struct network *network;
         struct chain list[CHAINS];
         size_t n;
         bool found;
@@ -84,12 +85,14 @@ static int take_chain(const struct nlmsghdr *h, void *arg)
         size_t size, n;
         const void *all = netlink_attributes(h, sizeof(*m), &size), *hook;
 
-        if (c.family != NFPROTO_IPV4 && c.family != NFPROTO_IPV6 && c.family != NFPROTO_INET)
+        if (c.family != NFPROTO_INET && !(c.family == NFPROTO_IPV4 && s->network->pool[0].subnet.family) &&
+            !(c.family == NFPROTO_IPV6 && s->network->pool[1].subnet.family))
                 return 0;
         hook = netlink_attribute(all, size, NFTA_CHAIN_HOOK, &n);
         if (!hook || number(hook, n, NFTA_HOOK_HOOKNUM, 99) != NF_INET_FORWARD || s->n == CHAINS)
                 return 0;
-        if (!copy_text(all, size, NFTA_CHAIN_TABLE, c.table) || !copy_text(all, size, NFTA_CHAIN_NAME, c.name))
+        if (!copy_text(all, size, NFTA_CHAIN_TABLE, c.table) || !copy_text(all, size, NFTA_CHAIN_NAME, c.name) ||
+            str_eq(c.table, FIREWALL_TABLE))
                 return 0;
         if (number(all, size, NFTA_CHAIN_POLICY, NF_ACCEPT) == NF_DROP || is_firewalld(&c))
                 s->list[s->n++] = c;
@@ -100,39 +103,42 @@ static int take_rule(const struct nlmsghdr *h, void *arg)
 {
         struct search *s = arg;
 
-        s->found |= names(h, h->nlmsg_len, s->bridge);
+        s->found |= names(h, h->nlmsg_len, s->network->link);
         return 0;
 }
 
-static int ask(int fd, unsigned type, uint8_t family, const char *table, netlink_fn *fn, struct search *s)
+/* Commands that let the bridge's packets through iptables' chain; owned. Beside docker, what is for its networks is
+ * still docker's to judge. */
+static char *iptables_advice(const char *program, const char *bridge, bool docker)
 {
-        struct nfgenmsg head = {.nfgen_family = family, .version = NFNETLINK_V0};
-        _cleanup_netbuf_ struct netbuf b = {0};
-
-        netbuf_begin(&b, (NFNL_SUBSYS_NFTABLES << 8) | type, NLM_F_DUMP, &head, sizeof(head));
-        if (table)
-                netbuf_add_str(&b, NFTA_RULE_TABLE, table);
-        return netlink_ask(fd, &b, fn, s);
+        if (!docker)
+                return str_format("%s -I FORWARD -i %s -j ACCEPT; %s -I FORWARD -o %s -j ACCEPT", program, bridge,
+                                  program, bridge);
+        return str_format("%s -I DOCKER-USER -i %s -j ACCEPT; %s -I DOCKER-USER -i %s -o br-+ -j RETURN; "
+                          "%s -I DOCKER-USER -i %s -o docker+ -j RETURN; %s -I DOCKER-USER -o %s -j ACCEPT",
+                          program, bridge, program, bridge, program, bridge, program, bridge);
 }
 
 static err *say_chain(const struct chain *c, const char *bridge, bool docker, char ***ret)
 {
         const char *family = c->family == NFPROTO_INET ? "inet" : c->family == NFPROTO_IPV4 ? "ip" : "ip6";
-        const char *program = c->family == NFPROTO_IPV6 ? "ip6tables" : "iptables";
-        const char *chain = docker ? "DOCKER-USER" : "FORWARD";
+        _cleanup_free_ char *advice = NULL;
 
         if (is_firewalld(c))
-                return strv_push(ret, str_format("firewalld rejects what it does not know: " EFFECT
-                                                 " (firewall-cmd --zone=trusted --add-interface=%s)",
+                return strv_push(ret, str_format("firewalld rejects what it does not know: " EFFECT "; to allow it: "
+                                                 "firewall-cmd --zone=trusted --add-interface=%s",
                                                  bridge, bridge));
-        if (str_eq(c->table, "filter") && str_eq(c->name, "FORWARD"))
+        if (c->family != NFPROTO_INET && str_eq(c->table, "filter") && str_eq(c->name, "FORWARD")) {
+                advice = iptables_advice(c->family == NFPROTO_IPV6 ? "ip6tables" : "iptables", bridge, docker);
                 return strv_push(ret, str_format("chain FORWARD of table %s filter%s has the policy DROP: " EFFECT
-                                                 " (%s -I %s -i %s -j ACCEPT; %s -I %s -o %s -j ACCEPT)",
-                                                 family, docker ? ", docker's," : "", bridge, program, chain, bridge,
-                                                 program, chain, bridge));
+                                                 "; to allow it: %s",
+                                                 family, docker ? ", docker's," : "", bridge, advice ? advice : ""));
+        }
         return strv_push(ret, str_format("chain %s of table %s %s has the policy drop: " EFFECT
-                                         " (nft insert rule %s %s %s iifname %s accept, and the same with oifname)",
-                                         c->name, family, c->table, bridge, family, c->table, c->name, bridge));
+                                         "; to allow it: nft insert rule %s %s %s iifname %s accept; "
+                                         "nft insert rule %s %s %s oifname %s accept",
+                                         c->name, family, c->table, bridge, family, c->table, c->name, bridge, family,
+                                         c->table, c->name, bridge));
 }
 
 static int take_docker(const struct nlmsghdr *h, void *arg)
@@ -146,21 +152,21 @@ static int take_docker(const struct nlmsghdr *h, void *arg)
         return 0;
 }
 
-static err *find_nft(const char *bridge, char ***ret)
+static err *find_nft(const struct network *network, char ***ret)
 {
         _cleanup_close_ int fd = netlink_open(NETLINK_NETFILTER);
-        struct search s = {.bridge = bridge};
+        struct search s = {.network = network};
         bool docker;
 
-        if (fd < 0 || ask(fd, NFT_MSG_GETCHAIN, NFPROTO_UNSPEC, NULL, take_chain, &s) < 0 || !s.n)
+        if (fd < 0 || nft_dump(fd, NFPROTO_UNSPEC, NFT_MSG_GETCHAIN, 0, NULL, take_chain, &s) < 0 || !s.n)
                 return NULL;
-        (void)ask(fd, NFT_MSG_GETCHAIN, NFPROTO_UNSPEC, NULL, take_docker, &s);
+        (void)nft_dump(fd, NFPROTO_UNSPEC, NFT_MSG_GETCHAIN, 0, NULL, take_docker, &s);
         docker = s.found;
         for (size_t i = 0; i < s.n; i++) {
                 s.found = false;
-                (void)ask(fd, NFT_MSG_GETRULE, s.list[i].family, s.list[i].table, take_rule, &s);
+                (void)nft_dump(fd, s.list[i].family, NFT_MSG_GETRULE, NFTA_RULE_TABLE, s.list[i].table, take_rule, &s);
                 if (!s.found)
-                        TRY(say_chain(&s.list[i], bridge, docker, ret));
+                        TRY(say_chain(&s.list[i], network->link, docker, ret));
         }
         return NULL;
 }
@@ -233,17 +239,18 @@ static bool legacy6(const char *bridge)
 
 static err *say_legacy(const char *program, const char *bridge, char ***ret)
 {
-        return strv_push(ret, str_format("chain FORWARD of %s has the policy DROP: " EFFECT
-                                         " (%s -I FORWARD -i %s -j ACCEPT; %s -I FORWARD -o %s -j ACCEPT)",
-                                         program, bridge, program, bridge, program, bridge));
+        _cleanup_free_ char *advice = iptables_advice(program, bridge, false);
+
+        return strv_push(ret, str_format("chain FORWARD of %s has the policy DROP: " EFFECT "; to allow it: %s",
+                                         program, bridge, advice ? advice : ""));
 }
 
-err *obstacles_find(const char *bridge, char ***ret)
+err *obstacles_find(const struct network *n, char ***ret)
 {
-        TRY(find_nft(bridge, ret));
-        if (has_table("/proc/net/ip_tables_names") && legacy4(bridge))
-                TRY(say_legacy("iptables-legacy", bridge, ret));
-        if (has_table("/proc/net/ip6_tables_names") && legacy6(bridge))
-                TRY(say_legacy("ip6tables-legacy", bridge, ret));
+        TRY(find_nft(n, ret));
+        if (n->pool[0].subnet.family && has_table("/proc/net/ip_tables_names") && legacy4(n->link))
+                TRY(say_legacy("iptables-legacy", n->link, ret));
+        if (n->pool[1].subnet.family && has_table("/proc/net/ip6_tables_names") && legacy6(n->link))
+                TRY(say_legacy("ip6tables-legacy", n->link, ret));
         return NULL;
 }
