@@ -209,6 +209,8 @@ static err *set_networks(struct draft *d, json *host, const json *given)
                 if (str_eq(it.key, mode))
                         continue;
                 TRY(name_of(d->engine, it.key, &name));
+                if (json_has(networks, name)) /* by name and by id */
+                        return err_new(ERR_INVALID, "network \"%s\" is specified multiple times", name);
                 set_endpoint(networks, name, it.value);
         }
         if (first)
