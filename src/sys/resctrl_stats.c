@@ -82,9 +82,12 @@ static void get_counters(int group, struct resctrl_stats *s)
                 _cleanup_close_ int node = openat(data, list[i]->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
                 if (node >= 0 && s->n_nodes < RESCTRL_NODES) {
-                        s->counts_occupancy |= get_number(node, "llc_occupancy", &s->node[s->n_nodes].occupancy);
-                        s->counts_bandwidth |= get_number(node, "mbm_total_bytes", &s->node[s->n_nodes].total) |
-                                               get_number(node, "mbm_local_bytes", &s->node[s->n_nodes].local);
+                        if (get_number(node, "llc_occupancy", &s->node[s->n_nodes].occupancy))
+                                s->counts_occupancy = true;
+                        if (get_number(node, "mbm_total_bytes", &s->node[s->n_nodes].total))
+                                s->counts_bandwidth = true;
+                        if (get_number(node, "mbm_local_bytes", &s->node[s->n_nodes].local))
+                                s->counts_bandwidth = true;
                         s->n_nodes++;
                 }
                 free(list[i]);
