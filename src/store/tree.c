@@ -223,7 +223,7 @@ static err *visit_open(struct walker *w, struct tree_entry *e, int fd, size_t di
 {
         _cleanup_close_ int owned = fd;
 
-        e->fd = fd;
+        e->fd = owned;
         TRY(w->walk->visit(e, w->walk->arg));
         w->path[dir_len] = '\0';
         return NULL;
