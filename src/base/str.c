@@ -201,13 +201,20 @@ bool strv_contains(char *const *list, const char *text)
 err *strv_split(const char *text, char sep, char ***ret)
 {
         _cleanup_strv_ char **list = NULL;
+        size_t n = 1;
 
-        for (;;) {
+        /* In one piece: what is split may be a file that a container has written. */
+        for (const char *p = text; (p = strchr(p, sep)); p++)
+                n++;
+        list = MEM_NEW0(char *, n + 1);
+        if (!list)
+                return err_nomem();
+        for (size_t i = 0; i < n; i++) {
                 const char *end = strchrnul(text, sep);
 
-                TRY(strv_push(&list, strndup(text, (size_t)(end - text))));
-                if (!*end)
-                        break;
+                list[i] = strndup(text, (size_t)(end - text));
+                if (!list[i])
+                        return err_nomem();
                 text = end + 1;
         }
         *ret = TAKE_PTR(list);

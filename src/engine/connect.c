@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -24,29 +23,6 @@
 #define CLOSED "HodClosed"
 
 /* ---- the container ---- */
-
-/* Lock it and read it as it is now. */
-static err *lock_container(struct container *c, int *ret_lock)
-{
-        _cleanup_close_ int lock = -1;
-        err *e;
-
-        TRY(container_lock(c, true, &lock));
-        e = container_reload(c);
-        if (err_code(e) == ERR_NOT_FOUND)
-                (void)file_remove_tree(c->engine->containers_fd, c->id); /* which this lock has just made */
-        TRY(e);
-        *ret_lock = TAKE_FD(lock);
-        return NULL;
-}
-
-/* Let it go; a directory that only the lock made goes, too. */
-static void unlock_container(struct container *c, int lock)
-{
-        if (!c->has_status)
-                (void)unlinkat(c->engine->containers_fd, c->id, AT_REMOVEDIR);
-        (void)file_close(lock);
-}
 
 static bool has_process(const struct container *c)
 {
@@ -76,12 +52,27 @@ static json *record_networks(struct container *c)
         return json_sub_object(json_sub_object(c->record, "NetworkSettings"), "Networks");
 }
 
-/* Under which name the record has the network: by name, id, or the beginning of an id; NULL: it is not connected. */
-static const char *record_key(struct container *c, const struct network *n)
+/* Under which name the record has the network, *@ret: its own, or what it was asked for by before it was there, an id
+ * or the beginning of one. NULL: it is not connected. */
+static err *record_key(struct container *c, const struct network *n, const char **ret)
 {
-        JSON_EACH (record_networks(c), it)
-                if (str_eq(it.key, n->name) || (id_prefix_valid(it.key) && str_starts(n->id, it.key)))
-                        return it.key;
+        struct networks *s;
+
+        *ret = json_has(record_networks(c), n->name) ? n->name : NULL;
+        if (*ret)
+                return NULL;
+        TRY(networks_of(c->engine, &s));
+        JSON_EACH (record_networks(c), it) {
+                _cleanup_network_ struct network *other = NULL;
+                err *e;
+
+                if (!id_prefix_valid(it.key) || !str_starts(n->id, it.key))
+                        continue;
+                e = network_find(s, it.key, &other); /* another may be called so */
+                if (!e && str_eq(other->id, n->id))
+                        *ret = it.key;
+                err_free(e);
+        }
         return NULL;
 }
 
@@ -159,6 +150,23 @@ static err *reroute(const struct attach *a)
         return NULL;
 }
 
+/* None of its networks could have them before. */
+static err *publish_first(struct attach *a)
+{
+        _cleanup_(monitor_conf_done) struct monitor_conf conf = {0};
+        err *e;
+
+        if (!ports_wanted(a->c))
+                return NULL;
+        TRY(monitor_conf_read(a->state_fd, &conf));
+        e = endpoints_publish(a, &conf.ports);
+        if (!e)
+                e = monitor_conf_write(a->state_fd, &conf);
+        if (e)
+                err_free(endpoints_unpublish(a));
+        return e;
+}
+
 /* Published ports lead by the network that leads out now. Without one they are closed; which they were is kept: the
  * monitor has them bound. */
 static err *move_ports(struct attach *a)
@@ -178,7 +186,7 @@ static err *move_ports(struct attach *a)
         json_del(a->doc, CLOSED);
         json_set_str(a->doc, ENDPOINTS_OUTWARD, now);
         if (!json_get(a->doc, "Ports"))
-                return NULL;
+                return publish_first(a);
         TRY(network_find(a->networks, json_get_str_or(json_get(json_get(a->doc, "Networks"), now), "NetworkID", ""),
                          &n));
         TRY(bridge_allow_loopback(n));
@@ -317,8 +325,9 @@ static bool is_connected(struct container *c, const struct network *n)
 
 static err *add_locked(struct container *c, const struct network *n, const json *settings, int lock)
 {
-        const char *key = record_key(c, n);
+        const char *key;
 
+        TRY(record_key(c, n, &key));
         TRY(check_container(c));
         TRY(endpoints_check(n, settings));
         if (container_is_alive(c)) {
@@ -342,9 +351,9 @@ err *connect_add(struct engine *e, const char *network, const char *container, c
         TRY(networks_of(e, &s));
         TRY(network_find(s, network, &n));
         TRY(container_find(e, container, &c));
-        TRY(lock_container(c, &lock));
+        TRY(container_lock_reload(c, &lock));
         error = add_locked(c, n, settings, lock);
-        unlock_container(c, lock);
+        container_unlock(c, lock);
         return error;
 }
 
@@ -374,9 +383,11 @@ static err *remove_live(struct container *c, const struct network *n, int state_
 
 static err *remove_locked(struct container *c, const struct network *n, int lock)
 {
-        const char *key = record_key(c, n);
-        bool was = key != NULL, live = false;
+        bool was, live = false;
+        const char *key;
 
+        TRY(record_key(c, n, &key));
+        was = key != NULL;
         if (str_eq(n->driver, "host") && key)
                 return err_new(ERR_INVALID, "cannot disconnect container from host network - container was created in "
                                             "host network mode");
@@ -411,7 +422,7 @@ static err *remove_stale(struct networks *s, const struct network *n, const char
                 if (!str_eq(list[i].name, container) && !str_eq(list[i].container, container))
                         continue;
                 found = true;
-                error = lease_release(s, n->id, list[i].container);
+                error = lease_release_endpoint(s, n->id, &list[i]);
         }
         lease_list_free(list, count);
         if (!error && !found)
@@ -442,9 +453,9 @@ err *connect_remove(struct engine *e, const char *network, const char *container
                 return err_new(ERR_NOT_FOUND, "network %s not found", network);
         }
         TRY(error);
-        TRY(lock_container(c, &lock));
+        TRY(container_lock_reload(c, &lock));
         error = n ? remove_locked(c, n, lock) : remove_gone(c, network);
-        unlock_container(c, lock);
+        container_unlock(c, lock);
         return error;
 }
 

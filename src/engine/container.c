@@ -413,6 +413,27 @@ err *container_lock(struct container *c, bool create, int *ret_fd)
         return err_new(ERR_BUSY, "container %s is being removed over and over", c->id);
 }
 
+err *container_lock_reload(struct container *c, int *ret_lock)
+{
+        _cleanup_close_ int lock = -1;
+        err *e;
+
+        TRY(container_lock(c, true, &lock));
+        e = container_reload(c);
+        if (err_code(e) == ERR_NOT_FOUND)
+                (void)file_remove_tree(c->engine->containers_fd, c->id); /* which this lock has just made */
+        TRY(e);
+        *ret_lock = TAKE_FD(lock);
+        return NULL;
+}
+
+void container_unlock(struct container *c, int lock)
+{
+        if (!c->has_status)
+                (void)unlinkat(c->engine->containers_fd, c->id, AT_REMOVEDIR);
+        (void)file_close(lock);
+}
+
 err *container_save(struct container *c)
 {
         _cleanup_free_ char *text = NULL;

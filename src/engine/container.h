@@ -75,6 +75,10 @@ MUST_USE err *container_connect(struct container *c, int *ret_fd);
 /* Lock the container's operations (start, cleanup, remove) until the descriptor is closed. Makes STATE/containers/<id>
  * if @create; without, -1 is given when it does not exist. */
 MUST_USE err *container_lock(struct container *c, bool create, int *ret_fd);
+/* Lock it whether it runs or not, and read it as it is now. container_unlock() removes the directory again that only
+ * the lock has made. ERR_NOT_FOUND: it was removed meanwhile. */
+MUST_USE err *container_lock_reload(struct container *c, int *ret_lock);
+void container_unlock(struct container *c, int lock);
 
 /* Write the record back. */
 MUST_USE err *container_save(struct container *c);

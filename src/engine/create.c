@@ -278,7 +278,7 @@ static err *write_record(struct draft *d, const struct create_options *o, const 
         TRY(endpoints_verify(d->engine, json_path(d->record, "NetworkSettings.Networks")));
         if (o->start_follows)
                 json_set_str(d->record, "HodStartedBoot", container_boot_id());
-        TRY(links_create(d->engine, d->id, d->record));
+        TRY(links_create(d->engine, d->record));
         return set_net_paths(d, host, name);
 }
 

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/parse.h"
 #include "base/str.h"
 #include "engine/endpoints_private.h"
@@ -119,8 +120,11 @@ err *endpoints_publish(struct attach *a, char ***ret_lines)
 
         if (!ports_wanted(a->c))
                 return NULL;
-        if (!name)
-                return err_new(ERR_INVALID, "ports can be published on a bridge network that is not internal only");
+        if (!name) { /* docker says nothing */
+                log_warn("container %s: published ports are discarded: none of its networks is a bridge that leads out",
+                         a->c->name);
+                return NULL;
+        }
         TRY(network_find(a->networks, json_get_str_or(entry, "NetworkID", ""), &n));
         TRY(endpoint_parse(json_get_str_or(entry, ENDPOINTS_LINE, ""), &e));
         TRY(bridge_allow_loopback(n));
@@ -199,7 +203,9 @@ err *endpoints_attach(struct container *c, int state_fd, struct monitor_conf *co
         if (!endpoints_mode_is_own(mode))
                 return err_wrap(check_shared(c, mode), "failed to set up container networking");
         TRY(endpoints_begin(&a, c, state_fd));
-        json_free(a.doc); /* of a run that has ended */
+        if (json_len(a.doc)) /* of a start that was killed: every later one would write over what it names */
+                log_error_free(LOG_LEVEL_WARN, endpoints_detach(c));
+        json_free(a.doc);
         a.doc = json_new_object();
         e = attach_all(&a, mode, conf);
         if (!e)

@@ -44,7 +44,7 @@ MUST_USE err *endpoints_lines(const json *doc, char ***ret);
 /* One of them. */
 MUST_USE err *endpoints_endpoint(const json *doc, const char *name, struct endpoint *ret);
 
-/* Publish the record's ports by the network that leads out. Lines for the monitor are
+/* Publish the record's ports by the network that leads out; without one there is a warning. Lines for the monitor are
  * appended. */
 MUST_USE err *endpoints_publish(struct attach *a, char ***ret_lines);
 /* Take them back. */

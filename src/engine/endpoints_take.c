@@ -172,6 +172,8 @@ err *endpoints_check(const struct network *n, const json *settings)
         if (str_eq(n->driver, "null"))
                 return err_new(ERR_INVALID, "container cannot be connected to multiple networks with one of the "
                                             "networks in private (none) mode");
+        if (n->predefined && json_len(aliases)) /* which has no names */
+                return err_new(ERR_INVALID, "network-scoped aliases are only supported for user-defined networks");
         TRY(check_driver_opts(json_get(settings, "DriverOpts")));
         for (size_t i = 0; i < json_len(aliases); i++)
                 TRY(check_alias(json_str(json_at(aliases, i)) ? json_str(json_at(aliases, i)) : ""));

@@ -18,27 +18,22 @@
 
 #define KEY "HodLinks"
 #define MARK "linked"
-#define MARK_MAX (1024 * 1024)
 
 /* ---- creation ---- */
 
-/* Others are told of us when they start: leave a note with them. */
-static err *leave_mark(const struct container *other, const char *id)
+/* When the other starts it looks for those that link to it: most have none. */
+static err *leave_mark(const struct container *other)
 {
-        _cleanup_free_ char *path = str_format("%s/" MARK, other->id), *line = str_format("%s\n", id);
+        _cleanup_free_ char *path = str_format("%s/" MARK, other->id);
         _cleanup_close_ int fd = -1;
-        int r;
 
-        if (!path || !line)
+        if (!path)
                 return err_nomem();
-        fd = openat(other->engine->rw_fd, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd < 0)
-                return err_sys(errno, "linking to container %s", other->name);
-        r = file_write_all(fd, line, strlen(line));
-        return r < 0 ? err_sys(r, "linking to container %s", other->name) : NULL;
+        fd = openat(other->engine->rw_fd, path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        return fd < 0 ? err_sys(errno, "linking to container %s", other->name) : NULL;
 }
 
-static err *create_one(struct engine *e, const char *id, json *list, const char *text)
+static err *create_one(struct engine *e, json *list, const char *text)
 {
         _cleanup_container_ struct container *other = NULL;
         _cleanup_free_ char *name = NULL, *alias = NULL;
@@ -51,7 +46,7 @@ static err *create_one(struct engine *e, const char *id, json *list, const char 
         if (str_eq(mode, "host"))
                 return err_new(ERR_INVALID, "conflicting options: host type networking can't be used with links. This "
                                             "would result in undefined behavior");
-        TRY(leave_mark(other, id));
+        TRY(leave_mark(other));
         one = json_new_object();
         json_set_str(one, "Id", other->id);
         json_set_str(one, "Alias", alias);
@@ -59,7 +54,7 @@ static err *create_one(struct engine *e, const char *id, json *list, const char 
         return NULL;
 }
 
-err *links_create(struct engine *e, const char *id, json *record)
+err *links_create(struct engine *e, json *record)
 {
         json *host = json_get(record, "HostConfig"), *links = json_get(host, "Links");
         const char *mode = json_get_str_or(host, "NetworkMode", "");
@@ -76,7 +71,7 @@ err *links_create(struct engine *e, const char *id, json *record)
                 return NULL;
         }
         for (size_t i = 0; i < json_len(links); i++)
-                TRY(create_one(e, id, json_sub_array(record, KEY), json_str(json_at(links, i))));
+                TRY(create_one(e, json_sub_array(record, KEY), json_str(json_at(links, i))));
         return NULL;
 }
 
@@ -228,31 +223,21 @@ err *links_of(struct container *c, char ***env, char ***hosts)
 
 /* ---- others ---- */
 
-static err *tell_one(struct container *c, const char *id, const char *ip)
+static err *tell_one(const struct container *c, const struct container *from, const char *ip)
 {
-        _cleanup_container_ struct container *from = NULL;
         _cleanup_close_ int rw = -1;
-        const json *links;
-        err *e = container_find(c->engine, id, &from);
+        const json *links = json_get(from->record, KEY);
 
-        if (e || !container_is_alive(from)) {
-                bool gone = !e || err_code(e) == ERR_NOT_FOUND;
-
-                if (!gone)
-                        return e;
-                err_free(e);
-                return NULL;
-        }
-        rw = openat(c->engine->rw_fd, from->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        if (rw < 0)
-                return NULL;
-        links = json_get(from->record, KEY);
         for (size_t i = 0; i < json_len(links); i++) {
                 const char *alias = json_get_str_or(json_at(links, i), "Alias", "");
                 _cleanup_free_ char *line = NULL;
 
                 if (!str_eq(json_get_str(json_at(links, i), "Id"), c->id))
                         continue;
+                if (rw < 0)
+                        rw = openat(c->engine->rw_fd, from->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+                if (rw < 0) /* it has just been removed */
+                        return NULL;
                 TRY(hosts_line(c, alias, ip, &line));
                 TRY(netfiles_update_link(rw, alias, line));
         }
@@ -262,18 +247,26 @@ static err *tell_one(struct container *c, const char *id, const char *ip)
 err *links_tell(struct container *c, const json *networks)
 {
         const char *ip = json_get_str(json_get(networks, NETWORK_DEFAULT), "IPAddress");
-        _cleanup_free_ char *path = str_format("%s/" MARK, c->id), *text = NULL;
-        _cleanup_strv_ char **lines = NULL;
+        _cleanup_free_ char *path = str_format("%s/" MARK, c->id);
+        struct container **list;
+        err *first = NULL;
+        size_t n;
 
         if (!path)
                 return err_nomem();
-        if (str_empty(ip) || file_read(c->engine->rw_fd, path, MARK_MAX, &text, NULL) < 0)
+        if (str_empty(ip) || !file_exists(c->engine->rw_fd, path))
                 return NULL;
-        TRY(strv_split(text, '\n', &lines));
-        for (char **l = lines; l && *l; l++)
-                if (id_valid(*l))
-                        TRY(tell_one(c, *l, ip));
-        return NULL;
+        TRY(container_list(c->engine, &list, &n));
+        for (size_t i = 0; i < n; i++) {
+                err *e = container_is_alive(list[i]) ? tell_one(c, list[i], ip) : NULL;
+
+                if (first)
+                        err_free(e);
+                else
+                        first = e;
+        }
+        container_list_free(list, n);
+        return first;
 }
 
 /* Without the links called @alias; *@ret_found: was there one? */
@@ -293,14 +286,25 @@ static json *without(const json *links, const char *alias, bool *ret_found)
         return rest;
 }
 
+static err *remove_locked(struct container *c, const char *alias, const char *path)
+{
+        _cleanup_close_ int rw = -1;
+        bool found;
+
+        json_set(c->record, KEY, without(json_get(c->record, KEY), alias, &found));
+        if (!found)
+                return err_new(ERR_NOT_FOUND, "No such container: /%s", path);
+        TRY(container_save(c));
+        rw = openat(c->engine->rw_fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        return rw >= 0 && container_is_alive(c) ? netfiles_update_link(rw, alias, NULL) : NULL;
+}
+
 err *links_remove(struct engine *e, const char *path)
 {
         _cleanup_container_ struct container *c = NULL;
-        _cleanup_close_ int lock = -1, rw = -1;
         const char *text = *path == '/' ? path + 1 : path, *slash = strrchr(text, '/');
         _cleanup_free_ char *name = slash ? strndup(text, (size_t)(slash - text)) : NULL;
-        json *rest;
-        bool found;
+        int lock = -1;
         err *error;
 
         if (!slash)
@@ -313,15 +317,10 @@ err *links_remove(struct engine *e, const char *path)
                 return err_new(ERR_NOT_FOUND, "Cannot get parent /%s for link name /%s", name, text);
         }
         TRY(error);
-        TRY(container_lock(c, false, &lock));
-        TRY(container_reload(c));
-        rest = without(json_get(c->record, KEY), slash + 1, &found);
-        json_set(c->record, KEY, rest);
-        if (!found)
-                return err_new(ERR_NOT_FOUND, "No such container: /%s", text);
-        TRY(container_save(c));
-        rw = openat(e->rw_fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        return rw >= 0 && container_is_alive(c) ? netfiles_update_link(rw, slash + 1, NULL) : NULL;
+        TRY(container_lock_reload(c, &lock));
+        error = remove_locked(c, slash + 1, text);
+        container_unlock(c, lock);
+        return error;
 }
 
 err *links_inspect(const struct container *c, json *doc)

@@ -15,15 +15,29 @@
 
 #define FILE_MAX (1024 * 1024)
 
+/* A new one can be read by everybody in the container, whatever our umask is; of an old one the mode is the
+ * container's. */
+static int open_file(int dirfd, const char *name)
+{
+        _cleanup_close_ int fd = openat(dirfd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+
+        if (fd < 0 && errno == ENOENT) {
+                fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+                if (fd >= 0 && fchmod(fd, 0644) < 0)
+                        return -errno;
+        }
+        return fd < 0 ? -errno : TAKE_FD(fd);
+}
+
 /* Written in place: the file may be bound into a container that runs. Nobody sees it empty. */
 static err *put(int dirfd, const char *name, const char *text, size_t size)
 {
-        _cleanup_close_ int fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+        _cleanup_close_ int fd = open_file(dirfd, name);
         struct stat st;
         int r;
 
         if (fd < 0)
-                return err_sys(errno, "writing %s", name);
+                return err_sys(fd, "writing %s", name);
         r = file_write_all(fd, text, size);
         if (r < 0)
                 return err_sys(r, "writing %s", name);
@@ -178,9 +192,10 @@ static err *write_resolv(int dirfd, const struct netfiles *n)
 {
         _cleanup_strv_ char **dns = NULL, **search = NULL, **options = NULL;
         _cleanup_free_ char *host = NULL, *text = NULL, *old = NULL;
+        int error = file_read(dirfd, "resolv.conf", FILE_MAX, &old, NULL);
         struct resolvconf r = {0};
 
-        if (file_read(dirfd, "resolv.conf", FILE_MAX, &old, NULL) >= 0 && !resolvconf_is_ours(old))
+        if (error == -EFBIG || (error >= 0 && !resolvconf_is_ours(old)))
                 return NULL;
         TRY(fill(n, &r, &dns, &search, &options));
         TRY(resolvconf_of_host(r.kind != RESOLVCONF_HOST, &host, &r.path));

@@ -25,11 +25,13 @@ struct binding {
         struct firewall_port port;
         const char *link;     /* published on this link of the host only; borrowed; NULL */
         bool relay;           /* ::1, to a container without IPv6: the monitor's work alone */
+        bool twin;            /* the IPv6 of the one before it: both have one port, as docker does */
         uint16_t first, last; /* host ports to choose from; 0,0 = any */
 };
 
 struct publish {
         struct container *c;
+        const json *has; /* Ports document of what it has already; NULL: nothing */
         struct link_address to[LINK_ADDRESSES];
         struct binding *list;
         size_t n;
@@ -143,6 +145,7 @@ static err *add_binding(struct publish *p, const char *key, const char *ip, cons
                         continue;
                 b.port.to = p->to[k];
                 TRY(add(p, &b));
+                b.twin = true;
         }
         return NULL;
 }
@@ -238,9 +241,11 @@ static bool has_port(const json *ports, const struct binding *b, uint16_t port)
                 for (size_t i = 0; i < json_len(it.value); i++) {
                         const char *ip = json_get_str_or(json_at(it.value, i), "HostIp", "");
                         bool all = str_eq(ip, "0.0.0.0") || str_eq(ip, "::") || !b->port.host.family;
+                        struct link_address a;
 
                         if (str_eq(json_get_str(json_at(it.value, i), "HostPort"), number) &&
-                            str_eq(strchr(it.key, '/'), proto) && (all || str_eq(ip, text)))
+                            str_eq(strchr(it.key, '/'), proto) && (all || str_eq(ip, text)) &&
+                            !(endpoint_address_parse(ip, &a) && a.family != family_of(b)))
                                 return true;
                 }
         return false;
@@ -329,48 +334,63 @@ static bool is_ours(const struct publish *p, const struct binding *b, uint16_t p
         return false;
 }
 
-/* The next host port at or after @from that nobody has bound. */
+static struct binding *twin_of(const struct publish *p, struct binding *b)
+{
+        return b + 1 < p->list + p->n && b[1].twin ? b + 1 : NULL;
+}
+
+/* Can @b have the host's @port? 0 or -errno. */
+static err *try_port(const struct publish *p, const struct binding *b, uint16_t port, int *ret, char **ret_owner)
+{
+        if (!is_ours(p, b, port) && !has_port(p->has, b, port))
+                return probe(p, b, port, ret, ret_owner);
+        free(*ret_owner);
+        *ret_owner = str_format("container %s", p->c->name);
+        *ret = -EADDRINUSE;
+        return *ret_owner ? NULL : err_nomem();
+}
+
+/* The next host port at or after @from that nobody has bound: of @b and its twin. */
 static err *choose(const struct publish *p, struct binding *b, uint32_t from)
 {
         uint16_t first = b->first ? b->first : FIRST_RANDOM, last = b->first ? b->last : LAST_RANDOM;
+        struct binding *twin = twin_of(p, b), *at = b;
         _cleanup_free_ char *owner = NULL;
         int r = 0;
 
         for (uint32_t port = from > first ? from : first; port <= last; port++) {
-                if (is_ours(p, b, (uint16_t)port))
-                        r = -EADDRINUSE;
-                else
-                        TRY(probe(p, b, (uint16_t)port, &r, &owner));
+                at = b;
+                TRY(try_port(p, b, (uint16_t)port, &r, &owner));
+                if (r == 0 && twin) {
+                        at = twin;
+                        TRY(try_port(p, twin, (uint16_t)port, &r, &owner));
+                }
                 if (r == 0) {
                         b->port.host_port = (uint16_t)port;
+                        if (twin)
+                                twin->port.host_port = (uint16_t)port;
                         return NULL;
                 }
                 if (r != -EADDRINUSE)
                         break;
         }
-        return cannot_bind(b, first, r ? r : -EADDRINUSE, owner);
-}
-
-/* Both families of one binding share the port, as docker does. */
-static bool is_twin(const struct binding *a, const struct binding *b)
-{
-        return a->key == b->key && !a->port.host.family && !b->port.host.family && a->link == b->link &&
-               a->first == b->first && a->port.to.family != b->port.to.family;
+        return cannot_bind(at, first, r ? r : -EADDRINUSE, owner);
 }
 
 /* Those that name one port come first: the others have a choice. */
 static err *choose_all(struct publish *p)
 {
+        uint32_t from = 0; /* thousands that have any port do not look at the first thousands again */
+
         for (unsigned pass = 0; pass < 2; pass++)
                 for (size_t i = 0; i < p->n; i++) {
                         struct binding *b = &p->list[i];
 
-                        if ((b->first && b->first == b->last) != (pass == 0))
+                        if (b->twin || (b->first && b->first == b->last) != (pass == 0))
                                 continue;
-                        if (i && is_twin(&p->list[i - 1], b))
-                                b->port.host_port = p->list[i - 1].port.host_port;
-                        else
-                                TRY(choose(p, b, 0));
+                        TRY(choose(p, b, b->first ? 0 : from));
+                        if (!b->first)
+                                from = b->port.host_port + 1u;
                 }
         return NULL;
 }
@@ -385,7 +405,7 @@ static json *document(const struct publish *p)
         for (size_t i = 0; i < p->n; i++) {
                 json *one;
 
-                if (i && p->list[i].link && is_twin(&p->list[i - 1], &p->list[i]))
+                if (p->list[i].link && p->list[i].twin)
                         continue; /* one word for both families */
                 one = json_new_object();
                 (void)snprintf(number, sizeof(number), "%u", p->list[i].port.host_port);
@@ -409,12 +429,12 @@ static err *lines(const struct publish *p, char ***ret)
         return NULL;
 }
 
-static err *put(struct publish *p, struct firewall *f, size_t *ret_taken, char owner[FIREWALL_OWNER_MAX])
+/* What the firewall gets; *@ret_which: where each is in the list. */
+static err *entries(const struct publish *p, struct firewall_port **ret, size_t **ret_which, size_t *ret_n)
 {
         _cleanup_free_ struct firewall_port *ports = MEM_NEW0(struct firewall_port, p->n);
         _cleanup_free_ size_t *which = MEM_NEW0(size_t, p->n);
         size_t n = 0;
-        err *e;
 
         if (!ports || !which)
                 return err_nomem();
@@ -423,12 +443,37 @@ static err *put(struct publish *p, struct firewall *f, size_t *ret_taken, char o
                         which[n] = i;
                         ports[n++] = p->list[i].port;
                 }
+        *ret = TAKE_PTR(ports);
+        *ret_which = TAKE_PTR(which);
+        *ret_n = n;
+        return NULL;
+}
+
+static err *put(struct publish *p, struct firewall *f, size_t *ret_taken, char owner[FIREWALL_OWNER_MAX])
+{
+        _cleanup_free_ struct firewall_port *ports = NULL;
+        _cleanup_free_ size_t *which = NULL;
+        size_t n;
+        err *e;
+
+        TRY(entries(p, &ports, &which, &n));
         if (!n)
                 return NULL;
         e = firewall_publish(f, p->c->id, ports, n, ret_taken, owner);
         if (err_code(e) == ERR_CONFLICT)
                 *ret_taken = which[*ret_taken];
         return e;
+}
+
+/* Whose container has gone, or is this one's last start: of all that is wanted. */
+static err *take_from(const struct publish *p, struct firewall *f, const char *owner)
+{
+        _cleanup_free_ struct firewall_port *ports = NULL;
+        _cleanup_free_ size_t *which = NULL;
+        size_t n;
+
+        TRY(entries(p, &ports, &which, &n));
+        return firewall_unpublish(f, owner, ports, n);
 }
 
 static err *is_taken(const struct publish *p, const struct binding *b, const char *owner)
@@ -450,16 +495,13 @@ static err *resolve(struct publish *p, struct firewall *f, size_t taken, const c
 
         if (!*owner) /* given back while we looked */
                 return NULL;
-        if (!str_eq(owner, p->c->id) && endpoints_holder_lives(p->c->engine, owner)) {
-                if (b->first && b->first == b->last)
-                        return is_taken(p, b, owner);
-                TRY(choose(p, b, b->port.host_port + 1u));
-                for (size_t i = 0; i < p->n; i++)
-                        if (is_twin(b, &p->list[i]))
-                                p->list[i].port.host_port = b->port.host_port;
-                return NULL;
-        }
-        return firewall_unpublish(f, owner, &b->port, 1);
+        if (str_eq(owner, p->c->id) || !endpoints_holder_lives(p->c->engine, owner))
+                return take_from(p, f, owner);
+        if (b->first && b->first == b->last)
+                return is_taken(p, b, owner);
+        if (b->twin)
+                b--;
+        return choose(p, b, b->port.host_port + 1u);
 }
 
 static err *publish(struct publish *p, ports_note *note, void *arg)
@@ -503,10 +545,10 @@ err *ports_publish(struct container *c, const struct link_address to[LINK_ADDRES
         return publish_collected(&p, collect(&p), note, arg, ret_lines);
 }
 
-err *ports_publish_more(struct container *c, const json *bindings, const struct link_address to[LINK_ADDRESSES],
-                        ports_note *note, void *arg, char ***ret_lines)
+err *ports_publish_more(struct container *c, const json *has, const json *bindings,
+                        const struct link_address to[LINK_ADDRESSES], ports_note *note, void *arg, char ***ret_lines)
 {
-        struct publish p = {.c = c};
+        struct publish p = {.c = c, .has = has};
 
         memcpy(p.to, to, sizeof(p.to));
         return publish_collected(&p, collect_bindings(&p, bindings), note, arg, ret_lines);

@@ -16,9 +16,9 @@
 typedef err *ports_note(void *arg, json *ports);
 MUST_USE err *ports_publish(struct container *c, const struct link_address to[LINK_ADDRESSES], ports_note *note,
                             void *arg, char ***ret_lines);
-/* The same for what the PortBindings document @bindings asks for beyond what the container has; @note gets these only.
- */
-MUST_USE err *ports_publish_more(struct container *c, const json *bindings,
+/* The same for what the PortBindings document @bindings asks for beyond what the container has, the Ports document
+ * @has; @note gets these only. */
+MUST_USE err *ports_publish_more(struct container *c, const json *has, const json *bindings,
                                  const struct link_address to[LINK_ADDRESSES], ports_note *note, void *arg,
                                  char ***ret_lines);
 /* The elements of the firewall that a Ports document stands for; links are borrowed from it. @ret: owned. */

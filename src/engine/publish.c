@@ -92,7 +92,7 @@ static err *publish_live(struct container *c, const json *bindings, json **ret)
         TRY(monitor_conf_read(c->state_fd, &conf));
         TRY(copy_lines(conf.ports, &lines));
         n.before = before;
-        e = ports_publish_more(c, bindings, to, note_more, &n, &lines);
+        e = ports_publish_more(c, before, bindings, to, note_more, &n, &lines);
         if (!e)
                 e = replace_lines(c, &conf, lines);
         if (e && n.published) {
@@ -125,42 +125,43 @@ static err *parse_specs(char *const *specs, json *bindings)
 static err *add_to_record(struct container *c, const json *bindings)
 {
         json *host = json_sub_object(c->record, "HostConfig"), *config = json_sub_object(c->record, "Config");
+        const char *mode = json_get_str_or(host, "NetworkMode", "");
         _cleanup_strv_ char **warnings = NULL;
 
         JSON_EACH (bindings, it)
                 (void)json_sub_object(json_sub_object(config, "ExposedPorts"), it.key);
         json_set(host, "PortBindings", merge(json_get(host, "PortBindings"), bindings));
         TRY(hostconfig_check(config, host, &warnings));
-        if (str_eq(json_get_str(host, "NetworkMode"), "host"))
+        if (str_eq(mode, "host"))
                 return err_new(ERR_INVALID, "container %s has the host's network: its ports are the host's already",
                                c->name);
+        if (!endpoints_mode_is_own(mode))
+                return err_new(ERR_INVALID, "container %s has no network of its own (%s): its ports are not its",
+                               c->name, mode);
         return NULL;
 }
 
-/* Locked and as it is now. */
-static err *find(struct engine *e, const char *ref, struct container **ret, int *ret_lock)
+static err *add_locked(struct container *c, const json *bindings, json **ret)
 {
-        _cleanup_container_ struct container *c = NULL;
-
-        TRY(container_find(e, ref, &c));
-        TRY(container_lock(c, false, ret_lock));
-        TRY(container_reload(c));
-        *ret = TAKE_PTR(c);
-        return NULL;
+        TRY(add_to_record(c, bindings));
+        if (container_is_alive(c))
+                TRY(publish_live(c, bindings, ret));
+        return container_save(c);
 }
 
 err *publish_add(struct engine *e, const char *ref, char *const *specs, json **ret_ports)
 {
         _cleanup_json_ json *bindings = json_new_object(), *published = NULL;
         _cleanup_container_ struct container *c = NULL;
-        _cleanup_close_ int lock = -1;
+        int lock = -1;
+        err *error;
 
         TRY(parse_specs(specs, bindings));
-        TRY(find(e, ref, &c, &lock));
-        TRY(add_to_record(c, bindings));
-        if (container_is_alive(c))
-                TRY(publish_live(c, bindings, &published));
-        TRY(container_save(c));
+        TRY(container_find(e, ref, &c));
+        TRY(container_lock_reload(c, &lock));
+        error = add_locked(c, bindings, &published);
+        container_unlock(c, lock);
+        TRY(error);
         if (ret_ports)
                 *ret_ports = published ? TAKE_PTR(published) : json_new_object();
         return NULL;
@@ -265,8 +266,11 @@ static err *unpublish_live(struct container *c, const struct wanted *w, json *go
         _cleanup_json_ json *before = NULL, *rest = NULL;
         struct link_address to[LINK_ADDRESSES];
         _cleanup_strv_ char **lines = NULL;
+        err *e = endpoints_ports(c, false, to, &before);
 
-        TRY(endpoints_ports(c, false, to, &before));
+        if (err_code(e) == ERR_INVALID) /* no network leads out: none is open, but the record may ask for it */
+                return err_free(e);
+        TRY(e);
         rest = without(before, w, false, gone);
         if (!json_len(gone))
                 return NULL;
@@ -327,17 +331,8 @@ static err *remove_one(struct container *c, const struct wanted *w)
         return container_save(c);
 }
 
-err *publish_remove(struct engine *e, const char *ref, char *const *specs)
+static err *remove_locked(struct container *c, char *const *specs)
 {
-        _cleanup_container_ struct container *c = NULL;
-        _cleanup_close_ int lock = -1;
-
-        for (char *const *s = specs; *s; s++) { /* nothing is changed when one is no port */
-                _cleanup_(wanted_done) struct wanted w = {0};
-
-                TRY(parse_wanted(*s, &w));
-        }
-        TRY(find(e, ref, &c, &lock));
         for (; *specs; specs++) {
                 _cleanup_(wanted_done) struct wanted w = {0};
 
@@ -345,4 +340,22 @@ err *publish_remove(struct engine *e, const char *ref, char *const *specs)
                 TRY(remove_one(c, &w));
         }
         return NULL;
+}
+
+err *publish_remove(struct engine *e, const char *ref, char *const *specs)
+{
+        _cleanup_container_ struct container *c = NULL;
+        int lock = -1;
+        err *error;
+
+        for (char *const *s = specs; *s; s++) { /* nothing is changed when one is no port */
+                _cleanup_(wanted_done) struct wanted w = {0};
+
+                TRY(parse_wanted(*s, &w));
+        }
+        TRY(container_find(e, ref, &c));
+        TRY(container_lock_reload(c, &lock));
+        error = remove_locked(c, specs);
+        container_unlock(c, lock);
+        return error;
 }

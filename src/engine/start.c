@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/parse.h"
 #include "base/str.h"
 #include "base/trace.h"
@@ -207,7 +208,7 @@ static err *prepare(struct container *c, int state_fd)
         TRY(endpoints_read(c, &networks));
         files.networks = json_get(networks, "Networks");
         TRY(netfiles_write(rw, &files));
-        TRY(links_tell(c, files.networks));
+        log_error_free(LOG_LEVEL_WARN, links_tell(c, files.networks)); /* no reason not to start */
         return write_conf(c, state_fd, &conf);
 }
 

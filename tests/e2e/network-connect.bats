@@ -138,6 +138,27 @@ reaches() { hod exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
         [[ $(links c) == lo ]]
 }
 
+@test "a network whose name is the beginning of another's id is not the other" {
+        local id name
+        id=$(hod network create whole)
+        name=${id:0:4}
+        hod network create "$name" >/dev/null
+        sleeper c --network "$name" --network whole
+        hod network disconnect whole c
+        [[ $(settings c | jq -r 'keys | join(",")') == "$name" && $(links c) == 'eth0 lo' ]]
+        hod restart -t 0 c >/dev/null
+        [[ $(settings c | jq -r 'keys | join(",")') == "$name" ]]
+}
+
+@test "connect and disconnect do not wait for a container that has filled its hosts with a million lines" {
+        make n1 1
+        sleeper c
+        hod exec c sh -c 'yes "" | head -c 1000000 >/etc/hosts'
+        timeout 10 "$HOD_BIN/hod" network connect n1 c
+        hod exec c grep -q "$(sub 1 2)" /etc/hosts
+        timeout 10 "$HOD_BIN/hod" network disconnect n1 c
+}
+
 @test "an address that was asked for is kept over stop, start and restart; another is given out again after a stop" {
         make n1 1
         sleeper c --network n1 --ip "$(sub 1 50)"
@@ -189,6 +210,21 @@ reaches() { hod exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
         ask 127.0.0.1
 }
 
+@test "ports without a network that could have them are discarded, until there is one" {
+        hod network create --internal ni >/dev/null
+        local port
+        run -0 --separate-stderr hod run -d --name c -h chost --network ni -p 80 busybox httpd -f -p 80 -h /etc
+        [[ $stderr == *'container c: published ports are discarded'* && -z $(hod port c) ]]
+        hod network connect bridge c
+        port=$(hod port c 80 | sed 's/.*://')
+        ask() { [[ $(curl -s -m 3 "http://127.0.0.1:$port/hostname") == chost ]]; }
+        eventually 3 ask
+        hod network disconnect bridge c
+        run ! ask
+        run -0 --separate-stderr hod restart -t 0 c
+        [[ $stderr == *'container c: published ports are discarded'* ]]
+}
+
 @test "connect and disconnect: what is wrong is one clear line, and nothing has changed" {
         make n1 1
         hod network create n2 >/dev/null
@@ -213,6 +249,7 @@ reaches() { hod exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
 		connect nosuch c|network nosuch not found
 		connect n1 nosuch|No such container: nosuch
 		connect host c|cannot connect container to host network - container must be created in host network mode
+		connect --alias x bridge c|network-scoped aliases are only supported for user-defined networks
 		connect none c|container cannot be connected to multiple networks with one of the networks in private \(none\) mode
 		connect n1 ch|container sharing network namespace with another container or host cannot be connected to any other network
 		connect n1 cc|container sharing network namespace with another container or host cannot be connected to any other network

@@ -282,6 +282,45 @@ names='address neighbour gateway link arp-gateway arp-other arp-lie vlan lldp ra
         [[ $output == *$' 5\nhost-w\n[] {}\nhost-w' ]]
 }
 
+@test "publish: what the container has already stays its own; a stopped one is locked, too" {
+        run -0 alone '
+                hod run -d --name w -h host-w -p 127.0.0.1::80 -p 127.0.0.1:18081:80 busybox httpd -f -p 80 -h /etc >/dev/null
+                port=$(hod port w 80 | grep -v 18081); port=${port##*:}
+                hod container publish w 127.0.0.1::81
+                ! hod container publish w 127.0.0.1:18081:81 2>&1 | grep -o "by container w"
+                ! hod container publish w 18081:81 2>&1 | grep -o "by container w"
+                echo "$(get 127.0.0.1 $port) $(get 127.0.0.1 18081) $(hod port w 81 | wc -l)"
+                hod stop -t 0 w >/dev/null
+                for p in 1 2 3 4; do hod container publish w 1900$p:$p & pids+=($!); done
+                wait "${pids[@]}"
+                hod inspect -f "{{len .HostConfig.PortBindings}}" w
+                ls "$HOD_STATE/containers"
+                hod rm w >/dev/null
+                hod run -d --name w0 busybox sleep 100 >/dev/null
+                hod create --name j --network container:w0 busybox true >/dev/null
+                ! hod container publish j 80:80 2>&1
+                hod rm -f j w0 >/dev/null'
+        echo "$output"
+        [[ ${lines[1]} == 'by container w' && ${lines[2]} == 'by container w' && ${lines[3]} == 'host-w host-w 1' && ${lines[4]} == 6 ]]
+        [[ ${lines[5]} == *'container j has no network of its own (container:w0)'* ]]
+}
+
+@test "two ports of the container on any two of the host, both families each; one that a program has for IPv6 only is left out" {
+        run -0 alone '
+                python3 -c "
+import socket, time
+s = socket.socket(socket.AF_INET6); s.setsockopt(41, 26, 1); s.bind((\"::\", 32768)); s.listen(); print(\"ready\", flush=True); time.sleep(60)" >$T/server 2>&1 & S=$!
+                ready $T/server
+                hod network create --ipv6 n6 >/dev/null
+                hod run -d --name w --network n6 -p 80 -p 80 busybox sleep 100 >/dev/null
+                hod port w
+                hod rm -f w >/dev/null
+                hod network rm n6 >/dev/null
+                kill $S'
+        echo "$output"
+        [[ $(sed 's/.*://' <<<"$output" | sort | uniq -c | tr -s ' ' | paste -sd,) == ' 2 32769, 2 32770' ]]
+}
+
 @test "a UDP client that keeps its port follows the port: to the host, to a container, to another, to nobody" {
         run -0 alone '
                 hod run -d --name a busybox sleep 100 >/dev/null
