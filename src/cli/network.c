@@ -56,7 +56,12 @@ static err *filter_dangling(struct engine *e, const char *value, const char *nam
                 err_free(error);
                 return err_new(ERR_INVALID, "invalid filter 'dangling=[%s]'", value);
         }
-        TRY(networks_inspect(e, name, &doc));
+        error = networks_inspect(e, name, &doc);
+        if (err_code(error) == ERR_NOT_FOUND) { /* removed since it was listed */
+                *ret = false;
+                return err_free(error);
+        }
+        TRY(error);
         *ret &= (!is_predefined(name) && json_len(json_get(doc, "Containers")) == 0) == want;
         return NULL;
 }

@@ -117,7 +117,7 @@ static err *living(struct engine *e, struct networks *s, const struct network *n
         TRY(lease_list(s, n->id, &list, &n_list));
         for (size_t i = 0; i < n_list; i++) {
                 if (!endpoints_holder_lives(e, list[i].container)) {
-                        err_free(lease_release(s, n->id, list[i].container));
+                        err_free(lease_release_endpoint(s, n->id, &list[i]));
                         lease_done(&list[i]);
                 } else {
                         if (kept != i) {
@@ -191,7 +191,8 @@ static err *leave_parent(struct networks *s, const struct network *n)
         return e;
 }
 
-/* Interface and rules, then what is on disk: a crash in between leaves a network that can be removed again. */
+/* Interface and rules, then what is on disk: a crash in between leaves a network that can be removed again. The lock
+ * that we hold goes last: whoever makes it anew finds no network. */
 static err *take_down(struct networks *s, const struct network *n)
 {
         if (str_eq(n->driver, "bridge"))
@@ -200,8 +201,21 @@ static err *take_down(struct networks *s, const struct network *n)
                 TRY(leave_parent(s, n));
         if (n->predefined)
                 return NULL;
-        TRY(lease_forget(s, n->id));
-        return network_forget(s, n);
+        TRY(network_forget(s, n));
+        return lease_forget(s, n->id);
+}
+
+/* Others may have removed it while we waited, and made one with its bridge's name since. */
+static err *still_there(struct networks *s, const struct network *n)
+{
+        _cleanup_network_ struct network *now = NULL;
+        err *e = network_find(s, n->id, &now);
+
+        if (err_code(e) != ERR_NOT_FOUND)
+                return e;
+        err_free(e);
+        err_free(lease_forget(s, n->id)); /* with the lock that we have just made */
+        return err_new(ERR_NOT_FOUND, "network %s not found", n->name);
 }
 
 static err *remove_unused(struct engine *e, struct networks *s, const struct network *n)
@@ -212,6 +226,7 @@ static err *remove_unused(struct engine *e, struct networks *s, const struct net
         err *error;
 
         TRY(lease_hold(s, n->id, true, &held));
+        TRY(still_there(s, n));
         TRY(living(e, s, n, &list, &count));
         error = count ? still_used(n, list, count) : take_down(s, n);
         lease_list_free(list, count);
@@ -257,7 +272,7 @@ err *networks_prune(struct engine *e, const struct prune_filter *f, struct prune
                 if (!one->predefined && !matches(one, f))
                         continue;
                 error = remove_unused(e, s, one);
-                if (err_code(error) == ERR_CONFLICT)
+                if (err_code(error) == ERR_CONFLICT || err_code(error) == ERR_NOT_FOUND)
                         error = err_free(error);
                 else if (!error && !one->predefined)
                         error = strv_add(&ret->lines, one->name);

@@ -380,7 +380,8 @@ err *lease_take(struct networks *s, const struct network *n, const struct lease_
         return NULL;
 }
 
-err *lease_release(struct networks *s, const char *network_id, const char *container)
+/* @endpoint: NULL = every one of the container. */
+static err *release(struct networks *s, const char *network_id, const char *container, const char *endpoint)
 {
         _cleanup_(table_done) struct table t = {0};
         _cleanup_close_ int held = -1;
@@ -391,11 +392,21 @@ err *lease_release(struct networks *s, const char *network_id, const char *conta
         TRY(lock(s, network_id, &held));
         TRY(lease_list(s, network_id, &t.list, &t.n));
         for (size_t i = t.n; i-- > 0;)
-                if (str_eq(t.list[i].container, container)) {
+                if (str_eq(t.list[i].container, container) && (!endpoint || str_eq(t.list[i].endpoint, endpoint))) {
                         drop(&t, i);
                         found = true;
                 }
         return found ? write_all(s, network_id, t.list, t.n) : NULL;
+}
+
+err *lease_release(struct networks *s, const char *network_id, const char *container)
+{
+        return release(s, network_id, container, NULL);
+}
+
+err *lease_release_endpoint(struct networks *s, const char *network_id, const struct lease *l)
+{
+        return release(s, network_id, l->container, l->endpoint);
 }
 
 static err *rename_one(struct lease *l, const char *name)

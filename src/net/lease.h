@@ -47,6 +47,8 @@ MUST_USE err *lease_hold(struct networks *s, const char *network_id, bool alone,
 MUST_USE err *lease_take(struct networks *s, const struct network *n, const struct lease_request *r, struct lease *ret);
 /* Give back what @container has. Nothing is fine. */
 MUST_USE err *lease_release(struct networks *s, const char *network_id, const char *container);
+/* Give back this very line, if it is still there: its container may have begun another run since it was read. */
+MUST_USE err *lease_release_endpoint(struct networks *s, const char *network_id, const struct lease *l);
 /* @container is called @name from now on; so is what answers to its old name. Nothing is fine. */
 MUST_USE err *lease_rename(struct networks *s, const char *network_id, const char *container, const char *name);
 /* All of a network. */

@@ -231,6 +231,27 @@ static void lease_forget_leaves_nothing(void **state)
         assert_int_equal(unlinkat(state_fd, "networks", AT_REMOVEDIR), 0);
 }
 
+static void lease_release_endpoint_leaves_what_came_since(void **state)
+{
+        const struct lease_request r = {.container = ID_A, .name = "web"};
+        _cleanup_lease_ struct lease first = {0}, second = {0};
+        struct lease *list;
+        size_t count;
+
+        (void)state;
+        check_ok(lease_take(s, n, &r, &first));
+        check_ok(lease_take(s, n, &r, &second)); /* another run */
+        check_ok(lease_release_endpoint(s, n->id, &first));
+        check_ok(lease_list(s, n->id, &list, &count));
+        assert_int_equal(count, 1);
+        assert_string_equal(list[0].endpoint, second.endpoint);
+        lease_list_free(list, count);
+        check_ok(lease_release_endpoint(s, n->id, &second));
+        check_ok(lease_list(s, n->id, &list, &count));
+        assert_int_equal(count, 0);
+        lease_list_free(list, count);
+}
+
 static void lease_rename_changes_what_the_old_name_answered_to(void **state)
 {
         char *const names[] = {(char[]){"web"}, (char[]){"www"}, (char[]){"a11111111111"}, NULL};
@@ -263,6 +284,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(lease_format_writes_what_parse_read),
                 cmocka_unit_test(lease_parse_refuses_what_is_damaged),
+                TEST(lease_release_endpoint_leaves_what_came_since),
                 TEST(lease_rename_changes_what_the_old_name_answered_to),
                 TEST(lease_take_gives_the_lowest_free_address),
                 TEST(lease_take_wants_an_address_that_is_free),
