@@ -2,12 +2,14 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/id.h"
 #include "base/str.h"
 #include "oci/image.h"
 #include "store/blob.h"
 #include "store/check_private.h"
 #include "store/image_private.h"
 #include "store/ingest.h"
+#include "store/record.h"
 #include "store/tree.h"
 
 /* A row as it is. */
@@ -123,6 +125,7 @@ static err *remove_record(struct store *s, const struct damaged *row)
 static err *check_record(struct check *c, const struct damaged *row)
 {
         _cleanup_free_ char *what = str_format("image %s", row->id), *config = NULL, *layers = NULL;
+        _cleanup_record_list_ struct record_list users = {0};
         err *e;
 
         if (!what)
@@ -140,6 +143,13 @@ static err *check_record(struct check *c, const struct damaged *row)
                 return NULL;
         }
         err_free(e);
+        TRY(record_image_users(c->store, row->id, &users));
+        if (users.n) { /* their files are the image's layers, which nothing else names */
+                check_say(c, CHECK_WRONG, what,
+                          "its record and its documents are damaged; not removed, because container %.*s uses it",
+                          ID_SHORT, users.items[0].id);
+                return NULL;
+        }
         TRY(remove_record(c->store, row));
         check_say(c, CHECK_MENDED, what, "its record and its documents are damaged; removed, pull it again");
         return NULL;

@@ -39,15 +39,25 @@ static err *keep_all(struct store *s)
         return e;
 }
 
-/* A blob may belong to several layers: all have to do without it. What somebody receives or reads now stays. */
-static bool is_dispensable(struct store *s, const struct roots *kept, struct image *const *list, size_t n,
-                           const char *digest)
+/* Does @other live from the blob of @l: is it its own, or the one that stands in for its own? */
+static bool depends(struct store *s, const struct image_layer *other, const struct image_layer *l)
 {
-        if (roots_have(kept, ROOTS_BLOBS, digest))
+        bool same = str_eq(other->digest, l->digest);
+
+        if (!same && (!str_eq(other->diff_id, l->diff_id) || blob_exists(s, other->digest)))
+                return false;
+        return !layer_tar_kept(s, other);
+}
+
+/* The blob of @l may belong to several layers: all have to do without it. What somebody receives or reads now stays. */
+static bool is_dispensable(struct store *s, const struct roots *kept, struct image *const *list, size_t n,
+                           const struct image_layer *l)
+{
+        if (roots_have(kept, ROOTS_BLOBS, l->digest))
                 return false;
         for (size_t i = 0; i < n; i++)
                 for (size_t k = 0; k < list[i]->n_layers; k++)
-                        if (strcmp(list[i]->layers[k].digest, digest) == 0 && !layer_tar_kept(s, &list[i]->layers[k]))
+                        if (depends(s, &list[i]->layers[k], l))
                                 return false;
         return true;
 }
@@ -76,7 +86,7 @@ static err *drop_all(struct store *s, char ***done, uint64_t *bytes)
         for (size_t i = 0; i < n && !e; i++)
                 for (size_t k = 0; k < list[i]->n_layers && !e; k++)
                         if (blob_exists(s, list[i]->layers[k].digest) &&
-                            is_dispensable(s, &kept, list, n, list[i]->layers[k].digest))
+                            is_dispensable(s, &kept, list, n, &list[i]->layers[k]))
                                 e = drop_one(s, list[i]->layers[k].digest, done, bytes);
         image_list_free(list, n);
         return e;

@@ -56,6 +56,11 @@ static err *take_known(const struct db_row *row, void *arg)
         return db_row_dup(row, 1, &k->layers);
 }
 
+static err *find_known(const struct ingest *i, struct db *db, struct known *ret)
+{
+        return db_select(db, take_known, ret, "SELECT manifest, layers FROM images WHERE id=?", "s", i->id.text);
+}
+
 static err *take_flag(const struct db_row *row, void *arg)
 {
         *(bool *)arg = db_row_int(row, 0) != 0;
@@ -166,32 +171,39 @@ static err *is_known(struct ingest *i, struct db *db, char *const *names, bool *
 }
 
 /* A layer that is here by another image's blob needs that no longer to be so: the image may have been removed since we
- * looked. Its blob is still here, because it is on our list. */
-static err *settle_stand_ins(struct ingest *i)
+ * looked, or be the one that we replace. Its blob is still here, because it is on our list. */
+static err *settle_stand_ins(struct ingest *i, bool replaces)
 {
         for (size_t n = 0; n < i->n; n++) {
                 const struct ingest_item *item = &i->items[n];
                 _cleanup_free_ char *blob = NULL;
+                err *e;
 
-                if (!item->stand_in)
+                if (!item->stand_in || layer_tar_kept(i->store, &item->layer))
                         continue;
-                TRY(layer_tar_blob(i->store, &item->layer, &blob));
-                if (!blob && !layer_tar_kept(i->store, &item->layer))
-                        TRY(layer_tar_keep(i->store, &item->layer, item->stand_in));
+                if (!replaces)
+                        TRY(layer_tar_blob(i->store, &item->layer, &blob));
+                e = blob ? NULL : layer_tar_keep(i->store, &item->layer, item->stand_in);
+                if (!replaces || (err_code(e) != ERR_DIGEST && err_code(e) != ERR_CORRUPT))
+                        TRY(e);
+                else
+                        log_error_free(LOG_LEVEL_WARN, e); /* it can be used, but not saved and not pushed */
         }
         return NULL;
 }
 
 static err *write_with_lease(struct ingest *i, char *const *names)
 {
-        _cleanup_(known_done) struct known k = {0};
+        _cleanup_(known_done) struct known before = {0}, k = {0};
         _cleanup_txn_ struct txn t = {0};
         int64_t now = clock_now_ns();
+        struct db *db;
 
-        TRY(settle_stand_ins(i));
+        TRY(txn_reader(i->store, &db));
+        TRY(find_known(i, db, &before));
+        TRY(settle_stand_ins(i, before.found && !keeps_old(i, &before)));
         TRY(txn_begin(i->store, true, &t));
-        TRY(db_select(i->store->run, take_known, &k, "SELECT manifest, layers FROM images WHERE id=?", "s",
-                      i->id.text));
+        TRY(find_known(i, i->store->run, &k));
         if (!keeps_old(i, &k))
                 TRY(write_image(i, &k, &t));
         for (; *names; names++)

@@ -186,18 +186,22 @@ static err *write_skeleton(struct store *s, const struct image_layer *l, const c
         return fsync(fd) < 0 ? err_sys(errno, "writing a skeleton to disk") : NULL;
 }
 
+/* It has its name only when it is complete: others take one that is there for good. */
 static err *keep(struct store *s, const struct image_layer *l, const char *blob, int dir)
 {
-        _cleanup_close_ int fd =
-                openat(dir, LAYER_SKELETON, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-        err *e;
+        _cleanup_staging_ struct staging st = {0};
+        _cleanup_close_ int fd = -1;
 
+        if (file_exists(dir, LAYER_SKELETON))
+                return NULL;
+        TRY(staging_begin(s, &st));
+        fd = openat(st.fd, LAYER_SKELETON, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0)
-                return errno == EEXIST ? NULL : err_sys(errno, "making a skeleton");
-        e = write_skeleton(s, l, blob, fd);
-        if (e)
-                (void)unlinkat(dir, LAYER_SKELETON, 0);
-        return e;
+                return err_sys(errno, "making a skeleton");
+        TRY(write_skeleton(s, l, blob, fd));
+        if (renameat2(st.fd, LAYER_SKELETON, dir, LAYER_SKELETON, RENAME_NOREPLACE) < 0 && errno != EEXIST)
+                return err_sys(errno, "publishing a skeleton");
+        return NULL;
 }
 
 err *layer_tar_keep(struct store *s, const struct image_layer *l, const char *blob)
@@ -211,7 +215,7 @@ err *layer_tar_keep(struct store *s, const struct image_layer *l, const char *bl
         dir = file_open_beneath(s->root_fd, path, O_RDONLY | O_DIRECTORY, 0);
         if (dir < 0)
                 return err_sys(dir, "opening %s/%s", s->root, path);
-        /* One that is there may be what a crash left of it: then it is made anew. */
+        /* One that is there may be damaged, or what a crash of an older version left of it: then it is made anew. */
         for (bool fresh = false;; fresh = true) {
                 if (!file_exists(dir, LAYER_SKELETON))
                         fresh = true;

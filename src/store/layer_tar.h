@@ -2,7 +2,8 @@
  *
  * A blob can be dropped to save space once what is needed to make the archive again has been written beside the
  * layer's tree: ROOT/layers/<chain hex>/skeleton holds everything of the archive but the content of files, which is in
- * the tree. It is tried out before the blob goes. */
+ * the tree. It is tried out before the blob goes; of an archive that was unpacked here just now no blob is made at all
+ * (layer_stage.c). */
 #pragma once
 
 #include <stdbool.h>
@@ -25,7 +26,7 @@ MUST_USE err *layer_tar_write(struct store *s, const struct image_layer *l, stru
  * sync. @blob: one of its content that no image has, NULL = it is looked for. ERR_DIGEST: this archive cannot be made
  * again, keep the blob. */
 MUST_USE err *layer_tar_keep(struct store *s, const struct image_layer *l, const char *blob);
-/* Has that been done? (Or begun, if it was interrupted.) */
+/* Has that been done? (Or begun, by an older version that was interrupted.) */
 bool layer_tar_kept(struct store *s, const struct image_layer *l);
 /* The blob that has this content, its own or another image's; owned, NULL = there is none. */
 MUST_USE err *layer_tar_blob(struct store *s, const struct image_layer *l, char **ret);

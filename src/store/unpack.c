@@ -258,6 +258,8 @@ err *unpack_finish(struct unpack *u, struct unpack_result *ret)
         ring_end(u->ring);
         e = read_report(u, &report);
         reap(u);
+        if (!e && u->broken) /* who succeeds has read to the end */
+                e = err_new(ERR_INTERNAL, "the unpacker has not read all of the archive");
         if (!e)
                 e = set_marks(u);
         if (!e && ret)

@@ -181,6 +181,8 @@ void unpack_child(const struct unpack_work *w)
         err *e;
 
         trace_fd = -1;
+        /* What we make is being removed when the parent has died. (If it has by now: the ring ends at once.) */
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
         (void)signal(SIGPIPE, SIG_IGN);
         (void)signal(SIGINT, SIG_DFL);
         (void)signal(SIGTERM, SIG_DFL);

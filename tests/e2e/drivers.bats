@@ -233,7 +233,8 @@ changes='set -e
         for d in "${drivers[@]}"; do
                 hod import -c 'CMD ["sh"]' -c 'LABEL of=test' -m "kill $d" "$(busybox_file)" ki >/dev/null
                 for ms in 002 005 008 011 014 018 022 027 033 040; do
-                        HOD_STORAGE_DRIVER=$d timeout -s KILL 0.$ms "$HOD_BIN/hod" create --name ki ki true >/dev/null 2>&1 || true
+                        # Without --foreground timeout kills itself, too: hod would still be dying when we go on.
+                        HOD_STORAGE_DRIVER=$d timeout --foreground -s KILL 0.$ms "$HOD_BIN/hod" create --name ki ki true >/dev/null 2>&1 || true
                         hod rm -f ki >/dev/null 2>&1 || true
                 done
                 is "$(with $d run --rm --name ki ki echo fine)" fine

@@ -333,11 +333,11 @@ reaches() { hod exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
         sleeper c
         local ms
         for ms in 002 004 006 008 010 013 016 020 025; do
-                timeout -s KILL "0.$ms" "$HOD_BIN/hod" network connect n1 c >/dev/null 2>&1 || true
+                timeout --foreground -s KILL "0.$ms" "$HOD_BIN/hod" network connect n1 c >/dev/null 2>&1 || true
                 hod network connect n1 c 2>/dev/null || [[ $(links c) == *eth1* ]]
                 [[ $(links c) =~ ^eth0\ eth[0-9]+\ lo$ ]]
                 [[ $(hod exec c ip -4 -o addr | grep -c "$(sub 1 '')") -eq 1 ]]
-                timeout -s KILL "0.$ms" "$HOD_BIN/hod" network disconnect n1 c >/dev/null 2>&1 || true
+                timeout --foreground -s KILL "0.$ms" "$HOD_BIN/hod" network disconnect n1 c >/dev/null 2>&1 || true
                 hod network disconnect n1 c 2>/dev/null || true
                 [[ $(links c) == 'eth0 lo' ]]
                 run -0 hod network inspect -f '{{len .Containers}}' n1

@@ -377,9 +377,14 @@ saved_is() {
         hod system check --repair | grep "^mended: image $id: its record is damaged; written again"
         hod system check | tail -n 1 | grep ': 0 wrong, 0 mended, 0 leftovers'
         is "$(hod image inspect -f '{{.Id}}' crashed)" "$id"
-        # Without documents nothing can be written again.
+        # Without documents nothing can be written again; nor is it removed while a container lives from its layers.
+        hod create --name needs crashed true >/dev/null
         damage "update images set config = '{' where id = '$id'"
         rm "$HOD_ROOT/blobs/sha256/${id#sha256:}"
+        run hod system check --repair
+        is "$status" 1
+        like "$output" "wrong: image $id: .*not removed, because container [0-9a-f]{12} uses it"
+        hod rm needs >/dev/null 2>&1
         hod system check --repair | grep 'its record and its documents are damaged; removed'
         is "$(hod images -q)" ''
         # A container's.

@@ -315,6 +315,28 @@ static void ingest_counts_on_the_blob_of_an_image_that_is_removed_meanwhile(void
         check_can_be_saved(two);
 }
 
+static void ingest_can_do_without_the_blobs_of_the_record_that_it_replaces(void **state)
+{
+        _cleanup_fake_ struct fake plain = {0}, packed = {0};
+        _cleanup_free_ char *id = NULL, *again = NULL, *lost = NULL;
+
+        (void)state;
+        add_layer(&packed, "one", 1000, true, 0);
+        add_layer(&packed, "two", 1000, true, 0);
+        finish(&packed);
+        add_layer(&plain, "one", 1000, false, 0);
+        add_layer(&plain, "two", 1000, false, 0);
+        finish(&plain);
+        check_ok(receive(&packed, NULL, &id));
+        lost = str_format("%s/blobs/sha256/%s", root, digest_hex(&packed.digests[1]));
+        assert_int_equal(unlink(lost), 0);
+        check_ok(receive(&plain, NULL, &again));
+        assert_string_equal(id, again);
+        check_ok(store_gc(store, NULL));
+        assert_false(blob_exists(store, packed.digests[0].text));
+        check_can_be_saved(id);
+}
+
 /* As image_commit() writes it. */
 static void set_parent(const char *id, const char *parent)
 {
@@ -465,6 +487,8 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(ingest_adds_nothing_to_a_blob_that_is_here, setup, teardown),
         cmocka_unit_test_setup_teardown(image_remove_leaves_others_that_can_be_saved, setup, teardown),
         cmocka_unit_test_setup_teardown(ingest_counts_on_the_blob_of_an_image_that_is_removed_meanwhile, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(ingest_can_do_without_the_blobs_of_the_record_that_it_replaces, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(ingest_leaves_the_parent_of_an_image_that_comes_with_other_blobs, setup,
                                         teardown),
