@@ -8,6 +8,7 @@
 
 #define LABEL_MAX 63
 #define NAME_MAX_WIRE 255
+#define JUMPS_MAX 127 /* a name has no more labels */
 #define POINTER 0xc0
 #define OPT_SIZE 11          /* of an OPT record without options */
 #define QUESTION_NAME 0xc00c /* a pointer to the question's name */
@@ -72,6 +73,7 @@ bool dns_read_name(const void *message, size_t size, size_t *at, char ret[DNS_TE
 {
         size_t here = *at, end = 0, lowest = *at, wire = 1, text = 0;
         const unsigned char *m = message;
+        unsigned jumps = 0;
 
         for (;;) {
                 size_t n;
@@ -84,7 +86,8 @@ bool dns_read_name(const void *message, size_t size, size_t *at, char ret[DNS_TE
                                 return false;
                         end = end ? end : here + 2;
                         here = get16(m + here) & 0x3fff;
-                        if (here >= lowest || here < DNS_HEADER) /* each jump goes further back: there is an end */
+                        /* Each jump goes further back: there is an end; and no long chain for each of many records. */
+                        if (here >= lowest || here < DNS_HEADER || ++jumps > JUMPS_MAX)
                                 return false;
                         lowest = here;
                         continue;

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include "monitor/monitor.h"
 
 #define EVENTS 16
+#define RESERVE 64 /* descriptors */
 
 static volatile sig_atomic_t child_ended;
 
@@ -62,6 +64,14 @@ void loop_close(struct monitor *m, struct source *s)
         s->fd = file_close(s->fd);
 }
 
+bool loop_is_scarce(int fd)
+{
+        struct rlimit l;
+
+        /* The lowest free number is given: so many are in use. */
+        return fd >= 0 && getrlimit(RLIMIT_NOFILE, &l) == 0 && (rlim_t)fd + RESERVE >= l.rlim_cur;
+}
+
 static int timeout_ms(const struct monitor *m)
 {
         int64_t at = exit_deadline(m), names = nameserver_deadline(m), watch = watch_deadline(m), left;
@@ -74,6 +84,17 @@ static int timeout_ms(const struct monitor *m)
                 return -1;
         left = (at - loop_now_ns() + 999999) / 1000000;
         return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
+/* A signal interrupts only who waits: as long as there is always an event, none would come through. */
+static bool is_child_pending(void)
+{
+        const struct timespec now = {0};
+        sigset_t set;
+
+        (void)sigemptyset(&set);
+        (void)sigaddset(&set, SIGCHLD);
+        return sigtimedwait(&set, NULL, &now) == SIGCHLD;
 }
 
 void loop_run(struct monitor *m)
@@ -99,7 +120,7 @@ void loop_run(struct monitor *m)
                         if (s->fd >= 0 && s->events)
                                 s->handle(m, s, events[i].events);
                 }
-                if (child_ended || m->look_for_children) {
+                if ((n > 0 && is_child_pending()) || child_ended || m->look_for_children) {
                         child_ended = 0;
                         m->look_for_children = false;
                         exit_reap(m);

@@ -175,6 +175,9 @@ MUST_USE err *loop_open(struct monitor *m);
 void loop_watch(struct monitor *m, struct source *s, uint32_t events);
 /* Stop watching and close. */
 void loop_close(struct monitor *m, struct source *s);
+/* Is the descriptor one of the last that we may have? What others can make us open without end is refused then: exec,
+ * attach and the logs need some. */
+bool loop_is_scarce(int fd);
 void loop_run(struct monitor *m);
 
 /* ---- setup.c: independence from whoever started us ---- */

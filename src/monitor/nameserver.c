@@ -192,7 +192,7 @@ err *nameserver_refresh(struct monitor *m)
         if (m->phase != PHASE_RUNNING || (!m->nameserver && !is_wanted(m)))
                 return NULL;
         TRY(open_ns(m, &ns));
-        if (m->nameserver) {
+        if (m->nameserver && m->nameserver->listener.fd >= 0) {
                 if (getsockname(m->nameserver->udp.fd, (struct sockaddr *)&a, &size) < 0)
                         return err_sys(errno, "finding the port of the container's DNS server");
                 return add_rules(ns, ntohs(a.sin_port), false);

@@ -92,7 +92,8 @@ struct nameserver_forward {
         struct nameserver_asker asker;
         int64_t deadline;
         uint16_t client_id, id, room;
-        uint8_t tries, server, failed; /* servers of which nothing is to be expected: bits */
+        uint8_t first, tries, server; /* who was asked first, how many were asked, who is being asked */
+        uint8_t failed;               /* servers of which nothing is to be expected: bits */
         bool connecting;
         unsigned char *reply; /* by TCP: length and message */
         size_t got, want;
@@ -112,7 +113,6 @@ struct nameserver_stream {
 
 struct nameserver {
         struct source udp, listener;
-        uint16_t port;
         struct nameserver_names names;
         struct nameserver_upstreams upstreams;
         struct nameserver_forward *oldest, *newest, *dead;

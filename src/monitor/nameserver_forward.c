@@ -213,7 +213,7 @@ static bool begin_try(struct monitor *m, struct nameserver_forward *f, const str
         bool stream = f->asker.stream;
         int s = nameserver_upstream_open(m, u, stream ? SOCK_STREAM : SOCK_DGRAM);
 
-        if (s < 0 || getrandom(&f->id, sizeof(f->id), 0) != sizeof(f->id)) {
+        if (s < 0 || loop_is_scarce(s) || getrandom(&f->id, sizeof(f->id), 0) != sizeof(f->id)) {
                 (void)file_close(s);
                 return false;
         }
@@ -239,7 +239,7 @@ static void try_next(struct monitor *m, struct nameserver_forward *f)
         queue_take(s, f);
         queue_add(s, f);
         for (; f->tries < ROUNDS * u->n; f->tries++) {
-                f->server = (uint8_t)((u->first + f->tries) % u->n);
+                f->server = (uint8_t)((f->first + f->tries) % u->n);
                 if (f->failed & 1u << f->server)
                         continue;
                 if (begin_try(m, f, &u->server[f->server])) {
@@ -268,6 +268,7 @@ void nameserver_forward_begin(struct monitor *m, const unsigned char *message, c
                 return;
         }
         f->source.fd = -1;
+        f->first = (uint8_t)s->upstreams.first;
         f->asker = *a;
         f->client_id = q->id;
         f->room = q->room;

@@ -106,6 +106,7 @@ void nameserver_names_refresh(struct nameserver_names *s, int dirfd, const char 
         struct stat st;
         uint64_t seen[4];
         int64_t age;
+        err *e;
 
         if (fstatat(dirfd, NETWORKS_FILE, &st, 0) < 0)
                 return; /* the end is near */
@@ -118,10 +119,11 @@ void nameserver_names_refresh(struct nameserver_names *s, int dirfd, const char 
         (void)clock_gettime(CLOCK_REALTIME, &now);
         age = (now.tv_sec - st.st_mtim.tv_sec) * NAMESERVER_SECOND + (now.tv_nsec - st.st_mtim.tv_nsec);
         forget(s);
-        s->known = true;
         s->racy = age < FRESH_NS;
         memcpy(s->seen, seen, sizeof(seen));
-        err_free(read_networks(s, dirfd, root_dir)); /* what is not understood has no names */
+        e = read_networks(s, dirfd, root_dir);
+        s->known = !e; /* what is not understood has no names, and is read again */
+        err_free(e);
 }
 
 bool nameserver_names_outside(const struct nameserver_names *s)

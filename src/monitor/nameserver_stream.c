@@ -94,6 +94,7 @@ static void go_on(struct monitor *m, struct nameserver_stream *c)
         c->taking = true;
         take_queries(m, c);
         c->taking = false;
+        nameserver_names_release(&m->nameserver->names);
         if (c->source.fd < 0)
                 return;
         if (!c->got && !c->forward) {
@@ -144,7 +145,6 @@ static void on_event(struct monitor *m, struct source *source, uint32_t events)
         queue_add(s, c);
         if (c->out ? flush(m, c) : receive(m, c))
                 go_on(m, c);
-        nameserver_names_release(&s->names);
 }
 
 /* Room for one more: the one that has been silent for longest goes, if possible one that waits for nothing. */
@@ -167,11 +167,15 @@ void nameserver_stream_accept(struct monitor *m, struct source *source, uint32_t
                 int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
                 struct nameserver_stream *c;
 
-                if (fd < 0)
+                if (fd < 0) {
+                        /* Who is privileged in the container can end the socket itself: it would be ready for ever. */
+                        if (errno == EINVAL)
+                                loop_close(m, source);
                         return;
+                }
                 if (s->n_streams >= NAMESERVER_STREAMS)
                         make_room(m);
-                c = MEM_NEW0(struct nameserver_stream, 1);
+                c = loop_is_scarce(fd) ? NULL : MEM_NEW0(struct nameserver_stream, 1);
                 if (!c) {
                         (void)file_close(fd);
                         return;

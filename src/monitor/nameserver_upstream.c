@@ -21,6 +21,7 @@
 /* systemd-resolved's own list, where the other only names its stub. */
 #define RESOLVED_CONF "/run/systemd/resolve/resolv.conf"
 #define RESOLVED_STUB "127.0.0.53"
+#define OURSELVES "127.0.0.11"
 #define LOOK_AGAIN NAMESERVER_SECOND
 
 /* ---- which ---- */
@@ -79,8 +80,9 @@ void nameserver_upstreams_parse(struct nameserver_upstreams *u, char *const *ser
         u->n = 0;
         u->first = 0;
         for (char *const *s = servers; s && *s; s++)
-                add_server(u, *s, true);
-        if (!servers || !*servers)
+                if (strcmp(*s, OURSELVES) != 0)
+                        add_server(u, *s, true);
+        if (!u->n)
                 read_file(u, resolv_conf);
         if (!u->n)
                 add_server(u, "127.0.0.1", false); /* as the C library does */

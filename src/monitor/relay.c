@@ -15,6 +15,7 @@
 
 #define BACKLOG 128
 #define BUFFER 16384
+#define TURNS 16 /* buffers in one go */
 #define CONNECTIONS_MAX 512
 #define DATAGRAM_MAX 65536
 #define DATAGRAM_CLIENTS 128 /* the one that was idle for longest makes room */
@@ -131,7 +132,7 @@ static int connect_to(const struct port *p, bool *ret_connecting)
                         return -1;
                 *ret_connecting = true;
         }
-        return TAKE_FD(s);
+        return loop_is_scarce(s) ? -1 : TAKE_FD(s);
 }
 
 static struct relay *new_relay(struct monitor *m, struct port *p,
@@ -153,10 +154,10 @@ static struct relay *new_relay(struct monitor *m, struct port *p,
 
 /* ---- connections ---- */
 
-/* From one end to the other until one of them is not ready. 0, or -errno: broken. */
+/* From one end to the other until one of them is not ready, or others have their turn. 0, or -errno: broken. */
 static int pump(struct end *from, struct end *to)
 {
-        for (;;) {
+        for (unsigned i = 0; i < TURNS; i++) {
                 ssize_t n;
 
                 if (from->from == from->to && !from->eof) {
@@ -178,6 +179,7 @@ static int pump(struct end *from, struct end *to)
                         return errno == EAGAIN || errno == EINTR ? 0 : -errno;
                 from->from += (size_t)n;
         }
+        return 0;
 }
 
 static void watch_end(struct monitor *m, struct end *mine, const struct end *other)
@@ -280,7 +282,7 @@ static struct relay *find_client(struct monitor *m, struct port *p, const struct
                 if (!oldest || r->used_ns < oldest->used_ns)
                         oldest = r;
         }
-        if (oldest && count(m, p) >= DATAGRAM_CLIENTS)
+        if (oldest && (count(m, p) >= DATAGRAM_CLIENTS || count(m, NULL) >= CONNECTIONS_MAX))
                 kill_relay(m, oldest);
         oldest = new_relay(m, p, on_answer);
         if (!oldest)

@@ -12,6 +12,9 @@
   dns.py garbage              malformed messages by UDP and TCP; then says whether names are answered
   dns.py own                  bind port 53 of every address, UDP and TCP; answer "own"; says "ready"
   dns.py pipeline NAME...     queries by one connection, all sent before the first answer is read; says the names
+  dns.py hold NAME...         the same, and keeps the connection
+  dns.py mute ADDRESS         a resolver that never answers; says "ready"
+  dns.py drown                queries without end, faster than they can be answered; says "ready"
 """
 import os, random, select, socket, struct, sys, threading, time
 
@@ -233,7 +236,25 @@ def own():
                 c.close()
 
 
-def pipeline(names):
+def mute(address):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind((address, 53))
+    print("ready", flush=True)
+    while True:
+        s.recv(512)
+
+
+def drown():
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.connect(HERE)
+    m = query("web")
+    for i in range(1 << 62):
+        s.send(m)
+        if i == 20000:
+            print("ready", flush=True)
+
+
+def pipeline(names, hold=False):
     with socket.create_connection(HERE, 8) as s:
         s.sendall(b"".join(struct.pack(">H", len(m)) + m for m in map(query, names)))
         got = []
@@ -241,7 +262,9 @@ def pipeline(names):
             size = struct.unpack(">H", s.recv(2, socket.MSG_WAITALL))[0]
             m = s.recv(size, socket.MSG_WAITALL)
             got.append("%s=%d" % (name_of(m)[0], struct.unpack(">H", m[6:8])[0]))
-    print(" ".join(got))
+        print(" ".join(got), flush=True)
+        while hold:
+            time.sleep(60)
 
 
 def main():
@@ -252,6 +275,10 @@ def main():
         globals()[command](int(rest[0]))
     elif command == "pipeline":
         pipeline(rest)
+    elif command == "hold":
+        pipeline(rest, True)
+    elif command == "mute":
+        mute(rest[0])
     else:
         globals()[command]()
 

@@ -191,6 +191,11 @@ up_with() {
         [[ $(head_of c nx.test) == 'NXDOMAIN qr rd ra 0' && $(grep -c 'udp nx.test' "$T/log") -eq 2 ]]
         # Several queries by one connection, in their order.
         [[ $(in_net c python3 "$DNS" pipeline a.test c big.test c) == 'a.test=1 c=1 big.test=100 c=1' ]]
+        # What was looked at for one of them is not what a later query is answered from.
+        background nsenter -t "$(pid c)" -n python3 "$DNS" hold a.test c
+        wait_for "$T/background.out" 'c=1'
+        up late --network d8
+        [[ $(ask c late) == "$(address late d8)" ]]
 }
 
 @test "a resolver that is silent or not there is followed by the next; a change of the host's list is noticed" {
@@ -215,6 +220,17 @@ up_with() {
         [[ $(ask c a.changed.test) == 192.0.2.1 ]]
         grep -q a.changed.test "$T/log2"
         run -1 grep -q a.changed.test "$T/log1"
+        # One that does not answer costs its two seconds once.
+        one=$(resolver 8)
+        background python3 "$DNS" mute "$one"
+        wait_for "$T/background.out" ready
+        printf 'nameserver %s\nnameserver %s\n' "$one" "$two" >"$T/resolv"
+        sleep 1.1
+        begin=$(date +%s%N)
+        [[ $(ask c a.mute.test) == 192.0.2.1 && $(ask c b.mute.test) == 192.0.2.1 ]]
+        (($(date +%s%N) - begin < 3500000000))
+        printf 'nameserver %s\n' "$two" >"$T/resolv"
+        sleep 1.1
         # Asked twice, then given up, before who asks loses patience; the query that it repeats is not asked again.
         [[ $(head_of c silent.test) == 'SERVFAIL qr rd ra 0' ]]
         [[ $(grep -c 'udp silent.test' "$T/log2") -eq 2 ]]
@@ -267,6 +283,29 @@ up_with() {
         run -0 in_net web python3 "$DNS" idle 1000
         echo "$output"
         [[ $output =~ ^ms\ ([0-9]+)$ && ${BASH_REMATCH[1]} -lt 50 ]]
+}
+
+# bats test_tags=asan
+@test "137 more queries than can be answered, and sockets that are taken away, keep the monitor from nothing else" {
+        hod network create --internal e8 >/dev/null
+        up web --network e8
+        local monitor before
+        monitor=$(sed -n 's/^monitor_pid=//p' "$HOD_STATE/containers/$(hod inspect -f '{{.Id}}' web)/status")
+        background nsenter -t "$(pid web)" -n python3 "$DNS" drown
+        wait_for "$T/background.out" ready
+        run -7 timeout 10 "$HOD_BIN/hod" exec web sh -c 'exit 7'
+        kill "${SERVERS##* }"
+        # What whoever has CAP_NET_ADMIN in the container can do: a listener that listens no more is ready for ever.
+        in_net web ss -HKtl src 127.0.0.11 >/dev/null
+        in_net web ss -HKua src 127.0.0.11 >/dev/null
+        ticks() { awk '{print $14 + $15}' "/proc/$monitor/stat"; }
+        sleep 0.2
+        before=$(ticks)
+        sleep 0.5
+        (($(ticks) - before < 20))
+        [[ $(ask web web) == "$(address web e8)" ]]
+        hod network reload >/dev/null
+        [[ $(ask web web +tcp) == "$(address web e8)" ]]
 }
 
 # bats test_tags=asan

@@ -85,6 +85,24 @@ static void read_name_follows_pointers_backwards_only(void **state)
         assert_false(dns_read_name(m, 20, &at, text));
 }
 
+static void read_name_follows_no_more_pointers_than_a_name_has_labels(void **state)
+{
+        unsigned char m[15 + 2 * 200] = "............\1a";
+        char text[DNS_TEXT_MAX];
+        size_t at;
+
+        (void)state;
+        for (size_t i = 0; i < 200; i++) {
+                m[15 + 2 * i] = 0xc0 | (unsigned char)((i ? 13 + 2 * i : 12) >> 8);
+                m[16 + 2 * i] = (unsigned char)(i ? 13 + 2 * i : 12);
+        }
+        at = 15 + 2 * 126;
+        assert_true(dns_read_name(m, sizeof(m), &at, text));
+        assert_string_equal(text, "a");
+        at = 15 + 2 * 127;
+        assert_false(dns_read_name(m, sizeof(m), &at, text));
+}
+
 static void reverse_reads_addresses_of_both_families(void **state)
 {
         unsigned char a[16];
@@ -297,6 +315,7 @@ int main(void)
                 cmocka_unit_test(write_name_and_read_name_agree),
                 cmocka_unit_test(write_name_refuses_what_is_no_name),
                 cmocka_unit_test(read_name_follows_pointers_backwards_only),
+                cmocka_unit_test(read_name_follows_no_more_pointers_than_a_name_has_labels),
                 cmocka_unit_test(reverse_reads_addresses_of_both_families),
                 cmocka_unit_test(read_query_takes_a_plain_and_an_edns_query),
                 cmocka_unit_test(read_query_refuses_what_is_not_whole),

@@ -196,8 +196,10 @@ static void check_servers(char *const *dns, const char *resolv_conf, const char 
 static void servers_are_those_of_dns_or_the_host_s(void **state)
 {
         char *const dns[] = {(char[]){"9.9.9.9"}, (char[]){"127.0.0.1"}, NULL}, *const none[] = {NULL};
+        char *const ourselves[] = {(char[]){"127.0.0.11"}, NULL};
 
         (void)state;
+        check_servers(ourselves, "nameserver 1.1.1.1\n", "1.1.1.1");
         check_servers(dns, "nameserver 1.1.1.1\n", "9.9.9.9(inside) 127.0.0.1(inside)");
         check_servers(none, "# x\nnameserver 1.1.1.1 # y\nsearch a\nnameserver\t::1\n", "1.1.1.1 ::1");
         check_servers(NULL, "nameserver 1.1.1.1\nnameserver 2.2.2.2\nnameserver 3.3.3.3\nnameserver 4.4.4.4",
