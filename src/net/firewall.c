@@ -70,32 +70,44 @@ struct change {
         int failed;
 };
 
-static void change(struct change *c, const char *set, struct nft_element *e)
+/* One element, or the two ends of an interval. */
+static int change_some(struct change *c, const char *set, struct nft_element *const *e, unsigned n)
 {
-        int r;
+        int r = 0;
 
         if (c->each)
                 nft_begin(&c->n, NFPROTO_INET);
-        if (c->add)
-                nft_element_add(&c->n, FIREWALL_TABLE, set, e);
-        else
-                nft_element_delete(&c->n, FIREWALL_TABLE, set, e);
-        if (!c->each)
-                return;
-        r = nft_commit(c->fd, &c->n, NULL);
-        nft_done(&c->n);
-        if (r < 0 && r != -ENOENT && !c->failed)
-                c->failed = r;
+        for (unsigned i = 0; i < n; i++)
+                if (c->add)
+                        nft_element_add(&c->n, FIREWALL_TABLE, set, e[i]);
+                else
+                        nft_element_delete(&c->n, FIREWALL_TABLE, set, e[i]);
+        if (c->each) {
+                r = nft_commit(c->fd, &c->n, NULL);
+                nft_done(&c->n);
+                if (r < 0 && r != -ENOENT && !c->failed)
+                        c->failed = r;
+        }
+        return r;
+}
+
+static void change(struct change *c, const char *set, struct nft_element *e)
+{
+        (void)change_some(c, set, &e, 1);
 }
 
 static void change_subnet(struct change *c, const struct link_address *a)
 {
         const char *set = pick(a->family, "masquerade4", "masquerade6");
-        struct nft_element e = {.key = a->data, .key_size = address_size(a->family)};
         unsigned char next[16];
-        struct nft_element last = {.key = next, .key_size = address_size(a->family), .interval_end = true};
+        struct nft_element first = {.key = a->data, .key_size = address_size(a->family)},
+                           last = {.key = next, .key_size = address_size(a->family), .interval_end = true};
+        struct nft_element *both[] = {&first, &last};
 
-        change(c, set, &e);
+        /* Together: one end alone makes the kernel refuse every subnet on one side of it, and `nft list` shows none. */
+        if (change_some(c, set, both, after(a, next) ? 2 : 1) != -ENOENT)
+                return;
+        change(c, set, &first);
         if (after(a, next))
                 change(c, set, &last);
 }
@@ -142,6 +154,11 @@ err *firewall_network_add(struct firewall *f, const struct firewall_network *net
         change_network(&c, net);
         r = nft_commit(f->fd, &c.n, NULL);
         nft_done(&c.n);
+        if (r == -EEXIST)
+                return err_new(ERR_CONFLICT,
+                               "setting up the firewall for bridge %s: its subnet overlaps that of another engine's "
+                               "network, which is in table inet " FIREWALL_TABLE " already",
+                               net->bridge);
         return r < 0 ? err_sys(-r, "setting up the firewall for bridge %s", net->bridge) : NULL;
 }
 
