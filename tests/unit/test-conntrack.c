@@ -45,11 +45,14 @@ static int begin(void **state)
         return r < 0 ? -1 : 0;
 }
 
-static void send_to(int type, uint16_t port)
+/* From a port of its own: chosen by the kernel, two could be the same. */
+static void send_to(int type, uint16_t from_port, uint16_t port)
 {
+        struct sockaddr_in from = {.sin_family = AF_INET, .sin_port = htons(from_port)};
         struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
         int s = socket(AF_INET, type | SOCK_CLOEXEC, 0);
 
+        assert_int_equal(bind(s, (struct sockaddr *)&from, sizeof(from)), 0);
         (void)connect(s, (struct sockaddr *)&to, sizeof(to));
         (void)send(s, "x", 1, 0);
         (void)file_close(s);
@@ -78,8 +81,8 @@ static void conntrack_forget_takes_what_is_chosen(void **state)
         if (geteuid() != 0)
                 skip();
         for (uint16_t i = 0; i < 150; i++)
-                send_to(SOCK_DGRAM, 5000);
-        send_to(SOCK_DGRAM, 5001);
+                send_to(SOCK_DGRAM, (uint16_t)(20000 + i), 5000);
+        send_to(SOCK_DGRAM, 20000, 5001);
         assert_int_equal(conntrack_forget(fd, AF_INET, IPPROTO_UDP, 5000, never, &seen), 0);
         assert_int_equal(seen, 150);
         assert_int_equal(conntrack_forget(fd, AF_INET, IPPROTO_TCP, 0, never, &seen), 0);
