@@ -99,6 +99,7 @@ static err *events_run(struct invocation *inv)
                 return err_new(ERR_NOT_RUNNING, "container with id %s is not running", s->id);
         if (str_empty(s->cgroup))
                 return err_new(ERR_UNSUPPORTED, "container %s has no cgroup that could count", s->id);
+        TRY(state_load_spec(s)); /* says whether it has a share of the caches */
         TRY(cgroup_layout_get(&l));
         return a->stats ? print_stats(l, s) : follow(l, s, a->interval);
 }

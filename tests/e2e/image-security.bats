@@ -60,6 +60,7 @@ image_with() {
                         HOD_ROOT=$root HOD_STATE=$state hod rm -f -v s >/dev/null
                         HOD_ROOT=$root HOD_STATE=$state hod volume rm vol >/dev/null
                         HOD_ROOT=$root HOD_STATE=$state hod rmi suid >/dev/null
+                        HOD_ROOT=$root HOD_STATE=$state hod network prune -f >/dev/null
                         rm -rf "$root" "$state"
                 done
         done
