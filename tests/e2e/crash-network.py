@@ -42,7 +42,7 @@ def left():
     found = {f'link {l["ifname"]}' for l in json.loads(output('ip', '-j', 'link')) if l['ifname'].startswith(('hod', 'ifb', 'br-'))}
     directory = os.path.join(STATE, 'networks')
     for name in os.listdir(directory) if os.path.isdir(directory) else []:
-        if '.' not in name:
+        if len(name) == 64:  # others are locks, and who watches the rules
             with open(os.path.join(directory, name)) as f:
                 found |= {f'lease {line.split()[0]}' for line in f}
     rules = json.loads(output('nft', '-j', 'list', 'ruleset') or '{"nftables": []}')['nftables']

@@ -231,7 +231,7 @@ eventually() {
         local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000 * (${HOD_VM:-0} ? 4 : 1)))
         shift
         until "$@"; do
-                ((${EPOCHREALTIME/./} < deadline)) || fail "still not true: $*"
+                ((${EPOCHREALTIME/./} < deadline)) || fail "still not true: $*" || return 1
                 sleep 0.05
         done
 }

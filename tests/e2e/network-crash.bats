@@ -14,7 +14,7 @@ teardown() {
 }
 
 links() { ip -o link | grep -cE 'hod[0-9a-f]{12}|ifb[0-9a-f]{12}' || true; }
-leases() { cat "$HOD_STATE"/networks/* 2>/dev/null | wc -l; }
+leases() { cat "$HOD_STATE"/networks/[0-9a-f]* 2>/dev/null | wc -l; } # `watch` names a monitor
 
 @test "many cycles of create, start, stop and rm, two at a time, leave nothing behind" {
         hod network create nc >/dev/null
