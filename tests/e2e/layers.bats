@@ -78,6 +78,7 @@ l2=linked'
         q run --rm busybox dd if=/dev/zero of=/f bs=1M count=8 2>/dev/null
         q rm lim >/dev/null
         q run --rm --storage-opt size=20m busybox dd if=/dev/zero of=/f bs=1M count=8 2>/dev/null
+        q network prune -f >/dev/null
         q rmi busybox >/dev/null
         umount "$T/quota"
 }

@@ -85,8 +85,9 @@ e2e_teardown() {
         done
         [[ -z $list ]] || bad=1
         ((bad == 0)) || echo "the last cleaning failed" >&2
-        # What ends by itself may take a moment (a monitor after its last message, a namespace after its last process).
-        for _ in {1..30}; do
+        # What ends by itself may take a moment (a monitor after its last message, a namespace after its last process, and
+        # the links of a namespace after all that ended before it).
+        for _ in {1..100}; do
                 leak_snapshot >"$T/after"
                 leak_diff >"$T/diff"
                 leak_files >"$T/files"

@@ -121,7 +121,7 @@ $R/t/bb:1"
         is "$(same "$out" | tail -n 3)" "Digest: DIGEST
 Status: Downloaded newer image for $R/t/two:1
 $R/t/two:1"
-        is "$(hod --root "$T/other" --state "$T/other-state" run --rm "$R/t/two:1" sha256sum /random | cut -d' ' -f1)" \
+        is "$(hod --root "$T/other" --state "$T/other-state" run --rm --network none "$R/t/two:1" sha256sum /random | cut -d' ' -f1)" \
                 "$(sha256sum <"$T/random" | cut -d' ' -f1)"
         # a layer that is here is not fetched again
         hod rmi "$R/t/two:1" two >/dev/null
@@ -206,7 +206,7 @@ $R/t/all"
         hod push -q --force-compression --compression zstd:2 "$R/t/forced:1" >/dev/null
         curl -sH 'Accept: application/vnd.oci.image.manifest.v1+json' "http://$R/v2/t/forced/manifests/1" >"$T/forced"
         is "$(jq -r '[.layers[].mediaType | split("+")[1]] | unique | join(" ")' "$T/forced")" zstd
-        is "$(hod --root "$T/other" --state "$T/other-state" run --rm "$R/t/forced:1" sha256sum /random 2>/dev/null | cut -d' ' -f1)" \
+        is "$(hod --root "$T/other" --state "$T/other-state" run --rm --network none "$R/t/forced:1" sha256sum /random 2>/dev/null | cut -d' ' -f1)" \
                 "$(sha256sum <"$T/random" | cut -d' ' -f1)"
         rm -rf "$T/other" "$T/other-state"
         hod tag "$R/t/gz:1" two
