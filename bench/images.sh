@@ -69,6 +69,7 @@ docker() { "${docker_cmd[@]}" "$@"; }
 podman() { command "${podman_cmd[@]}" "$@"; }
 if ((peers)); then
         engines+=(docker podman)
+        # shellcheck disable=SC2119  # our arguments are not its
         start_docker
 fi
 registry_flags() { [[ $1 == docker ]] || echo --tls-verify=false; }

@@ -56,6 +56,7 @@ floor_ms=$(make_floor 300)
 # --- docker
 have_docker=0
 if ((peers)); then
+        # shellcheck disable=SC2119  # our arguments are not its
         start_docker
         if "${docker_cmd[@]}" import -c 'CMD ["sh"]' "$B/busybox.tar" busybox >/dev/null 2>"$B/docker.err" &&
                 "${docker_cmd[@]}" run --rm --network none busybox true 2>>"$B/docker.err" &&

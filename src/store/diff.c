@@ -66,7 +66,7 @@ static err *append(struct differ *d, const struct diff_entry *entry, const char 
                 memcpy(full + 1, path, len);
                 full[len + 1] = '\0';
                 told.path = full;
-                return d->each(d->arg, &told, at);
+                return d->each(d->arg, &told, at); // cppcheck-suppress returnDanglingLifetime
         }
         if (mem_grow(&d->result.items, d->result.n, sizeof(*d->result.items)) < 0)
                 return err_nomem();

@@ -307,7 +307,7 @@ changes='set -e
         rm -r "$HOD_ROOT"/layers/*/init
         for tree in "$HOD_ROOT"/layers/*/btrfs; do echo evil >"$tree/etc/passwd"; done
         hod system check --repair >"$T/out" || fail "$(cat "$T/out")"
-        is "$(grep -c "^mended: layer sha256:.*the driver's tree, /etc/passwd: its size" "$T/out")" 2
+        is "$(grep -c "^mended: layer sha256:.*the driver's tree, /etc/passwd: its size" "$T/out")" 3
         is "$(with btrfs run --rm above cat /etc/passwd /upper)" "$good"$'\n'upper
         # Only one of the trees, with the image mounted first.
         rm "$base/btrfs/etc/passwd"

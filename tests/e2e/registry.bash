@@ -6,7 +6,7 @@
 hostile_tls() {
         mkdir -p "$T/hostile" "$T/certs"
         (
-                cd "$T/hostile"
+                cd "$T/hostile" || exit
                 key=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2)
                 openssl req -x509 "${key[@]}" -subj /CN=hod-test-ca -keyout ca.key -out ca.crt
                 for name in server client; do

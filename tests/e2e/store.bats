@@ -343,20 +343,20 @@ saved_is() {
 @test "a committed layer is kept without its files' content, and is pushed as what its diff id says" {
         hod import "$(busybox_file)" bb >/dev/null
         hod run --network none --name c bb sh -c 'mkdir /n /n/m; head -c 400000 /dev/urandom >/n/f; ln /n/f /n/g; rm /bin/ls; touch -d @1234567890 /n' >/dev/null
-        hod commit c done >/dev/null
+        hod commit c committed >/dev/null
         hod rm c >/dev/null
         is "$(find "$HOD_ROOT/blobs/sha256" -type f -size +8k)" ''
-        hod save -o done.tar done
+        hod save -o done.tar committed
         mkdir out && tar -xC out -f done.tar
         for n in 0 1; do
                 is "$(sha256sum <"out/$(jq -r ".[0].Layers[$n]" out/manifest.json)" | cut -d' ' -f1)" \
-                        "$(hod image inspect -f "{{index .RootFS.Layers $n}}" done | cut -d: -f2)"
+                        "$(hod image inspect -f "{{index .RootFS.Layers $n}}" committed | cut -d: -f2)"
         done
-        id=$(hod image inspect -f '{{.Id}}' done)
-        hod rmi -f done bb >/dev/null
+        id=$(hod image inspect -f '{{.Id}}' committed)
+        hod rmi -f committed bb >/dev/null
         hod load -qi done.tar >/dev/null
-        is "$(hod image inspect -f '{{.Id}}' done)" "$id"
-        hod run --rm --network none done sh -c 'cmp /n/f /n/g && test ! -e /bin/ls && test "$(stat -c %h /n/f)" = 2'
+        is "$(hod image inspect -f '{{.Id}}' committed)" "$id"
+        hod run --rm --network none committed sh -c 'cmp /n/f /n/g && test ! -e /bin/ls && test "$(stat -c %h /n/f)" = 2'
         rm -rf out done.tar
 }
 
@@ -392,7 +392,7 @@ saved_is() {
         c=$(hod create --name odd crashed true)
         damage "update containers set json = 'x' || json where id = '$c'"
         is "$(hod ps -aq --no-trunc 2>/dev/null)" "$c"
-        ! hod rmi crashed 2>/dev/null
+        run ! hod rmi crashed
         hod rm odd 2>/dev/null
         hod rmi crashed >/dev/null
 }

@@ -33,7 +33,7 @@ teardown_file() {
 
 hod() { "$HOD_BIN/hod" "$@"; }
 mark() {
-        local IFS==
+        local IFS='='
         dmsetup message hod-power 0 mark "$*"
 }
 # making NAME COMMAND...: the image is there when the command has ended.
@@ -51,6 +51,7 @@ making() {
         ln -s busybox "$busybox/bin/echo"
         registry=$(at open)/good/x
         mark begin
+        # shellcheck disable=SC2016  # eval's
         making busybox:latest eval 'tar -C "$busybox" -c . | hod import - busybox'
         making "$registry:1" hod pull -q "$registry:1"
         hod run --name c --network none busybox sh -c 'echo new >/new'
