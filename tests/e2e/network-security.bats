@@ -130,6 +130,7 @@ spoof() {
                 hod run -d --name bad --network ns1 --ip 10.69.0.2 '"$1"' busybox sleep 100 >/dev/null
                 hod exec victim ping -c 1 -W 2 10.69.0.1 >/dev/null
                 hod exec victim ping -c 1 -W 2 10.69.0.5 >/dev/null
+                rm -f $T/sink
                 nsenter -t $(pid victim) -n python3 $T/sink.py >$T/sink 2>&1 & S=$!
                 ready $T/sink
                 local6=fe80::42:aff:fe45:2
