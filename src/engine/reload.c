@@ -2,6 +2,7 @@
 #include "engine/reload.h"
 
 #include <net/if.h>
+#include <sys/file.h>
 
 #include "base/file.h"
 #include "base/str.h"
@@ -105,11 +106,33 @@ static err *republish(struct reload *r, struct container *c, struct firewall *f)
         return bridge_allow_loopback(n);
 }
 
+/* Nobody takes away, at the same time, what is put in place here: as it is now, with its lock. Whoever has that may be
+ * us (a start that has found the rules gone), or may be waiting for its end: then without. */
+static bool lock_living(struct container *c, int *ret_lock)
+{
+        int fd = openat(c->engine->containers_fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        bool gone;
+        err *e;
+
+        if (fd < 0)
+                return false;
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+                (void)file_close(fd);
+                return true;
+        }
+        *ret_lock = fd;
+        e = container_reload(c);
+        gone = err_code(e) == ERR_NOT_FOUND;
+        err_free(e);
+        return !gone && container_is_alive(c);
+}
+
 static void reload_container(struct reload *r, struct container *c, struct firewall *f)
 {
         _cleanup_json_ json *doc = NULL;
+        _cleanup_close_ int lock = -1;
 
-        if (!container_is_alive(c))
+        if (!container_is_alive(c) || !lock_living(c, &lock))
                 return;
         keep_error(r, endpoints_read(c, &doc));
         JSON_EACH (json_get(doc, "Networks"), it) {
@@ -121,6 +144,7 @@ static void reload_container(struct reload *r, struct container *c, struct firew
         keep_error(r, traffic_apply(c, c->state_fd));
         if (json_get_str(doc, ENDPOINTS_OUTWARD))
                 keep_error(r, republish(r, c, f));
+        lock = file_close(lock);
         if (json_len(json_get(doc, "Networks")))
                 keep_error(r, connect_wake(c));
 }

@@ -316,6 +316,7 @@ static void on_network(struct monitor *m, struct client *c)
 {
         err *e = nameserver_refresh(m);
 
+        watch_refresh(m);
         if (e)
                 client_error(m, c, e);
         else

@@ -45,7 +45,7 @@ static void reaped(struct monitor *m, pid_t pid, int status)
                 return;
         }
         if (pid == m->reload_pid) {
-                m->reload_pid = 0;
+                watch_reloaded(m);
                 return;
         }
         if (pid == m->cleanup_pid) {

@@ -10,6 +10,15 @@
 #include "sys/egress.h"
 #include "sys/netlink.h"
 
+#define RECENT 64
+#define FRESH_NS INT64_C(1000000000)
+
+/* What was learnt a moment ago: who asks ten thousand times a second is not to change the ruleset as often. */
+static struct {
+        uint64_t what;
+        int64_t at;
+} recent[RECENT];
+
 /* The rules as they were read last; the file is replaced when they change. */
 static struct {
         ino_t ino;
@@ -31,6 +40,7 @@ static err *read_rules(const struct monitor *m, const struct stat *st)
 
         egress_done(&learn.rules);
         learn.names = false;
+        memset(recent, 0, sizeof(recent));
         TRY(traffic_read(m->dirfd, &t));
         TRY(egress_parse(t.egress, &learn.rules));
         learn.names = egress_has_names(&learn.rules);
@@ -51,25 +61,57 @@ static bool has_names(const struct monitor *m)
         return learn.names;
 }
 
+bool learn_rules(struct monitor *m)
+{
+        return has_names(m);
+}
+
+/* The first rule that decides about the name as a whole; one about some of its ports does not. */
 bool learn_ask(struct monitor *m, const char *name)
 {
         if (!has_names(m))
                 return true;
-        for (size_t i = 0; i < learn.rules.n; i++)
-                if (learn.rules.rules[i].name && egress_name_fits(learn.rules.rules[i].name, name))
-                        return learn.rules.rules[i].allow;
+        for (size_t i = 0; i < learn.rules.n; i++) {
+                const struct egress_rule *r = &learn.rules.rules[i];
+
+                if (r->name && egress_name_fits(r->name, name) && (r->allow || (!r->protocol && !r->first)))
+                        return r->allow;
+        }
         return true;
+}
+
+static uint64_t hash(const char *name, const struct link_address *a)
+{
+        uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+        for (const char *c = name; *c; c++)
+                h = (h ^ (unsigned char)(*c | 0x20)) * UINT64_C(0x100000001b3); /* of any case */
+        for (size_t i = 0; i < sizeof(a->data); i++)
+                h = (h ^ a->data[i]) * UINT64_C(0x100000001b3);
+        return h;
 }
 
 void learn_told(struct monitor *m, const char *name, int family, const unsigned char *address, uint32_t ttl)
 {
         struct link_address a = {.family = family, .prefix = family == AF_INET ? 32 : 128};
+        int64_t now = loop_now_ns();
+        uint64_t what;
+        err *e;
 
         if (!has_names(m))
                 return;
+        memcpy(a.data, address, family == AF_INET ? 4 : 16);
+        what = hash(name, &a);
+        if (recent[what % RECENT].what == what && now - recent[what % RECENT].at < FRESH_NS)
+                return;
         if (learn.fd < 0)
                 learn.fd = netlink_open(NETLINK_NETFILTER);
-        memcpy(a.data, address, family == AF_INET ? 4 : 16);
-        if (learn.fd >= 0)
-                err_free(egress_learn(learn.fd, m->conf.id, &learn.rules, name, &a, 1, ttl));
+        if (learn.fd < 0)
+                return;
+        e = egress_learn(learn.fd, m->conf.id, &learn.rules, name, &a, 1, ttl);
+        if (!e) {
+                recent[what % RECENT].what = what;
+                recent[what % RECENT].at = now;
+        }
+        err_free(e);
 }

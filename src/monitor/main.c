@@ -80,6 +80,7 @@ static err *open_container(struct monitor *m, const char *dir, bool adopting)
         m->status.exit_known = true;
         m->names_ask = learn_ask;
         m->names_told = learn_told;
+        m->names_ruled = learn_rules;
         read_boot_id(&m->status);
         logs_init(&m->logs, m->conf.log_path, m->conf.log_attrs, m->conf.log_max_size, m->conf.log_max_files);
         return loop_open(m);

@@ -124,9 +124,11 @@ struct monitor {
         struct nameserver *old_nameserver; /* freed at the end of the round */
         /* Hooks of rules about names, NULL = none. May other servers be asked for @name? (Containers' names may
          * always.) And: an address that an answer to a query for @name holds, before the answer is sent; aliases have
-         * been followed. @name has letters as they were asked for. @family: AF_INET, AF_INET6. */
+         * been followed. @name has letters as they were asked for. @family: AF_INET, AF_INET6. Are there such rules?
+         * Then nothing is told of answers that the container could have forged. */
         bool (*names_ask)(struct monitor *m, const char *name);
         void (*names_told)(struct monitor *m, const char *name, int family, const unsigned char *address, uint32_t ttl);
+        bool (*names_ruled)(struct monitor *m);
 
         struct port *ports;      /* published ones, held on the host */
         struct port *gone_ports; /* to be freed at the end of the round */
@@ -299,6 +301,8 @@ int ports_bind(const struct port *p, const struct link_address *a, const char *l
 
 /* ---- watch.c: rules that somebody flushes ---- */
 void watch_start(struct monitor *m);             /* unless it is under way */
+void watch_refresh(struct monitor *m);           /* the container's networks have changed */
+void watch_reloaded(struct monitor *m);          /* the child reload_pid has ended */
 int64_t watch_deadline(const struct monitor *m); /* -1 = none */
 void watch_timer(struct monitor *m);
 
@@ -309,6 +313,7 @@ void relay_reap(struct monitor *m); /* free what has ended, and the ports that a
 
 /* ---- learn.c ---- */
 
-/* The hooks of egress rules with names: names_ask, names_told. */
+/* The hooks of egress rules with names: names_ask, names_told, names_ruled. */
+bool learn_rules(struct monitor *m);
 bool learn_ask(struct monitor *m, const char *name);
 void learn_told(struct monitor *m, const char *name, int family, const unsigned char *address, uint32_t ttl);

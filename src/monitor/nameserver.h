@@ -95,6 +95,7 @@ struct nameserver_forward {
         uint8_t first, tries, server; /* who was asked first, how many were asked, who is being asked */
         uint8_t failed;               /* servers of which nothing is to be expected: bits */
         bool connecting;
+        bool inside;          /* asked from the container's network namespace */
         unsigned char *reply; /* by TCP: length and message */
         size_t got, want;
         size_t size;             /* of the query */
@@ -129,8 +130,12 @@ void nameserver_reply(struct monitor *m, const struct nameserver_asker *a, unsig
                       size_t room);
 
 void nameserver_upstreams_refresh(struct monitor *m);
-/* A socket to the server, not blocking. A descriptor or -errno; TCP may still be connecting. */
-int nameserver_upstream_open(struct monitor *m, const struct nameserver_upstream *u, int type);
+/* Is it to be asked from the container's network namespace, where the container may answer in its place? Not when
+ * rules about names believe the answer, unless it is on the loopback there. */
+bool nameserver_upstream_inside(struct monitor *m, const struct nameserver_upstream *u);
+/* A socket to the server, in the container's network namespace or in the host's, not blocking. A descriptor or -errno;
+ * TCP may still be connecting. */
+int nameserver_upstream_open(struct monitor *m, const struct nameserver_upstream *u, bool inside, int type);
 /* Which are asked: exported for tests. @servers of --dns, else @resolv_conf. */
 void nameserver_upstreams_parse(struct nameserver_upstreams *u, char *const *servers, const char *resolv_conf);
 

@@ -103,7 +103,7 @@ static void tell(struct monitor *m, const struct nameserver_forward *f, const un
 {
         struct told t = {.m = m};
 
-        if (m->names_told && dns_read_query(f->message + LENGTH, f->size, &t.query))
+        if (m->names_told && !f->inside && dns_read_query(f->message + LENGTH, f->size, &t.query))
                 (void)dns_read_addresses(reply, size, tell_address, &t);
 }
 
@@ -211,8 +211,10 @@ static void on_stream(struct monitor *m, struct source *source, uint32_t events)
 static bool begin_try(struct monitor *m, struct nameserver_forward *f, const struct nameserver_upstream *u)
 {
         bool stream = f->asker.stream;
-        int s = nameserver_upstream_open(m, u, stream ? SOCK_STREAM : SOCK_DGRAM);
+        int s;
 
+        f->inside = nameserver_upstream_inside(m, u);
+        s = nameserver_upstream_open(m, u, f->inside, stream ? SOCK_STREAM : SOCK_DGRAM);
         if (s < 0 || loop_is_scarce(s) || getrandom(&f->id, sizeof(f->id), 0) != sizeof(f->id)) {
                 (void)file_close(s);
                 return false;

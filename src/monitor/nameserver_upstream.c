@@ -1,5 +1,6 @@
 /* nameserver_upstream.c - the servers that are asked for what is no container's name: those of --dns, from the
- * container's network namespace (its 127.0.0.1 is its own), or the host's, from the host's, however that changes. */
+ * container's network namespace (its 127.0.0.1 is its own), or the host's, from the host's, however that changes. What
+ * is asked in the container's namespace the container can answer itself: egress rules do not believe it. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/sockios.h>
@@ -131,12 +132,30 @@ void nameserver_upstreams_refresh(struct monitor *m)
 
 /* ---- sockets ---- */
 
-int nameserver_upstream_open(struct monitor *m, const struct nameserver_upstream *u, int type)
+static bool is_loopback(const struct nameserver_upstream *u)
+{
+        struct sockaddr_in6 six;
+        struct sockaddr_in four;
+
+        if (u->address.ss_family == AF_INET) {
+                memcpy(&four, &u->address, sizeof(four));
+                return ntohl(four.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+        }
+        memcpy(&six, &u->address, sizeof(six));
+        return IN6_IS_ADDR_LOOPBACK(&six.sin6_addr);
+}
+
+bool nameserver_upstream_inside(struct monitor *m, const struct nameserver_upstream *u)
+{
+        return u->inside && (is_loopback(u) || !m->names_ruled || !m->names_ruled(m));
+}
+
+int nameserver_upstream_open(struct monitor *m, const struct nameserver_upstream *u, bool inside, int type)
 {
         _cleanup_close_ int s = -1, ns = -1;
         int family = u->address.ss_family;
 
-        if (u->inside) {
+        if (inside) {
                 ns = ioctl(m->nameserver->udp.fd, SIOCGSKNS);
                 s = ns < 0 ? -errno : ns_socket(ns, family, type | SOCK_NONBLOCK, 0);
         } else {

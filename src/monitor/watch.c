@@ -23,17 +23,18 @@
 
 #define PAUSE_NS 150000000 /* from a change to the look: changes come in crowds */
 #define RETRY_NS 500000000 /* somebody has the lock, and does not say who */
+#define LOOK_AGAIN_NS INT64_C(1000000000)
 #define FILE_NAME "networks/watch"
 
 /* The bridge of the first interface that has one. */
 static bool find_bridge(const struct monitor *m, char ret[16])
 {
+        memset(ret, 0, 16);
         for (char *const *line = m->conf.endpoints; line && *line; line++) {
                 struct endpoint e;
                 err *error = endpoint_parse(*line, &e);
 
                 if (!error && e.kind == ENDPOINT_BRIDGE) {
-                        memset(ret, 0, 16);
                         memcpy(ret, e.parent, strlen(e.parent));
                         return true;
                 }
@@ -42,13 +43,32 @@ static bool find_bridge(const struct monitor *m, char ret[16])
         return false;
 }
 
-/* Does the table know it? Who cannot be asked has it. */
-static bool is_known(const char bridge[16])
+/* Networks come and go while the container runs: those of the configuration as it is now. */
+static void refresh(struct monitor *m)
+{
+        _cleanup_(monitor_conf_done) struct monitor_conf now = {0};
+        err *e = monitor_conf_read(m->dirfd, &now);
+
+        if (e) {
+                err_free(e);
+                return;
+        }
+        strv_free(m->conf.endpoints);
+        m->conf.endpoints = TAKE_PTR(now.endpoints);
+}
+
+/* Does the table know it? Who has left its last bridge asks whether there is a table. Who cannot ask believes it. */
+static bool is_known(const struct monitor *m)
 {
         _cleanup_close_ int fd = netlink_open(NETLINK_NETFILTER);
-        char comment[NFT_COMMENT_MAX + 1];
+        char bridge[16], comment[NFT_COMMENT_MAX + 1];
+        unsigned count;
 
-        return fd < 0 || nft_element_get(fd, NFPROTO_INET, "hod", "bridges", bridge, 16, comment) != 0;
+        if (fd < 0)
+                return true;
+        return find_bridge(m, bridge)
+                       ? nft_element_get(fd, NFPROTO_INET, "hod", "bridges", bridge, sizeof(bridge), comment) != 0
+                       : nft_set_count(fd, NFPROTO_INET, "hod", "bridges", &count) != -ENOENT;
 }
 
 static void on_change(struct monitor *m, struct source *s, uint32_t events)
@@ -76,11 +96,10 @@ static void watch_changes(struct monitor *m)
         int n = snprintf(text, sizeof(text), "%d\n", getpid());
 
         m->watch = (struct source){on_change, netlink_open(NETLINK_NETFILTER), 0};
-        if (m->watch.fd < 0)
-                return;
-        if (ftruncate(m->watch_lock, 0) < 0 || pwrite(m->watch_lock, text, (size_t)n, 0) < 0 ||
+        if (m->watch.fd < 0 || ftruncate(m->watch_lock, 0) < 0 || pwrite(m->watch_lock, text, (size_t)n, 0) < 0 ||
             bind(m->watch.fd, (struct sockaddr *)&all, sizeof(all)) < 0) {
                 m->watch.fd = file_close(m->watch.fd);
+                m->watch_lock = file_close(m->watch_lock); /* another one may be able to */
                 return;
         }
         loop_watch(m, &m->watch, EPOLLIN);
@@ -121,20 +140,39 @@ void watch_start(struct monitor *m)
                 watch_watcher(m);
 }
 
+void watch_refresh(struct monitor *m)
+{
+        refresh(m);
+        watch_start(m);
+}
+
+/* Also between two runs: the others rely on it. */
 int64_t watch_deadline(const struct monitor *m)
 {
-        return m->phase == PHASE_RUNNING ? m->watch_at_ns : -1;
+        bool on = m->phase == PHASE_RUNNING || m->phase == PHASE_STARTING || m->phase == PHASE_DELAY;
+
+        return on && !m->reload_pid ? m->watch_at_ns : -1;
 }
 
 void watch_timer(struct monitor *m)
 {
-        char bridge[16];
+        int64_t at = watch_deadline(m);
 
-        if (m->watch_at_ns < 0 || loop_now_ns() < m->watch_at_ns || m->phase != PHASE_RUNNING)
+        if (at < 0 || loop_now_ns() < at)
                 return;
         m->watch_at_ns = -1;
-        if (m->watch_lock < 0)
+        if (m->watch_lock < 0) {
                 watch_start(m);
-        else if (!m->reload_pid && find_bridge(m, bridge) && !is_known(bridge))
+                return;
+        }
+        refresh(m);
+        if (!is_known(m))
                 m->reload_pid = exit_spawn(m, (const char *const[]){"network", "reload", NULL});
+}
+
+/* What was flushed while it worked, or what it could not do. */
+void watch_reloaded(struct monitor *m)
+{
+        m->reload_pid = 0;
+        m->watch_at_ns = loop_now_ns() + LOOK_AGAIN_NS;
 }

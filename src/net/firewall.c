@@ -342,7 +342,8 @@ static int try_remove_idle(int fd)
                 return r == -ENOENT ? 0 : r;
         nft_begin_at(&n, NFPROTO_INET, generation);
         nft_table_delete(&n, FIREWALL_TABLE);
-        if (nft_set_count(fd, NFPROTO_BRIDGE, FIREWALL_TABLE, "bridge", &count) == 0) { /* guard.h */
+        r = nft_set_count(fd, NFPROTO_BRIDGE, FIREWALL_TABLE, "bridge", &count); /* guard.h */
+        if (r == 0 || r == -EAGAIN) { /* counted while something changed: the generation says whether it matters */
                 n.family = NFPROTO_BRIDGE;
                 nft_table_delete(&n, FIREWALL_TABLE);
         }

@@ -140,12 +140,28 @@ static void add_claim(struct nft *n, const struct claim *c, bool loose)
         nft_rule_end(n);
 }
 
+/* The host would believe it: a bridge with published ports has route_localnet. */
+static void drop_loopback(struct nft *n, const char *chain)
+{
+        static const unsigned char loopback[4] = {127}, mask[4] = {255};
+
+        nft_rule_begin(n, TABLE, chain);
+        protocol(n, ETH_P_IP);
+        nft_payload(n, NFT_PAYLOAD_NETWORK_HEADER, 12, 4, NFT_REG_1);
+        nft_bitwise(n, NFT_REG_1, 4, mask);
+        nft_cmp(n, NFT_CMP_EQ, NFT_REG_1, loopback, 4);
+        nft_verdict(n, NF_DROP, NULL);
+        nft_rule_end(n);
+}
+
 static void fill(struct nft *n, bool loose)
 {
         static const uint16_t known[] = {ETH_P_IP, ETH_P_IPV6, ETH_P_ARP};
         const uint32_t none = 0;
         const char *chain = loose ? "from_loose" : "from_strict";
 
+        if (loose)
+                drop_loopback(n, chain);
         if (loose) { /* a mark, for as long as we look, says which bridge it is: not every kernel can */
                 nft_rule_begin(n, TABLE, chain);
                 nft_meta(n, NFT_META_IIFNAME, NFT_REG_1);

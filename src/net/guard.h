@@ -4,7 +4,8 @@
  *   strict   nothing but IPv4, IPv6 and ARP, from its own link address and its own addresses; it speaks for no other
  *            address (ARP, neighbour advertisements), and is no router (advertisements, redirects)
  *   loose    a container that may configure its network (NET_ADMIN) may have further addresses, or route for others:
- *            only addresses of the bridge and of its other containers are not for it. It is no router for IPv6, either
+ *            only addresses of the bridge and of its other containers, and 127.0.0.0/8, are not for it. It is no router
+ *            for IPv6, either
  *
  * A kernel without nf_tables for bridges guards nobody: no error. Privilege: CAP_NET_ADMIN. */
 #pragma once

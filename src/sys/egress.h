@@ -18,7 +18,7 @@
  * translation of destinations: by the port's address (the bridge table has put it in) → the container's chain
  *
  * Names: the container's sets names4 and names6 hold (rule's name, address), and forget what neither was asked for
- * again nor used. Privilege: CAP_NET_ADMIN. */
+ * again nor used for longer than a connection of TCP says nothing. Privilege: CAP_NET_ADMIN. */
 #pragma once
 
 #include <stdbool.h>

@@ -18,7 +18,9 @@
 #define BRIDGE_TABLE "hod_egress"
 #define TABLE "hod"            /* of family inet, as net/firewall.h has it */
 #define PRIORITY_BRIDGE (-290) /* after net/guard.h, before br_netfilter looks */
-#define KEEP_MS (10 * 60 * 1000)
+#define KEEP_MS                                                                                                        \
+        (9000 * 1000) /* of an address that a name has had: an idle connection of TCP speaks every two hours           \
+                       */
 #define IDLE_TRIES 8
 #define DIRECTION_REPLY 1
 #define CHAIN_MAX 32
@@ -526,13 +528,18 @@ static err *removed(int fd, const char *id, int r)
         return r < 0 ? err_sys(-r, "taking back the egress rules of container %.12s", id) : NULL;
 }
 
+static bool has_set(int fd, uint8_t family, const char *table, const char *set)
+{
+        unsigned count;
+        int r = nft_set_count(fd, family, table, set, &count);
+
+        return r == 0 || r == -EAGAIN; /* changed while it was counted */
+}
+
 /* Is there a table to take something out of? It must not be made for that. */
 static bool has_tables(int fd)
 {
-        unsigned count;
-
-        return nft_set_count(fd, NFPROTO_INET, TABLE, verdicts.name, &count) == 0 &&
-               nft_set_count(fd, NFPROTO_BRIDGE, BRIDGE_TABLE, "ports", &count) == 0;
+        return has_set(fd, NFPROTO_INET, TABLE, verdicts.name) && has_set(fd, NFPROTO_BRIDGE, BRIDGE_TABLE, "ports");
 }
 
 err *egress_remove(int nft, const char *id, const struct endpoint *ports, size_t count)

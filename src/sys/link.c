@@ -89,7 +89,7 @@ int link_mac(int fd, const char *name, unsigned char ret[6])
         return r;
 }
 
-/* Locally administered, and high: a bridge without an address of its own takes the lowest of its ports'. */
+/* Locally administered, and high: a bridge of others may take the lowest of its ports'. */
 void link_port_address(const char *name, unsigned char ret[6])
 {
         uint64_t h = UINT64_C(0xcbf29ce484222325);
@@ -189,10 +189,15 @@ static int make_bridge(int fd, const struct link_bridge *bridge)
 {
         _cleanup_netbuf_ struct netbuf b = {0};
         struct ifinfomsg m = {0};
+        unsigned char mac[6];
         size_t info, data;
 
+        link_port_address(bridge->alias ? bridge->alias : bridge->name, mac);
         netbuf_begin(&b, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, &m, sizeof(m));
         netbuf_add_str(&b, IFLA_IFNAME, bridge->name);
+        /* Else it would have that of its lowest port, another one with each container that comes or goes, and what
+         * knew the gateway by the old one would wait until it has asked again. */
+        netbuf_add(&b, IFLA_ADDRESS, mac, sizeof(mac));
         if (bridge->mtu)
                 netbuf_add_u32(&b, IFLA_MTU, bridge->mtu);
         info = netbuf_open(&b, IFLA_LINKINFO);

@@ -31,7 +31,7 @@ int link_index(int fd, const char *name);
 
 /* Its hardware address. 0 or -errno. */
 int link_mac(int fd, const char *name, unsigned char ret[6]);
-/* The hardware address that the host's end @name of a pair gets: made from its name. */
+/* The hardware address that the host's end @name of a pair gets: made from its name. Of a bridge: from its mark. */
 void link_port_address(const char *name, unsigned char ret[6]);
 
 /* Is it there, a bridge, and up? 1, 0 or -errno. */

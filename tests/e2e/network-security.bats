@@ -62,6 +62,15 @@ setup_file() {
 		    name = s.recv(100).decode(); print(name, flush=True)
 		    if name == "own": break
 	END
+        cat >"$T/server.py" <<-'END'
+		# server.py ADDRESS: a name server at 198.51.100.53 that gives every name this address
+		import socket, sys
+		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("198.51.100.53", 53)); print("ready", flush=True)
+		while True:
+		    m, who = s.recvfrom(512); is_a = m[-4:-2] == b"\0\1"
+		    s.sendto(m[:2] + b"\x81\x80\0\1\0" + bytes([is_a]) + b"\0\0\0\0" + m[12:] +
+		             (b"\xc0\x0c\0\1\0\1\0\0\0\x05\0\x04" + socket.inet_aton(sys.argv[1]) if is_a else b""), who)
+	END
 }
 teardown_file() { e2e_teardown; }
 teardown() {
@@ -157,6 +166,39 @@ names='address neighbour gateway link arp-gateway arp-other arp-lie vlan lldp ra
         [[ ${lines[-1]} == 'neighbour own | '* ]]
 }
 
+@test "row 131: NET_ADMIN or not, nobody but the host sends to it from 127.0.0.0/8" {
+        run -0 alone '
+                hod network create n5 >/dev/null
+                hod run -d --name bad --network n5 --cap-add NET_ADMIN -p 127.0.0.1:18081:80 busybox sleep 100 >/dev/null
+                gateway=$(hod inspect -f "{{.NetworkSettings.Networks.n5.Gateway}}" bad)
+                own=$(hod inspect -f "{{.NetworkSettings.Networks.n5.IPAddress}}" bad)
+                hod exec bad ping -c 1 -W 2 $gateway >/dev/null
+                python3 -c "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind((\"\", 7777)); s.settimeout(20); print(\"ready\", flush=True)
+while True:
+    name = s.recv(100); print(name.decode(), flush=True)
+    if name == b\"end\": break" >$T/host 2>&1 & S=$!
+                ready $T/host
+                inside bad python3 - $gateway $own $(inside bad ip neigh show $gateway | grep -o "lladdr [^ ]*" | cut -c 8- | tr -d :) <<-"END"
+			import socket, struct, sys
+			s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(("eth0", 0)); mine = s.getsockname()[4]
+			def csum(b):
+			    t = sum(struct.unpack("!10H", b))
+			    while t >> 16: t = (t & 0xffff) + (t >> 16)
+			    return struct.pack("!H", ~t & 0xffff)
+			for frm in "127.0.0.1", "127.9.9.9", sys.argv[2]:
+			    p = struct.pack("!HHHH", 1234, 7777, 11, 0) + (b"end" if frm == sys.argv[2] else b"bad")
+			    h = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(p), 1, 0, 64, 17, 0) + socket.inet_aton(frm) + socket.inet_aton(sys.argv[1])
+			    s.send(bytes.fromhex(sys.argv[3]) + mine + b"\x08\x00" + h[:10] + csum(h) + h[12:] + p)
+		END
+                wait $S
+                grep -v ready $T/host
+                hod rm -f bad >/dev/null; hod network rm n5 >/dev/null'
+        echo "$output"
+        [[ $output == end ]]
+}
+
 @test "row 133: after nft flush ruleset nothing is open; network reload and the next start put everything back" {
         run -0 alone '
                 hod network create ni --internal >/dev/null
@@ -194,6 +236,54 @@ names='address neighbour gateway link arp-gateway arp-other arp-lie vlan lldp ra
                 hod rm -f w x >/dev/null'
         echo "$output"
         [[ $output == $'host-w\nhost-w' ]]
+}
+
+@test "row 133: who watches the rules may leave its networks: nothing is done over and over, and they still come back" {
+        run -0 alone '
+                hod network create wa >/dev/null
+                hod network create wb >/dev/null
+                hod run -d --name w --network wa --network wb busybox sleep 100 >/dev/null
+                hod run -d --name x --network wb busybox sleep 100 >/dev/null
+                bridge=$(hod network inspect -f "{{index .Options \"com.docker.network.bridge.name\"}}" wb)
+                [[ $bridge == "<no value>" || -z $bridge ]] && bridge=br-$(hod network inspect -f "{{slice .Id 0 12}}" wb)
+                back() { for _ in {1..40}; do nft list set inet hod bridges 2>/dev/null | grep -q "$bridge" && { echo back; return; }; sleep 0.1; done; }
+                for net in wa wb; do
+                        hod network disconnect $net w
+                        [[ $net == wb ]] || hod network rm $net >/dev/null
+                        hod run --rm --network wb busybox true
+                        sleep 1.5
+                        timeout 0.8 nft monitor >$T/changes 2>&1 || true
+                        [[ -s $T/changes ]] || echo quiet
+                        nft flush ruleset; back
+                done
+                hod rm -f w x >/dev/null; hod network rm wb >/dev/null'
+        echo "$output"
+        [[ $output == $'quiet\nback\nquiet\nback' ]]
+}
+
+@test "egress rules with names believe nothing that the container can say itself; a rule about a port leaves the name" {
+        run -0 alone '
+                hod network create ng >/dev/null
+                hod run -d --name other -h host-other --network ng busybox httpd -f -p 80 -h /etc >/dev/null
+                hod run -d --name lim --network ng --cap-add NET_ADMIN --dns 198.51.100.53 --egress "allow=x.test:80,deny=*" busybox sleep 100 >/dev/null
+                address=$(hod inspect -f "{{.NetworkSettings.Networks.ng.IPAddress}}" other)
+                asks() { hod exec lim timeout 5 nslookup x.test 2>&1 | grep -q "$address" && echo -n "known " || echo -n "unknown "; }
+                gets() { echo "[$(hod exec lim timeout 2 wget -q -O - http://$address/hostname 2>/dev/null)]"; }
+                inside lim ip addr add 198.51.100.53/32 dev lo
+                inside lim python3 $T/server.py $address >$T/forged 2>&1 &
+                ready $T/forged
+                asks; gets
+                ip addr add 198.51.100.53/32 dev lo
+                python3 $T/server.py $address >$T/true 2>&1 &
+                ready $T/true
+                asks; gets
+                hod update --egress "deny=x.test:80,allow=*" lim >/dev/null
+                asks; gets
+                hod update --egress "deny=x.test,allow=*" lim >/dev/null
+                asks; gets
+                hod rm -f lim other >/dev/null; hod network rm ng >/dev/null'
+        echo "$output"
+        [[ $output == $'unknown []\nknown [host-other]\nknown []\nunknown []' ]]
 }
 
 @test "chains of others that drop what we forward are named with the way out, and not touched" {

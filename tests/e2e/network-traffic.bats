@@ -148,6 +148,19 @@ links() { hod inspect -f '{{range .NetworkSettings.Networks}}{{slice .EndpointID
         is "$(field lim '{{json .HostConfig.Egress}}')" '[]'
 }
 
+@test "--egress: neighbours that come later reach a limited container, too" {
+        local i
+        hod network create nl >/dev/null
+        serve lim --network nl --egress 'deny=*'
+        for i in 1 2 3; do
+                hod run -d --name "late$i" --network nl busybox sleep 1000 >/dev/null
+                eventually 5 answers "late$i" "$(address lim nl)" host-lim
+        done
+        answers late1 "$(address lim nl)" host-lim
+        is "$(get lim "$(address lim nl)")" host-lim # itself
+        run -1 hod exec lim ping -c 1 -W 1 "$(address late1 nl)"
+}
+
 @test "network reload restores egress rules that somebody flushed" {
         hod network create nf >/dev/null
         serve s --network nf

@@ -294,6 +294,30 @@ static void link_bridge_remove_takes_what_has_the_mark(void **state)
         check_code(link_bridge_make(host, &other), ERR_CONFLICT);
 }
 
+static void link_bridge_make_gives_it_an_address_that_no_port_changes(void **state)
+{
+        unsigned char mac[3][6];
+        struct endpoint e;
+
+        (void)state;
+        bridge();
+        assert_int_equal(link_mac(host, "hod0", mac[0]), 0);
+        for (int i = 0; i < 4; i++) { /* one of them would be lower */
+                check_ok(endpoint_parse("parent=hod0 host=prt- name=eth- mac=02:42:0a:09:00:00 ip=10.9.0.2/24", &e));
+                e.host_name[3] = e.name[3] = (char)('0' + i);
+                e.mac[5] = (unsigned char)i;
+                check_ok(endpoint_make(&e, there));
+                assert_int_equal(link_mac(host, "hod0", mac[1]), 0);
+                assert_memory_equal(mac[0], mac[1], 6);
+        }
+        check_ok(endpoint_unmake(&e, there));
+        assert_int_equal(link_mac(host, "hod0", mac[1]), 0);
+        assert_memory_equal(mac[0], mac[1], 6);
+        check_ok(link_bridge_make(host, &(struct link_bridge){.name = "br7"}));
+        assert_int_equal(link_mac(host, "br7", mac[2]), 0);
+        assert_memory_not_equal(mac[0], mac[2], 6);
+}
+
 static void link_route_overlaps_names_the_link(void **state)
 {
         struct link_address a;
@@ -330,6 +354,7 @@ int main(void)
                 cmocka_unit_test_setup(endpoint_reroute_replaces_what_leads_elsewhere, begin),
                 cmocka_unit_test_setup(endpoint_unmake_takes_both_ends_and_minds_nothing_that_is_gone, begin),
                 cmocka_unit_test_setup(link_bridge_remove_takes_what_has_the_mark, begin),
+                cmocka_unit_test_setup(link_bridge_make_gives_it_an_address_that_no_port_changes, begin),
                 cmocka_unit_test_setup(link_route_overlaps_names_the_link, begin),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

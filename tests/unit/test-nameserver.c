@@ -209,9 +209,34 @@ static void servers_are_those_of_dns_or_the_host_s(void **state)
         check_servers(NULL, "", "127.0.0.1");
 }
 
+static bool rules(struct monitor *m)
+{
+        (void)m;
+        return true;
+}
+
+static void what_the_container_could_answer_is_not_asked_there_when_rules_believe_it(void **state)
+{
+        char *servers[] = {(char[]){"192.0.2.1"}, (char[]){"127.1.2.3"}, (char[]){"::1"}, NULL};
+        static struct nameserver_upstreams u;
+        static struct monitor m;
+
+        (void)state;
+        nameserver_upstreams_parse(&u, servers, "");
+        m.names_ruled = NULL;
+        assert_true(nameserver_upstream_inside(&m, &u.server[0]));
+        m.names_ruled = rules;
+        assert_false(nameserver_upstream_inside(&m, &u.server[0]));
+        assert_true(nameserver_upstream_inside(&m, &u.server[1]));
+        assert_true(nameserver_upstream_inside(&m, &u.server[2]));
+        nameserver_upstreams_parse(&u, NULL, "nameserver 127.0.0.53\n");
+        assert_false(nameserver_upstream_inside(&m, &u.server[0]));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(what_the_container_could_answer_is_not_asked_there_when_rules_believe_it),
                 cmocka_unit_test_setup_teardown(names_are_found_in_the_container_s_networks, setup, teardown),
                 cmocka_unit_test_setup_teardown(names_with_a_network_s_name_are_found_in_it, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_link_s_alias_is_this_container_s_own, setup, teardown),
