@@ -306,14 +306,17 @@ static err *probe(const struct publish *p, const struct binding *b, uint16_t por
         return NULL;
 }
 
+/* @owner: NULL when it is another binding of this container. Scripts look for docker's words for either case. */
 static err *cannot_bind(const struct binding *b, uint16_t port, int r, const char *owner)
 {
         char host[ENDPOINT_ADDRESS_MAX], to[ENDPOINT_ADDRESS_MAX];
 
+        if (r == -EADDRINUSE && (!owner || str_starts(owner, "container ")))
+                return err_new(ERR_CONFLICT, "Bind for %s:%u failed: port is already allocated%s%s%s",
+                               host_text(b, host), port, owner ? " (by " : "", owner ? owner : "", owner ? ")" : "");
         if (r == -EADDRINUSE)
-                return err_new(ERR_CONFLICT, "failed to bind host port for %s:%u:%s:%s: address already in use%s%s%s",
-                               host_text(b, host), port, endpoint_address_text(&b->port.to, false, to), b->key,
-                               owner ? " (by " : "", owner ? owner : "", owner ? ")" : "");
+                return err_new(ERR_CONFLICT, "failed to bind host port for %s:%u:%s:%s: address already in use (by %s)",
+                               host_text(b, host), port, endpoint_address_text(&b->port.to, false, to), b->key, owner);
         return err_sys(-r, "failed to bind host port for %s:%u:%s:%s", host_text(b, host), port,
                        endpoint_address_text(&b->port.to, false, to), b->key);
 }

@@ -184,8 +184,13 @@ static err *parse_wanted(const char *text, struct wanted *ret)
 {
         _cleanup_(parse_port_done) struct parse_port p = {0};
         bool whole = strchr(text, ':') != NULL;
+        err *e = whole ? parse_port(text, &p) : parse_expose(text, &p);
 
-        TRY(whole ? parse_port(text, &p) : parse_expose(text, &p));
+        if (e && !whole) { /* its error speaks of another option */
+                err_free(e);
+                e = err_new(ERR_INVALID, "invalid port: %s", text);
+        }
+        TRY(e);
         *ret = (struct wanted){.first = whole ? p.host_first : p.first,
                                .last = whole ? p.host_last : p.last,
                                .port = whole && p.first == p.last ? p.first : 0};

@@ -395,6 +395,17 @@ static void set_defaults(json *doc, const char *driver)
         (void)json_sub_object(doc, "Labels");
 }
 
+/* The kernel has no IPv6 on a device of less: the network could never be used. */
+static err *check_mtu_ipv6(const json *doc)
+{
+        const char *mtu = json_get_str(json_get(doc, "Options"), OPTION_MTU);
+        uint64_t number;
+
+        if (json_get_bool(doc, "EnableIPv6", false) && mtu && parse_u64(mtu, &number) && number != 0 && number < 1280)
+                return err_new(ERR_INVALID, "invalid MTU %s: IPv6 needs at least 1280", mtu);
+        return NULL;
+}
+
 err *network_complete(json *doc, struct network *const *others, size_t n)
 {
         const char *scope = json_get_str_or(doc, "Scope", ""), *driver = json_get_str_or(doc, "Driver", "");
@@ -406,6 +417,8 @@ err *network_complete(json *doc, struct network *const *others, size_t n)
         TRY(check_name(json_get_str_or(doc, "Name", ""), others, n));
         if (str_eq(scope, "swarm"))
                 return err_new(ERR_UNSUPPORTED, "cannot create a swarm scoped network when swarm is not active");
+        if (!str_empty(scope) && !str_eq(scope, "local"))
+                return err_new(ERR_INVALID, "invalid scope '%s': it must be local", scope);
         TRY(check_driver(driver));
         name = str_dup(driver);
         if (!name)
@@ -418,5 +431,6 @@ err *network_complete(json *doc, struct network *const *others, size_t n)
                 return err_sys(-r, "making an id");
         json_set_str(doc, "Id", id);
         set_defaults(doc, name);
-        return complete_ipam(doc, others, n);
+        TRY(complete_ipam(doc, others, n));
+        return check_mtu_ipv6(doc);
 }

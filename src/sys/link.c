@@ -109,12 +109,14 @@ int link_bridge_is_up(int fd, const char *name)
         return r < 0 ? r : f.up && str_eq(f.kind, "bridge");
 }
 
-/* No link-local address: must come before the link goes up. */
+/* No link-local address: must come before the link goes up. A link that has no IPv6 at all (its MTU is below 1280, or
+ * the kernel was started with ipv6.disable=1) answers that there is no such family, and needs nothing. */
 static void add_no_link_local(struct netbuf *b, int index)
 {
         struct ifinfomsg m = {.ifi_index = index};
         size_t spec, inet6;
 
+        b->overlooked = -EAFNOSUPPORT;
         netbuf_begin(b, RTM_NEWLINK, NLM_F_ACK, &m, sizeof(m));
         spec = netbuf_open(b, IFLA_AF_SPEC);
         inet6 = netbuf_open(b, AF_INET6);

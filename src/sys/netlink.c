@@ -213,6 +213,7 @@ struct answers {
         unsigned waiting; /* acknowledgements, or ends of dumps, to come */
         unsigned failed;
         int error; /* the first */
+        int overlooked;
         bool interrupted;
         bool marked; /* the first message asked for nothing: it begins a batch */
 };
@@ -229,7 +230,7 @@ static int take_end(const struct nlmsghdr *h, struct answers *a)
         if (whole(h, sizeof(int)) < 0)
                 return -EBADMSG;
         memcpy(&code, NLMSG_DATA(h), sizeof(code)); /* of NLMSG_ERROR and NLMSG_DONE alike */
-        if (code < 0 && !a->error) {
+        if (code < 0 && code != a->overlooked && !a->error) {
                 a->error = code;
                 a->failed = h->nlmsg_seq ? h->nlmsg_seq - 1 : 0;
         }
@@ -304,7 +305,7 @@ static int transmit(int fd, const struct netbuf *b)
 
 int netlink_send(int fd, const struct netbuf *b, unsigned *ret_failed)
 {
-        struct answers a = {0};
+        struct answers a = {.overlooked = b->overlooked};
         int r = transmit(fd, b);
 
         for (size_t at = 0; r == 0 && at < b->size;) {

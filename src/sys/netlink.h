@@ -20,6 +20,7 @@ struct netbuf {
         size_t message; /* where the message begins that attributes go into */
         unsigned n;     /* messages */
         int failed;     /* -ENOMEM, -EMSGSIZE */
+        int overlooked; /* 0, or the -errno that netlink_send() does not take for an error */
 };
 void netbuf_done(struct netbuf *b);
 #define _cleanup_netbuf_ __attribute__((cleanup(netbuf_done)))

@@ -381,6 +381,8 @@ reaches() { hod exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
 		a/b|invalid name
 		$long|longer than 255 bytes
 		-o com.docker.network.driver.mtu=9 n|invalid MTU
+		--ipv6 -o com.docker.network.driver.mtu=1279 n|IPv6 needs at least 1280
+		--scope global n|invalid scope
 		-o com.docker.network.bridge.gateway_mode_ipv4=routed n|is not supported
 		-d macvlan -o parent=lo n|loopback interface is not a valid macvlan parent
 		-d macvlan -o parent=hodnope n|no network device of the host
