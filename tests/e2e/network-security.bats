@@ -270,7 +270,7 @@ while True:
                 asks() { hod exec lim timeout 5 nslookup x.test 2>&1 | grep -q "$address" && echo -n "known " || echo -n "unknown "; }
                 gets() { echo "[$(hod exec lim timeout 2 wget -q -O - http://$address/hostname 2>/dev/null)]"; }
                 inside lim ip addr add 198.51.100.53/32 dev lo
-                inside lim python3 $T/server.py $address >$T/forged 2>&1 &
+                nsenter -t $(pid lim) -n python3 $T/server.py $address >$T/forged 2>&1 & # itself the job that is ended
                 ready $T/forged
                 asks; gets
                 ip addr add 198.51.100.53/32 dev lo
