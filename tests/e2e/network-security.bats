@@ -409,7 +409,7 @@ s = socket.socket(socket.AF_INET6); s.setsockopt(41, 26, 1); s.bind((\"::\", 327
                 hod network rm n6 >/dev/null
                 kill $S'
         echo "$output"
-        [[ $(sed 's/.*://' <<<"$output" | sort | uniq -c | tr -s ' ' | paste -sd,) == ' 2 32769, 2 32770' ]]
+        [[ $(awk -F: '{print $NF}' <<<"$output" | sort | uniq -c | tr -s ' ' | paste -sd,) == ' 2 32769, 2 32770' ]]
 }
 
 @test "a UDP client that keeps its port follows the port: to the host, to a container, to another, to nobody" {
