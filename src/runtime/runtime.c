@@ -612,6 +612,21 @@ static err *prepare(struct session *s)
         return has_hooks(r->spec) || s->plan.seccomp.notify ? know_bundle(s) : NULL;
 }
 
+/* Where the namespace is there already, while the child goes on. If that has failed meanwhile, why it did is the
+ * reason. */
+static err *make_network_beside(struct session *s)
+{
+        err *e = make_network(s), *told;
+
+        if (!e || process_wait(s->pidfd, ENDING_MS / 10) != 0)
+                return e;
+        told = stage(s, STAGE_INIT, converse(s));
+        if (!told)
+                return e;
+        err_free(e);
+        return told;
+}
+
 err *runtime_create(const struct runtime_request *r, struct runtime_process *ret)
 {
         _cleanup_(session_undo) struct session s = session_new(r);
@@ -620,9 +635,8 @@ err *runtime_create(const struct runtime_request *r, struct runtime_process *ret
         if (r->opened)
                 TRY(r->opened(r->opened_arg));
         TRY(stage(&s, STAGE_START, start_child(&s, r->as_sibling)));
-        /* Where the namespace is there already, while the child goes on. */
         if ((s.net_ns >= 0 || s.plan.clone_flags & CLONE_NEWNET) && !s.plan.stages && !s.plan.split)
-                TRY(make_network(&s));
+                TRY(make_network_beside(&s));
         TRY(stage(&s, STAGE_INIT, converse(&s)));
         if (r->start_fd < 0)
                 TRY(hooks_run(r->spec, OCI_HOOK_POSTSTART, r->id, s.bundle, "running", s.pid));

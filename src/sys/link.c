@@ -12,11 +12,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "base/file.h"
 #include "base/str.h"
 #include "sys/netlink.h"
 
+#define PATIENCE_NS 5000000 /* 400 times: two seconds */
+#define PATIENCE_TRIES 400
 #define RETRIES 8
 
 /* ---- pieces ---- */
@@ -564,6 +567,29 @@ static int make_sub(int host, int ns, const struct link_endpoint *e, int parent,
         return netlink_send(host, &b, NULL);
 }
 
+/* Somebody else has the parent; or the device of a run that has ended still does. */
+static bool is_busy(int r, const char *mode)
+{
+        return r == -EBUSY || (r == -EINVAL && str_eq(mode, "passthru"));
+}
+
+/* The device of the last run has the same address until the kernel has taken its namespace apart: a moment of patience,
+ * with a device made anew (this one may be half furnished). */
+static int furnish_sub(int host, int ns, int there, const struct link_endpoint *e, int parent, const char *kind,
+                       uint32_t mode, uint16_t flag)
+{
+        int r = furnish_inside(ns, there, e);
+
+        for (int i = 0; r == -EADDRINUSE && i < PATIENCE_TRIES; i++) {
+                (void)nanosleep(&(struct timespec){0, PATIENCE_NS}, NULL);
+                err_free(link_delete(there, e->name));
+                r = make_sub(host, ns, e, parent, kind, mode, flag);
+                if (r == 0)
+                        r = furnish_inside(ns, there, e);
+        }
+        return r;
+}
+
 err *link_endpoint_sub(int host, int ns, int there, const struct link_endpoint *e, int parent, const char *kind,
                        const char *mode)
 {
@@ -574,18 +600,22 @@ err *link_endpoint_sub(int host, int ns, int there, const struct link_endpoint *
         if (find_mode(kind, mode, &value, &flag) < 0)
                 return err_new(ERR_INVALID, "%s has no mode '%s'", kind, mode);
         r = make_sub(host, ns, e, parent, kind, value, flag);
+        for (int i = 0; is_busy(r, mode) && i < PATIENCE_TRIES / 2; i++) {
+                (void)nanosleep(&(struct timespec){0, PATIENCE_NS}, NULL);
+                r = make_sub(host, ns, e, parent, kind, value, flag);
+        }
         if (r == -EOPNOTSUPP)
                 return err_new(ERR_UNSUPPORTED, "this kernel has no %s devices", kind);
         if (r == -EEXIST)
                 return err_new(ERR_CONFLICT, "a network device %s is in the container already", e->name);
-        if (r == -EBUSY || (r == -EINVAL && str_eq(mode, "passthru")))
+        if (is_busy(r, mode))
                 return err_new(ERR_CONFLICT,
                                "making %s device %s: the host's network device is in use by something that does not "
                                "share it (the other one of macvlan and ipvlan, a bridge, or mode passthru)",
                                kind, e->name);
         if (r < 0)
                 return err_sys(-r, "making %s device %s", kind, e->name);
-        r = furnish_inside(ns, there, e);
+        r = furnish_sub(host, ns, there, e, parent, kind, value, flag);
         if (r == 0) {
                 settle(there, e->name);
                 return NULL;

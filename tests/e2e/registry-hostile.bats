@@ -363,7 +363,7 @@ sys.exit(p.wait())' silent/x/manifests/run "$HOD_BIN/hod" run --rm --quiet "$(at
         requests_forget
         strace -f -qq -e trace=lseek -o "$T/seeks" "$HOD_BIN/hod" push -q "$(at open)/pieces/large:1" >/dev/null
         is "$(requests '.method == "PATCH" and .status == 202' | wc -l)" 3
-        is "$(grep -c 'lseek([0-9]*, 0, SEEK_SET) *= 0' "$T/seeks")" 3 # the config; the layer, whole and in pieces
+        is "$(grep -cE 'lseek\([0-9]*, 0, SEEK_SET(\) *= 0| <unfinished)' "$T/seeks")" 3 # the config; the layer, whole and in pieces
         hod rmi large "$(at open)/pieces/large:1" >/dev/null
         rm -r "$T/large"
 }

@@ -333,7 +333,7 @@ saved_is() {
         like "$(hod system check --repair)" 'mended: layer .*unpacked again from its files'
         hod system check >/dev/null
         file=$(find "$HOD_ROOT/layers" -name big -size +200k | head -n 1)
-        printf x | dd of="$file" bs=1 seek=1000 conv=notrunc status=none
+        printf xxxxxxxx | dd of="$file" bs=1 seek=1000 conv=notrunc status=none
         run hod system check --repair
         is "$status" 1
         like "$output" 'wrong: layer sha256:'
