@@ -19,6 +19,11 @@ monitor_pid() {
         eventually 5 logs_have cc 'line 5'
         pid=$(init_pid cc)
         old=$(monitor_pid cc)
+        # Just after it has written a line: what it has read and not written is lost with it (decision 2).
+        log=$(field cc '{{.LogPath}}')
+        mapfile -t before <"$log"
+        now=("${before[@]}")
+        until ((${#now[@]} > ${#before[@]})); do mapfile -t now <"$log"; done
         kill -9 "$old"
         sleep 0.5
         alive "$pid" || fail "the container died with its monitor"
