@@ -1,5 +1,5 @@
 /* hash.h - SHA-256 (FIPS 180-4), portable, no allocation: for small inputs and for programs that link no libcrypto.
- * Bulk data goes through codec/digest, which uses the CPU's instructions. */
+ * Bulk data goes through codec/digest, which uses the CPU's instructions. And a short hash for tables and numbers. */
 #pragma once
 
 #include <stddef.h>
@@ -19,5 +19,7 @@ void sha256_update(struct sha256 *s, const void *data, size_t size);
 void sha256_final(struct sha256 *s, unsigned char out[SHA256_SIZE]);
 /* Hash @data and write 64 hexadecimal digits, terminated. */
 void sha256_hex(const void *data, size_t size, char out[SHA256_HEX + 1]);
+/* FNV-1a of 32 bits: quick, the same on every machine and in every version, and nothing against who wants collisions. */
+uint32_t hash_fnv(const void *data, size_t size);
 /* Any bytes to lower-case hexadecimal, terminated (out has 2 * size + 1). */
 void hash_to_hex(const unsigned char *raw, size_t size, char *out);

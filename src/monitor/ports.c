@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/parse.h"
 #include "base/str.h"
 #include "monitor/monitor.h"
@@ -17,14 +18,10 @@
 
 #define MANY 200
 
-/* FNV-1a: thousands of lines are compared with thousands. */
+/* Thousands of lines are compared with thousands. */
 static uint32_t hash_of(const char *line)
 {
-        uint32_t h = 2166136261u;
-
-        for (; *line; line++)
-                h = (h ^ (unsigned char)*line) * 16777619u;
-        return h;
+        return hash_fnv(line, strlen(line));
 }
 
 /* "protocol host-address port address port"; a network device of the host may stand for the first address. */

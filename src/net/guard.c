@@ -10,19 +10,12 @@
 #include <sys/socket.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/str.h"
 #include "sys/nft.h"
 
 #define TABLE "hod"
 #define PRIORITY (-300) /* before anybody else's on the bridge */
-
-/* nft(8)'s numbers of types. */
-#define TYPE_IPV4 7
-#define TYPE_IPV6 8
-#define TYPE_ETHER 9
-#define TYPE_MARK 19
-#define TYPE_IFNAME 41
-#define CONCAT2(a, b) (((a) << 6) | (b))
 
 #define RA 134
 #define ADVERTISEMENT 136
@@ -30,43 +23,43 @@
 
 static const struct nft_set sets[] = {
         /* of a port */
-        {.name = "strict", .key_type = TYPE_IFNAME, .key_size = 16, .host_order = true},
-        {.name = "loose", .key_type = TYPE_IFNAME, .key_size = 16, .host_order = true},
+        {.name = "strict", .key_type = NFT_TYPE_IFNAME, .key_size = 16, .host_order = true},
+        {.name = "loose", .key_type = NFT_TYPE_IFNAME, .key_size = 16, .host_order = true},
         {.name = "bridge",
-         .key_type = TYPE_IFNAME,
+         .key_type = NFT_TYPE_IFNAME,
          .key_size = 16,
          .flags = NFT_SET_MAP,
-         .data_type = TYPE_MARK,
+         .data_type = NFT_TYPE_MARK,
          .data_size = 4,
          .host_order = true},
         {.name = "own",
-         .key_type = CONCAT2(TYPE_IFNAME, TYPE_ETHER),
+         .key_type = NFT_CONCAT2(NFT_TYPE_IFNAME, NFT_TYPE_ETHER),
          .key_size = 24,
          .flags = NFT_SET_CONCAT,
          .part = {16, 6}},
         {.name = "own4",
-         .key_type = CONCAT2(TYPE_IFNAME, TYPE_IPV4),
+         .key_type = NFT_CONCAT2(NFT_TYPE_IFNAME, NFT_TYPE_IPV4),
          .key_size = 20,
          .flags = NFT_SET_CONCAT,
          .part = {16, 4}},
         {.name = "own6",
-         .key_type = CONCAT2(TYPE_IFNAME, TYPE_IPV6),
+         .key_type = NFT_CONCAT2(NFT_TYPE_IFNAME, NFT_TYPE_IPV6),
          .key_size = 32,
          .flags = NFT_SET_CONCAT,
          .part = {16, 16}},
         /* of a bridge, by its number: somebody's */
         {.name = "all",
-         .key_type = CONCAT2(TYPE_MARK, TYPE_ETHER),
+         .key_type = NFT_CONCAT2(NFT_TYPE_MARK, NFT_TYPE_ETHER),
          .key_size = 12,
          .flags = NFT_SET_CONCAT,
          .part = {4, 6}},
         {.name = "all4",
-         .key_type = CONCAT2(TYPE_MARK, TYPE_IPV4),
+         .key_type = NFT_CONCAT2(NFT_TYPE_MARK, NFT_TYPE_IPV4),
          .key_size = 8,
          .flags = NFT_SET_CONCAT,
          .part = {4, 4}},
         {.name = "all6",
-         .key_type = CONCAT2(TYPE_MARK, TYPE_IPV6),
+         .key_type = NFT_CONCAT2(NFT_TYPE_MARK, NFT_TYPE_IPV6),
          .key_size = 20,
          .flags = NFT_SET_CONCAT,
          .part = {4, 16}},
@@ -262,14 +255,12 @@ static void pair(struct change *c, const char *set, const void *first, size_t fi
         element(c, set, &e);
 }
 
-/* A number for the name of a bridge (FNV-1a). */
+/* A number for the name of a bridge. */
 static uint32_t number_of(const char *name)
 {
-        uint32_t h = 2166136261u;
+        uint32_t number = hash_fnv(name, strlen(name));
 
-        for (; *name; name++)
-                h = (h ^ (unsigned char)*name) * 16777619u;
-        return h ? h : 1;
+        return number ? number : 1;
 }
 
 /* fe80:: and the link address, as the kernel makes it. */

@@ -9,6 +9,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter_ipv4/ip_tables.h>
 #include <linux/netfilter_ipv6/ip6_tables.h>
+#include <stddef.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -197,14 +198,26 @@ static bool forward_drops(const char *entries, size_t size, unsigned at, size_t 
         return t.verdict == -NF_DROP - 1 && !names(entries, size, bridge);
 }
 
-static bool legacy4(const char *bridge)
+/* iptables and ip6tables ask with the same structures; what differs is in here. */
+struct legacy {
+        int domain, level;
+        size_t entry_head;
+};
+static const struct legacy legacy4 = {AF_INET, SOL_IP, sizeof(struct ipt_entry)};
+static const struct legacy legacy6 = {AF_INET6, SOL_IPV6, sizeof(struct ip6t_entry)};
+_Static_assert(sizeof(struct ipt_getinfo) == sizeof(struct ip6t_getinfo) &&
+                       offsetof(struct ipt_get_entries, entrytable) == offsetof(struct ip6t_get_entries, entrytable) &&
+                       IPT_SO_GET_INFO == IP6T_SO_GET_INFO && IPT_SO_GET_ENTRIES == IP6T_SO_GET_ENTRIES,
+               "one layout for both families");
+
+static bool legacy_drops(const struct legacy *l, const char *bridge)
 {
-        _cleanup_close_ int s = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+        _cleanup_close_ int s = socket(l->domain, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
         struct ipt_getinfo info = {.name = "filter"};
         _cleanup_free_ struct ipt_get_entries *all = NULL;
         socklen_t size = sizeof(info);
 
-        if (s < 0 || getsockopt(s, SOL_IP, IPT_SO_GET_INFO, &info, &size) < 0)
+        if (s < 0 || getsockopt(s, l->level, IPT_SO_GET_INFO, &info, &size) < 0)
                 return false;
         size = (socklen_t)(sizeof(*all) + info.size);
         all = calloc(1, size);
@@ -212,29 +225,9 @@ static bool legacy4(const char *bridge)
                 return false;
         memcpy(all->name, "filter", sizeof("filter"));
         all->size = info.size;
-        return getsockopt(s, SOL_IP, IPT_SO_GET_ENTRIES, all, &size) == 0 &&
-               forward_drops((const char *)all->entrytable, info.size, info.underflow[NF_INET_FORWARD],
-                             sizeof(struct ipt_entry), bridge);
-}
-
-static bool legacy6(const char *bridge)
-{
-        _cleanup_close_ int s = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
-        struct ip6t_getinfo info = {.name = "filter"};
-        _cleanup_free_ struct ip6t_get_entries *all = NULL;
-        socklen_t size = sizeof(info);
-
-        if (s < 0 || getsockopt(s, SOL_IPV6, IP6T_SO_GET_INFO, &info, &size) < 0)
-                return false;
-        size = (socklen_t)(sizeof(*all) + info.size);
-        all = calloc(1, size);
-        if (!all)
-                return false;
-        memcpy(all->name, "filter", sizeof("filter"));
-        all->size = info.size;
-        return getsockopt(s, SOL_IPV6, IP6T_SO_GET_ENTRIES, all, &size) == 0 &&
-               forward_drops((const char *)all->entrytable, info.size, info.underflow[NF_INET_FORWARD],
-                             sizeof(struct ip6t_entry), bridge);
+        return getsockopt(s, l->level, IPT_SO_GET_ENTRIES, all, &size) == 0 &&
+               forward_drops((const char *)all->entrytable, info.size, info.underflow[NF_INET_FORWARD], l->entry_head,
+                             bridge);
 }
 
 static err *say_legacy(const char *program, const char *bridge, char ***ret)
@@ -248,9 +241,9 @@ static err *say_legacy(const char *program, const char *bridge, char ***ret)
 err *obstacles_find(const struct network *n, char ***ret)
 {
         TRY(find_nft(n, ret));
-        if (n->pool[0].subnet.family && has_table("/proc/net/ip_tables_names") && legacy4(n->link))
+        if (n->pool[0].subnet.family && has_table("/proc/net/ip_tables_names") && legacy_drops(&legacy4, n->link))
                 TRY(say_legacy("iptables-legacy", n->link, ret));
-        if (n->pool[1].subnet.family && has_table("/proc/net/ip6_tables_names") && legacy6(n->link))
+        if (n->pool[1].subnet.family && has_table("/proc/net/ip6_tables_names") && legacy_drops(&legacy6, n->link))
                 TRY(say_legacy("ip6tables-legacy", n->link, ret));
         return NULL;
 }

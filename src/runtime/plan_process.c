@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "runtime/plan.h"
@@ -40,11 +41,7 @@ struct names {
 /* The slot of the variable that @text defines, whose name has @size bytes. */
 static uint32_t *find_name(const struct names *n, char *const *env, const char *text, size_t size)
 {
-        uint32_t hash = 2166136261u; /* FNV-1a */
-
-        for (size_t i = 0; i < size; i++)
-                hash = (hash ^ (unsigned char)text[i]) * 16777619u;
-        for (size_t at = hash & n->mask;; at = (at + 1) & n->mask)
+        for (size_t at = hash_fnv(text, size) & n->mask;; at = (at + 1) & n->mask)
                 if (!n->slots[at] || strncmp(env[n->slots[at] - 1], text, size + 1) == 0)
                         return &n->slots[at];
 }

@@ -11,30 +11,23 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "base/hash.h"
 #include "base/str.h"
 #include "sys/egress.h"
 #include "sys/nft.h"
 
 #define BRIDGE_TABLE "hod_egress"
-#define TABLE "hod"            /* of family inet, as net/firewall.h has it */
+#define TABLE "hod"            /* of family inet, as net/firewall_private.h has it */
 #define PRIORITY_BRIDGE (-290) /* after net/guard.h, before br_netfilter looks */
-#define KEEP_MS                                                                                                        \
-        (9000 * 1000) /* of an address that a name has had: an idle connection of TCP speaks every two hours           \
-                       */
+/* How long an address that a name has had is allowed: an idle connection of TCP speaks every two hours. */
+#define KEEP_MS (9000 * 1000)
 #define IDLE_TRIES 8
 #define DIRECTION_REPLY 1
 #define CHAIN_MAX 32
 
-#define TYPE_IPV4 7
-#define TYPE_IPV6 8
-#define TYPE_ETHER 9
-#define TYPE_MARK 19
-#define TYPE_IFNAME 41
-#define CONCAT2(a, b) (((a) << 6) | (b))
-
 static const struct nft_set verdicts = {
         .name = "egress",
-        .key_type = TYPE_ETHER,
+        .key_type = NFT_TYPE_ETHER,
         .key_size = ETH_ALEN,
         .flags = NFT_SET_MAP,
         .data_type = NFT_DATA_VERDICT,
@@ -42,25 +35,25 @@ static const struct nft_set verdicts = {
 
 static const struct nft_set bridge_sets[] = {
         {.name = "ports", /* of limited containers → their own addresses */
-         .key_type = TYPE_IFNAME,
+         .key_type = NFT_TYPE_IFNAME,
          .key_size = 16,
          .flags = NFT_SET_MAP,
-         .data_type = TYPE_ETHER,
+         .data_type = NFT_TYPE_ETHER,
          .data_size = ETH_ALEN,
          .host_order = true},
         {.name = "containers", /* addresses of limited containers → of their bridges */
-         .key_type = TYPE_ETHER,
+         .key_type = NFT_TYPE_ETHER,
          .key_size = ETH_ALEN,
          .flags = NFT_SET_MAP,
-         .data_type = TYPE_ETHER,
+         .data_type = NFT_TYPE_ETHER,
          .data_size = ETH_ALEN},
         {.name = "sources4",
-         .key_type = CONCAT2(TYPE_IFNAME, TYPE_IPV4),
+         .key_type = NFT_CONCAT2(NFT_TYPE_IFNAME, NFT_TYPE_IPV4),
          .key_size = 20,
          .flags = NFT_SET_CONCAT,
          .part = {16, 4}},
         {.name = "sources6",
-         .key_type = CONCAT2(TYPE_IFNAME, TYPE_IPV6),
+         .key_type = NFT_CONCAT2(NFT_TYPE_IFNAME, NFT_TYPE_IPV6),
          .key_size = 32,
          .flags = NFT_SET_CONCAT,
          .part = {16, 16}},
@@ -68,11 +61,11 @@ static const struct nft_set bridge_sets[] = {
 
 /* (hash of the rule's name, which nft(8) lists as a mark, and address) */
 static const struct nft_set name_sets[] = {
-        {.key_type = CONCAT2(TYPE_MARK, TYPE_IPV4),
+        {.key_type = NFT_CONCAT2(NFT_TYPE_MARK, NFT_TYPE_IPV4),
          .key_size = 8,
          .flags = NFT_SET_CONCAT | NFT_SET_TIMEOUT | NFT_SET_EVAL,
          .part = {4, 4}},
-        {.key_type = CONCAT2(TYPE_MARK, TYPE_IPV6),
+        {.key_type = NFT_CONCAT2(NFT_TYPE_MARK, NFT_TYPE_IPV6),
          .key_size = 20,
          .flags = NFT_SET_CONCAT | NFT_SET_TIMEOUT | NFT_SET_EVAL,
          .part = {4, 16}},
@@ -87,11 +80,7 @@ static const char *own(const char *what, const char *id, char buf[CHAIN_MAX])
 
 static uint32_t name_hash(const char *name)
 {
-        uint32_t h = UINT32_C(0x811c9dc5);
-
-        for (; *name; name++)
-                h = (h ^ (unsigned char)*name) * UINT32_C(0x01000193);
-        return h;
+        return hash_fnv(name, strlen(name));
 }
 
 /* ---- pieces of rules ---- */

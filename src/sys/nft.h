@@ -60,9 +60,20 @@ void nft_chain_delete(struct nft *n, const char *table, const char *chain);
 
 /* ---- sets and maps ---- */
 
+/* nft(8)'s numbers for types: the kernel keeps them, `nft list` shows keys and data by them. */
+#define NFT_TYPE_IPV4 7
+#define NFT_TYPE_IPV6 8
+#define NFT_TYPE_ETHER 9
+#define NFT_TYPE_PROTOCOL 12
+#define NFT_TYPE_SERVICE 13
+#define NFT_TYPE_MARK 19
+#define NFT_TYPE_IFNAME 41
+#define NFT_CONCAT2(a, b) (((a) << 6) | (b))
+#define NFT_CONCAT3(a, b, c) ((NFT_CONCAT2(a, b) << 6) | (c))
+
 struct nft_set {
         const char *name;
-        uint32_t key_type; /* nft(8)'s number for the type, only for `nft list`; concatenations: 6 bits each */
+        uint32_t key_type; /* NFT_TYPE_..., NFT_CONCAT2(), ... */
         uint32_t key_size; /* bytes; parts of a concatenation are rounded up to 4 each */
         uint32_t flags;    /* NFT_SET_MAP, NFT_SET_INTERVAL, ... */
         uint32_t data_type, data_size; /* of a map; NFT_DATA_VERDICT = verdicts */
@@ -137,7 +148,6 @@ void nft_reject(struct nft *n);
 /* NF_ACCEPT, NF_DROP, NFT_RETURN, NFT_JUMP, NFT_GOTO (the latter two to @chain). */
 void nft_verdict(struct nft *n, int verdict, const char *chain);
 /* @type: NFT_NAT_DNAT, NFT_NAT_SNAT; @family: NFPROTO_IPV4, NFPROTO_IPV6; address in @address_reg, port (network order)
- * in
- * @port_reg, 0 = as it is. */
+ * in @port_reg, 0 = as it is. */
 void nft_nat(struct nft *n, unsigned type, unsigned family, unsigned address_reg, unsigned port_reg);
 void nft_masquerade(struct nft *n);

@@ -72,6 +72,16 @@ static void sha256_padding_at_every_length(void **state)
         }
 }
 
+/* From the reference implementation's vectors. */
+static void hash_fnv_of_known_texts(void **state)
+{
+        (void)state;
+        assert_int_equal(hash_fnv("", 0), 0x811c9dc5);
+        assert_int_equal(hash_fnv("a", 1), 0xe40c292c);
+        assert_int_equal(hash_fnv("foobar", 6), 0xbf9cf968);
+        assert_int_equal(hash_fnv("\xff\0", 2), hash_fnv("\xff\0!", 2));
+}
+
 static void id_new_is_fresh_and_valid(void **state)
 {
         char a[ID_LEN + 1], b[ID_LEN + 1];
@@ -118,6 +128,7 @@ int main(void)
                 cmocka_unit_test(sha256_hex_of_the_standards_examples),
                 cmocka_unit_test(sha256_of_a_million_in_pieces),
                 cmocka_unit_test(sha256_padding_at_every_length),
+                cmocka_unit_test(hash_fnv_of_known_texts),
                 cmocka_unit_test(id_new_is_fresh_and_valid),
                 cmocka_unit_test(id_names_are_dockers),
         };
