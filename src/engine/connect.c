@@ -412,22 +412,19 @@ static err *remove_gone(struct container *c, const char *network)
 /* What a container that is no more has there, by its name or id. */
 static err *remove_stale(struct networks *s, const struct network *n, const char *container)
 {
+        _cleanup_lease_list_ struct lease_list list = {0};
         bool found = false;
-        struct lease *list;
-        err *error = NULL;
-        size_t count;
 
-        TRY(lease_list(s, n->id, &list, &count));
-        for (size_t i = 0; !error && i < count; i++) {
-                if (!str_eq(list[i].name, container) && !str_eq(list[i].container, container))
+        TRY(lease_list(s, n->id, &list));
+        for (size_t i = 0; i < list.n; i++) {
+                const struct lease *l = &list.items[i];
+
+                if (!str_eq(l->name, container) && !str_eq(l->container, container))
                         continue;
                 found = true;
-                error = lease_release_endpoint(s, n->id, &list[i]);
+                TRY(lease_release_endpoint(s, n->id, l));
         }
-        lease_list_free(list, count);
-        if (!error && !found)
-                error = err_new(ERR_NOT_FOUND, "endpoint %s not found", container);
-        return error;
+        return found ? NULL : err_new(ERR_NOT_FOUND, "endpoint %s not found", container);
 }
 
 err *connect_remove(struct engine *e, const char *network, const char *container, bool force)

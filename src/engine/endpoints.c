@@ -302,17 +302,15 @@ static void address_of(const json *endpoint, const char *key, struct link_addres
 static err *allow_hairpin(struct networks *s, const struct network *n, const struct container *c)
 {
         _cleanup_close_ int fd = netlink_open(NETLINK_ROUTE);
-        struct lease *list;
-        size_t count;
+        _cleanup_lease_list_ struct lease_list list = {0};
         int r = 0;
 
         if (fd < 0)
                 return err_sys(-fd, "opening a netlink socket");
-        TRY(lease_list(s, n->id, &list, &count));
-        for (size_t i = 0; i < count; i++)
-                if (str_eq(list[i].container, c->id) && list[i].link[0])
-                        r = link_port_hairpin(fd, list[i].link);
-        lease_list_free(list, count);
+        TRY(lease_list(s, n->id, &list));
+        for (size_t i = 0; i < list.n; i++)
+                if (str_eq(list.items[i].container, c->id) && list.items[i].link[0])
+                        r = link_port_hairpin(fd, list.items[i].link);
         return r < 0 ? err_sys(-r, "setting up the bridge port of container %s", c->name) : NULL;
 }
 

@@ -222,24 +222,21 @@ static void add_runtimes(json *doc, const struct engine *e, const char *version)
 /* What stands in the way of our bridges. */
 static err *add_obstacles(struct engine *e, json *warnings)
 {
-        struct network **list;
+        _cleanup_network_list_ struct network_list list = {0};
         struct networks *s;
-        err *error = NULL;
-        size_t n;
 
         TRY(networks_of(e, &s));
-        TRY(network_list(s, &list, &n));
-        for (size_t i = 0; !error && i < n; i++) {
+        TRY(network_list(s, &list));
+        for (size_t i = 0; i < list.n; i++) {
                 _cleanup_strv_ char **found = NULL;
 
-                if (!str_eq(list[i]->driver, "bridge") || list[i]->internal)
+                if (!str_eq(list.items[i]->driver, "bridge") || list.items[i]->internal)
                         continue;
-                error = obstacles_find(list[i], &found);
-                for (char **text = found; !error && text && *text; text++)
+                TRY(obstacles_find(list.items[i], &found));
+                for (char **text = found; text && *text; text++)
                         json_add_str(warnings, *text);
         }
-        network_list_free(list, n);
-        return error;
+        return NULL;
 }
 
 err *info_document(struct engine *e, const struct info_options *o, json **ret)

@@ -109,71 +109,56 @@ static json *show(const struct network *n, json *containers)
 }
 
 /* Leases of containers that live; those of others are given back on the way. */
-static err *living(struct engine *e, struct networks *s, const struct network *n, struct lease **ret, size_t *ret_n)
+static err *living(struct engine *e, struct networks *s, const struct network *n, struct lease_list *ret)
 {
-        struct lease *list;
-        size_t n_list, kept = 0;
-
-        TRY(lease_list(s, n->id, &list, &n_list));
-        for (size_t i = 0; i < n_list; i++) {
-                if (!endpoints_holder_lives(e, list[i].container)) {
-                        err_free(lease_release_endpoint(s, n->id, &list[i]));
-                        lease_done(&list[i]);
-                } else {
-                        if (kept != i) {
-                                list[kept] = list[i];
-                                list[i] = (struct lease){0};
-                        }
-                        kept++;
+        TRY(lease_list(s, n->id, ret));
+        for (size_t i = ret->n; i-- > 0;)
+                if (!endpoints_holder_lives(e, ret->items[i].container)) {
+                        err_free(lease_release_endpoint(s, n->id, &ret->items[i]));
+                        lease_list_drop(ret, i);
                 }
-        }
-        *ret = list;
-        *ret_n = kept;
         return NULL;
 }
 
 err *networks_inspect(struct engine *e, const char *ref, json **ret)
 {
         _cleanup_json_ json *containers = json_new_object();
+        _cleanup_lease_list_ struct lease_list list = {0};
         _cleanup_network_ struct network *n = NULL;
         struct networks *s;
-        struct lease *list;
-        size_t count;
 
         TRY(networks_of(e, &s));
         TRY(network_find(s, ref, &n));
-        TRY(living(e, s, n, &list, &count));
-        for (size_t i = 0; i < count; i++)
-                add_container(containers, &list[i]);
-        lease_list_free(list, count);
+        TRY(living(e, s, n, &list));
+        for (size_t i = 0; i < list.n; i++)
+                add_container(containers, &list.items[i]);
         *ret = show(n, containers);
         return NULL;
 }
 
 err *networks_list(struct engine *e, json **ret)
 {
+        _cleanup_network_list_ struct network_list list = {0};
         _cleanup_json_ json *all = json_new_array();
-        struct network **list;
         struct networks *s;
-        size_t n;
 
         TRY(networks_of(e, &s));
-        TRY(network_list(s, &list, &n));
-        for (size_t i = 0; i < n; i++)
-                json_add(all, show(list[i], NULL));
-        network_list_free(list, n);
+        TRY(network_list(s, &list));
+        for (size_t i = 0; i < list.n; i++)
+                json_add(all, show(list.items[i], NULL));
         *ret = TAKE_PTR(all);
         return NULL;
 }
 
 /* ---- removing ---- */
 
-static err *still_used(const struct network *n, const struct lease *list, size_t count)
+static err *still_used(const struct network *n, const struct lease_list *list)
 {
         _cleanup_str_ struct str who = {0};
 
-        for (size_t i = 0; i < count; i++)
-                str_printf(&who, "%sname:\"%s\" id:\"%.12s\"", i ? ", " : "", list[i].name, list[i].endpoint);
+        for (size_t i = 0; i < list->n; i++)
+                str_printf(&who, "%sname:\"%s\" id:\"%.12s\"", i ? ", " : "", list->items[i].name,
+                           list->items[i].endpoint);
         TRY(str_done(&who));
         return err_new(ERR_CONFLICT, "error while removing network: network %s has active endpoints (%s)", n->name,
                        str_text(&who));
@@ -181,14 +166,10 @@ static err *still_used(const struct network *n, const struct lease *list, size_t
 
 static err *leave_parent(struct networks *s, const struct network *n)
 {
-        struct network **list;
-        size_t count;
-        err *e;
+        _cleanup_network_list_ struct network_list all = {0};
 
-        TRY(network_list(s, &list, &count));
-        e = parent_down(n, list, count);
-        network_list_free(list, count);
-        return e;
+        TRY(network_list(s, &all));
+        return parent_down(n, &all);
 }
 
 /* Interface and rules, then what is on disk: a crash in between leaves a network that can be removed again. The lock
@@ -220,17 +201,13 @@ static err *still_there(struct networks *s, const struct network *n)
 
 static err *remove_unused(struct engine *e, struct networks *s, const struct network *n)
 {
+        _cleanup_lease_list_ struct lease_list list = {0};
         _cleanup_close_ int held = -1;
-        struct lease *list;
-        size_t count;
-        err *error;
 
         TRY(lease_hold(s, n->id, true, &held));
         TRY(still_there(s, n));
-        TRY(living(e, s, n, &list, &count));
-        error = count ? still_used(n, list, count) : take_down(s, n);
-        lease_list_free(list, count);
-        return error;
+        TRY(living(e, s, n, &list));
+        return list.n ? still_used(n, &list) : take_down(s, n);
 }
 
 err *networks_remove(struct engine *e, const char *ref, char **ret_name)
@@ -257,26 +234,27 @@ static bool matches(const struct network *n, const struct prune_filter *f)
 
 err *networks_prune(struct engine *e, const struct prune_filter *f, struct prune_report *ret)
 {
-        struct network **list;
+        _cleanup_network_list_ struct network_list list = {0};
         struct networks *s;
-        err *error = NULL;
-        size_t n;
 
         TRY(networks_of(e, &s));
-        TRY(network_list(s, &list, &n));
-        for (size_t i = 0; !error && i < n; i++) {
-                const struct network *one = list[i];
+        TRY(network_list(s, &list));
+        for (size_t i = 0; i < list.n; i++) {
+                const struct network *one = list.items[i];
+                err *error;
 
                 if (!str_eq(one->driver, "bridge") && one->predefined)
                         continue;
                 if (!one->predefined && !matches(one, f))
                         continue;
                 error = remove_unused(e, s, one);
-                if (err_code(error) == ERR_CONFLICT || err_code(error) == ERR_NOT_FOUND)
-                        error = err_free(error);
-                else if (!error && !one->predefined)
-                        error = strv_add(&ret->lines, one->name);
+                if (err_code(error) == ERR_CONFLICT || err_code(error) == ERR_NOT_FOUND) {
+                        err_free(error);
+                        continue;
+                }
+                TRY(error);
+                if (!one->predefined)
+                        TRY(strv_add(&ret->lines, one->name));
         }
-        network_list_free(list, n);
-        return error;
+        return NULL;
 }

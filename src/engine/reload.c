@@ -152,18 +152,16 @@ static void reload_container(struct reload *r, struct container *c, struct firew
 err *reload_networks(struct engine *e, char ***ret_names)
 {
         _cleanup_firewall_ struct firewall *f = NULL;
+        _cleanup_network_list_ struct network_list networks = {0};
         struct reload r = {.engine = e};
-        struct network **networks;
-        size_t n;
 
         TRY(networks_of(e, &r.networks));
         TRY(firewall_open(&f));
         TRY(container_list(e, &r.list, &r.n));
-        keep_error(&r, network_list(r.networks, &networks, &n));
+        keep_error(&r, network_list(r.networks, &networks));
         if (!r.first) {
-                for (size_t i = 0; i < n; i++)
-                        keep_error(&r, reload_network(&r, networks[i], ret_names));
-                network_list_free(networks, n);
+                for (size_t i = 0; i < networks.n; i++)
+                        keep_error(&r, reload_network(&r, networks.items[i], ret_names));
                 for (size_t i = 0; i < r.n; i++)
                         reload_container(&r, r.list[i], f);
         }

@@ -22,11 +22,19 @@ void lease_done(struct lease *l)
         *l = (struct lease){0};
 }
 
-void lease_list_free(struct lease *list, size_t n)
+void lease_list_done(struct lease_list *l)
 {
-        for (size_t i = 0; i < n; i++)
-                lease_done(&list[i]);
-        free(list);
+        for (size_t i = 0; i < l->n; i++)
+                lease_done(&l->items[i]);
+        free(l->items);
+        *l = (struct lease_list){0};
+}
+
+void lease_list_drop(struct lease_list *l, size_t i)
+{
+        lease_done(&l->items[i]);
+        memmove(&l->items[i], &l->items[i + 1], (l->n - i - 1) * sizeof(*l->items));
+        l->n--;
 }
 
 /* ---- lines ---- */
@@ -86,53 +94,45 @@ err *lease_parse(const char *line, struct lease *ret)
 
 /* ---- the file ---- */
 
-static err *parse_all(char *text, struct lease **ret, size_t *ret_n)
+static err *parse_all(char *text, struct lease_list *ret)
 {
-        struct lease *list = NULL;
-        err *e = NULL;
-        size_t n = 0;
+        _cleanup_lease_list_ struct lease_list list = {0};
 
-        for (char *rest = text, *line; !e && (line = strsep(&rest, "\n"));) {
+        for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
                 if (!*line)
                         continue;
-                if (mem_grow(&list, n, sizeof(*list)) < 0)
-                        e = err_nomem();
-                else
-                        e = lease_parse(line, &list[n]);
-                n += !e;
-        }
-        if (e) {
-                lease_list_free(list, n);
-                return e;
+                if (mem_grow(&list.items, list.n, sizeof(*list.items)) < 0)
+                        return err_nomem();
+                TRY(lease_parse(line, &list.items[list.n]));
+                list.n++;
         }
         *ret = list;
-        *ret_n = n;
+        list = (struct lease_list){0};
         return NULL;
 }
 
-err *lease_list(struct networks *s, const char *network_id, struct lease **ret, size_t *ret_n)
+err *lease_list(struct networks *s, const char *network_id, struct lease_list *ret)
 {
         _cleanup_free_ char *text = NULL;
         int r = file_read(s->state_fd, network_id, FILE_MAX, &text, NULL);
 
-        *ret = NULL;
-        *ret_n = 0;
+        *ret = (struct lease_list){0};
         if (r == -ENOENT)
                 return NULL;
         if (r < 0)
                 return err_sys(r, "reading the addresses of network %.12s", network_id);
-        return parse_all(text, ret, ret_n);
+        return parse_all(text, ret);
 }
 
-static err *write_all(struct networks *s, const char *network_id, const struct lease *list, size_t n)
+static err *write_all(struct networks *s, const char *network_id, const struct lease_list *list)
 {
         _cleanup_str_ struct str text = {0};
         int r;
 
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; i < list->n; i++) {
                 _cleanup_free_ char *line = NULL;
 
-                TRY(lease_format(&list[i], &line));
+                TRY(lease_format(&list->items[i], &line));
                 str_printf(&text, "%s\n", line);
         }
         TRY(str_done(&text));
@@ -168,44 +168,27 @@ err *lease_hold(struct networks *s, const char *network_id, bool alone, int *ret
 
 /* ---- choosing ---- */
 
-struct table {
-        struct lease *list;
-        size_t n;
-};
-
-static void table_done(struct table *t)
-{
-        lease_list_free(t->list, t->n);
-}
-
-static void drop(struct table *t, size_t i)
-{
-        lease_done(&t->list[i]);
-        memmove(&t->list[i], &t->list[i + 1], (t->n - i - 1) * sizeof(*t->list));
-        t->n--;
-}
-
 /* Who has the address? t->n = nobody. */
-static size_t holder(const struct table *t, const struct link_address *a)
+static size_t holder(const struct lease_list *t, const struct link_address *a)
 {
         unsigned k = a->family == AF_INET ? 0 : 1;
 
         for (size_t i = 0; i < t->n; i++)
-                if (t->list[i].address[k].family && address_compare(&t->list[i].address[k], a) == 0)
+                if (t->items[i].address[k].family && address_compare(&t->items[i].address[k], a) == 0)
                         return i;
         return t->n;
 }
 
 /* Take the line of a container that has ended away; true when the address is free then. */
-static bool make_free(struct table *t, const struct link_address *a, const struct lease_request *r)
+static bool make_free(struct lease_list *t, const struct link_address *a, const struct lease_request *r)
 {
         size_t i = holder(t, a);
 
         if (i == t->n)
                 return true;
-        if (!r->lives || r->lives(t->list[i].container, r->arg))
+        if (!r->lives || r->lives(t->items[i].container, r->arg))
                 return false;
-        drop(t, i);
+        lease_list_drop(t, i);
         return true;
 }
 
@@ -228,7 +211,7 @@ static int by_address(const void *a, const void *b)
 }
 
 /* The lowest free one: walk along the sorted ones that are taken. */
-static err *lowest(const struct table *t, const struct network_pool *p, struct link_address *ret)
+static err *lowest(const struct lease_list *t, const struct network_pool *p, struct link_address *ret)
 {
         struct link_address last = address_last(&p->range), at = p->range;
         unsigned k = p->subnet.family == AF_INET ? 0 : 1;
@@ -239,8 +222,8 @@ static err *lowest(const struct table *t, const struct network_pool *p, struct l
         if (!used)
                 return err_nomem();
         for (size_t x = 0; x < t->n; x++)
-                if (t->list[x].address[k].family)
-                        used[n++] = t->list[x].address[k];
+                if (t->items[x].address[k].family)
+                        used[n++] = t->items[x].address[k];
         if (n)
                 qsort(used, n, sizeof(*used), by_address);
         for (;; at = address_add(&at, 1)) {
@@ -257,14 +240,14 @@ static err *lowest(const struct table *t, const struct network_pool *p, struct l
 }
 
 /* Lines of containers that have ended; only when the pool is exhausted, because each is asked about. */
-static void drop_dead(struct table *t, const struct lease_request *r)
+static void drop_dead(struct lease_list *t, const struct lease_request *r)
 {
         for (size_t i = t->n; r->lives && i-- > 0;)
-                if (!r->lives(t->list[i].container, r->arg))
-                        drop(t, i);
+                if (!r->lives(t->items[i].container, r->arg))
+                        lease_list_drop(t, i);
 }
 
-static err *choose(struct table *t, const struct network *n, unsigned k, const struct lease_request *r,
+static err *choose(struct lease_list *t, const struct network *n, unsigned k, const struct lease_request *r,
                    struct link_address *ret)
 {
         const struct network_pool *p = &n->pool[k];
@@ -321,7 +304,7 @@ static err *check_name(const char *name)
         return *name ? NULL : err_new(ERR_INVALID, "a name in a network is empty");
 }
 
-static err *fill(struct table *t, const struct network *n, const struct lease_request *r, struct lease *l)
+static err *fill(struct lease_list *t, const struct network *n, const struct lease_request *r, struct lease *l)
 {
         int error = id_new(l->endpoint);
 
@@ -356,7 +339,7 @@ static err *copy(const struct lease *from, struct lease *to)
 
 err *lease_take(struct networks *s, const struct network *n, const struct lease_request *r, struct lease *ret)
 {
-        _cleanup_(table_done) struct table t = {0};
+        _cleanup_lease_list_ struct lease_list t = {0};
         _cleanup_lease_ struct lease mine = {0};
         _cleanup_close_ int held = -1;
 
@@ -364,17 +347,17 @@ err *lease_take(struct networks *s, const struct network *n, const struct lease_
         for (size_t i = 0; r->names && r->names[i]; i++)
                 TRY(check_name(r->names[i]));
         TRY(lock(s, n->id, &held));
-        TRY(lease_list(s, n->id, &t.list, &t.n));
+        TRY(lease_list(s, n->id, &t));
         for (size_t i = t.n; i-- > 0;)
-                if (str_eq(t.list[i].container, r->container))
-                        drop(&t, i);
+                if (str_eq(t.items[i].container, r->container))
+                        lease_list_drop(&t, i);
         TRY(fill(&t, n, r, &mine));
-        if (mem_grow(&t.list, t.n, sizeof(*t.list)) < 0)
+        if (mem_grow(&t.items, t.n, sizeof(*t.items)) < 0)
                 return err_nomem();
-        t.list[t.n] = (struct lease){0};
-        TRY(copy(&mine, &t.list[t.n]));
+        t.items[t.n] = (struct lease){0};
+        TRY(copy(&mine, &t.items[t.n]));
         t.n++;
-        TRY(write_all(s, n->id, t.list, t.n));
+        TRY(write_all(s, n->id, &t));
         *ret = mine;
         mine = (struct lease){0};
         return NULL;
@@ -383,20 +366,20 @@ err *lease_take(struct networks *s, const struct network *n, const struct lease_
 /* @endpoint: NULL = every one of the container. */
 static err *release(struct networks *s, const char *network_id, const char *container, const char *endpoint)
 {
-        _cleanup_(table_done) struct table t = {0};
+        _cleanup_lease_list_ struct lease_list t = {0};
         _cleanup_close_ int held = -1;
         bool found = false;
 
         if (!file_exists(s->state_fd, network_id)) /* the lock's file would stay */
                 return NULL;
         TRY(lock(s, network_id, &held));
-        TRY(lease_list(s, network_id, &t.list, &t.n));
+        TRY(lease_list(s, network_id, &t));
         for (size_t i = t.n; i-- > 0;)
-                if (str_eq(t.list[i].container, container) && (!endpoint || str_eq(t.list[i].endpoint, endpoint))) {
-                        drop(&t, i);
+                if (str_eq(t.items[i].container, container) && (!endpoint || str_eq(t.items[i].endpoint, endpoint))) {
+                        lease_list_drop(&t, i);
                         found = true;
                 }
-        return found ? write_all(s, network_id, t.list, t.n) : NULL;
+        return found ? write_all(s, network_id, &t) : NULL;
 }
 
 err *lease_release(struct networks *s, const char *network_id, const char *container)
@@ -428,7 +411,7 @@ static err *rename_one(struct lease *l, const char *name)
 
 err *lease_rename(struct networks *s, const char *network_id, const char *container, const char *name)
 {
-        _cleanup_(table_done) struct table t = {0};
+        _cleanup_lease_list_ struct lease_list t = {0};
         _cleanup_close_ int held = -1;
         bool found = false;
 
@@ -436,13 +419,13 @@ err *lease_rename(struct networks *s, const char *network_id, const char *contai
         if (!file_exists(s->state_fd, network_id))
                 return NULL;
         TRY(lock(s, network_id, &held));
-        TRY(lease_list(s, network_id, &t.list, &t.n));
+        TRY(lease_list(s, network_id, &t));
         for (size_t i = 0; i < t.n; i++)
-                if (str_eq(t.list[i].container, container)) {
-                        TRY(rename_one(&t.list[i], name));
+                if (str_eq(t.items[i].container, container)) {
+                        TRY(rename_one(&t.items[i], name));
                         found = true;
                 }
-        return found ? write_all(s, network_id, t.list, t.n) : NULL;
+        return found ? write_all(s, network_id, &t) : NULL;
 }
 
 err *lease_forget(struct networks *s, const char *network_id)

@@ -51,9 +51,16 @@ MUST_USE err *lease_release(struct networks *s, const char *network_id, const ch
 MUST_USE err *lease_release_endpoint(struct networks *s, const char *network_id, const struct lease *l);
 /* @container is called @name from now on; so is what answers to its old name. Nothing is fine. */
 MUST_USE err *lease_rename(struct networks *s, const char *network_id, const char *container, const char *name);
-/* All of a network. */
-MUST_USE err *lease_list(struct networks *s, const char *network_id, struct lease **ret, size_t *ret_n);
-void lease_list_free(struct lease *list, size_t n);
+/* All of a network, in the order of the file. */
+struct lease_list {
+        struct lease *items; /* owned, with what they point to */
+        size_t n;
+};
+void lease_list_done(struct lease_list *l);
+#define _cleanup_lease_list_ __attribute__((cleanup(lease_list_done)))
+MUST_USE err *lease_list(struct networks *s, const char *network_id, struct lease_list *ret);
+/* Take the one at @i out. */
+void lease_list_drop(struct lease_list *l, size_t i);
 /* The network itself goes. */
 MUST_USE err *lease_forget(struct networks *s, const char *network_id);
 

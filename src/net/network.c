@@ -37,11 +37,12 @@ void network_free(struct network *n)
         free(n);
 }
 
-void network_list_free(struct network **list, size_t n)
+void network_list_done(struct network_list *l)
 {
-        for (size_t i = 0; i < n; i++)
-                network_free(list[i]);
-        free(list);
+        for (size_t i = 0; i < l->n; i++)
+                network_free(l->items[i]);
+        free(l->items);
+        *l = (struct network_list){0};
 }
 
 bool network_on_parent(const struct network *n)
@@ -288,17 +289,17 @@ static err *find_predefined(struct networks *s, const char *ref, struct network 
         return NULL;
 }
 
-static err *add(struct network ***list, size_t *n, struct network *one)
+static err *add(struct network_list *list, struct network *one)
 {
-        if (mem_grow(list, *n, sizeof(**list)) < 0) {
+        if (mem_grow(&list->items, list->n, sizeof(*list->items)) < 0) {
                 network_free(one);
                 return err_nomem();
         }
-        (*list)[(*n)++] = one;
+        list->items[list->n++] = one;
         return NULL;
 }
 
-static err *read_all(struct networks *s, struct network ***list, size_t *n)
+static err *read_all(struct networks *s, struct network_list *list)
 {
         int fd = openat(s->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         DIR *d = fd < 0 ? NULL : fdopendir(fd);
@@ -319,7 +320,7 @@ static err *read_all(struct networks *s, struct network ***list, size_t *n)
                 if (err_code(e) == ERR_NOT_FOUND) /* removed meanwhile */
                         e = err_free(e);
                 else if (!e)
-                        e = add(list, n, one);
+                        e = add(list, one);
         }
         (void)closedir(d);
         return e;
@@ -330,65 +331,57 @@ static int by_name(const void *a, const void *b)
         return strcmp((*(struct network *const *)a)->name, (*(struct network *const *)b)->name);
 }
 
-err *network_list(struct networks *s, struct network ***ret, size_t *ret_n)
+static bool has_name(const struct network_list *list, const char *name)
 {
-        struct network **list = NULL;
-        size_t n = 0, kept;
-        err *e = read_all(s, &list, &n);
+        for (size_t i = 0; i < list->n; i++)
+                if (str_eq(list->items[i]->name, name))
+                        return true;
+        return false;
+}
 
-        kept = n;
-        for (size_t i = 0; !e && i < ARRAY_SIZE(predefined); i++) {
-                struct network *one = NULL;
-                bool there = false;
+err *network_list(struct networks *s, struct network_list *ret)
+{
+        _cleanup_network_list_ struct network_list list = {0};
 
-                for (size_t k = 0; k < kept; k++)
-                        there |= str_eq(list[k]->name, predefined[i].name);
-                if (!there)
-                        e = make_predefined(s, predefined[i].name, predefined[i].driver, &one);
-                if (!e && one)
-                        e = add(&list, &n, one);
+        TRY(read_all(s, &list));
+        for (size_t i = 0; i < ARRAY_SIZE(predefined); i++) {
+                struct network *one;
+
+                if (has_name(&list, predefined[i].name))
+                        continue;
+                TRY(make_predefined(s, predefined[i].name, predefined[i].driver, &one));
+                TRY(add(&list, one));
         }
-        if (e) {
-                network_list_free(list, n);
-                return e;
-        }
-        qsort(list, n, sizeof(*list), by_name);
+        qsort(list.items, list.n, sizeof(*list.items), by_name);
         *ret = list;
-        *ret_n = n;
+        list = (struct network_list){0};
         return NULL;
 }
 
 err *network_find(struct networks *s, const char *ref, struct network **ret)
 {
-        struct network **list, *found = NULL;
-        bool several = false;
-        size_t n;
+        _cleanup_network_list_ struct network_list list = {0};
+        struct network **found = NULL;
 
         TRY(find_predefined(s, ref, ret));
         if (*ret)
                 return NULL;
-        TRY(network_list(s, &list, &n));
-        for (size_t i = 0; i < n; i++) /* names win, then whole ids */
-                if (str_eq(list[i]->name, ref) || (!found && str_eq(list[i]->id, ref)))
-                        found = list[i];
-        for (size_t i = 0; !found && id_prefix_valid(ref) && !several && i < n; i++) {
-                const char *id = list[i]->id;
-
-                if (!str_starts(id, ref))
-                        continue;
-                for (size_t k = i + 1; k < n; k++)
-                        several |= str_starts(list[k]->id, ref);
-                found = list[i];
-        }
-        for (size_t i = 0; i < n; i++)
-                if (list[i] == found && !several)
-                        list[i] = NULL;
-        network_list_free(list, n);
-        if (several)
-                return err_new(ERR_CONFLICT, "network %s is ambiguous (2 matches found on ID prefix)", ref);
+        TRY(network_list(s, &list));
+        for (size_t i = 0; i < list.n; i++) /* names win, then whole ids */
+                if (str_eq(list.items[i]->name, ref) || (!found && str_eq(list.items[i]->id, ref)))
+                        found = &list.items[i];
+        if (!found && id_prefix_valid(ref))
+                for (size_t i = 0; i < list.n; i++) {
+                        if (!str_starts(list.items[i]->id, ref))
+                                continue;
+                        if (found)
+                                return err_new(ERR_CONFLICT,
+                                               "network %s is ambiguous (2 matches found on ID prefix)", ref);
+                        found = &list.items[i];
+                }
         if (!found)
                 return err_new(ERR_NOT_FOUND, "network %s not found", ref);
-        *ret = found;
+        *ret = TAKE_PTR(*found);
         return NULL;
 }
 
@@ -404,37 +397,21 @@ static err *lock(struct networks *s, int *ret)
         return NULL;
 }
 
-static err *create_among(struct networks *s, json *doc, struct network *const *others, size_t n, char **ret_id)
+err *network_create(struct networks *s, const json *wanted, char **ret_id)
 {
+        _cleanup_network_list_ struct network_list others = {0};
         _cleanup_network_ struct network *made = NULL;
-        _cleanup_json_ json *owned = doc;
+        _cleanup_json_ json *doc = NULL;
+        _cleanup_close_ int held = -1;
 
-        TRY(network_complete(doc, others, n));
-        TRY(network_from_doc(TAKE_PTR(owned), &made));
+        TRY(json_copy((json *)wanted, &doc));
+        TRY(lock(s, &held));
+        TRY(network_list(s, &others));
+        TRY(network_complete(doc, &others));
+        TRY(network_from_doc(TAKE_PTR(doc), &made));
         TRY(network_save(s, made));
         *ret_id = TAKE_PTR(made->id);
         return NULL;
-}
-
-err *network_create(struct networks *s, const json *wanted, char **ret_id)
-{
-        _cleanup_close_ int held = -1;
-        struct network **others;
-        json *doc;
-        size_t n;
-        err *e;
-
-        TRY(json_copy((json *)wanted, &doc));
-        e = lock(s, &held);
-        if (!e)
-                e = network_list(s, &others, &n);
-        if (e) {
-                json_free(doc);
-                return e;
-        }
-        e = create_among(s, doc, others, n, ret_id);
-        network_list_free(others, n);
-        return e;
 }
 
 err *network_forget(struct networks *s, const struct network *n)
@@ -451,13 +428,15 @@ err *network_forget(struct networks *s, const struct network *n)
         return NULL;
 }
 
-static err *settle_among(struct networks *s, struct network *n, struct network *const *others, size_t count)
+static err *settle(struct networks *s, struct network *n)
 {
+        _cleanup_network_list_ struct network_list others = {0};
         char text[ENDPOINT_ADDRESS_MAX];
         struct link_address subnet;
         json *config;
 
-        TRY(network_choose_subnet(AF_INET, others, count, n->link, &subnet));
+        TRY(network_list(s, &others));
+        TRY(network_choose_subnet(AF_INET, &others, n->link, &subnet));
         config = json_new_object();
         json_set_str(config, "Subnet", endpoint_address_text(&subnet, true, text));
         n->pool[0].subnet = n->pool[0].range = subnet;
@@ -471,20 +450,13 @@ err *network_settle(struct networks *s, struct network *n)
 {
         _cleanup_network_ struct network *now = NULL;
         _cleanup_close_ int held = -1;
-        struct network **others;
-        size_t count;
-        err *e;
 
         if (!n->predefined || !str_eq(n->driver, "bridge") || n->pool[0].subnet.family)
                 return NULL;
         TRY(lock(s, &held));
         TRY(find_predefined(s, NETWORK_DEFAULT, &now));
-        if (!now->pool[0].subnet.family) {
-                TRY(network_list(s, &others, &count));
-                e = settle_among(s, now, others, count);
-                network_list_free(others, count);
-                TRY(e);
-        }
+        if (!now->pool[0].subnet.family)
+                TRY(settle(s, now));
         memcpy(n->pool, now->pool, sizeof(n->pool));
         json_free(n->doc);
         n->doc = TAKE_PTR(now->doc);

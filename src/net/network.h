@@ -54,8 +54,13 @@ DEFINE_CLEANUP(struct networks *, networks_close)
 /* By name, id, or the unique beginning of an id. ERR_NOT_FOUND "network x not found". */
 MUST_USE err *network_find(struct networks *s, const char *ref, struct network **ret);
 /* All, sorted by name, the predefined ones too. */
-MUST_USE err *network_list(struct networks *s, struct network ***ret, size_t *ret_n);
-void network_list_free(struct network **list, size_t n);
+struct network_list {
+        struct network **items; /* owned, with what they point to */
+        size_t n;
+};
+void network_list_done(struct network_list *l);
+#define _cleanup_network_list_ __attribute__((cleanup(network_list_done)))
+MUST_USE err *network_list(struct networks *s, struct network_list *ret);
 
 /* Make one from docker's NetworkCreate body: Name, Driver, Internal, Attachable, EnableIPv4, EnableIPv6, IPAM{Driver,
  * Options, Config[{Subnet, IPRange, Gateway, AuxiliaryAddresses}]}, Options, Labels. Chooses subnets and gateways that

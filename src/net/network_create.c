@@ -33,40 +33,40 @@ static bool candidate(unsigned i, struct link_address *ret)
         return i < 31;
 }
 
-static bool taken(const struct link_address *a, struct network *const *others, size_t n)
+static bool taken(const struct link_address *a, const struct network_list *others)
 {
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < others->n; i++)
                 for (unsigned k = 0; k < LINK_ADDRESSES; k++)
-                        if (others[i]->pool[k].subnet.family && address_overlap(&others[i]->pool[k].subnet, a))
+                        if (others->items[i]->pool[k].subnet.family && address_overlap(&others->items[i]->pool[k].subnet, a))
                                 return true;
         return false;
 }
 
 /* fdXX:XXXX:XXXX::/64 with a random part: RFC 4193. */
-static err *choose_unique_local(struct network *const *others, size_t n, struct link_address *ret)
+static err *choose_unique_local(const struct network_list *others, struct link_address *ret)
 {
         do {
                 *ret = (struct link_address){.family = AF_INET6, .data = {0xfd}, .prefix = 64};
                 if (getrandom(ret->data + 1, 5, 0) != 5)
                         return err_sys(errno, "getting random numbers");
-        } while (taken(ret, others, n));
+        } while (taken(ret, others));
         return NULL;
 }
 
-err *network_choose_subnet(int family, struct network *const *others, size_t n, const char *link,
+err *network_choose_subnet(int family, const struct network_list *others, const char *link,
                            struct link_address *ret)
 {
         _cleanup_close_ int fd = -1;
 
         if (family == AF_INET6)
-                return choose_unique_local(others, n, ret);
+                return choose_unique_local(others, ret);
         fd = netlink_open(NETLINK_ROUTE);
         if (fd < 0)
                 return err_sys(-fd, "opening a netlink socket");
         for (unsigned i = 0; candidate(i, ret); i++) {
                 _cleanup_free_ char *owner = NULL;
 
-                if (taken(ret, others, n))
+                if (taken(ret, others))
                         continue;
                 TRY(link_route_overlaps(fd, ret, link, &owner));
                 if (!owner)
@@ -168,13 +168,13 @@ static err *complete_pool(json *config, bool gateway, struct link_address *ret)
         return NULL;
 }
 
-static err *add_chosen(json *configs, int family, struct network *const *others, size_t n)
+static err *add_chosen(json *configs, int family, const struct network_list *others)
 {
         char text[ENDPOINT_ADDRESS_MAX];
         struct link_address subnet;
         json *config;
 
-        TRY(network_choose_subnet(family, others, n, NULL, &subnet));
+        TRY(network_choose_subnet(family, others, NULL, &subnet));
         config = json_new_object();
         json_set_str(config, "Subnet", endpoint_address_text(&subnet, true, text));
         subnet = address_add(&subnet, 1);
@@ -183,7 +183,7 @@ static err *add_chosen(json *configs, int family, struct network *const *others,
         return NULL;
 }
 
-static err *complete_ipam(json *doc, struct network *const *others, size_t n)
+static err *complete_ipam(json *doc, const struct network_list *others)
 {
         json *ipam = json_sub_object(doc, "IPAM"), *configs;
         const char *driver = json_get_str_or(ipam, "Driver", "");
@@ -201,24 +201,24 @@ static err *complete_ipam(json *doc, struct network *const *others, size_t n)
                 struct link_address subnet;
 
                 TRY(complete_pool(json_at(configs, i), true, &subnet));
-                if (taken(&subnet, others, n))
+                if (taken(&subnet, others))
                         return err_new(ERR_DENIED,
                                        "invalid pool request: Pool overlaps with other one on this address space");
                 has[subnet.family == AF_INET ? 0 : 1] = true;
         }
         json_set_bool(doc, "HodConfigured", given > 0);
         if (!has[0] && json_get_bool(doc, "EnableIPv4", true))
-                TRY(add_chosen(configs, AF_INET, others, n));
+                TRY(add_chosen(configs, AF_INET, others));
         if (has[1])
                 json_set_bool(doc, "EnableIPv6", true);
         else if (json_get_bool(doc, "EnableIPv6", false))
-                TRY(add_chosen(configs, AF_INET6, others, n));
+                TRY(add_chosen(configs, AF_INET6, others));
         return NULL;
 }
 
 /* ---- name, driver, options ---- */
 
-static err *check_name(const char *name, struct network *const *others, size_t n)
+static err *check_name(const char *name, const struct network_list *others)
 {
         if (str_empty(name) || name[strspn(name, " \t")] == '\0')
                 return err_new(ERR_INVALID, "invalid name: name is empty");
@@ -227,10 +227,10 @@ static err *check_name(const char *name, struct network *const *others, size_t n
         for (const char *p = name; *p; p++)
                 if ((unsigned char)*p < ' ' || *p == 0x7f || *p == '/')
                         return err_new(ERR_INVALID, "invalid name: it contains a control character or a slash");
-        for (size_t i = 0; i < n; i++) {
-                if (!str_eq(others[i]->name, name))
+        for (size_t i = 0; i < others->n; i++) {
+                if (!str_eq(others->items[i]->name, name))
                         continue;
-                if (others[i]->predefined)
+                if (others->items[i]->predefined)
                         return err_new(ERR_DENIED, "operation is not permitted on predefined %s network", name);
                 return err_new(ERR_CONFLICT, "network with name %s already exists", name);
         }
@@ -268,7 +268,7 @@ static err *check_bool_option(const json *options, const char *key)
                        key, text, text);
 }
 
-static err *check_link_name(const char *name, struct network *const *others, size_t n)
+static err *check_link_name(const char *name, const struct network_list *others)
 {
         if (!name)
                 return NULL;
@@ -277,9 +277,9 @@ static err *check_link_name(const char *name, struct network *const *others, siz
                 return err_new(ERR_INVALID,
                                "'%s' is no name of a network device (1 to %d bytes, no '/', ':', '%%' or space)", name,
                                LINK_NAME_MAX);
-        for (size_t i = 0; i < n; i++)
-                if (str_eq(others[i]->driver, "bridge") && str_eq(others[i]->link, name))
-                        return err_new(ERR_CONFLICT, "network device %s belongs to network %s", name, others[i]->name);
+        for (size_t i = 0; i < others->n; i++)
+                if (str_eq(others->items[i]->driver, "bridge") && str_eq(others->items[i]->link, name))
+                        return err_new(ERR_CONFLICT, "network device %s belongs to network %s", name, others->items[i]->name);
         return NULL;
 }
 
@@ -313,17 +313,17 @@ static bool is_passthru(const json *options)
 }
 
 /* Several networks may stand on one device, as long as none takes all of it. */
-static err *check_parent(const char *driver, const json *options, struct network *const *others, size_t n)
+static err *check_parent(const char *driver, const json *options, const struct network_list *others)
 {
         const char *parent = json_get_str(options, "parent");
 
         if (str_eq(parent, "lo"))
                 return err_new(ERR_INVALID, "loopback interface is not a valid %s parent link", driver);
         TRY(check_link_name(parent, NULL, 0));
-        for (size_t i = 0; i < n; i++)
-                if (network_on_parent(others[i]) && str_eq(others[i]->link, parent) &&
-                    (is_passthru(options) || str_eq(others[i]->mode, "passthru") || !str_eq(others[i]->driver, driver)))
-                        return err_new(ERR_CONFLICT, "network %s is already using parent interface %s", others[i]->name,
+        for (size_t i = 0; i < others->n; i++)
+                if (network_on_parent(others->items[i]) && str_eq(others->items[i]->link, parent) &&
+                    (is_passthru(options) || str_eq(others->items[i]->mode, "passthru") || !str_eq(others->items[i]->driver, driver)))
+                        return err_new(ERR_CONFLICT, "network %s is already using parent interface %s", others->items[i]->name,
                                        parent);
         return NULL;
 }
@@ -348,7 +348,7 @@ static err *check_known(const json *options)
         return NULL;
 }
 
-static err *check_options(const char *driver, const json *options, struct network *const *others, size_t n)
+static err *check_options(const char *driver, const json *options, const struct network_list *others)
 {
         const char *mtu = json_get_str(options, OPTION_MTU);
         uint64_t number;
@@ -370,9 +370,9 @@ static err *check_options(const char *driver, const json *options, struct networ
         if (json_has(options, "encrypted")) /* nobody is to believe it */
                 return err_new(ERR_UNSUPPORTED, "invalid option encrypted: networks of this host are not encrypted");
         if (str_eq(driver, "bridge"))
-                return check_link_name(json_get_str(options, OPTION_BRIDGE_NAME), others, n);
+                return check_link_name(json_get_str(options, OPTION_BRIDGE_NAME), others);
         TRY(check_modes(driver, options));
-        return check_parent(driver, options, others, n);
+        return check_parent(driver, options, others);
 }
 
 static void set_defaults(json *doc, const char *driver)
@@ -406,7 +406,7 @@ static err *check_mtu_ipv6(const json *doc)
         return NULL;
 }
 
-err *network_complete(json *doc, struct network *const *others, size_t n)
+err *network_complete(json *doc, const struct network_list *others)
 {
         const char *scope = json_get_str_or(doc, "Scope", ""), *driver = json_get_str_or(doc, "Driver", "");
         _cleanup_free_ char *name = NULL;
@@ -414,7 +414,7 @@ err *network_complete(json *doc, struct network *const *others, size_t n)
         int r;
 
         driver = str_empty(driver) ? "bridge" : driver;
-        TRY(check_name(json_get_str_or(doc, "Name", ""), others, n));
+        TRY(check_name(json_get_str_or(doc, "Name", ""), others));
         if (str_eq(scope, "swarm"))
                 return err_new(ERR_UNSUPPORTED, "cannot create a swarm scoped network when swarm is not active");
         if (!str_empty(scope) && !str_eq(scope, "local"))
@@ -423,7 +423,7 @@ err *network_complete(json *doc, struct network *const *others, size_t n)
         name = str_dup(driver);
         if (!name)
                 return err_nomem();
-        TRY(check_options(name, json_get(doc, "Options"), others, n));
+        TRY(check_options(name, json_get(doc, "Options"), others));
         if (!json_get_bool(doc, "EnableIPv4", true) && !json_get_bool(doc, "EnableIPv6", false))
                 return err_new(ERR_INVALID, "IPv4 or IPv6 must be enabled");
         r = id_new(id);
@@ -431,6 +431,6 @@ err *network_complete(json *doc, struct network *const *others, size_t n)
                 return err_sys(-r, "making an id");
         json_set_str(doc, "Id", id);
         set_defaults(doc, name);
-        TRY(complete_ipam(doc, others, n));
+        TRY(complete_ipam(doc, others));
         return check_mtu_ipv6(doc);
 }

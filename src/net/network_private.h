@@ -22,8 +22,8 @@ MUST_USE err *network_from_doc(json *doc, struct network **ret);
 MUST_USE err *network_save(struct networks *s, const struct network *n);
 
 /* Check what was asked for and complete it: subnets, gateways, name of the bridge. @others: what exists. */
-MUST_USE err *network_complete(json *doc, struct network *const *others, size_t n_others);
+MUST_USE err *network_complete(json *doc, const struct network_list *others);
 /* A free subnet of the pools that docker uses (IPv4), or an unique local one (IPv6), that overlaps neither a network of
  * ours nor a route of the host. */
-MUST_USE err *network_choose_subnet(int family, struct network *const *others, size_t n_others, const char *link,
+MUST_USE err *network_choose_subnet(int family, const struct network_list *others, const char *link,
                                     struct link_address *ret);

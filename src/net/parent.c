@@ -59,7 +59,7 @@ err *parent_up(const struct network *n)
         return link_parent_make(fd, &p);
 }
 
-err *parent_down(const struct network *n, struct network *const *others, size_t n_others)
+err *parent_down(const struct network *n, const struct network_list *others)
 {
         _cleanup_close_ int fd = netlink_open(NETLINK_ROUTE);
         char alias[LINK_ALIAS_MAX + 1], heir[LINK_ALIAS_MAX + 1] = "";
@@ -67,8 +67,8 @@ err *parent_down(const struct network *n, struct network *const *others, size_t 
         if (fd < 0)
                 return err_sys(-fd, "opening a netlink socket");
         mark(n, alias);
-        for (size_t i = 0; i < n_others; i++)
-                if (!str_eq(others[i]->id, n->id) && str_eq(others[i]->link, n->link))
-                        mark(others[i], heir);
+        for (size_t i = 0; i < others->n; i++)
+                if (!str_eq(others->items[i]->id, n->id) && str_eq(others->items[i]->link, n->link))
+                        mark(others->items[i], heir);
         return link_parent_remove(fd, n->link, alias, *heir ? heir : NULL);
 }

@@ -9,4 +9,4 @@
  * has no such devices. Privilege: CAP_NET_ADMIN. */
 MUST_USE err *parent_up(const struct network *n);
 /* Take away what parent_up() made, unless one of @others stands on it: then it becomes that one's. */
-MUST_USE err *parent_down(const struct network *n, struct network *const *others, size_t n_others);
+MUST_USE err *parent_down(const struct network *n, const struct network_list *others);

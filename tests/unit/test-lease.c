@@ -135,8 +135,7 @@ static err *take(const char *container, const char *wanted, const char *want)
 
 static void lease_take_gives_the_lowest_free_address(void **state)
 {
-        struct lease *list;
-        size_t count;
+        _cleanup_lease_list_ struct lease_list list = {0};
 
         (void)state;
         alive_a = true;
@@ -146,9 +145,8 @@ static void lease_take_gives_the_lowest_free_address(void **state)
         check_ok(lease_release(s, n->id, ID_A));
         check_ok(lease_release(s, n->id, ID_A));
         check_ok(take(ID_C, NULL, "10.0.0.2/29"));
-        check_ok(lease_list(s, n->id, &list, &count));
-        assert_int_equal(count, 2);
-        lease_list_free(list, count);
+        check_ok(lease_list(s, n->id, &list));
+        assert_int_equal(list.n, 2);
 }
 
 static void lease_take_wants_an_address_that_is_free(void **state)
@@ -186,8 +184,7 @@ static void lease_take_of_a_full_network_asks_who_lives(void **state)
 static void lease_take_refuses_names_that_would_break_the_line(void **state)
 {
         static const char *const bad[] = {"a b", "a,b", "a\nb", "", "\x7f"};
-        struct lease *list;
-        size_t count;
+        _cleanup_lease_list_ struct lease_list list = {0};
 
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -196,9 +193,8 @@ static void lease_take_refuses_names_that_would_break_the_line(void **state)
 
                 check_code(lease_take(s, n, &r, &l), ERR_INVALID);
         }
-        check_ok(lease_list(s, n->id, &list, &count));
-        assert_int_equal(count, 0);
-        lease_list_free(list, count);
+        check_ok(lease_list(s, n->id, &list));
+        assert_int_equal(list.n, 0);
 }
 
 static void lease_hold_keeps_who_removes_away(void **state)
@@ -235,21 +231,20 @@ static void lease_release_endpoint_leaves_what_came_since(void **state)
 {
         const struct lease_request r = {.container = ID_A, .name = "web"};
         _cleanup_lease_ struct lease first = {0}, second = {0};
-        struct lease *list;
-        size_t count;
+        _cleanup_lease_list_ struct lease_list list = {0};
 
         (void)state;
         check_ok(lease_take(s, n, &r, &first));
         check_ok(lease_take(s, n, &r, &second)); /* another run */
         check_ok(lease_release_endpoint(s, n->id, &first));
-        check_ok(lease_list(s, n->id, &list, &count));
-        assert_int_equal(count, 1);
-        assert_string_equal(list[0].endpoint, second.endpoint);
-        lease_list_free(list, count);
+        check_ok(lease_list(s, n->id, &list));
+        assert_int_equal(list.n, 1);
+        assert_string_equal(list.items[0].endpoint, second.endpoint);
+        lease_list_done(&list);
         check_ok(lease_release_endpoint(s, n->id, &second));
-        check_ok(lease_list(s, n->id, &list, &count));
-        assert_int_equal(count, 0);
-        lease_list_free(list, count);
+        check_ok(lease_list(s, n->id, &list));
+        assert_int_equal(list.n, 0);
+        lease_list_done(&list);
 }
 
 static void lease_rename_changes_what_the_old_name_answered_to(void **state)
@@ -259,22 +254,20 @@ static void lease_rename_changes_what_the_old_name_answered_to(void **state)
         struct lease_request two = {.container = ID_B, .name = "other", .names = names};
         _cleanup_lease_ struct lease a = {0}, b = {0};
         _cleanup_free_ char *text = NULL;
-        struct lease *list;
-        size_t count;
+        _cleanup_lease_list_ struct lease_list list = {0};
 
         (void)state;
         check_ok(lease_rename(s, n->id, ID_A, "shop")); /* nobody is there */
         check_ok(lease_take(s, n, &one, &a));
         check_ok(lease_take(s, n, &two, &b));
         check_ok(lease_rename(s, n->id, ID_A, "shop"));
-        check_ok(lease_list(s, n->id, &list, &count));
-        assert_int_equal(count, 2);
-        assert_string_equal(list[0].name, "shop");
-        text = strv_join(list[0].names, ",");
+        check_ok(lease_list(s, n->id, &list));
+        assert_int_equal(list.n, 2);
+        assert_string_equal(list.items[0].name, "shop");
+        text = strv_join(list.items[0].names, ",");
         assert_string_equal(text, "shop,www,a11111111111");
-        assert_string_equal(list[1].name, "other");
-        assert_string_equal(list[1].names[0], "web");
-        lease_list_free(list, count);
+        assert_string_equal(list.items[1].name, "other");
+        assert_string_equal(list.items[1].names[0], "web");
         check_code(lease_rename(s, n->id, ID_A, "a b"), ERR_INVALID);
 }
 

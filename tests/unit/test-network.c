@@ -133,16 +133,14 @@ static void network_create_refuses_in_docker_s_words(void **state)
                 {"{\"Name\":\"x\",\"Options\":{\"com.docker.network.driver.mtu\":\"67\"}}",
                  "invalid MTU 67: it must be 68 to 65535"},
         };
-        struct network **list;
-        size_t count;
+        _cleanup_network_list_ struct network_list list = {0};
 
         (void)state;
         check_ok(create("{\"Name\":\"n\",\"IPAM\":{\"Config\":[{\"Subnet\":\"10.9.0.0/16\"}]}}", NULL));
         for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
                 check_err(create(bad[i].body, NULL), bad[i].words);
-        check_ok(network_list(s, &list, &count));
-        assert_int_equal(count, 4); /* nothing changed */
-        network_list_free(list, count);
+        check_ok(network_list(s, &list));
+        assert_int_equal(list.n, 4); /* nothing changed */
 }
 
 static void network_create_lets_networks_share_a_parent_unless_one_takes_all_of_it(void **state)
