@@ -12,17 +12,14 @@
 
 static err *add_containers(struct engine *e, enum opt_complete kind, char ***list)
 {
-        struct container **containers;
-        err *error = NULL;
-        size_t n;
+        _cleanup_container_list_ struct container_list all = {0};
 
-        TRY(container_list(e, &containers, &n));
-        for (size_t i = 0; i < n && !error; i++)
+        TRY(container_list(e, &all));
+        for (size_t i = 0; i < all.n; i++)
                 if (kind == OPT_COMPLETE_CONTAINER ||
-                    (kind == OPT_COMPLETE_RUNNING) == container_is_alive(containers[i]))
-                        error = strv_add(list, containers[i]->name);
-        container_list_free(containers, n);
-        return error;
+                    (kind == OPT_COMPLETE_RUNNING) == container_is_alive(all.items[i]))
+                        TRY(strv_add(list, all.items[i]->name));
+        return NULL;
 }
 
 /* "docker.io/library/busybox:latest" as people type it: "busybox:latest" and "busybox". */

@@ -223,7 +223,7 @@ static bool wanted(const struct container *c, const struct ps_args *a, const str
 static err *ps_run(struct invocation *inv)
 {
         const struct ps_args *a = inv->args;
-        bool all =
+        bool ended =
                 a->all || a->latest || opt_given(inv, &a->last) || has_filter(a, "status") || has_filter(a, "exited");
         int64_t limit = a->latest ? 1 : opt_given(inv, &a->last) && a->last >= 0 ? a->last : INT64_MAX;
         bool size = a->size || (a->format && strstr(a->format, ".Size"));
@@ -231,28 +231,24 @@ static err *ps_run(struct invocation *inv)
         _cleanup_engine_ struct engine *e = NULL;
         struct format_column shown[ARRAY_SIZE(columns)];
         struct format_list list = {"*formatter.ContainerContext", shown, "ID", true};
-        struct container **containers;
+        _cleanup_container_list_ struct container_list all = {0};
         struct ps_times times = {0};
-        size_t n;
-        err *error = NULL;
 
         memcpy(shown, columns, sizeof(columns));
         shown[7].standard = a->size;
         TRY(ui_engine(inv, &e));
         for (char **f = a->filters; f && *f; f++)
                 TRY(check_filter(e, *f, &times));
-        TRY(container_list(e, &containers, &n));
-        for (size_t i = 0; !error && i < n && (int64_t)json_len(rows) < limit; i++) {
+        TRY(container_list(e, &all));
+        for (size_t i = 0; i < all.n && (int64_t)json_len(rows) < limit; i++) {
+                const struct container *c = all.items[i];
                 json *row;
 
-                if ((!all && !container_is_alive(containers[i])) || !wanted(containers[i], a, &times))
+                if ((!ended && !container_is_alive(c)) || !wanted(c, a, &times))
                         continue;
-                error = inspect_ps_row(containers[i], !a->no_trunc, size, &row);
-                if (!error)
-                        json_add(rows, row);
+                TRY(inspect_ps_row(c, !a->no_trunc, size, &row));
+                json_add(rows, row);
         }
-        container_list_free(containers, n);
-        TRY(error);
         return format_rows(&list, rows, a->format, a->quiet);
 }
 

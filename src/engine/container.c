@@ -45,11 +45,12 @@ void container_free(struct container *c)
         free(c);
 }
 
-void container_list_free(struct container **list, size_t n)
+void container_list_done(struct container_list *l)
 {
-        for (size_t i = 0; i < n; i++)
-                container_free(list[i]);
-        free(list);
+        for (size_t i = 0; i < l->n; i++)
+                container_free(l->items[i]);
+        free(l->items);
+        *l = (struct container_list){0};
 }
 
 const json *container_config(const struct container *c)
@@ -266,29 +267,19 @@ err *container_find_monitor(struct engine *e, const char *ref, struct container 
         return NULL;
 }
 
-err *container_list(struct engine *e, struct container ***ret, size_t *ret_n)
+err *container_list(struct engine *e, struct container_list *ret)
 {
-        struct record_list records = {0};
-        struct container **list;
-        size_t n = 0;
-        err *error;
+        _cleanup_record_list_ struct record_list records = {0};
+        _cleanup_container_list_ struct container_list list = {0};
 
         TRY(record_list_all(e->store, &records));
-        list = MEM_NEW0(struct container *, records.n + 1);
-        error = list ? NULL : err_nomem();
-        for (size_t i = 0; !error && i < records.n; i++) {
-                error = from_record(e, &records.items[i], &list[n]);
-                if (!error)
-                        n++;
-        }
-        record_list_done(&records);
-        if (error) {
-                if (list)
-                        container_list_free(list, n);
-                return error;
-        }
+        list.items = MEM_NEW0(struct container *, records.n + 1);
+        if (!list.items)
+                return err_nomem();
+        for (; list.n < records.n; list.n++)
+                TRY(from_record(e, &records.items[list.n], &list.items[list.n]));
         *ret = list;
-        *ret_n = n;
+        list = (struct container_list){0};
         return NULL;
 }
 

@@ -41,9 +41,14 @@ MUST_USE err *container_find(struct engine *e, const char *ref, struct container
 /* The same for who needs no more than a running container's monitor: one that is given by its whole name is found
  * without the database, and then has no record (NULL). */
 MUST_USE err *container_find_monitor(struct engine *e, const char *ref, struct container **ret);
-/* All containers, newest first, refreshed; @ret is an array of @ret_n pointers, free with container_list_free(). */
-MUST_USE err *container_list(struct engine *e, struct container ***ret, size_t *ret_n);
-void container_list_free(struct container **list, size_t n);
+/* All containers, newest first, refreshed. */
+struct container_list {
+        struct container **items; /* owned, with what they point to */
+        size_t n;
+};
+void container_list_done(struct container_list *l);
+#define _cleanup_container_list_ __attribute__((cleanup(container_list_done)))
+MUST_USE err *container_list(struct engine *e, struct container_list *ret);
 
 /* Read the status again. */
 MUST_USE err *container_refresh(struct container *c);

@@ -19,22 +19,23 @@
 
 static err *add_counts(struct engine *e, json *doc)
 {
-        struct container **containers = NULL;
+        _cleanup_container_list_ struct container_list all = {0};
         struct image **images = NULL;
-        size_t n, n_images, running = 0, paused = 0;
+        size_t n_images, running = 0, paused = 0;
 
-        TRY(container_list(e, &containers, &n));
-        for (size_t i = 0; i < n; i++) {
-                running += containers[i]->state == STATUS_RUNNING || containers[i]->state == STATUS_RESTARTING;
-                paused += containers[i]->state == STATUS_PAUSED;
+        TRY(container_list(e, &all));
+        for (size_t i = 0; i < all.n; i++) {
+                enum status_state state = all.items[i]->state;
+
+                running += state == STATUS_RUNNING || state == STATUS_RESTARTING;
+                paused += state == STATUS_PAUSED;
         }
-        container_list_free(containers, n);
         TRY(image_list(e->store, &images, &n_images));
         image_list_free(images, n_images);
-        json_set_int(doc, "Containers", (int64_t)n);
+        json_set_int(doc, "Containers", (int64_t)all.n);
         json_set_int(doc, "ContainersRunning", (int64_t)running);
         json_set_int(doc, "ContainersPaused", (int64_t)paused);
-        json_set_int(doc, "ContainersStopped", (int64_t)(n - running - paused));
+        json_set_int(doc, "ContainersStopped", (int64_t)(all.n - running - paused));
         json_set_int(doc, "Images", (int64_t)n_images);
         return NULL;
 }

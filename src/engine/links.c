@@ -248,24 +248,22 @@ err *links_tell(struct container *c, const json *networks)
 {
         const char *ip = json_get_str(json_get(networks, NETWORK_DEFAULT), "IPAddress");
         _cleanup_free_ char *path = str_format("%s/" MARK, c->id);
-        struct container **list;
+        _cleanup_container_list_ struct container_list list = {0};
         err *first = NULL;
-        size_t n;
 
         if (!path)
                 return err_nomem();
         if (str_empty(ip) || !file_exists(c->engine->rw_fd, path))
                 return NULL;
-        TRY(container_list(c->engine, &list, &n));
-        for (size_t i = 0; i < n; i++) {
-                err *e = container_is_alive(list[i]) ? tell_one(c, list[i], ip) : NULL;
+        TRY(container_list(c->engine, &list));
+        for (size_t i = 0; i < list.n; i++) {
+                err *e = container_is_alive(list.items[i]) ? tell_one(c, list.items[i], ip) : NULL;
 
                 if (first)
                         err_free(e);
                 else
                         first = e;
         }
-        container_list_free(list, n);
         return first;
 }
 

@@ -254,24 +254,23 @@ static bool has_port(const json *ports, const struct binding *b, uint16_t port)
 /* Which running container of this engine has it? *@ret is NULL when none has. */
 static err *find_container(const struct publish *p, const struct binding *b, uint16_t port, char **ret)
 {
-        struct container **list;
-        err *e = NULL;
-        size_t n;
+        _cleanup_container_list_ struct container_list list = {0};
 
-        TRY(container_list(p->c->engine, &list, &n));
-        for (size_t i = 0; !e && !*ret && i < n; i++) {
+        TRY(container_list(p->c->engine, &list));
+        for (size_t i = 0; !*ret && i < list.n; i++) {
                 _cleanup_json_ json *settings = json_new_object();
+                struct container *other = list.items[i];
 
-                if (str_eq(list[i]->id, p->c->id) || !container_is_alive(list[i]))
+                if (str_eq(other->id, p->c->id) || !container_is_alive(other))
                         continue;
-                e = endpoints_inspect(list[i], settings);
-                if (!e && has_port(json_get(settings, "Ports"), b, port)) {
-                        *ret = str_format("container %s", list[i]->name);
-                        e = *ret ? NULL : err_nomem();
-                }
+                TRY(endpoints_inspect(other, settings));
+                if (!has_port(json_get(settings, "Ports"), b, port))
+                        continue;
+                *ret = str_format("container %s", other->name);
+                if (!*ret)
+                        return err_nomem();
         }
-        container_list_free(list, n);
-        return e;
+        return NULL;
 }
 
 /* Who has the port that could not be bound? *@ret is NULL when it is a connection that happens to use it: what belongs

@@ -127,17 +127,16 @@ static err *prune_container(struct container *c, struct prune_report *r)
 err *prune_containers(struct engine *e, const struct prune_filter *f, struct prune_report *ret)
 {
         _cleanup_prune_report_ struct prune_report r = {0};
-        struct container **list;
-        err *error = NULL;
-        size_t n;
+        _cleanup_container_list_ struct container_list list = {0};
 
-        TRY(container_list(e, &list, &n));
-        for (size_t i = 0; i < n && !error; i++)
-                if (!container_is_alive(list[i]) && is_old(f, list[i]->created_ns) &&
-                    prune_labels_match(f, json_get(container_config(list[i]), "Labels")))
-                        error = prune_container(list[i], &r);
-        container_list_free(list, n);
-        TRY(error);
+        TRY(container_list(e, &list));
+        for (size_t i = 0; i < list.n; i++) {
+                struct container *c = list.items[i];
+
+                if (!container_is_alive(c) && is_old(f, c->created_ns) &&
+                    prune_labels_match(f, json_get(container_config(c), "Labels")))
+                        TRY(prune_container(c, &r));
+        }
         *ret = r;
         r = (struct prune_report){0};
         return NULL;

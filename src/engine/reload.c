@@ -20,8 +20,7 @@
 struct reload {
         struct engine *engine;
         struct networks *networks;
-        struct container **list;
-        size_t n;
+        struct container_list containers;
         char **made; /* ids of networks whose bridge was missing */
         err *first;
 };
@@ -38,12 +37,12 @@ static void keep_error(struct reload *r, err *e)
 
 static bool has_container(const struct reload *r, const struct network *n)
 {
-        for (size_t i = 0; i < r->n; i++) {
+        for (size_t i = 0; i < r->containers.n; i++) {
                 _cleanup_json_ json *doc = NULL;
 
-                if (!container_is_alive(r->list[i]))
+                if (!container_is_alive(r->containers.items[i]))
                         continue;
-                err_free(endpoints_read(r->list[i], &doc));
+                err_free(endpoints_read(r->containers.items[i], &doc));
                 JSON_EACH (json_get(doc, "Networks"), it)
                         if (str_eq(json_get_str(it.value, "NetworkID"), n->id))
                                 return true;
@@ -157,15 +156,15 @@ err *reload_networks(struct engine *e, char ***ret_names)
 
         TRY(networks_of(e, &r.networks));
         TRY(firewall_open(&f));
-        TRY(container_list(e, &r.list, &r.n));
+        TRY(container_list(e, &r.containers));
         keep_error(&r, network_list(r.networks, &networks));
         if (!r.first) {
                 for (size_t i = 0; i < networks.n; i++)
                         keep_error(&r, reload_network(&r, networks.items[i], ret_names));
-                for (size_t i = 0; i < r.n; i++)
-                        reload_container(&r, r.list[i], f);
+                for (size_t i = 0; i < r.containers.n; i++)
+                        reload_container(&r, r.containers.items[i], f);
         }
-        container_list_free(r.list, r.n);
+        container_list_done(&r.containers);
         strv_free(r.made);
         return r.first;
 }

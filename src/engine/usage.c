@@ -177,15 +177,12 @@ static err *add_container(const struct container *c, json *list)
 static err *add_containers(struct engine *e, json *doc)
 {
         json *list = json_sub_array(doc, "Containers");
-        struct container **all;
-        err *error = NULL;
-        size_t n;
+        _cleanup_container_list_ struct container_list all = {0};
 
-        TRY(container_list(e, &all, &n));
-        for (size_t i = 0; i < n && !error; i++)
-                error = add_container(all[i], list);
-        container_list_free(all, n);
-        return error;
+        TRY(container_list(e, &all));
+        for (size_t i = 0; i < all.n; i++)
+                TRY(add_container(all.items[i], list));
+        return NULL;
 }
 
 static err *add_volumes(struct engine *e, json *doc)
