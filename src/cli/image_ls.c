@@ -75,12 +75,12 @@ err *image_refs_get(const struct image_filter *f, const struct image *i, struct 
         return NULL;
 }
 
-bool image_intermediate(const struct image *i, struct image *const *all, size_t n)
+bool image_intermediate(const struct image *i, const struct image_list *all)
 {
         if (strv_len(i->names) || strv_len(i->digests))
                 return false;
-        for (size_t k = 0; k < n; k++)
-                if (str_eq(all[k]->parent, i->id))
+        for (size_t k = 0; k < all->n; k++)
+                if (str_eq(all->items[k]->parent, i->id))
                         return true;
         return false;
 }
@@ -235,10 +235,8 @@ static err *images_run(struct invocation *inv)
         };
         _cleanup_json_ json *rows = json_new_array();
         _cleanup_engine_ struct engine *e = NULL;
+        _cleanup_image_list_ struct image_list images = {0};
         struct image_filter filter;
-        struct image **images;
-        err *error = NULL;
-        size_t n;
 
         if (a->tree)
                 TRY(check_tree(a));
@@ -248,12 +246,11 @@ static err *images_run(struct invocation *inv)
         TRY(image_filter_init(&filter, e->store, a->filters, inv->n_operands ? inv->operands[0] : NULL));
         if (a->tree)
                 return image_tree(e->store, &filter);
-        TRY(image_list(e->store, &images, &n));
-        for (size_t i = 0; !error && i < n; i++)
-                if (a->all || !image_intermediate(images[i], images, n))
-                        error = add_image(e->store, &filter, images[i], &wanted, rows);
-        image_list_free(images, n);
-        TRY(error);
+        TRY(image_list(e->store, &images));
+        for (size_t i = 0; i < images.n; i++)
+                if (a->all || !image_intermediate(images.items[i], &images))
+                        TRY(add_image(e->store, &filter, images.items[i], &wanted, rows));
+        image_list_done(&images); /* nobody waits for a pager */
         return format_rows(&list, rows, a->format, a->quiet);
 }
 

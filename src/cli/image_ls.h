@@ -18,7 +18,7 @@ void image_refs_done(struct image_refs *r);
 MUST_USE err *image_refs_get(const struct image_filter *f, const struct image *i, struct image_refs *ret);
 
 /* Is it nameless, and only there because other images were committed from it? */
-bool image_intermediate(const struct image *i, struct image *const *all, size_t n);
+bool image_intermediate(const struct image *i, const struct image_list *all);
 /* How many containers were made from @i? */
 MUST_USE err *image_users(struct store *s, const struct image *i, uint64_t *ret);
 

@@ -17,17 +17,23 @@ static const char *id_of(const struct image *i)
         return strchr(i->id, ':') + 1;
 }
 
-static err *print_json(const struct image_mounted *list, size_t n)
+static const char *name_of(const struct image *i)
+{
+        return *i->names ? *i->names : id_of(i);
+}
+
+static err *print_json(const struct image_mounted_list *list)
 {
         _cleanup_json_ json *doc = json_new_array();
         _cleanup_free_ char *text = NULL;
 
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; i < list->n; i++) {
+                const struct image_mounted *m = &list->items[i];
                 json *row = json_new_object();
 
-                json_set_str(row, "id", id_of(list[i].image));
-                json_set_strv(row, "Repositories", list[i].image->names);
-                json_set_str(row, "mountpoint", list[i].path);
+                json_set_str(row, "id", id_of(m->image));
+                json_set_strv(row, "Repositories", m->image->names);
+                json_set_str(row, "mountpoint", m->path);
                 json_add(doc, row);
         }
         TRY(json_print(doc, JSON_INDENT2, &text));
@@ -35,96 +41,92 @@ static err *print_json(const struct image_mounted *list, size_t n)
         return NULL;
 }
 
-static void print_rows(const struct image_mounted *list, size_t n)
+static void print_rows(const struct image_mounted_list *list)
 {
         size_t width = 0;
 
-        for (size_t i = 0; i < n; i++) {
-                const char *name = *list[i].image->names ? *list[i].image->names : id_of(list[i].image);
+        for (size_t i = 0; i < list->n; i++) {
+                size_t length = strlen(name_of(list->items[i].image));
 
-                width = strlen(name) > width ? strlen(name) : width;
+                width = length > width ? length : width;
         }
-        for (size_t i = 0; i < n; i++) {
-                const char *name = *list[i].image->names ? *list[i].image->names : id_of(list[i].image);
+        for (size_t i = 0; i < list->n; i++) {
+                const char *name = name_of(list->items[i].image);
 
                 ui_print(stdout, name);
-                (void)printf("%*s %s\n", (int)(width - strlen(name)), "", list[i].path);
+                (void)printf("%*s %s\n", (int)(width - strlen(name)), "", list->items[i].path);
         }
 }
 
-static err *print(const struct mount_args *a, const struct image_mounted *list, size_t n)
+static err *print(const struct mount_args *a, const struct image_mounted_list *list)
 {
         if (a->format)
-                return print_json(list, n);
-        print_rows(list, n);
+                return print_json(list);
+        print_rows(list);
         return NULL;
 }
 
 static err *list_mounted(struct engine *e, const struct mount_args *a)
 {
-        struct image_mounted *list;
-        size_t n;
-        err *error;
+        _cleanup_image_mounted_list_ struct image_mounted_list list = {0};
 
-        TRY(image_mounted_list(e, &list, &n));
-        error = print(a, list, n);
-        image_mounted_free(list, n);
-        return error;
+        TRY(image_mounted_list(e, &list));
+        return print(a, &list);
 }
 
 static err *mount_one(struct engine *e, const char *ref, struct image_mounted *to)
 {
-        TRY(image_find(e->store, ref, &to->image));
-        return image_mount(e, to->image, &to->path);
+        _cleanup_image_ struct image *image = NULL;
+
+        TRY(image_find(e->store, ref, &image));
+        TRY(image_mount(e, image, &to->path));
+        to->image = TAKE_PTR(image);
+        return NULL;
 }
 
+/* What was mounted before one failed is said, too. */
 static err *mount_named(struct engine *e, const struct mount_args *a, char *const *names, size_t n)
 {
-        struct image_mounted *list = MEM_NEW0(struct image_mounted, n + 1);
-        err *error = list ? NULL : err_nomem();
-        size_t done = 0;
+        _cleanup_image_mounted_list_ struct image_mounted_list list = {
+                .items = MEM_NEW0(struct image_mounted, n + 1)};
+        err *error = NULL, *unsaid;
 
-        while (!error && done < n) {
-                error = mount_one(e, names[done], &list[done]);
-                done += !error;
+        if (!list.items)
+                return err_nomem();
+        while (!error && list.n < n) {
+                error = mount_one(e, names[list.n], &list.items[list.n]);
+                list.n += !error;
         }
-        if (list && n == 1 && !error && !a->format) {
-                (void)printf("%s\n", list[0].path);
-        } else if (list && done) {
-                err *failed = print(a, list, done);
-
-                if (!error)
-                        error = failed;
-                else
-                        err_free(failed);
+        if (n == 1 && !error && !a->format) {
+                (void)printf("%s\n", list.items[0].path);
+                return NULL;
         }
-        if (list)
-                image_mounted_free(list, n);
+        unsaid = list.n ? print(a, &list) : NULL;
+        if (!error)
+                return unsaid;
+        err_free(unsaid);
         return error;
 }
 
 static err *ids_of_all(struct engine *e, bool mounted, char ***ret)
 {
         _cleanup_strv_ char **ids = NULL;
-        struct image **images = NULL;
-        size_t n = 0;
-        err *error = NULL;
 
         if (mounted) {
-                struct image_mounted *list;
+                _cleanup_image_mounted_list_ struct image_mounted_list list = {0};
 
-                TRY(image_mounted_list(e, &list, &n));
-                for (size_t i = 0; !error && i < n; i++)
-                        error = strv_add(&ids, list[i].image->id);
-                image_mounted_free(list, n);
+                TRY(image_mounted_list(e, &list));
+                for (size_t i = 0; i < list.n; i++)
+                        TRY(strv_add(&ids, list.items[i].image->id));
         } else {
-                TRY(image_list(e->store, &images, &n));
-                for (size_t i = 0; !error && i < n; i++)
-                        error = strv_add(&ids, images[i]->id);
-                image_list_free(images, n);
+                _cleanup_image_list_ struct image_list list = {0};
+
+                TRY(image_list(e->store, &list));
+                for (size_t i = 0; i < list.n; i++)
+                        TRY(strv_add(&ids, list.items[i]->id));
         }
         *ret = TAKE_PTR(ids);
-        return error;
+        return NULL;
 }
 
 static err *mount_run(struct invocation *inv)

@@ -167,15 +167,13 @@ static void print_line(const struct tree_line *l, size_t width)
 err *image_tree(struct store *s, const struct image_filter *f)
 {
         _cleanup_(tree_done) struct tree t = {0};
-        struct image **images;
-        size_t n, width = strlen("IMAGE");
-        err *error = NULL;
+        _cleanup_image_list_ struct image_list images = {0};
+        size_t width = strlen("IMAGE");
 
-        TRY(image_list(s, &images, &n));
-        for (size_t i = 0; !error && i < n; i++)
-                error = add_image(&t, s, f, images[i]);
-        image_list_free(images, n);
-        TRY(error);
+        TRY(image_list(s, &images));
+        for (size_t i = 0; i < images.n; i++)
+                TRY(add_image(&t, s, f, images.items[i]));
+        image_list_done(&images); /* nobody waits for a pager */
         for (size_t i = 0; i < t.n; i++)
                 if (utf8_columns(t.lines[i].name) > width)
                         width = utf8_columns(t.lines[i].name);

@@ -37,16 +37,13 @@ static err *add_image_name(const char *name, char ***list)
 
 static err *add_images(struct engine *e, char ***list)
 {
-        struct image **images;
-        err *error = NULL;
-        size_t n;
+        _cleanup_image_list_ struct image_list all = {0};
 
-        TRY(image_list(e->store, &images, &n));
-        for (size_t i = 0; i < n; i++)
-                for (char **name = images[i]->names; name && *name && !error; name++)
-                        error = add_image_name(*name, list);
-        image_list_free(images, n);
-        return error;
+        TRY(image_list(e->store, &all));
+        for (size_t i = 0; i < all.n; i++)
+                for (char **name = all.items[i]->names; name && *name; name++)
+                        TRY(add_image_name(*name, list));
+        return NULL;
 }
 
 static err *add_volumes(struct engine *e, char ***list)

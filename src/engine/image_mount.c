@@ -59,13 +59,14 @@ err *image_unmount(struct engine *e, const struct image *image, bool force)
         return image_mount_drop(&m, force);
 }
 
-void image_mounted_free(struct image_mounted *list, size_t n)
+void image_mounted_list_done(struct image_mounted_list *l)
 {
-        for (size_t i = 0; i < n; i++) {
-                image_free(list[i].image);
-                free(list[i].path);
+        for (size_t i = 0; i < l->n; i++) {
+                image_free(l->items[i].image);
+                free(l->items[i].path);
         }
-        free(list);
+        free(l->items);
+        *l = (struct image_mounted_list){0};
 }
 
 static err *add(struct engine *e, const char *id, struct image_mounted *to)
@@ -80,30 +81,26 @@ static err *add(struct engine *e, const char *id, struct image_mounted *to)
         return NULL;
 }
 
-err *image_mounted_list(struct engine *e, struct image_mounted **ret, size_t *ret_n)
+err *image_mounted_list(struct engine *e, struct image_mounted_list *ret)
 {
+        _cleanup_image_mounted_list_ struct image_mounted_list list = {0};
         _cleanup_strv_ char **ids = NULL;
-        struct image_mounted *list;
-        err *error = NULL;
-        size_t n = 0;
 
         TRY(image_mounts(e->store, &ids));
-        list = MEM_NEW0(struct image_mounted, strv_len(ids) + 1);
-        if (!list)
+        list.items = MEM_NEW0(struct image_mounted, strv_len(ids) + 1);
+        if (!list.items)
                 return err_nomem();
-        for (char **id = ids; !error && *id; id++) {
-                error = add(e, *id, &list[n]);
-                /* Removed this instant. */
-                if (err_code(error) == ERR_NOT_FOUND)
-                        error = err_free(error);
-                else if (!error)
-                        n++;
-        }
-        if (error) {
-                image_mounted_free(list, n);
-                return error;
+        for (char **id = ids; *id; id++) {
+                err *error = add(e, *id, &list.items[list.n]);
+
+                if (err_code(error) == ERR_NOT_FOUND) { /* removed this instant */
+                        err_free(error);
+                        continue;
+                }
+                TRY(error);
+                list.n++;
         }
         *ret = list;
-        *ret_n = n;
+        list = (struct image_mounted_list){0};
         return NULL;
 }

@@ -15,6 +15,11 @@ struct image_mounted {
         struct image *image;
         char *path;
 };
-/* Everything that is mounted. Owned array. */
-MUST_USE err *image_mounted_list(struct engine *e, struct image_mounted **ret, size_t *ret_n);
-void image_mounted_free(struct image_mounted *list, size_t n);
+struct image_mounted_list {
+        struct image_mounted *items; /* owned, with what they point to */
+        size_t n;
+};
+void image_mounted_list_done(struct image_mounted_list *l);
+#define _cleanup_image_mounted_list_ __attribute__((cleanup(image_mounted_list_done)))
+/* Everything that is mounted. */
+MUST_USE err *image_mounted_list(struct engine *e, struct image_mounted_list *ret);

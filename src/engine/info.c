@@ -20,8 +20,8 @@
 static err *add_counts(struct engine *e, json *doc)
 {
         _cleanup_container_list_ struct container_list all = {0};
-        struct image **images = NULL;
-        size_t n_images, running = 0, paused = 0;
+        _cleanup_image_list_ struct image_list images = {0};
+        size_t running = 0, paused = 0;
 
         TRY(container_list(e, &all));
         for (size_t i = 0; i < all.n; i++) {
@@ -30,13 +30,12 @@ static err *add_counts(struct engine *e, json *doc)
                 running += state == STATUS_RUNNING || state == STATUS_RESTARTING;
                 paused += state == STATUS_PAUSED;
         }
-        TRY(image_list(e->store, &images, &n_images));
-        image_list_free(images, n_images);
+        TRY(image_list(e->store, &images));
         json_set_int(doc, "Containers", (int64_t)all.n);
         json_set_int(doc, "ContainersRunning", (int64_t)running);
         json_set_int(doc, "ContainersPaused", (int64_t)paused);
         json_set_int(doc, "ContainersStopped", (int64_t)(all.n - running - paused));
-        json_set_int(doc, "Images", (int64_t)n_images);
+        json_set_int(doc, "Images", (int64_t)images.n);
         return NULL;
 }
 

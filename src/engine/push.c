@@ -153,19 +153,15 @@ static err *local_tags(const struct push *p, char ***ret)
 {
         _cleanup_free_ char *prefix = str_format("%s/%s:", p->ref.domain, p->ref.path);
         _cleanup_strv_ char **tags = NULL;
-        struct image **list = NULL;
-        size_t n = 0;
-        err *e = NULL;
+        _cleanup_image_list_ struct image_list all = {0};
 
         if (!prefix)
                 return err_nomem();
-        TRY(image_list(p->engine->store, &list, &n));
-        for (size_t i = 0; i < n; i++)
-                for (char **name = list[i]->names; name && *name && !e; name++)
+        TRY(image_list(p->engine->store, &all));
+        for (size_t i = 0; i < all.n; i++)
+                for (char **name = all.items[i]->names; name && *name; name++)
                         if (str_starts(*name, prefix))
-                                e = strv_add(&tags, *name + strlen(prefix));
-        image_list_free(list, n);
-        TRY(e);
+                                TRY(strv_add(&tags, *name + strlen(prefix)));
         strv_sort(tags);
         *ret = TAKE_PTR(tags);
         return NULL;

@@ -365,22 +365,18 @@ static err *add_sources_of(struct push *p, const struct image *i, const char *pa
 /* Images that were pulled from this registry have their layers there. */
 static err *add_pulled_sources(struct push *p)
 {
-        struct image **list = NULL;
-        size_t n = 0;
-        err *e;
+        _cleanup_image_list_ struct image_list all = {0};
 
-        TRY(image_list(p->engine->store, &list, &n));
-        e = NULL;
-        for (size_t i = 0; i < n && !e; i++)
-                for (char **d = list[i]->digests; d && *d && !e; d++) {
+        TRY(image_list(p->engine->store, &all));
+        for (size_t i = 0; i < all.n; i++)
+                for (char **d = all.items[i]->digests; d && *d; d++) {
                         _cleanup_reference_ struct reference r = {0};
 
-                        e = reference_parse(*d, false, &r);
-                        if (!e && strcmp(r.domain, p->ref.domain) == 0 && strcmp(r.path, p->ref.path) != 0)
-                                e = add_sources_of(p, list[i], r.path, r.digest ? r.digest : "");
+                        TRY(reference_parse(*d, false, &r));
+                        if (strcmp(r.domain, p->ref.domain) == 0 && strcmp(r.path, p->ref.path) != 0)
+                                TRY(add_sources_of(p, all.items[i], r.path, r.digest ? r.digest : ""));
                 }
-        image_list_free(list, n);
-        return e;
+        return NULL;
 }
 
 /* What an earlier push found out. */
@@ -406,20 +402,18 @@ static err *add_remembered(struct push *p)
 static err *no_such_tag(struct push *p)
 {
         _cleanup_free_ char *repository = NULL, *full = NULL, *familiar = NULL;
-        struct image **list = NULL;
+        _cleanup_image_list_ struct image_list all = {0};
         bool known = false;
-        size_t n = 0;
 
         TRY(reference_repository(&p->ref, &repository));
         TRY(reference_familiar(&p->ref, &familiar));
         full = str_format("%s/%s:", p->ref.domain, p->ref.path);
         if (!full)
                 return err_nomem();
-        TRY(image_list(p->engine->store, &list, &n));
-        for (size_t i = 0; i < n; i++)
-                for (char **name = list[i]->names; name && *name; name++)
+        TRY(image_list(p->engine->store, &all));
+        for (size_t i = 0; i < all.n; i++)
+                for (char **name = all.items[i]->names; name && *name; name++)
                         known = known || str_starts(*name, full);
-        image_list_free(list, n);
         return known ? err_new(ERR_NOT_FOUND, "tag does not exist: %s", familiar)
                      : err_new(ERR_NOT_FOUND, "An image does not exist locally with the tag: %s", repository);
 }

@@ -53,25 +53,22 @@ static err *want(struct wanted_list *l, struct engine *e, const char *id, const 
 static err *want_repository(struct wanted_list *l, struct engine *e, const struct reference *r, bool *ret_any)
 {
         _cleanup_free_ char *prefix = str_format("%s/%s:", r->domain, r->path);
-        struct image **images;
-        err *error = NULL;
-        size_t n;
+        _cleanup_image_list_ struct image_list all = {0};
 
         *ret_any = false;
         if (!prefix)
                 return err_nomem();
-        TRY(image_list(e->store, &images, &n));
-        for (size_t i = 0; i < n && !error; i++)
-                for (char **name = images[i]->names; name && *name && !error; name++) {
+        TRY(image_list(e->store, &all));
+        for (size_t i = 0; i < all.n; i++)
+                for (char **name = all.items[i]->names; name && *name; name++) {
                         const char *tag = str_after(*name, prefix);
 
                         if (!tag || strpbrk(tag, ":/@"))
                                 continue;
                         *ret_any = true;
-                        error = want(l, e, images[i]->id, *name);
+                        TRY(want(l, e, all.items[i]->id, *name));
                 }
-        image_list_free(images, n);
-        return error;
+        return NULL;
 }
 
 static err *want_named(struct wanted_list *l, struct engine *e, const char *text)

@@ -16,17 +16,7 @@ struct store_src {
 };
 
 /* A layer that was here already was not fetched again: its blob may be here only as another image has it, compressed in
- * another way. @ret: that one, owned by @list's images; NULL = none. */
-struct others {
-        struct image **images;
-        size_t n;
-};
-
-static void others_done(struct others *o)
-{
-        image_list_free(o->images, o->n);
-}
-
+ * another way. @ret: that one, owned by @all; NULL = none. */
 static const struct image_layer *find_own(const struct store_src *s, const char *digest)
 {
         for (size_t i = 0; i < s->image->n_layers; i++)
@@ -35,14 +25,14 @@ static const struct image_layer *find_own(const struct store_src *s, const char 
         return NULL;
 }
 
-static err *find_other(struct store_src *s, const struct image_layer *own, struct others *o,
+static err *find_other(struct store_src *s, const struct image_layer *own, struct image_list *all,
                        const struct image_layer **ret)
 {
         *ret = NULL;
-        TRY(image_list(s->store, &o->images, &o->n));
-        for (size_t i = 0; i < o->n; i++)
-                for (size_t k = 0; k < o->images[i]->n_layers; k++) {
-                        const struct image_layer *l = &o->images[i]->layers[k];
+        TRY(image_list(s->store, all));
+        for (size_t i = 0; i < all->n; i++)
+                for (size_t k = 0; k < all->items[i]->n_layers; k++) {
+                        const struct image_layer *l = &all->items[i]->layers[k];
 
                         if (strcmp(l->diff_id, own->diff_id) == 0 && blob_exists(s->store, l->digest)) {
                                 *ret = l;
@@ -166,7 +156,7 @@ static err *replace_layers(struct store_src *s, json *layers, bool *ret_changed)
 {
         *ret_changed = false;
         for (size_t i = 0; i < json_len(layers); i++) {
-                _cleanup_(others_done) struct others others = {0};
+                _cleanup_image_list_ struct image_list all = {0};
                 json *layer = json_at(layers, i);
                 const char *digest = json_get_str_or(layer, "digest", "");
                 const struct image_layer *own = find_own(s, digest), *other = NULL;
@@ -174,7 +164,7 @@ static err *replace_layers(struct store_src *s, json *layers, bool *ret_changed)
                 if (blob_exists(s->store, digest) || (own && layer_tar_whole(s->store, own)))
                         continue;
                 if (own)
-                        TRY(find_other(s, own, &others, &other));
+                        TRY(find_other(s, own, &all, &other));
                 if (!other)
                         return err_new(ERR_NOT_FOUND, "layer %s of the image is not here", digest);
                 if (strcmp(own->diff_id, digest) == 0) /* see open_made() */

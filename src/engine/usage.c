@@ -22,15 +22,15 @@ struct layer_use {
 };
 
 struct images {
-        struct image **list;
+        struct image_list all;
         uint64_t *containers; /* made from each */
         struct layer_use *layers;
-        size_t n, n_layers;
+        size_t n_layers;
 };
 
 static void images_done(struct images *i)
 {
-        image_list_free(i->list, i->n);
+        image_list_done(&i->all);
         free(i->containers);
         free(i->layers);
 }
@@ -62,16 +62,16 @@ static err *read_images(struct engine *e, struct images *i)
 {
         size_t room = 0;
 
-        TRY(image_list(e->store, &i->list, &i->n));
-        for (size_t k = 0; k < i->n; k++)
-                room += i->list[k]->n_layers;
-        i->containers = MEM_NEW0(uint64_t, i->n + 1);
+        TRY(image_list(e->store, &i->all));
+        for (size_t k = 0; k < i->all.n; k++)
+                room += i->all.items[k]->n_layers;
+        i->containers = MEM_NEW0(uint64_t, i->all.n + 1);
         i->layers = MEM_NEW0(struct layer_use, room + 1);
         if (!i->containers || !i->layers)
                 return err_nomem();
-        for (size_t k = 0; k < i->n; k++) {
+        for (size_t k = 0; k < i->all.n; k++) {
                 _cleanup_record_list_ struct record_list users = {0};
-                const struct image *image = i->list[k];
+                const struct image *image = i->all.items[k];
 
                 TRY(record_image_users(e->store, image->id, &users));
                 i->containers[k] = users.n;
@@ -118,9 +118,9 @@ static err *originals(struct engine *e, const struct images *i, uint64_t *ret)
         _cleanup_strv_ char **seen = NULL;
 
         *ret = 0;
-        for (size_t k = 0; k < i->n; k++)
-                for (size_t l = 0; l < i->list[k]->n_layers; l++) {
-                        const struct image_layer *layer = &i->list[k]->layers[l];
+        for (size_t k = 0; k < i->all.n; k++)
+                for (size_t l = 0; l < i->all.items[k]->n_layers; l++) {
+                        const struct image_layer *layer = &i->all.items[k]->layers[l];
 
                         if (strv_contains(seen, layer->digest) || !blob_exists(e->store, layer->digest))
                                 continue;
@@ -145,18 +145,18 @@ static err *add_images(struct engine *e, json *doc)
         json_set(doc, "LayersUnused", json_new_uint(unused));
         TRY(originals(e, &i, &blobs));
         json_set(json_sub_object(doc, "Blobs"), "Originals", json_new_uint(blobs));
-        for (size_t k = 0; k < i.n; k++) {
+        for (size_t k = 0; k < i.all.n; k++) {
                 json *row = json_new_object();
 
-                json_set_str(row, "Id", i.list[k]->id);
+                json_set_str(row, "Id", i.all.items[k]->id);
                 json_add(list, row);
-                TRY(add_names(row, "RepoTags", i.list[k]->names));
-                TRY(add_names(row, "RepoDigests", i.list[k]->digests));
-                json_set_int(row, "Created", i.list[k]->created_ns / 1000000000);
-                json_set(row, "Size", json_new_uint(i.list[k]->size));
-                json_set(row, "SharedSize", json_new_uint(shared_size(&i, i.list[k])));
+                TRY(add_names(row, "RepoTags", i.all.items[k]->names));
+                TRY(add_names(row, "RepoDigests", i.all.items[k]->digests));
+                json_set_int(row, "Created", i.all.items[k]->created_ns / 1000000000);
+                json_set(row, "Size", json_new_uint(i.all.items[k]->size));
+                json_set(row, "SharedSize", json_new_uint(shared_size(&i, i.all.items[k])));
                 json_set(row, "Containers", json_new_uint(i.containers[k]));
-                json_set_bool(row, "Pinned", i.list[k]->pinned);
+                json_set_bool(row, "Pinned", i.all.items[k]->pinned);
         }
         return NULL;
 }

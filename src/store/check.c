@@ -254,15 +254,12 @@ static err *check_image(struct check *c, const struct image *image, char ***seen
 static err *check_images(struct check *c)
 {
         _cleanup_strv_ char **seen = NULL;
-        struct image **list;
-        err *e = NULL;
-        size_t n;
+        _cleanup_image_list_ struct image_list all = {0};
 
-        TRY(image_list(c->store, &list, &n));
-        for (size_t i = 0; i < n && !e; i++)
-                e = check_image(c, list[i], &seen);
-        image_list_free(list, n);
-        return e;
+        TRY(image_list(c->store, &all));
+        for (size_t i = 0; i < all.n; i++)
+                TRY(check_image(c, all.items[i], &seen));
+        return NULL;
 }
 
 /* ---- containers ---- */

@@ -38,11 +38,12 @@ void image_free(struct image *i)
         free(i);
 }
 
-void image_list_free(struct image **list, size_t n)
+void image_list_done(struct image_list *l)
 {
-        for (size_t i = 0; i < n; i++)
-                image_free(list[i]);
-        free(list);
+        for (size_t i = 0; i < l->n; i++)
+                image_free(l->items[i]);
+        free(l->items);
+        *l = (struct image_list){0};
 }
 
 static err *dup_member(const json *obj, const char *key, char **ret)
@@ -247,35 +248,30 @@ err *image_find(struct store *s, const char *ref, struct image **ret)
         return e;
 }
 
-static err *list_rows(struct store *s, struct db *db, struct image_rows *rows, struct image ***ret, size_t *ret_n)
+static err *list_rows(struct store *s, struct db *db, struct image_rows *rows, struct image_list *ret)
 {
-        struct image **list;
-        err *e = NULL;
-        size_t n = 0;
+        _cleanup_image_list_ struct image_list list = {0};
 
         TRY(db_select(db, add_row, rows, COLUMNS "ORDER BY i.created DESC, i.id", ""));
-        list = MEM_NEW0(struct image *, rows->n + 1);
-        if (!list)
+        list.items = MEM_NEW0(struct image *, rows->n + 1);
+        if (!list.items)
                 return err_nomem();
-        for (size_t i = 0; !e && i < rows->n; i++) {
-                e = finish(s, db, &rows->items[i], &list[n]);
-                n += !e;
-                if (err_code(e) != ERR_INVALID)
+        for (size_t i = 0; i < rows->n; i++) {
+                err *e = finish(s, db, &rows->items[i], &list.items[list.n]);
+
+                if (err_code(e) == ERR_INVALID) { /* damaged: the others are not */
+                        log_error_free(LOG_LEVEL_WARN, err_wrap(e, "\"hod system check --repair\" may help"));
                         continue;
-                /* Damaged: the others are not. */
-                log_error_free(LOG_LEVEL_WARN, err_wrap(e, "\"hod system check --repair\" may help"));
-                e = NULL;
-        }
-        if (e) {
-                image_list_free(list, n);
-                return e;
+                }
+                TRY(e);
+                list.n++;
         }
         *ret = list;
-        *ret_n = n;
+        list = (struct image_list){0};
         return NULL;
 }
 
-err *image_list(struct store *s, struct image ***ret, size_t *ret_n)
+err *image_list(struct store *s, struct image_list *ret)
 {
         _cleanup_(rows_done) struct image_rows rows = {0};
         struct db *db;
@@ -285,7 +281,7 @@ err *image_list(struct store *s, struct image ***ret, size_t *ret_n)
         TRY(txn_lease(s));
         e = txn_reader(s, &db);
         if (!e)
-                e = list_rows(s, db, &rows, ret, ret_n);
+                e = list_rows(s, db, &rows, ret);
         txn_unlease(s);
         return e;
 }

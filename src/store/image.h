@@ -55,9 +55,14 @@ MUST_USE err *image_keep(struct image *i);
 /* image_find() and image_keep(), before an image is pushed or saved. Blobs that image_drop_blobs() removed are made
  * again, with another compression and a manifest that says so; nothing is done when nothing is missing. */
 MUST_USE err *image_find_whole(struct store *s, const char *ref, struct image **ret);
-/* All images, newest first, with their names. */
-MUST_USE err *image_list(struct store *s, struct image ***ret, size_t *ret_n);
-void image_list_free(struct image **list, size_t n);
+/* All images, newest first, with their names. Damaged ones are left out, with a warning. */
+struct image_list {
+        struct image **items; /* owned, with what they point to */
+        size_t n;
+};
+void image_list_done(struct image_list *l);
+#define _cleanup_image_list_ __attribute__((cleanup(image_list_done)))
+MUST_USE err *image_list(struct store *s, struct image_list *ret);
 
 /* Is @i for @platform ("linux/arm64")? ERR_NOT_FOUND with docker's text otherwise, where @ref is how it was called;
  * ERR_INVALID. NULL and "" fit. */

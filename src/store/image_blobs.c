@@ -17,26 +17,24 @@
 /* Make all dispensable that can be. */
 static err *keep_all(struct store *s)
 {
-        struct image **list;
-        err *e = NULL;
-        size_t n;
+        _cleanup_image_list_ struct image_list all = {0};
 
-        TRY(image_list(s, &list, &n));
-        for (size_t i = 0; i < n && !e; i++)
-                for (size_t k = 0; k < list[i]->n_layers && !e; k++) {
-                        const struct image_layer *l = &list[i]->layers[k];
+        TRY(image_list(s, &all));
+        for (size_t i = 0; i < all.n; i++)
+                for (size_t k = 0; k < all.items[i]->n_layers; k++) {
+                        const struct image_layer *l = &all.items[i]->layers[k];
+                        err *e;
 
                         /* A skeleton that is there may be half of one: it is tried out in any case. */
                         if (!blob_exists(s, l->digest))
                                 continue;
                         e = layer_tar_keep(s, l, NULL);
-                        if (err_code(e) != ERR_DIGEST && err_code(e) != ERR_CORRUPT)
-                                continue;
-                        log_error_free(LOG_LEVEL_WARN, e); /* then it stays */
-                        e = NULL;
+                        if (err_code(e) == ERR_DIGEST || err_code(e) == ERR_CORRUPT)
+                                log_error_free(LOG_LEVEL_WARN, e); /* then it stays */
+                        else
+                                TRY(e);
                 }
-        image_list_free(list, n);
-        return e;
+        return NULL;
 }
 
 /* Does @other live from the blob of @l: is it its own, or the one that stands in for its own? */
@@ -50,14 +48,14 @@ static bool depends(struct store *s, const struct image_layer *other, const stru
 }
 
 /* The blob of @l may belong to several layers: all have to do without it. What somebody receives or reads now stays. */
-static bool is_dispensable(struct store *s, const struct roots *kept, struct image *const *list, size_t n,
+static bool is_dispensable(struct store *s, const struct roots *kept, const struct image_list *all,
                            const struct image_layer *l)
 {
         if (roots_have(kept, ROOTS_BLOBS, l->digest))
                 return false;
-        for (size_t i = 0; i < n; i++)
-                for (size_t k = 0; k < list[i]->n_layers; k++)
-                        if (depends(s, &list[i]->layers[k], l))
+        for (size_t i = 0; i < all->n; i++)
+                for (size_t k = 0; k < all->items[i]->n_layers; k++)
+                        if (depends(s, &all->items[i]->layers[k], l))
                                 return false;
         return true;
 }
@@ -77,19 +75,18 @@ static err *drop_one(struct store *s, const char *digest, char ***done, uint64_t
 static err *drop_all(struct store *s, char ***done, uint64_t *bytes)
 {
         _cleanup_roots_ struct roots kept = {0};
-        struct image **list;
-        err *e = NULL;
-        size_t n;
+        _cleanup_image_list_ struct image_list all = {0};
 
         TRY(roots_collect_kept(s, &kept));
-        TRY(image_list(s, &list, &n));
-        for (size_t i = 0; i < n && !e; i++)
-                for (size_t k = 0; k < list[i]->n_layers && !e; k++)
-                        if (blob_exists(s, list[i]->layers[k].digest) &&
-                            is_dispensable(s, &kept, list, n, &list[i]->layers[k]))
-                                e = drop_one(s, list[i]->layers[k].digest, done, bytes);
-        image_list_free(list, n);
-        return e;
+        TRY(image_list(s, &all));
+        for (size_t i = 0; i < all.n; i++)
+                for (size_t k = 0; k < all.items[i]->n_layers; k++) {
+                        const struct image_layer *l = &all.items[i]->layers[k];
+
+                        if (blob_exists(s, l->digest) && is_dispensable(s, &kept, &all, l))
+                                TRY(drop_one(s, l->digest, done, bytes));
+                }
+        return NULL;
 }
 
 err *image_drop_blobs(struct store *s, char ***ret, uint64_t *ret_bytes)

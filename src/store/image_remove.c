@@ -512,15 +512,12 @@ static err *prune_one(struct removal *all, struct image *image, const struct ima
 
 static err *prune_alone(struct removal *r, const struct image_prune_options *o)
 {
-        struct image **list;
-        err *e = NULL;
-        size_t n;
+        _cleanup_image_list_ struct image_list all = {0};
 
-        TRY(image_list(r->store, &list, &n));
-        for (size_t i = 0; i < n && !e; i++)
-                e = prune_one(r, list[i], o);
-        image_list_free(list, n);
-        return e;
+        TRY(image_list(r->store, &all));
+        for (size_t i = 0; i < all.n; i++)
+                TRY(prune_one(r, all.items[i], o));
+        return NULL;
 }
 
 err *image_prune(struct store *s, const struct image_prune_options *o, struct image_removed **ret, size_t *ret_n,

@@ -159,17 +159,15 @@ static void ingest_refuses_wrong_content_and_keeps_nothing_of_it(void **state)
         _cleanup_fake_ struct fake f = {.corrupt = true};
         char *names[] = {(char *)"a", NULL};
         _cleanup_free_ char *id = NULL;
-        struct image **list;
-        size_t n;
+        _cleanup_image_list_ struct image_list list = {0};
 
         (void)state;
         add_layer(&f, "one", 1000, false, 0);
         add_layer(&f, "two", 1000, false, 0);
         finish(&f);
         check_code(receive(&f, names, &id), ERR_DIGEST);
-        check_ok(image_list(store, &list, &n));
-        image_list_free(list, n);
-        assert_int_equal(n, 0);
+        check_ok(image_list(store, &list));
+        assert_int_equal(list.n, 0);
         assert_int_equal(entries("layers") + entries("blobs/sha256") + entries("tmp"), 0);
         f.corrupt = false;
         check_ok(receive(&f, names, &id));
