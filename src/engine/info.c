@@ -13,6 +13,7 @@
 #include "engine/container.h"
 #include "engine/networks.h"
 #include "net/obstacle.h"
+#include "oci/reference.h"
 #include "store/image.h"
 #include "store/snapshot.h"
 #include "sys/cgroup.h"
@@ -192,7 +193,7 @@ static void add_registries(json *doc, const struct info_options *o)
 {
         json *config, *cidrs, *indexes;
 
-        json_set_str(doc, "IndexServerAddress", "https://index.docker.io/v1/");
+        json_set_str(doc, "IndexServerAddress", DOCKER_IO_KEY);
         config = json_sub_object(doc, "RegistryConfig");
         indexes = json_sub_object(config, "IndexConfigs");
         cidrs = json_sub_array(config, "InsecureRegistryCIDRs");
@@ -203,7 +204,7 @@ static void add_registries(json *doc, const struct info_options *o)
                         json_add_str(cidrs, *r);
                 else
                         add_index(indexes, *r, false, NULL);
-        add_index(indexes, "docker.io", true, o->mirrors);
+        add_index(indexes, DOCKER_IO, true, o->mirrors);
         json_set_strv(config, "Mirrors", o->mirrors ? o->mirrors : (char *const[]){NULL});
 }
 

@@ -8,13 +8,12 @@
 #include "registry/credentials.h"
 #include "registry/url.h"
 
-#define DEFAULT_NAME "docker.io"
 #define LIMIT_DEFAULT 25
 #define LIMIT_MAX 100
 
 err *login_server(const char *text, char **ret)
 {
-        static const char *const own[] = {"", "docker.io", "index.docker.io", "registry-1.docker.io"};
+        static const char *const own[] = {"", DOCKER_IO, DOCKER_IO_INDEX, DOCKER_IO_SERVER};
         _cleanup_free_ char *host = NULL, *name = NULL;
         const char *rest = text ? text : "";
         uint16_t port;
@@ -26,7 +25,7 @@ err *login_server(const char *text, char **ret)
                 return err_nomem();
         for (size_t i = 0; i < ARRAY_SIZE(own); i++)
                 if (strcmp(own[i], host) == 0) {
-                        *ret = str_dup(DEFAULT_NAME);
+                        *ret = str_dup(DOCKER_IO);
                         return *ret ? NULL : err_nomem();
                 }
         TRY(url_split_host(host, &name, &port));
@@ -103,7 +102,7 @@ static err *split_term(const char *term, char **ret_server, const char **ret_res
         names = strchr(term, '/') && (strpbrk(first, ".:") || strcmp(first, "localhost") == 0);
         *ret_rest = names ? term + strlen(first) + 1 : term;
         TRY(login_server(names ? first : NULL, ret_server));
-        if (strcmp(*ret_server, DEFAULT_NAME) == 0 && str_starts(*ret_rest, "library/"))
+        if (strcmp(*ret_server, DOCKER_IO) == 0 && str_starts(*ret_rest, "library/"))
                 *ret_rest += strlen("library/");
         return NULL;
 }

@@ -9,7 +9,6 @@
 
 #define NAME_LIMIT 255
 #define TAG_LIMIT 128
-#define DEFAULT_DOMAIN "docker.io"
 #define OFFICIAL "library/"
 
 static bool is_lower_alnum(char c)
@@ -179,7 +178,7 @@ static err *split_tag(char *rest, bool default_tag, struct reference *r)
 static err *check_case(const char *domain, const char *rest)
 {
         size_t n = strcspn(rest, ":@");
-        bool official = strcmp(domain, DEFAULT_DOMAIN) == 0 && !memchr(rest, '/', n);
+        bool official = strcmp(domain, DOCKER_IO) == 0 && !memchr(rest, '/', n);
 
         if (has_upper(rest, n))
                 return err_new(ERR_INVALID, "invalid reference format: repository name (%s%.*s) must be lowercase",
@@ -202,12 +201,12 @@ err *reference_parse(const char *text, bool default_tag, struct reference *ret)
         if (is_id(text))
                 return err_new(ERR_INVALID, "invalid repository name (%s), cannot specify 64-byte hexadecimal strings",
                                text);
-        r.domain = n ? strndup(text, n - 1) : str_dup(DEFAULT_DOMAIN);
+        r.domain = n ? strndup(text, n - 1) : str_dup(DOCKER_IO);
         if (!rest || !r.domain)
                 return err_nomem();
-        if (strcmp(r.domain, "index.docker.io") == 0) {
+        if (strcmp(r.domain, DOCKER_IO_INDEX) == 0) {
                 free(r.domain);
-                r.domain = str_dup(DEFAULT_DOMAIN);
+                r.domain = str_dup(DOCKER_IO);
                 if (!r.domain)
                         return err_nomem();
         }
@@ -216,7 +215,7 @@ err *reference_parse(const char *text, bool default_tag, struct reference *ret)
         TRY(split_tag(rest, default_tag, &r));
         if (!path_valid(rest) || !domain_valid(r.domain))
                 return invalid();
-        official = strcmp(r.domain, DEFAULT_DOMAIN) == 0 && !strchr(rest, '/');
+        official = strcmp(r.domain, DOCKER_IO) == 0 && !strchr(rest, '/');
         r.path = str_format("%s%s", official ? OFFICIAL : "", rest);
         if (!r.path)
                 return err_nomem();
@@ -232,7 +231,7 @@ static const char *familiar_path(const struct reference *r)
 {
         const char *official = str_after(r->path, OFFICIAL);
 
-        if (strcmp(r->domain, DEFAULT_DOMAIN) != 0 || domain_length(r->path))
+        if (strcmp(r->domain, DOCKER_IO) != 0 || domain_length(r->path))
                 return NULL;
         return official && !strchr(official, '/') ? official : r->path;
 }

@@ -6,6 +6,13 @@
 
 #include "base/err.h"
 
+/* The domain of names without one, and what stands behind it: the host that serves images, the one that is searched
+ * (and was the domain once), and the name that credentials have in docker's files. */
+#define DOCKER_IO "docker.io"
+#define DOCKER_IO_SERVER "registry-1.docker.io"
+#define DOCKER_IO_INDEX "index.docker.io"
+#define DOCKER_IO_KEY "https://index.docker.io/v1/"
+
 struct reference {
         char *domain; /* "docker.io" */
         char *path;   /* "library/busybox" */

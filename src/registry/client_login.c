@@ -7,8 +7,6 @@
 #include "registry/url.h"
 
 #define SEARCH_MAX (4u << 20)
-#define DEFAULT_SERVER "registry-1.docker.io"
-#define DEFAULT_INDEX "index.docker.io"
 
 err *registry_login(struct registry *r, const struct auth_credentials *c, char **ret_token)
 {
@@ -87,9 +85,9 @@ err *registry_search(struct registry *r, const char *term, unsigned limit, json 
         _cleanup_free_ char *origin = NULL;
         _cleanup_str_ struct str path = {0};
 
-        if (strcmp(e->host, DEFAULT_SERVER) == 0) {
+        if (strcmp(e->host, DOCKER_IO_SERVER) == 0) {
                 free(e->host);
-                e->host = str_dup(DEFAULT_INDEX);
+                e->host = str_dup(DOCKER_IO_INDEX);
                 if (!e->host)
                         return err_nomem();
         }

@@ -14,12 +14,9 @@
 #include "registry/files.h"
 #include "registry/helper.h"
 
-#define DEFAULT_NAME "docker.io"
-#define DEFAULT_KEY "https://index.docker.io/v1/"
-
 const char *credentials_server(const char *key)
 {
-        return strcmp(key, DEFAULT_NAME) == 0 ? DEFAULT_KEY : key;
+        return strcmp(key, DOCKER_IO) == 0 ? DOCKER_IO_KEY : key;
 }
 
 /* A key of a file without what old versions wrote around it: "https://host/v1/" → "host". */
@@ -35,8 +32,8 @@ static void normalize(const char *key, char *buf, size_t size)
         n = strlen(buf);
         while (n && buf[n - 1] == '/')
                 buf[--n] = '\0';
-        if (strcmp(buf, "index.docker.io") == 0 || strcmp(buf, "registry-1.docker.io") == 0)
-                (void)snprintf(buf, size, DEFAULT_NAME);
+        if (strcmp(buf, DOCKER_IO_INDEX) == 0 || strcmp(buf, DOCKER_IO_SERVER) == 0)
+                (void)snprintf(buf, size, DOCKER_IO);
 }
 
 /* The member of @obj for the place @place; *@ret_key is how it is written there. */

@@ -10,10 +10,6 @@
 #include "registry/registries_conf.h"
 #include "registry/url.h"
 
-/* What stands behind the name docker.io. */
-#define DEFAULT_NAME "docker.io"
-#define DEFAULT_SERVER "registry-1.docker.io"
-
 void endpoint_done(struct endpoint *e)
 {
         free(e->host);
@@ -94,11 +90,11 @@ static err *add_place(const struct registry_options *o, const char *location, bo
         err *failed;
 
         e.key = strndup(location, n);
-        e.host = str_dup(e.key && strcmp(e.key, DEFAULT_NAME) == 0 ? DEFAULT_SERVER : e.key);
+        e.host = str_dup(e.key && strcmp(e.key, DOCKER_IO) == 0 ? DOCKER_IO_SERVER : e.key);
         e.prefix = str_dup("/v2");
         if (!str_empty(path))
                 e.path = str_format(
-                        "%s%s", strchr(path, '/') || strcmp(e.key ? e.key : "", DEFAULT_NAME) != 0 ? "" : "library/",
+                        "%s%s", strchr(path, '/') || strcmp(e.key ? e.key : "", DOCKER_IO) != 0 ? "" : "library/",
                         path);
         failed = !e.key || !e.host || !e.prefix || (!str_empty(path) && !e.path) ? err_nomem()
                                                                                  : complete(o, insecure, &e);
@@ -206,7 +202,7 @@ static err *own_mirror(const struct registry_options *o, const char *address, co
 
 static err *from_own(const struct registry_options *o, const struct reference *r, struct endpoints *list)
 {
-        if (o->push || !r->path || strcmp(r->domain, DEFAULT_NAME) != 0)
+        if (o->push || !r->path || strcmp(r->domain, DOCKER_IO) != 0)
                 return NULL;
         for (char *const *p = o->mirrors; p && *p; p++) {
                 struct endpoint e = {0};
