@@ -91,7 +91,7 @@ void sha256_final(struct sha256 *s, unsigned char out[SHA256_SIZE])
                 out[i] = (unsigned char)(s->state[i / 4] >> (24 - 8 * (i % 4)));
 }
 
-uint32_t hash_fnv(const void *data, size_t size)
+uint32_t hash_fnv32(const void *data, size_t size)
 {
         const unsigned char *p = data;
         uint32_t hash = UINT32_C(0x811c9dc5);
@@ -99,6 +99,15 @@ uint32_t hash_fnv(const void *data, size_t size)
         for (size_t i = 0; i < size; i++)
                 hash = (hash ^ p[i]) * UINT32_C(0x01000193);
         return hash;
+}
+
+uint64_t hash_fnv64(uint64_t before, const void *data, size_t size)
+{
+        const unsigned char *p = data;
+
+        for (size_t i = 0; i < size; i++)
+                before = (before ^ p[i]) * UINT64_C(0x100000001b3);
+        return before;
 }
 
 void hash_to_hex(const unsigned char *raw, size_t size, char *out)

@@ -19,7 +19,10 @@ void sha256_update(struct sha256 *s, const void *data, size_t size);
 void sha256_final(struct sha256 *s, unsigned char out[SHA256_SIZE]);
 /* Hash @data and write 64 hexadecimal digits, terminated. */
 void sha256_hex(const void *data, size_t size, char out[SHA256_HEX + 1]);
-/* FNV-1a of 32 bits: quick, the same on every machine and in every version, and nothing against who wants collisions. */
-uint32_t hash_fnv(const void *data, size_t size);
+/* FNV-1a: quick, the same on every machine and in every version, and nothing against who wants collisions. */
+uint32_t hash_fnv32(const void *data, size_t size);
+#define HASH_FNV64 UINT64_C(0xcbf29ce484222325) /* of nothing */
+/* Of what @before is the hash of, and then @data. */
+uint64_t hash_fnv64(uint64_t before, const void *data, size_t size);
 /* Any bytes to lower-case hexadecimal, terminated (out has 2 * size + 1). */
 void hash_to_hex(const unsigned char *raw, size_t size, char *out);

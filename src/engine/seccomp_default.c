@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/hash.h"
 #include "engine/seccomp_default.h"
 #include "sys/seccomp_cache.h"
 
@@ -267,29 +268,20 @@ err *seccomp_default_json(uint64_t caps, json **ret)
         return NULL;
 }
 
-static uint64_t mix(uint64_t sum, const void *data, size_t size)
-{
-        const unsigned char *p = data;
-
-        for (size_t i = 0; i < size; i++)
-                sum = (sum ^ p[i]) * UINT64_C(0x100000001b3); /* FNV-1a */
-        return sum;
-}
-
 void seccomp_default_name(uint64_t caps, char ret[SECCOMP_DEFAULT_NAME_MAX])
 {
         static const int compiler[] = {SECCOMP_CACHE_FORMAT, SCMP_VER_MAJOR, SCMP_VER_MINOR, SCMP_VER_MICRO};
-        uint64_t sum = mix(UINT64_C(0xcbf29ce484222325), compiler, sizeof(compiler));
+        uint64_t sum = hash_fnv64(HASH_FNV64, compiler, sizeof(compiler));
 
-        sum = mix(sum, HOD_VERSION, sizeof(HOD_VERSION));
+        sum = hash_fnv64(sum, HOD_VERSION, sizeof(HOD_VERSION));
         for (size_t i = 0; i < seccomp_n_groups; i++) {
                 const struct seccomp_group *g = &seccomp_groups[i];
 
-                sum = mix(sum, g->calls, strlen(g->calls) + 1);
-                sum = mix(sum, &g->when, sizeof(g->when));
-                sum = mix(sum, &g->caps, sizeof(g->caps));
-                sum = mix(sum, &g->errnum, sizeof(g->errnum));
-                sum = mix(sum, g->args, g->n_args * sizeof(*g->args));
+                sum = hash_fnv64(sum, g->calls, strlen(g->calls) + 1);
+                sum = hash_fnv64(sum, &g->when, sizeof(g->when));
+                sum = hash_fnv64(sum, &g->caps, sizeof(g->caps));
+                sum = hash_fnv64(sum, &g->errnum, sizeof(g->errnum));
+                sum = hash_fnv64(sum, g->args, g->n_args * sizeof(*g->args));
         }
         (void)snprintf(ret, SECCOMP_DEFAULT_NAME_MAX, "default-%016llx-%llx", (unsigned long long)sum,
                        (unsigned long long)caps);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "monitor/monitor.h"
 #include "monitor/traffic.h"
 #include "sys/egress.h"
@@ -82,13 +83,11 @@ bool learn_ask(struct monitor *m, const char *name)
 
 static uint64_t hash(const char *name, const struct link_address *a)
 {
-        uint64_t h = UINT64_C(0xcbf29ce484222325);
+        uint64_t sum = HASH_FNV64;
 
-        for (const char *c = name; *c; c++)
-                h = (h ^ (unsigned char)(*c | 0x20)) * UINT64_C(0x100000001b3); /* of any case */
-        for (size_t i = 0; i < sizeof(a->data); i++)
-                h = (h ^ a->data[i]) * UINT64_C(0x100000001b3);
-        return h;
+        for (; *name; name++)
+                sum = hash_fnv64(sum, &(char){(char)(*name | 0x20)}, 1); /* of any case */
+        return hash_fnv64(sum, a->data, sizeof(a->data));
 }
 
 void learn_told(struct monitor *m, const char *name, int family, const unsigned char *address, uint32_t ttl)

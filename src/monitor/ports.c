@@ -21,7 +21,7 @@
 /* Thousands of lines are compared with thousands. */
 static uint32_t hash_of(const char *line)
 {
-        return hash_fnv(line, strlen(line));
+        return hash_fnv32(line, strlen(line));
 }
 
 /* "protocol host-address port address port"; a network device of the host may stand for the first address. */

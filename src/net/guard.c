@@ -258,7 +258,7 @@ static void pair(struct change *c, const char *set, const void *first, size_t fi
 /* A number for the name of a bridge. */
 static uint32_t number_of(const char *name)
 {
-        uint32_t number = hash_fnv(name, strlen(name));
+        uint32_t number = hash_fnv32(name, strlen(name));
 
         return number ? number : 1;
 }

@@ -41,7 +41,7 @@ struct names {
 /* The slot of the variable that @text defines, whose name has @size bytes. */
 static uint32_t *find_name(const struct names *n, char *const *env, const char *text, size_t size)
 {
-        for (size_t at = hash_fnv(text, size) & n->mask;; at = (at + 1) & n->mask)
+        for (size_t at = hash_fnv32(text, size) & n->mask;; at = (at + 1) & n->mask)
                 if (!n->slots[at] || strncmp(env[n->slots[at] - 1], text, size + 1) == 0)
                         return &n->slots[at];
 }

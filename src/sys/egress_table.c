@@ -80,7 +80,7 @@ static const char *own(const char *what, const char *id, char buf[CHAIN_MAX])
 
 static uint32_t name_hash(const char *name)
 {
-        return hash_fnv(name, strlen(name));
+        return hash_fnv32(name, strlen(name));
 }
 
 /* ---- pieces of rules ---- */

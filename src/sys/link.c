@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/str.h"
 #include "sys/netlink.h"
 
@@ -95,10 +96,8 @@ int link_mac(int fd, const char *name, unsigned char ret[6])
 /* Locally administered, and high: a bridge of others may take the lowest of its ports'. */
 void link_port_address(const char *name, unsigned char ret[6])
 {
-        uint64_t h = UINT64_C(0xcbf29ce484222325);
+        uint64_t h = hash_fnv64(HASH_FNV64, name, strlen(name));
 
-        for (; *name; name++)
-                h = (h ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
         ret[0] = 0xfe;
         for (unsigned i = 1; i < 6; i++)
                 ret[i] = (unsigned char)(h >> 8 * i);
