@@ -63,6 +63,7 @@ static inline void err_freep(err **e)
 }
 #define _cleanup_err_ __attribute__((cleanup(err_freep)))
 
+/* Of the outermost error; 0 for NULL. */
 enum err_code err_code(const err *e);
 /* errno of the innermost system error, or 0. */
 int err_errno(const err *e);

@@ -14,6 +14,7 @@ struct sha256 {
         unsigned char block[64];
 };
 
+/* Begin; add bytes, as often as needed; the digest, after which @s is used up. */
 void sha256_init(struct sha256 *s);
 void sha256_update(struct sha256 *s, const void *data, size_t size);
 void sha256_final(struct sha256 *s, unsigned char out[SHA256_SIZE]);

@@ -20,6 +20,7 @@ struct str {
 void str_free(struct str *s);
 #define _cleanup_str_ __attribute__((cleanup(str_free)))
 
+/* Append. What fails is remembered: str_done() tells. */
 void str_add(struct str *s, const char *text);
 void str_add_n(struct str *s, const char *data, size_t n);
 void str_add_char(struct str *s, char c);

@@ -48,6 +48,7 @@ struct trace_span {
         enum trace_point point;
 };
 
+/* Begin a step: trace_begin(), where somebody listens. */
 struct trace_span trace_begin_(enum trace_point point);
 static inline struct trace_span trace_begin(enum trace_point point)
 {

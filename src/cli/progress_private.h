@@ -29,6 +29,7 @@ struct progress_region {
         size_t n_drawn;
 };
 void progress_region_done(struct progress_region *g);
+/* The row called @id, made at the end if there is none; borrowed until the next call. */
 MUST_USE err *progress_region_row(struct progress_region *g, const char *id, struct progress_row **ret);
 /* Append to @out what redraws the region in a window of @rows x @cols; the window may have changed its size. */
 MUST_USE err *progress_region_draw(struct progress_region *g, unsigned rows, unsigned cols, struct str *out);

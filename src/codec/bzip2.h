@@ -9,4 +9,5 @@
  * MUST_USE err *stream_open_unbzip2(struct stream *below, struct stream **ret);
  * Needs some 4 MB whatever the input says. */
 
+/* Is the library there (loader.h)? */
 bool bzip2_available(void);

@@ -16,6 +16,7 @@
 
 /* ---- writing; @field is 1 to PROTOBUF_FIELD_MAX ---- */
 
+/* uint32 and uint64. */
 void protobuf_add_uint(struct str *to, uint32_t field, uint64_t n);
 /* int32, int64 and enums: a negative number takes ten bytes, as the format demands. */
 void protobuf_add_int(struct str *to, uint32_t field, int64_t n);

@@ -135,6 +135,7 @@ struct state {
 MUST_USE err *template_keep(struct state *s, json *j, struct value *ret);
 
 enum template_hint { HINT_NONE, HINT_MAP, HINT_SLICE };
+/* What Go's type is where the JSON does not tell (null, or an object that is a struct). */
 enum template_hint template_hint(const struct state *s, const struct value *v);
 /* Member @name of @object, or an element of @array, with what leads to its hint. */
 struct value template_member(const struct state *s, const struct value *object, const char *name);
@@ -142,6 +143,7 @@ struct value template_element(json *j);
 /* May @object lack @name because that is its zero value? @ret_text: the empty string; else nil. */
 bool template_optional(const struct state *s, const struct value *object, const char *name, bool *ret_text);
 
+/* What `if` asks: Go's truth. */
 bool template_true(const struct state *s, const struct value *v);
 /* Go's %v; @top: as an action prints it. */
 void template_print_value(const struct state *s, const struct value *v, bool top, struct str *out);

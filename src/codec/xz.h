@@ -9,4 +9,5 @@
  * MUST_USE err *stream_open_unxz(struct stream *below, struct stream **ret);
  * A dictionary above 128 MB (xz -9 makes 64 MB) is ERR_LIMIT: the memory is used before a byte comes out. */
 
+/* Is the library there (loader.h)? */
 bool xz_available(void);

@@ -8,4 +8,5 @@
  * MUST_USE err *sink_open_zstd(struct sink *below, int level, struct sink **ret);  level 1..19, 0 = default
  * Skippable frames (zstd:chunked, pzstd) are skipped; a window above 128 MB is ERR_LIMIT. */
 
+/* Is the library there (loader.h)? */
 bool zstd_available(void);

@@ -64,6 +64,7 @@ static inline bool container_is_alive(const struct container *c)
 {
         return container_is_running(c) || c->state == STATUS_RESTARTING;
 }
+/* Of its record: --rm, Config, HostConfig. Borrowed. */
 bool container_auto_remove(const struct container *c);
 const json *container_config(const struct container *c);
 const json *container_host_config(const struct container *c);

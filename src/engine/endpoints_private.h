@@ -27,6 +27,7 @@ MUST_USE err *endpoints_begin(struct attach *a, struct container *c, int state_f
 void endpoints_end(struct attach *a);
 #define _cleanup_attach_ __attribute__((cleanup(endpoints_end)))
 
+/* Write network.json, in place of the one that is there. */
 MUST_USE err *endpoints_write(const struct attach *a);
 /* Its entry in network.json, by the network's id; NULL: there is none. @ret_name may be NULL. */
 json *endpoints_entry(const struct attach *a, const char *network_id, const char **ret_name);

@@ -21,6 +21,7 @@ struct manifest_annotation {
         const char *arch, *os, *os_version, *variant; /* NULL = as it is */
         char *const *os_features;
 };
+/* Say what platform a member of a list that is here is for. ERR_NOT_FOUND, ERR_INVALID (no such os/arch). */
 MUST_USE err *manifest_list_annotate(struct engine *e, const char *name, const char *member,
                                      const struct manifest_annotation *a);
 
@@ -32,4 +33,5 @@ MUST_USE err *manifest_list_inspect(struct engine *e, const char *list, const ch
 /* Push list and members; those of other repositories are copied. @purge: forget the list then. */
 MUST_USE err *manifest_list_push(struct engine *e, const char *name, bool purge, const struct registry_options *o,
                                  const struct progress *progress, struct digest *ret);
+/* Forget the list. ERR_NOT_FOUND "No such manifest: x". */
 MUST_USE err *manifest_list_remove(struct engine *e, const char *name);

@@ -17,6 +17,7 @@ enum parcel_form {
 };
 
 struct parcel;
+/* An empty one. */
 MUST_USE err *parcel_new(enum parcel_form form, struct parcel **ret);
 void parcel_free(struct parcel *p);
 DEFINE_CLEANUP(struct parcel *, parcel_free)

@@ -5,6 +5,7 @@
 #include "engine/container.h"
 #include "store/diff.h"
 
+/* What the container has changed in its image. ERR_UNSUPPORTED with --rootfs. */
 MUST_USE err *snapshots_diff(struct container *c, struct diff_list *ret);
 
 struct commit_options {

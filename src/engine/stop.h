@@ -17,6 +17,7 @@ MUST_USE err *stop_end(struct container *c, int signal, int timeout_s);
 /* Wait for the end of the current run. @ret_code is the exit status; a container that does not run answers at once. */
 MUST_USE err *stop_wait(struct container *c, int *ret_code);
 
+/* Pause, or go on. ERR_NOT_RUNNING, ERR_CONFLICT (it is already, or is not) in docker's words. */
 MUST_USE err *stop_pause(struct container *c, bool pause);
 /* Pause it only as long as the connection @ret_fd is open: whoever asked may die. stop_resume_held() ends it at once.
  */
@@ -26,4 +27,5 @@ MUST_USE err *stop_resume_held(int fd);
 /* Remove @c. @force: kill it first. @volumes: its anonymous volumes too. */
 MUST_USE err *stop_remove(struct container *c, bool force, bool volumes);
 
+/* @name may begin with a slash, as docker shows names. ERR_INVALID, ERR_CONFLICT (somebody else is called so). */
 MUST_USE err *stop_rename(struct container *c, const char *name);

@@ -18,6 +18,7 @@
 #include "runtime/seccomp_ops.h"
 
 enum state_status { STATE_CREATING, STATE_CREATED, STATE_RUNNING, STATE_PAUSED, STATE_STOPPED };
+/* "running": runc's words. */
 const char *state_status_name(enum state_status s);
 
 #define STATE_FIFO "exec.fifo"
@@ -56,7 +57,9 @@ MUST_USE err *state_where(struct runtime_unit *u, bool user);
 MUST_USE err *state_load_spec(struct state *s);
 /* The same, but a profile that is known is not read; see seccomp_ops_parse(). */
 MUST_USE err *state_load_spec_but_seccomp(struct state *s, const char *seccomp_cache, struct seccomp_known *known);
+/* Write state.json, in place of the one that is there. */
 MUST_USE err *state_save(const struct state *s);
+/* As it is now, by the process, the FIFO and the cgroup. */
 enum state_status state_status(const struct state *s);
 /* A descriptor of the living init process, or -ESRCH. */
 int state_pidfd(const struct state *s);

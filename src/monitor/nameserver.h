@@ -129,6 +129,7 @@ bool nameserver_handle(struct monitor *m, const unsigned char *message, size_t s
 void nameserver_reply(struct monitor *m, const struct nameserver_asker *a, unsigned char *message, size_t size,
                       size_t room);
 
+/* Which servers are asked: read the host's resolv.conf again if it has changed (looked at from time to time). */
 void nameserver_upstreams_refresh(struct monitor *m);
 /* Is it to be asked from the container's network namespace, where the container may answer in its place? Not when
  * rules about names believe the answer, unless it is on the loopback there. */
@@ -139,13 +140,19 @@ int nameserver_upstream_open(struct monitor *m, const struct nameserver_upstream
 /* Which are asked: exported for tests. @servers of --dns, else @resolv_conf. */
 void nameserver_upstreams_parse(struct nameserver_upstreams *u, char *const *servers, const char *resolv_conf);
 
+/* Ask others, one after the other, and answer with what they say. What the same asker repeats meanwhile is not
+ * asked twice; with too many under way the answer is SERVFAIL at once. */
 void nameserver_forward_begin(struct monitor *m, const unsigned char *message, const struct dns_query *q, size_t size,
                               const struct nameserver_asker *a);
 /* Whoever asked has gone. */
 void nameserver_forward_drop(struct monitor *m, struct nameserver_forward *f);
+/* Go on to the next server where one has not answered by @now. */
 void nameserver_forward_timers(struct monitor *m, int64_t now);
 
+/* Connections that wait: the event of the listening socket. The one that was silent for longest makes room. */
 void nameserver_stream_accept(struct monitor *m, struct source *s, uint32_t events);
+/* Send a reply; what is read of the connection meanwhile waits. */
 void nameserver_stream_reply(struct monitor *m, struct nameserver_stream *c, const unsigned char *message, size_t size);
 void nameserver_stream_close(struct monitor *m, struct nameserver_stream *c);
+/* Close those that were silent too long at @now. */
 void nameserver_stream_timers(struct monitor *m, int64_t now);

@@ -32,6 +32,7 @@ struct auth_credentials {
         char *identity; /* token in place of both; NULL */
 };
 void auth_credentials_done(struct auth_credentials *c);
+/* A copy of each member; @ret is to be done(). */
 MUST_USE err *auth_credentials_copy(const struct auth_credentials *c, struct auth_credentials *ret);
 #define _cleanup_credentials_ __attribute__((cleanup(auth_credentials_done)))
 

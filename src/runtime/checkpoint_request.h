@@ -31,6 +31,7 @@ MUST_USE err *checkpoint_mounts_find(const struct checkpoint_container *c, check
 /* The path of the cgroup that criu may freeze, or NULL: none. Owned by the caller. */
 MUST_USE err *checkpoint_freezer_path(const char *cgroup, char **ret);
 
+/* @freezer: path of the cgroup to freeze; NULL: criu stops the processes one by one. @ret: appended. */
 MUST_USE err *checkpoint_request_dump(const struct checkpoint_container *c, const struct checkpoint_options *o,
                                       const struct checkpoint_mounts *m, const char *freezer, struct str *ret);
 

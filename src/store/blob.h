@@ -24,4 +24,5 @@ struct blob_usage {
         uint64_t count, bytes; /* all blobs */
         uint64_t partial;      /* bytes of what is being received, or was */
 };
+/* What the blobs take. */
 MUST_USE err *blob_usage(struct store *s, struct blob_usage *ret);

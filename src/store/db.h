@@ -37,8 +37,8 @@ int64_t db_row_int(const struct db_row *row, int i);
 MUST_USE err *db_row_dup(const struct db_row *row, int i, char **ret);
 
 MUST_USE err *db_begin(struct db *db); /* IMMEDIATE */
-MUST_USE err *db_commit(struct db *db);
-void db_rollback(struct db *db);
+MUST_USE err *db_commit(struct db *db); /* on failure it is rolled back */
+void db_rollback(struct db *db);        /* outside of a transaction: nothing */
 
 /* Replace the durable rows of @db by those of the database file @path. Not inside a transaction. */
 MUST_USE err *db_copy_from(struct db *db, const char *path, int64_t stamp);

@@ -57,6 +57,7 @@ struct ingest_layer {
         uint64_t here; /* bytes received so far, with what an earlier fetch left */
         enum ingest_state state;
 };
+/* Its layers, lowest first, as they are at this moment. */
 size_t ingest_n_layers(const struct ingest *i);
 const struct ingest_layer *ingest_layer(const struct ingest *i, size_t n);
 

@@ -14,6 +14,7 @@ struct lowers {
 };
 void lowers_done(struct lowers *l);
 #define _cleanup_lowers_ __attribute__((cleanup(lowers_done)))
+/* @paths: directories of layers, topmost first. */
 MUST_USE err *lowers_open(char *const *paths, struct lowers *ret);
 
 /* The layers that contribute to one directory, topmost first. */
@@ -35,6 +36,7 @@ MUST_USE err *lowers_find(const struct lowers *l, const char *path, struct stat 
 /* Names visible in the directory @path with view @v, sorted; owned. */
 MUST_USE err *lowers_names(const struct lowers *l, const struct lowers_view *v, const char *path, char ***ret);
 
+/* Overlayfs' mark of a file that is gone: a character device 0:0. */
 bool lowers_is_whiteout(const struct stat *st);
 /* Has the directory @path (below @fd, "" = itself) the mark of overlayfs? */
 bool lowers_is_opaque(int fd, const char *path);

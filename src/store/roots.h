@@ -27,6 +27,7 @@ struct roots {
 void roots_done(struct roots *r);
 #define _cleanup_roots_ __attribute__((cleanup(roots_done)))
 
+/* Everything. */
 MUST_USE err *roots_collect(struct store *s, struct roots *ret);
 /* Of that, only what living ingests and readers have put on their lists. */
 MUST_USE err *roots_collect_kept(struct store *s, struct roots *ret);

@@ -50,6 +50,7 @@ bool dbus_message_parse(const uint8_t *data, size_t size, struct dbus_message *r
 
 /* ---- writing: values are appended to a `struct str`, aligned from its beginning ---- */
 
+/* Zeros up to a multiple of @n, a power of two; the values that follow align themselves. */
 void dbus_write_align(struct str *s, size_t n);
 void dbus_write_u32(struct str *s, uint32_t n);
 void dbus_write_u64(struct str *s, uint64_t n);

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 
+/* Does this kernel have it, and is it on? */
 bool lsm_apparmor_enabled(void);
 bool lsm_selinux_enabled(void);
 

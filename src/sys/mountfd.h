@@ -75,4 +75,5 @@ int mountfd_reconfigure(int fd, const struct mount_fs *fs, char *log, size_t log
 /* Attach the detached mount @from on @to (a descriptor of a directory or file). */
 int mountfd_attach(int from, int to);
 
+/* pivot_root(2). */
 int mountfd_pivot_root(const char *new_root, const char *put_old);

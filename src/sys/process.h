@@ -14,9 +14,11 @@ pid_t process_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd);
  * that can do. */
 pid_t process_clone_filtered(unsigned flags, int *ret_pidfd);
 
+/* A descriptor (O_CLOEXEC) of the process that has this pid now. */
 int process_of(pid_t pid);
 /* The pid of @pidfd as this process sees it, -ESRCH when it has been reaped or is not visible here. Allocates. */
 pid_t process_pid(int pidfd);
+/* Send it a signal; -ESRCH when it has ended. */
 int process_signal(int pidfd, int signal);
 /* A copy (O_CLOEXEC) of the descriptor @fd of another process, which takes the right to trace it (Linux 5.6). */
 int process_get_fd(int pidfd, int fd);

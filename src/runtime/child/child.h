@@ -27,6 +27,7 @@ struct child {
         struct plan_report report;
 };
 
+/* Become the container's first process, or a session in a container that runs: walk the plan, then exec. */
 _noreturn_ void child_create(const struct plan *p);
 _noreturn_ void child_exec(const struct plan *p);
 /* Enter the container of join_all_pidfd, and mount the plan's mounts there (all, or none) or unmount what is at their
