@@ -53,16 +53,6 @@ int file_open_beneath(int dirfd, const char *name, int flags, mode_t mode)
         return file_openat2(dirfd, name, flags, mode, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 }
 
-int file_reopen(int fd, int flags)
-{
-        char path[32];
-        int again;
-
-        (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-        again = open(path, flags | O_CLOEXEC);
-        return again < 0 ? -errno : again;
-}
-
 int file_mkdir_p(int dirfd, const char *path, mode_t mode, int *created)
 {
         _cleanup_close_ int at = -1;

@@ -35,8 +35,6 @@ int file_openat2(int dirfd, const char *path, int flags, mode_t mode, uint64_t r
 int file_open_in(int rootfd, const char *path, int flags, mode_t mode);
 /* Open @name directly beneath @dirfd: no slash games, no symlinks at all. */
 int file_open_beneath(int dirfd, const char *name, int flags, mode_t mode);
-/* Re-open an O_PATH descriptor for use, through /proc/self/fd. */
-int file_reopen(int fd, int flags);
 
 /* mkdir -p beneath @dirfd without following symlinks out (RESOLVE_IN_ROOT). Existing directories are fine.
  * Returns 0. @created (may be NULL) counts the directories made. */

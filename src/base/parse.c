@@ -217,15 +217,3 @@ bool parse_cpuset_subset(const char *set, const char *available)
                 outside |= a[i] & ~b[i];
         return outside == 0;
 }
-
-int parse_cpuset_count(const char *text)
-{
-        uint64_t bits[SET_WORDS];
-        int n = 0;
-
-        if (!set_read(text, bits))
-                return -1;
-        for (unsigned i = 0; i < SET_WORDS; i++)
-                n += __builtin_popcountll(bits[i]);
-        return n;
-}

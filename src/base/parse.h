@@ -50,8 +50,6 @@ void parse_size_format(uint64_t bytes, char *buf, size_t size);
 void parse_size_format_digits(uint64_t bytes, int digits, char *buf, size_t size);
 /* Binary multiples, four digits: "23.54GiB" (docker info, stats). */
 void parse_size_format_binary(uint64_t bytes, char *buf, size_t size);
-/* Nanoseconds as Go prints a duration: "1m30s", "1.5s", "100ms", "0s". */
-void parse_duration_format(int64_t ns, char *buf, size_t size);
 
 /* ---- CPU and memory node sets: "0-3,5" ---- */
 
@@ -60,8 +58,6 @@ void parse_duration_format(int64_t ns, char *buf, size_t size);
 bool parse_cpuset_valid(const char *text);
 /* Is each member of @set in @available? False also when one of them is not valid. */
 bool parse_cpuset_subset(const char *set, const char *available);
-/* Number of distinct members, -1 when not valid. */
-int parse_cpuset_count(const char *text);
 
 /* ---- signals ---- */
 
@@ -82,9 +78,8 @@ struct parse_ulimit {
 };
 /* name=soft[:hard] */
 MUST_USE err *parse_ulimit(const char *text, struct parse_ulimit *ret);
-/* RLIMIT_* of "nofile" (or "RLIMIT_NOFILE"), -1 if unknown; and back (NULL if unknown). */
+/* RLIMIT_* of "nofile" (or "RLIMIT_NOFILE"), -1 if unknown. */
 int parse_rlimit(const char *name);
-const char *parse_rlimit_name(int resource);
 
 struct parse_device {
         char *host;      /* path on the host */
@@ -207,8 +202,6 @@ MUST_USE err *parse_check_sysctl(const char *text); /* sysctl 'x' is not allowed
 MUST_USE err *parse_check_ulimit(const char *text);
 MUST_USE err *parse_check_throttle_bps(const char *text);
 MUST_USE err *parse_check_throttle_iops(const char *text);
-MUST_USE err *parse_check_weight_device(const char *text);
-MUST_USE err *parse_check_device_rule(const char *text); /* --device-cgroup-rule "c 1:3 rw" */
 MUST_USE err *parse_check_add_host(const char *text);
 MUST_USE err *parse_check_link(const char *text);
 MUST_USE err *parse_check_ip(const char *text); /* IP address is not correctly formatted: x */

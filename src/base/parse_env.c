@@ -131,40 +131,6 @@ err *parse_check_throttle_iops(const char *text)
         return parse_throttle(text, false, &t);
 }
 
-err *parse_check_weight_device(const char *text)
-{
-        _cleanup_(parse_throttle_done) struct parse_throttle t = {0};
-
-        return parse_weight_device(text, &t);
-}
-
-/* A number or "*" at *@p. */
-static bool rule_number(const char **p)
-{
-        size_t n = strspn(*p, "0123456789");
-
-        if (!n && **p == '*')
-                n = 1;
-        *p += n;
-        return n > 0;
-}
-
-err *parse_check_device_rule(const char *text)
-{
-        const char *p = text;
-        bool good = *p && strchr("acb", *p) && p[1] == ' ';
-        size_t access;
-
-        if (good) {
-                p += 2;
-                good = rule_number(&p) && *p++ == ':' && rule_number(&p) && *p++ == ' ';
-        }
-        access = good ? strspn(p, "rwm") : 0;
-        if (access < 1 || access > 3 || p[access])
-                return err_new(ERR_INVALID, "invalid device cgroup format '%s'", text);
-        return NULL;
-}
-
 err *parse_check_add_host(const char *text)
 {
         _cleanup_free_ char *entry = NULL;

@@ -32,14 +32,6 @@ int parse_rlimit(const char *name)
         return -1;
 }
 
-const char *parse_rlimit_name(int resource)
-{
-        for (size_t i = 0; i < ARRAY_SIZE(rlimits); i++)
-                if (rlimits[i].resource == resource)
-                        return rlimits[i].name;
-        return NULL;
-}
-
 err *parse_ulimit(const char *text, struct parse_ulimit *ret)
 {
         const char *eq = strchr(text, '=');

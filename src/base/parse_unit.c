@@ -192,37 +192,6 @@ err *parse_duration(const char *text, int64_t *ret)
         return NULL;
 }
 
-void parse_duration_format(int64_t ns, char *buf, size_t size)
-{
-        uint64_t u = ns < 0 ? 0 - (uint64_t)ns : (uint64_t)ns, unit = 1000000000, h, m;
-        const char *name = "s";
-        char fraction[16] = "";
-        int digits = 9;
-        _cleanup_str_ struct str s = {0};
-
-        if (u && u < unit) { /* below a second the unit shrinks: 100ms */
-                name = u < 1000 ? "ns" : u < 1000000 ? "\302\265s" : "ms";
-                digits = u < 1000 ? 0 : u < 1000000 ? 3 : 6;
-                unit = u < 1000 ? 1 : u < 1000000 ? 1000 : 1000000;
-        }
-        if (u % unit) {
-                (void)snprintf(fraction, sizeof(fraction), ".%0*llu", digits, (unsigned long long)(u % unit));
-                for (size_t n = strlen(fraction); n && fraction[n - 1] == '0'; n--)
-                        fraction[n - 1] = '\0';
-        }
-        u /= unit;
-        h = unit == 1000000000 ? u / 3600 : 0;
-        m = unit == 1000000000 ? u / 60 % 60 : 0;
-        if (ns < 0)
-                str_add_char(&s, '-');
-        if (h)
-                str_printf(&s, "%lluh", (unsigned long long)h);
-        if (h || m)
-                str_printf(&s, "%llum", (unsigned long long)m);
-        str_printf(&s, "%llu%s%s", (unsigned long long)(u - h * 3600 - m * 60), fraction, name);
-        (void)snprintf(buf, size, "%s", str_text(&s));
-}
-
 /* ---- CPUs ---- */
 
 err *parse_cpus(const char *text, int64_t *ret)

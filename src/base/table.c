@@ -96,19 +96,3 @@ err *table_print(const struct table *t, struct str *out)
         }
         return str_done(out);
 }
-
-void table_heading(const char *name, struct str *out)
-{
-        char before = '\0';
-
-        for (; *name; name++) {
-                bool upper = *name >= 'A' && *name <= 'Z', was_lower = before >= 'a' && before <= 'z';
-
-                if (upper && was_lower)
-                        str_add_char(out, ' ');
-                str_add_char(out, *name == '_'                   ? ' '
-                                  : *name >= 'a' && *name <= 'z' ? (char)(*name - 'a' + 'A')
-                                                                 : *name);
-                before = *name;
-        }
-}

@@ -37,5 +37,3 @@ void table_cell(struct table *t, const char *text);
 void table_end_row(struct table *t);
 /* Append all rows to @out. */
 MUST_USE err *table_print(const struct table *t, struct str *out);
-/* "createdAt", "CreatedAt" or "created_at" as a header: "CREATED AT". */
-void table_heading(const char *name, struct str *out);

@@ -85,11 +85,6 @@ void tar_reader_free(struct tar_reader *r)
         free(r);
 }
 
-uint64_t tar_reader_entries(const struct tar_reader *r)
-{
-        return r->entries;
-}
-
 uint64_t tar_reader_offset(const struct tar_reader *r)
 {
         return r->offset;

@@ -94,8 +94,7 @@ MUST_USE err *tar_read_data(struct tar_reader *r, const void **ret, size_t *ret_
 void tar_reader_watch(struct tar_reader *r, err *(*watch)(void *arg, const void *data, size_t size), void *arg);
 /* After the last entry: read what follows the end marker, to the end of the stream. */
 MUST_USE err *tar_drain(struct tar_reader *r);
-/* Number of entries, and bytes of the archive, consumed so far (for progress). */
-uint64_t tar_reader_entries(const struct tar_reader *r);
+/* Bytes of the archive that were consumed so far. */
 uint64_t tar_reader_offset(const struct tar_reader *r);
 
 /* The writer. The bytes depend on the entries only (xattrs are sorted, no clock, no user names): equal trees give equal
@@ -121,7 +120,5 @@ MUST_USE err *tar_write_zeros(struct tar_writer *w, uint64_t size);
  * was copied. */
 MUST_USE err *tar_write_flush(struct tar_writer *w);
 MUST_USE err *tar_write_copied(struct tar_writer *w, uint64_t size);
-/* Bytes of the current file still to be written. */
-uint64_t tar_write_left(const struct tar_writer *w);
 /* The end marker. Does not finish the sink. ERR_INVALID when the last file is incomplete. */
 MUST_USE err *tar_write_end(struct tar_writer *w);

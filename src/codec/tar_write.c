@@ -37,11 +37,6 @@ void tar_writer_free(struct tar_writer *w)
         free(w);
 }
 
-uint64_t tar_write_left(const struct tar_writer *w)
-{
-        return w->left;
-}
-
 static err *flush(struct tar_writer *w)
 {
         size_t n = w->used;

@@ -60,5 +60,3 @@ struct template_options {
 MUST_USE err *template_execute(const struct template *t, json *data, const struct template_options *options,
                                struct str *out);
 
-/* Every member name that the template mentions, e.g. to know whether {{.Size}} must be computed. */
-bool template_mentions(const struct template *t, const char *field);

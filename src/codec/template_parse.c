@@ -679,15 +679,6 @@ void template_free(struct template *t)
         free(t);
 }
 
-bool template_mentions(const struct template *t, const char *field)
-{
-        for (const struct node *n = t->allocated; n; n = n->allocated)
-                if ((n->type == N_FIELD || n->type == N_VARIABLE || n->type == N_CHAIN) &&
-                    strv_contains(n->names, field))
-                        return true;
-        return false;
-}
-
 void template_node_text(const struct node *n, struct str *out)
 {
         switch (n->type) {

@@ -15,7 +15,6 @@
 
 #define LOGS_PIECE 16384 /* docker's buffer */
 #define LOGS_STAGE 20480 /* a piece without escapes and its frame fit */
-#define LOGS_FRAME_MAX 160
 
 enum logs_stream { LOGS_STDOUT, LOGS_STDERR };
 

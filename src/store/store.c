@@ -335,8 +335,3 @@ int store_state_fd(const struct store *s)
 {
         return s->state_fd;
 }
-
-const char *store_boot_id(const struct store *s)
-{
-        return s->boot_id;
-}

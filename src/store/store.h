@@ -50,8 +50,6 @@ int store_root_fd(const struct store *s);
 int store_state_fd(const struct store *s);
 MUST_USE err *store_containers_fd(struct store *s, int *ret_fd);       /* ROOT/containers */
 MUST_USE err *store_state_containers_fd(struct store *s, int *ret_fd); /* STATE/containers */
-/* Boot id of this boot; borrowed. */
-const char *store_boot_id(const struct store *s);
 
 /* Remove what crashed commands left: unpublished downloads, unreferenced layers and blobs, containers' directories
  * without a record. Waits for commands that use an image. @ret_bytes (may be NULL): how much was freed, about. */

@@ -59,12 +59,3 @@ int caps_set_ambient(uint64_t ambient)
                         return -errno;
         return 0;
 }
-
-uint64_t caps_all(void)
-{
-        unsigned n = 0;
-
-        while (n < 63 && prctl(PR_CAPBSET_READ, n, 0, 0, 0) >= 0)
-                n++;
-        return ((uint64_t)1 << n) - 1;
-}

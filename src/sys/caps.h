@@ -12,5 +12,3 @@ int caps_set(uint64_t effective, uint64_t permitted, uint64_t inheritable);
 int caps_set_ambient(uint64_t ambient);
 /* Current sets of this thread. */
 int caps_get(uint64_t *ret_effective, uint64_t *ret_permitted, uint64_t *ret_inheritable);
-/* What the kernel knows: bits 0..CAP_LAST_CAP of the running kernel. */
-uint64_t caps_all(void);

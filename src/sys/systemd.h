@@ -46,9 +46,8 @@ struct systemd_props {
 };
 void systemd_props_done(struct systemd_props *p);
 #define _cleanup_systemd_props_ __attribute__((cleanup(systemd_props_done)))
-/* Append one, of the D-Bus type that systemd gives to it: b, u, i, t, s, as, ay, au. */
+/* Append one, of the D-Bus type that systemd gives to it: b, i, t, s, as, ay, au. */
 void systemd_prop_bool(struct systemd_props *p, const char *name, bool value);
-void systemd_prop_u32(struct systemd_props *p, const char *name, uint32_t value);
 void systemd_prop_i32(struct systemd_props *p, const char *name, int32_t value);
 void systemd_prop_u64(struct systemd_props *p, const char *name, uint64_t value);
 void systemd_prop_string(struct systemd_props *p, const char *name, const char *value);

@@ -28,11 +28,6 @@ void systemd_prop_bool(struct systemd_props *p, const char *name, bool value)
         dbus_write_u32(begin(p, name, "b"), value);
 }
 
-void systemd_prop_u32(struct systemd_props *p, const char *name, uint32_t value)
-{
-        dbus_write_u32(begin(p, name, "u"), value);
-}
-
 void systemd_prop_i32(struct systemd_props *p, const char *name, int32_t value)
 {
         dbus_write_u32(begin(p, name, "i"), (uint32_t)value);

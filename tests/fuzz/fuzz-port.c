@@ -54,7 +54,7 @@ static void others(const char *text)
         struct parse_ulimit l;
         struct parse_user u;
         char mac[18];
-        int number, count;
+        int number;
         err *e = parse_user(text, &u);
 
         if (!e)
@@ -69,11 +69,9 @@ static void others(const char *text)
         err_free(parse_mac(text, mac));
         if (parse_signal(text, &number) == 0 && (number < 1 || number > 64))
                 abort();
-        count = parse_cpuset_count(text);
-        if ((count >= 0) != parse_cpuset_valid(text) || (count >= 0 && !parse_cpuset_subset(text, text)))
+        if (parse_cpuset_valid(text) != parse_cpuset_subset(text, text))
                 abort();
         err_free(parse_check_sysctl(text));
-        err_free(parse_check_device_rule(text));
         err_free(parse_check_ip(text));
         err_free(parse_check_dns_search(text));
 }

@@ -71,21 +71,6 @@ static void table_widths_are_terminal_columns(void **state)
         assert_string_equal(str_text(&out), "日本語日本語   x\ne\xcc\x81              x\n");
 }
 
-static void table_heading_splits_words(void **state)
-{
-        static const struct {
-                const char *name, *want;
-        } cases[] = {{"CreatedAt", "CREATED AT"}, {"created_at", "CREATED AT"}, {"ID", "ID"}, {"Names", "NAMES"}};
-
-        (void)state;
-        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-                _cleanup_str_ struct str s = {0};
-
-                table_heading(cases[i].name, &s);
-                assert_string_equal(str_text(&s), cases[i].want);
-        }
-}
-
 static void utf8_next_refuses_what_is_not_well_formed(void **state)
 {
         static const char *const bad[] = {"\x80",         "\xc0\xaf",         "\xc1\x81",         "\xe0\x80\x80",
@@ -135,7 +120,6 @@ int main(void)
                 cmocka_unit_test(table_print_of_a_header_alone),
                 cmocka_unit_test(table_cells_cannot_leave_their_place),
                 cmocka_unit_test(table_widths_are_terminal_columns),
-                cmocka_unit_test(table_heading_splits_words),
                 cmocka_unit_test(utf8_next_refuses_what_is_not_well_formed),
                 cmocka_unit_test(utf8_next_reads_every_length),
                 cmocka_unit_test(utf8_width_of_some),

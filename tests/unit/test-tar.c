@@ -479,7 +479,6 @@ static void tar_write_entry_reads_back_the_same(void **state)
         assert_null(tar_writer_new(&m.sink, &w));
         for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {
                 assert_null(tar_write_entry(w, &entries[i]));
-                assert_true(tar_write_left(w) == entries[i].size);
                 if (entries[i].size)
                         assert_null(tar_write_data(w, data, entries[i].size - 1));
                 if (entries[i].size)

@@ -260,16 +260,6 @@ static void template_execute_calls_methods(void **state)
                  "*formatter.ContainerContext");
 }
 
-static void template_mentions_finds_names(void **state)
-{
-        _cleanup_(template_freep) struct template *t = NULL;
-
-        assert_null(template_parse("", "{{if .A}}{{$x := .B.C}}{{$x.D}}{{(index .E 0).F}}{{end}}", &t));
-        for (const char *c = "ABCDEF"; *c; c++)
-                assert_true(template_mentions(t, (char[]){*c, '\0'}));
-        assert_false(template_mentions(t, "G"));
-}
-
 static void template_bounds_work_and_nesting(void **state)
 {
         _cleanup_str_ struct str deep = {0}, out = {0};
@@ -307,7 +297,6 @@ int main(void)
                 cmocka_unit_test(template_execute_trims),
                 cmocka_unit_test(template_execute_calls_functions),
                 cmocka_unit_test(template_execute_calls_methods),
-                cmocka_unit_test(template_mentions_finds_names),
                 cmocka_unit_test(template_bounds_work_and_nesting),
         };
 
