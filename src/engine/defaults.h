@@ -15,8 +15,9 @@ struct default_path {
 /* Hidden: a file shows /dev/null, a directory an empty read-only tmpfs. A path that does not exist is passed over. */
 extern const struct default_path defaults_masked[];
 extern const size_t defaults_n_masked;
-/* Masked too, for every CPU number that the machine has: printf with one unsigned. */
-#define DEFAULTS_MASKED_PER_CPU "/sys/devices/system/cpu/cpu%u/thermal_throttle"
+/* Masked too, for every processor that the machine has: its thermal counters tell what others do. */
+#define DEFAULTS_CPU "/sys/devices/system/cpu/cpu%u"
+#define DEFAULTS_MASKED_PER_CPU "thermal_throttle"
 
 /* Bound onto themselves read-only. */
 extern const struct default_path defaults_readonly[];

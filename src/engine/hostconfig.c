@@ -1,7 +1,9 @@
 /* hostconfig.c - defaults and merging; the checks are in hostconfig_check.c. */
 #include "engine/hostconfig.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "engine/defaults.h"
@@ -152,10 +154,25 @@ static void set_paths(json *host, const char *key, const struct default_path *pa
                 json_add_str(list, paths[i].path);
 }
 
+/* Of every processor; a virtual machine's have none. One that is switched off has lost its own, for now. */
+static void add_masked_per_cpu(json *list)
+{
+        char cpu[48], path[96];
+
+        for (unsigned i = 0;; i++) {
+                (void)snprintf(cpu, sizeof(cpu), DEFAULTS_CPU, i);
+                (void)snprintf(path, sizeof(path), "%s/" DEFAULTS_MASKED_PER_CPU, cpu);
+                if (access(path, F_OK) == 0)
+                        json_add_str(list, path);
+                else if (i == 0 || access(cpu, F_OK) < 0)
+                        return;
+        }
+}
+
 err *hostconfig_complete(const json *given, json **ret)
 {
         _cleanup_json_ json *host = json_new_object();
-        bool open;
+        bool open, usual;
 
         for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
                 json *value = json_get(given, members[i].key);
@@ -182,7 +199,10 @@ err *hostconfig_complete(const json *given, json **ret)
         open = json_get_bool(host, "Privileged", false);
         for (size_t i = 0; i < json_len(json_get(host, "SecurityOpt")); i++)
                 open |= str_eq(json_str(json_at(json_get(host, "SecurityOpt"), i)), "systempaths=unconfined");
+        usual = !open && !json_get(host, "MaskedPaths");
         set_paths(host, "MaskedPaths", defaults_masked, defaults_n_masked, open);
+        if (usual)
+                add_masked_per_cpu(json_get(host, "MaskedPaths"));
         set_paths(host, "ReadonlyPaths", defaults_readonly, defaults_n_readonly, open);
         *ret = TAKE_PTR(host);
         return NULL;

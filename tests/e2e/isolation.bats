@@ -106,7 +106,7 @@ status_line() { awk -v k="$1:" '$1 == k {print $2}'; }
 # bats test_tags=vm
 @test "masked and read-only paths" {
         hod exec dd sh -c 'for f in /proc/keys /proc/timer_list /proc/interrupts /proc/kcore; do [ ! -e $f ] || [ "$(head -c 1 $f | wc -c)" = 0 ] || echo "$f"; done
-                for d in /proc/acpi /proc/scsi /proc/asound /sys/firmware /sys/devices/virtual/powercap; do [ -z "$(ls -A $d 2>/dev/null)" ] || echo "$d"; done' >"$T/out"
+                for d in /proc/acpi /proc/scsi /proc/asound /sys/firmware /sys/devices/virtual/powercap /sys/devices/system/cpu/cpu*/thermal_throttle; do [ -z "$(ls -A $d 2>/dev/null)" ] || echo "$d"; done' >"$T/out"
         is "$(cat "$T/out")" ''
         # Opening is enough (and writing would hurt the host if the protection were missing).
         run hod exec dd sh -c 'for f in /proc/sys/kernel/panic /proc/sysrq-trigger /proc/irq/default_smp_affinity /sys/kernel/mm/ksm/run; do true >> $f; done; mkdir /sys/fs/cgroup/x'
