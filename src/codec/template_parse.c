@@ -134,102 +134,11 @@ static err *literal(struct parser *p, const struct token *t, json *j, struct nod
         return (*ret)->text ? NULL : err_nomem();
 }
 
-static void put_rune(struct str *s, uint32_t c)
-{
-        if (c < 0x80) {
-                str_add_char(s, (char)c);
-                return;
-        }
-        if (c >= 0x10000) {
-                str_add_char(s, (char)(0xf0 | c >> 18));
-                str_add_char(s, (char)(0x80 | (c >> 12 & 0x3f)));
-        } else if (c >= 0x800) {
-                str_add_char(s, (char)(0xe0 | c >> 12));
-        }
-        if (c >= 0x800)
-                str_add_char(s, (char)(0x80 | (c >> 6 & 0x3f)));
-        else
-                str_add_char(s, (char)(0xc0 | c >> 6));
-        str_add_char(s, (char)(0x80 | (c & 0x3f)));
-}
-
-/* @digits digits of @base at *@at; -1 when there are fewer. */
-static int64_t digits_of(const char **at, const char *end, unsigned base, unsigned digits)
-{
-        int64_t n = 0;
-
-        for (; digits; digits--, (*at)++) {
-                char c = *at < end ? **at : '\0';
-                int d = c >= '0' && c <= '9'                     ? c - '0'
-                        : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
-                                                                 : 99;
-
-                if (d >= (int)base)
-                        return -1;
-                n = n * base + d;
-        }
-        return n;
-}
-
-/* One escape of Go's, behind the backslash. */
-static bool unescape(const char **at, const char *end, char quote, struct str *out)
-{
-        static const char from[] = "abfnrtv\\", to[] = "\a\b\f\n\r\t\v\\";
-        char c = *at < end ? *(*at)++ : '\0';
-        const char *found = c ? strchr(from, c) : NULL;
-        int64_t n;
-
-        if (found || c == quote) {
-                str_add_char(out, found ? to[found - from] : quote);
-                return true;
-        }
-        if (c == 'u' || c == 'U') {
-                n = digits_of(at, end, 16, c == 'u' ? 4 : 8);
-                if (n < 0 || n > 0x10ffff || (n >= 0xd800 && n <= 0xdfff))
-                        return false;
-                put_rune(out, (uint32_t)n);
-                return true;
-        }
-        if (c == 'x') {
-                n = digits_of(at, end, 16, 2);
-        } else {
-                (*at)--;
-                n = digits_of(at, end, 8, 3);
-        }
-        if (n < 0 || n > 255)
-                return false;
-        str_add_char(out, (char)n);
-        return true;
-}
-
-static bool unquote(const struct token *t, struct str *out)
-{
-        const char *at = t->text + 1, *end = t->text + t->size - 1;
-
-        str_add(out, "");
-        if (t->type == T_RAW_STRING) {
-                for (; at < end; at++)
-                        if (*at != '\r')
-                                str_add_char(out, *at);
-                return true;
-        }
-        while (at < end) {
-                if (*at != '\\') {
-                        str_add_char(out, *at++);
-                        continue;
-                }
-                at++;
-                if (!unescape(&at, end, t->text[0], out))
-                        return false;
-        }
-        return true;
-}
-
 static err *string_literal(struct parser *p, const struct token *t, struct node **ret)
 {
         _cleanup_str_ struct str s = {0};
 
-        if (!unquote(t, &s))
+        if (!template_literal_text(t, &s))
                 return syntax_error(p, t, "invalid syntax");
         TRY(str_done(&s));
         return literal(p, t, json_new_str_n(s.data, s.len), ret);
@@ -239,49 +148,13 @@ static err *string_literal(struct parser *p, const struct token *t, struct node 
 static err *char_literal(struct parser *p, const struct token *t, struct node **ret)
 {
         _cleanup_str_ struct str s = {0};
+        bool good = template_literal_text(t, &s);
         uint32_t c;
-        size_t n;
 
-        if (!unquote(t, &s) || !s.len)
-                return syntax_error(p, t, "malformed character constant: %.*s", (int)t->size, t->text);
         TRY(str_done(&s));
-        c = (unsigned char)s.data[0];
-        n = c < 0xc0 || (s.len == 1 && t->text[1] == '\\') ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-        if (s.len != n)
+        if (!good || !template_literal_rune(s.data, s.len, t->text[1] == '\\', &c))
                 return syntax_error(p, t, "malformed character constant: %.*s", (int)t->size, t->text);
-        if (n > 1)
-                c &= 0x7fu >> n;
-        for (size_t i = 1; i < n; i++)
-                c = c << 6 | ((unsigned char)s.data[i] & 0x3f);
         return literal(p, t, json_new_int(c), ret);
-}
-
-static bool parse_integer(const char *s, int64_t *ret, bool *overflow)
-{
-        bool negative = *s == '-';
-        unsigned base = 10;
-        uint64_t n = 0;
-
-        s += *s == '-' || *s == '+';
-        if (s[0] == '0' && s[1]) {
-                base = (s[1] | 0x20) == 'x' ? 16 : (s[1] | 0x20) == 'b' ? 2 : 8;
-                s += base == 8 && (s[1] | 0x20) != 'o' ? 1 : 2;
-        }
-        if (!*s)
-                return false;
-        for (; *s; s++) {
-                const char *one = s;
-                int64_t d = digits_of(&one, s + 1, base, 1);
-
-                if (*s == '_')
-                        continue;
-                if (d < 0)
-                        return false;
-                *overflow |= __builtin_mul_overflow(n, base, &n) || __builtin_add_overflow(n, (uint64_t)d, &n);
-        }
-        *overflow |= n > (uint64_t)INT64_MAX + negative;
-        *ret = negative ? (int64_t)(0 - n) : (int64_t)n;
-        return true;
 }
 
 static err *number_literal(struct parser *p, const struct token *t, struct node **ret)
@@ -294,7 +167,7 @@ static err *number_literal(struct parser *p, const struct token *t, struct node 
 
         if (!text)
                 return err_nomem();
-        if (parse_integer(text, &n, &overflow)) {
+        if (template_literal_integer(text, &n, &overflow)) {
                 if (overflow)
                         return syntax_error(p, t, "integer overflow: \"%s\"", text);
                 return literal(p, t, json_new_int(n), ret);
