@@ -76,9 +76,6 @@ struct link_endpoint {
  * the host; @there: one of the namespace @ns. `lo` there is set up too. On failure nothing is left.
  * ERR_CONFLICT: a link with such a name is there already. */
 MUST_USE err *link_endpoint_make(int host, int ns, int there, const struct link_endpoint *e);
-/* Messages that set the link @index up, without a link-local address unless @link_local. */
-struct netbuf;
-void link_add_up(struct netbuf *b, int index, bool link_local);
 /* What comes from the bridge's port @name may be sent back to it from now on. 0 or -errno. */
 int link_port_hairpin(int fd, const char *name);
 /* Routes by the link @name; one to the same destination that leads elsewhere is replaced. 0 or -errno. */

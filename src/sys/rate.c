@@ -14,7 +14,7 @@
 
 #include "base/parse.h"
 #include "base/str.h"
-#include "sys/link.h"
+#include "sys/link_private.h"
 #include "sys/netlink.h"
 
 #define PER_SECOND 1000000000u
@@ -241,7 +241,8 @@ err *rate_set(int fd, const char *name, const struct rate *r)
         other = make_ifb(fd, ifb);
         if (other < 0)
                 return failed(other, name);
-        link_add_up(&b, other, false);
+        link_add_no_link_local(&b, other);
+        link_add_up(&b, other);
         add_bucket(&b, index, r);
         add_bucket(&b, other, r);
         add_detour(&b, index, other);
