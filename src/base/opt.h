@@ -266,10 +266,10 @@ int opt_report(struct invocation *inv, const char *program, err *e, struct str *
 
 /* ---- looking at the table ---- */
 
-size_t opt_count(const struct opt *opts); /* without the end */
-const struct opt *opt_find(const struct opt *opts, const char *name); /* by long name or alias */
-const struct opt *opt_find_letter(const struct opt *opts, char letter);                  /* NULL: there is none */
-const char *opt_subcommand_name(const struct subcommand *s); /* its own, or the command's */
+size_t opt_count(const struct opt *opts);                               /* without the end */
+const struct opt *opt_find(const struct opt *opts, const char *name);   /* by long name or alias */
+const struct opt *opt_find_letter(const struct opt *opts, char letter); /* NULL: there is none */
+const char *opt_subcommand_name(const struct subcommand *s);            /* its own, or the command's */
 const struct subcommand *opt_find_subcommand(const struct command *parent, const char *name); /* aliases too */
 /* The options that people see, in alphabetical order as docker's help has them; returns how many. */
 size_t opt_sorted(const struct opt *opts, const struct opt *ret[OPT_MAX]);

@@ -87,8 +87,7 @@ static err *mount_one(struct engine *e, const char *ref, struct image_mounted *t
 /* What was mounted before one failed is said, too. */
 static err *mount_named(struct engine *e, const struct mount_args *a, char *const *names, size_t n)
 {
-        _cleanup_image_mounted_list_ struct image_mounted_list list = {
-                .items = MEM_NEW0(struct image_mounted, n + 1)};
+        _cleanup_image_mounted_list_ struct image_mounted_list list = {.items = MEM_NEW0(struct image_mounted, n + 1)};
         err *error = NULL, *unsaid;
 
         if (!list.items)

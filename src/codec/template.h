@@ -59,4 +59,3 @@ struct template_options {
  * (docker prints that too). Errors: ERR_INVALID with Go's text, ERR_LIMIT (output above 64 MB, 10^6 steps). */
 MUST_USE err *template_execute(const struct template *t, json *data, const struct template_options *options,
                                struct str *out);
-

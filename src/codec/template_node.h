@@ -64,8 +64,8 @@ MUST_USE err *template_lex(const char *text, size_t size, struct token_list *ret
 /* What stands between the quotes of a string, raw string or character, escapes resolved; appended. False: there is an
  * escape that Go does not know. */
 bool template_literal_text(const struct token *t, struct str *out);
-/* The one character of UTF-8 that @data is; or the one byte that was written as an escape (@escaped). False: it is none,
- * or several. */
+/* The one character of UTF-8 that @data is; or the one byte that was written as an escape (@escaped). False: it is
+ * none, or several. */
 bool template_literal_rune(const char *data, size_t size, bool escaped, uint32_t *ret);
 /* Decimal, 0x, 0b, 0o and 0 for octal, "_" anywhere. False: no integer. *@overflow is set when it has no 64 bits. */
 bool template_literal_integer(const char *s, int64_t *ret, bool *overflow);

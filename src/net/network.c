@@ -375,8 +375,8 @@ err *network_find(struct networks *s, const char *ref, struct network **ret)
                         if (!str_starts(list.items[i]->id, ref))
                                 continue;
                         if (found)
-                                return err_new(ERR_CONFLICT,
-                                               "network %s is ambiguous (2 matches found on ID prefix)", ref);
+                                return err_new(ERR_CONFLICT, "network %s is ambiguous (2 matches found on ID prefix)",
+                                               ref);
                         found = &list.items[i];
                 }
         if (!found)

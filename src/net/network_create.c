@@ -37,7 +37,8 @@ static bool taken(const struct link_address *a, const struct network_list *other
 {
         for (size_t i = 0; i < others->n; i++)
                 for (unsigned k = 0; k < LINK_ADDRESSES; k++)
-                        if (others->items[i]->pool[k].subnet.family && address_overlap(&others->items[i]->pool[k].subnet, a))
+                        if (others->items[i]->pool[k].subnet.family &&
+                            address_overlap(&others->items[i]->pool[k].subnet, a))
                                 return true;
         return false;
 }
@@ -53,8 +54,7 @@ static err *choose_unique_local(const struct network_list *others, struct link_a
         return NULL;
 }
 
-err *network_choose_subnet(int family, const struct network_list *others, const char *link,
-                           struct link_address *ret)
+err *network_choose_subnet(int family, const struct network_list *others, const char *link, struct link_address *ret)
 {
         _cleanup_close_ int fd = -1;
 
@@ -279,7 +279,8 @@ static err *check_link_name(const char *name, const struct network_list *others)
                                LINK_NAME_MAX);
         for (size_t i = 0; i < others->n; i++)
                 if (str_eq(others->items[i]->driver, "bridge") && str_eq(others->items[i]->link, name))
-                        return err_new(ERR_CONFLICT, "network device %s belongs to network %s", name, others->items[i]->name);
+                        return err_new(ERR_CONFLICT, "network device %s belongs to network %s", name,
+                                       others->items[i]->name);
         return NULL;
 }
 
@@ -319,12 +320,13 @@ static err *check_parent(const char *driver, const json *options, const struct n
 
         if (str_eq(parent, "lo"))
                 return err_new(ERR_INVALID, "loopback interface is not a valid %s parent link", driver);
-        TRY(check_link_name(parent, NULL, 0));
+        TRY(check_link_name(parent, &(struct network_list){0}));
         for (size_t i = 0; i < others->n; i++)
                 if (network_on_parent(others->items[i]) && str_eq(others->items[i]->link, parent) &&
-                    (is_passthru(options) || str_eq(others->items[i]->mode, "passthru") || !str_eq(others->items[i]->driver, driver)))
-                        return err_new(ERR_CONFLICT, "network %s is already using parent interface %s", others->items[i]->name,
-                                       parent);
+                    (is_passthru(options) || str_eq(others->items[i]->mode, "passthru") ||
+                     !str_eq(others->items[i]->driver, driver)))
+                        return err_new(ERR_CONFLICT, "network %s is already using parent interface %s",
+                                       others->items[i]->name, parent);
         return NULL;
 }
 

@@ -93,9 +93,9 @@ static err *add_place(const struct registry_options *o, const char *location, bo
         e.host = str_dup(e.key && strcmp(e.key, DOCKER_IO) == 0 ? DOCKER_IO_SERVER : e.key);
         e.prefix = str_dup("/v2");
         if (!str_empty(path))
-                e.path = str_format(
-                        "%s%s", strchr(path, '/') || strcmp(e.key ? e.key : "", DOCKER_IO) != 0 ? "" : "library/",
-                        path);
+                e.path = str_format("%s%s",
+                                    strchr(path, '/') || strcmp(e.key ? e.key : "", DOCKER_IO) != 0 ? "" : "library/",
+                                    path);
         failed = !e.key || !e.host || !e.prefix || (!str_empty(path) && !e.path) ? err_nomem()
                                                                                  : complete(o, insecure, &e);
         if (!failed)

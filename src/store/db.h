@@ -36,7 +36,7 @@ int64_t db_row_int(const struct db_row *row, int i);
 /* An owned copy; ERR_NOMEM. */
 MUST_USE err *db_row_dup(const struct db_row *row, int i, char **ret);
 
-MUST_USE err *db_begin(struct db *db); /* IMMEDIATE */
+MUST_USE err *db_begin(struct db *db);  /* IMMEDIATE */
 MUST_USE err *db_commit(struct db *db); /* on failure it is rolled back */
 void db_rollback(struct db *db);        /* outside of a transaction: nothing */
 

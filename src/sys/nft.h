@@ -73,9 +73,9 @@ void nft_chain_delete(struct nft *n, const char *table, const char *chain);
 
 struct nft_set {
         const char *name;
-        uint32_t key_type; /* NFT_TYPE_..., NFT_CONCAT2(), ... */
-        uint32_t key_size; /* bytes; parts of a concatenation are rounded up to 4 each */
-        uint32_t flags;    /* NFT_SET_MAP, NFT_SET_INTERVAL, ... */
+        uint32_t key_type;             /* NFT_TYPE_..., NFT_CONCAT2(), ... */
+        uint32_t key_size;             /* bytes; parts of a concatenation are rounded up to 4 each */
+        uint32_t flags;                /* NFT_SET_MAP, NFT_SET_INTERVAL, ... */
         uint32_t data_type, data_size; /* of a map; NFT_DATA_VERDICT = verdicts */
         bool host_order;               /* keys are not numbers in network order (names): only for `nft list` */
         /* NFT_SET_CONCAT: sizes of the parts; ends with 0. */
