@@ -203,8 +203,12 @@ static void table(struct nft *n)
         static const char *const chains[] = {"from_strict", "from_loose", "from"};
 
         nft_table_add(n, TABLE);
-        for (unsigned i = 0; i < ARRAY_SIZE(sets); i++)
-                nft_set_add(n, TABLE, &sets[i]);
+        for (unsigned i = 0; i < ARRAY_SIZE(sets); i++) {
+                struct nft_set set = sets[i];
+
+                set.flags |= NFT_SET_TIMEOUT; /* see end_all() */
+                nft_set_add(n, TABLE, &set);
+        }
         for (unsigned i = 0; i < ARRAY_SIZE(chains); i++) {
                 nft_chain_add(n, TABLE, chains[i], i == 2 ? &hook : NULL);
                 nft_chain_flush(n, TABLE, chains[i]);
@@ -217,10 +221,13 @@ static void table(struct nft *n)
 
 /* ---- endpoints ---- */
 
+enum what { ADD, END, DELETE };
+
 struct change {
         struct nft n;
         int fd, failed;
-        bool add, loose;
+        enum what what;
+        bool loose;
         bool each; /* every element in a transaction of its own, and what is missing is fine */
 };
 
@@ -228,8 +235,12 @@ static void element(struct change *c, const char *set, const struct nft_element 
 {
         int r;
 
-        if (c->add) {
+        if (c->what == ADD) {
                 nft_element_add(&c->n, TABLE, set, e);
+                return;
+        }
+        if (c->what == END) {
+                nft_element_end(&c->n, TABLE, set, e);
                 return;
         }
         if (c->each)
@@ -314,7 +325,7 @@ static bool unsupported(int r)
 
 static int try_add(int fd, const struct endpoint *e, const struct link_address *gateway, bool loose, bool with_table)
 {
-        struct change c = {.add = true, .loose = loose};
+        struct change c = {.what = ADD, .loose = loose};
         int r;
 
         nft_begin(&c.n, NFPROTO_BRIDGE);
@@ -345,6 +356,41 @@ err *guard_add(const struct endpoint *e, const struct link_address gateway[LINK_
         return r < 0 && !unsupported(r) ? err_sys(-r, "guarding the bridge's port %s", e->host_name) : NULL;
 }
 
+/* Nothing is deleted, so that nobody has to wait for it (nft_element_end()). 1: done. 0: the kernel cannot. */
+static int end_all(struct change *c, const struct endpoint *e)
+{
+        char name[16] = "";
+        const struct nft_element port = {.key = name, .key_size = sizeof(name)};
+        int r;
+
+        memcpy(name, e->host_name, strnlen(e->host_name, sizeof(name) - 1));
+        c->what = END;
+        nft_begin(&c->n, NFPROTO_BRIDGE);
+        change(c, e, NULL);
+        r = nft_commit(c->fd, &c->n, NULL);
+        nft_done(&c->n);
+        if (r == -ENOENT) /* no table */
+                return 1;
+        return r < 0 ? 0 : nft_element_ends(c->fd, NFPROTO_BRIDGE, TABLE, c->loose ? "loose" : "strict", &port) > 0;
+}
+
+static int delete_all(struct change *c, const struct endpoint *e)
+{
+        int r;
+
+        c->what = DELETE;
+        nft_begin(&c->n, NFPROTO_BRIDGE);
+        change(c, e, NULL);
+        r = nft_commit(c->fd, &c->n, NULL);
+        nft_done(&c->n);
+        if (r == -ENOENT) { /* something of it, or all: the rest has to go all the same */
+                c->each = true;
+                change(c, e, NULL);
+                r = c->failed;
+        }
+        return r;
+}
+
 err *guard_remove(const struct endpoint *e, bool loose)
 {
         _cleanup_(close_socket) int fd = -1;
@@ -356,15 +402,7 @@ err *guard_remove(const struct endpoint *e, bool loose)
         fd = c.fd = netlink_firewall_open();
         if (fd < 0)
                 return err_sys(-fd, "opening a netlink socket for the firewall");
-        nft_begin(&c.n, NFPROTO_BRIDGE);
-        change(&c, e, NULL);
-        r = nft_commit(fd, &c.n, NULL);
-        nft_done(&c.n);
-        if (r == -ENOENT) { /* something of it, or all: the rest has to go all the same */
-                c.each = true;
-                change(&c, e, NULL);
-                r = c.failed;
-        }
+        r = end_all(&c, e) ? 0 : delete_all(&c, e);
         return r < 0 && !unsupported(r) ? err_sys(-r, "taking the bridge's port %s out of the firewall", e->host_name)
                                         : NULL;
 }

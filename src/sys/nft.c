@@ -242,6 +242,8 @@ static void element_message(struct nft *n, unsigned type, unsigned flags, const 
                 add_element_data(b, e);
         if (with_data && e->timeout_ms)
                 netbuf_add_be64(b, NFTA_SET_ELEM_TIMEOUT, e->timeout_ms);
+        if (with_data && e->expired)
+                netbuf_add_be64(b, NFTA_SET_ELEM_EXPIRATION, 1);
         if (with_data && e->comment)
                 nft_comment(b, NFTA_SET_ELEM_USERDATA, e->comment);
         netbuf_close(b, element);
@@ -259,6 +261,15 @@ void nft_element_delete(struct nft *n, const char *table, const char *set, const
         element_message(n, NFT_MSG_DELSETELEM, NLM_F_ACK, table, set, e, false);
 }
 
+void nft_element_end(struct nft *n, const char *table, const char *set, const struct nft_element *e)
+{
+        struct nft_element last = *e;
+
+        last.timeout_ms = 1;
+        last.expired = true;
+        element_message(n, NFT_MSG_NEWSETELEM, NLM_F_ACK, table, set, &last, true);
+}
+
 const char *nft_comment_find(const unsigned char *data, size_t size)
 {
         for (; data && size >= 2 && size >= 2u + data[1]; size -= 2u + data[1], data += 2u + data[1])
@@ -269,7 +280,7 @@ const char *nft_comment_find(const unsigned char *data, size_t size)
 
 struct wanted {
         char *comment;
-        bool found;
+        bool found, ends;
 };
 
 static int take_element(const struct nlmsghdr *h, void *arg)
@@ -284,6 +295,7 @@ static int take_element(const struct nlmsghdr *h, void *arg)
         if (!p)
                 return 0;
         w->found = true;
+        w->ends = netlink_attribute(p, n, NFTA_SET_ELEM_EXPIRATION, &size);
         p = netlink_attribute(p, n, NFTA_SET_ELEM_USERDATA, &n);
         comment = p ? nft_comment_find(p, n) : NULL;
         if (comment)
@@ -291,18 +303,36 @@ static int take_element(const struct nlmsghdr *h, void *arg)
         return 0;
 }
 
+static int get(int fd, uint8_t family, const char *table, const char *set, const struct nft_element *e,
+               struct wanted *w)
+{
+        _cleanup_nft_ struct nft n = {.family = family};
+        int r;
+
+        element_message(&n, NFT_MSG_GETSETELEM, 0, table, set, e, false);
+        r = netlink_ask(fd, &n.buf, take_element, w);
+        return r == -ENOENT ? 0 : r;
+}
+
 int nft_element_get(int fd, uint8_t family, const char *table, const char *set, const void *key, size_t key_size,
                     char comment[NFT_COMMENT_MAX + 1])
 {
         const struct nft_element e = {.key = key, .key_size = key_size};
         struct wanted w = {.comment = comment};
-        _cleanup_nft_ struct nft n = {.family = family};
         int r;
 
         comment[0] = '\0';
-        element_message(&n, NFT_MSG_GETSETELEM, 0, table, set, &e, false);
-        r = netlink_ask(fd, &n.buf, take_element, &w);
-        return r == -ENOENT ? 0 : r < 0 ? r : w.found;
+        r = get(fd, family, table, set, &e, &w);
+        return r < 0 ? r : w.found;
+}
+
+int nft_element_ends(int fd, uint8_t family, const char *table, const char *set, const struct nft_element *e)
+{
+        char comment[NFT_COMMENT_MAX + 1];
+        struct wanted w = {.comment = comment};
+        int r = get(fd, family, table, set, e, &w);
+
+        return r < 0 ? r : !w.found || w.ends;
 }
 
 static int count_elements(const struct nlmsghdr *h, void *arg)

@@ -97,10 +97,18 @@ struct nft_element {
         bool exclusive;      /* one that is there already makes the whole batch fail with EEXIST */
         const char *comment; /* NULL = none; at most 100 bytes */
         uint64_t timeout_ms; /* of a set with NFT_SET_TIMEOUT; 0 = none */
+        bool expired;        /* and that time is over */
 };
 void nft_element_add(struct nft *n, const char *table, const char *set, const struct nft_element *e);
 /* One that is not there makes the whole batch fail with ENOENT. */
 void nft_element_delete(struct nft *n, const char *table, const char *set, const struct nft_element *e);
+/* Let an element of a set with NFT_SET_TIMEOUT end now: nobody finds it any more, and the kernel frees it by and by.
+ * What is deleted is freed by a worker that waits for an RCU grace period, and whoever closes a socket of nf_tables
+ * waits for that worker, with the ruleset locked: 10 ms. One that is not there is no error. Kernels before 6.12 do
+ * nothing: nft_element_ends() tells. */
+void nft_element_end(struct nft *n, const char *table, const char *set, const struct nft_element *e);
+/* Is it gone, or about to? 1, 0 or -errno. */
+int nft_element_ends(int fd, uint8_t family, const char *table, const char *set, const struct nft_element *e);
 #define NFT_COMMENT_MAX 100
 /* Is it there? 1, 0 or -errno. @comment gets its comment, or "". */
 int nft_element_get(int fd, uint8_t family, const char *table, const char *set, const void *key, size_t key_size,

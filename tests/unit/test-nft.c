@@ -85,6 +85,49 @@ static void nft_elements_are_added_found_and_deleted(void **state)
         assert_int_equal(commit(&n), -ENOENT);
 }
 
+static int end(uint32_t key)
+{
+        const struct nft_element e = {.key = &key, .key_size = 4};
+        struct nft n;
+        int r;
+
+        nft_begin(&n, NFPROTO_INET);
+        nft_element_end(&n, "t", "numbers", &e);
+        r = commit(&n);
+        return r < 0 ? r : nft_element_ends(fd, NFPROTO_INET, "t", "numbers", &e);
+}
+
+static void nft_element_end_makes_room_for_the_same_at_once(void **state)
+{
+        struct nft_set set = numbers;
+        char comment[NFT_COMMENT_MAX + 1];
+        uint32_t seven = 7;
+        struct nft_element e = {.key = &seven, .key_size = 4};
+        struct nft n;
+        int r;
+
+        (void)state;
+        assert_int_equal(end(7), -ENOENT);
+        set.flags |= NFT_SET_TIMEOUT;
+        for (int i = 0; i < 20; i++) {
+                nft_begin(&n, NFPROTO_INET);
+                nft_table_add(&n, "t");
+                nft_set_add(&n, "t", &set);
+                nft_element_add(&n, "t", "numbers", &e);
+                assert_int_equal(commit(&n), 0);
+                (void)usleep(i * 1000); /* the last one's time runs out: not this one's */
+                assert_int_equal(has(7, comment), 1);
+                assert_int_equal(nft_element_ends(fd, NFPROTO_INET, "t", "numbers", &e), 0);
+                r = end(7);
+                if (r == 0) /* before Linux 6.12 */
+                        skip();
+                assert_int_equal(r, 1);
+        }
+        (void)usleep(20000);
+        assert_int_equal(has(7, comment), 0);
+        assert_int_equal(end(8), 1); /* was never there */
+}
+
 static void nft_commit_of_an_old_generation_is_refused(void **state)
 {
         uint32_t generation;
@@ -211,6 +254,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup(nft_elements_are_added_found_and_deleted, begin),
+                cmocka_unit_test_setup(nft_element_end_makes_room_for_the_same_at_once, begin),
                 cmocka_unit_test_setup(nft_commit_of_an_old_generation_is_refused, begin),
                 cmocka_unit_test_setup(nft_commit_without_rights_ends, begin),
                 cmocka_unit_test_setup(firewall_network_is_known_until_it_is_removed, begin),
