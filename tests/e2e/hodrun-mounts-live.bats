@@ -3,6 +3,7 @@
 # shellcheck disable=SC2016  # programs of jq and of the container
 
 load lib
+load hodrun
 
 CG=/hod-test-live-$BATS_ROOT_PID
 
@@ -31,19 +32,12 @@ teardown() {
         rm -rf "$T/b/rootfs/m" "$T/b/rootfs/n" "$T/b/rootfs/link" "$T/b/rootfs/file"
 }
 
-edit() {
-        local program=$1
-        shift
-        jq "$@" "$program" config.json >config.new && mv config.new config.json
-}
-hodrun() { "$HOD_BIN/hodrun" --root "$T/run" "$@"; }
 start() { hodrun run -d c </dev/null >/dev/null 2>&1; }
 inside() { hodrun exec c sh -c "$1"; }
 mounts() { # mounts add|remove JSON
         printf '%s' "$2" >"$T/m.json"
         hodrun mounts "$1" c "$T/m.json"
 }
-contains() { [[ $1 == *"$2"* ]] || fail "expected «$2» in" "«$1»"; }
 BIND='[{"destination": "/m", "source": "SRC", "options": ["bind", "ro"]}]'
 
 @test "a bind mount and a tmpfs come, with their options, and go" {

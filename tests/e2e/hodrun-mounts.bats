@@ -2,6 +2,7 @@
 # The mounts, user namespaces and devices of the OCI runtime: config.json in, what the container sees out.
 
 load lib
+load hodrun
 
 CG=/hod-test-mounts-$BATS_ROOT_PID
 
@@ -39,22 +40,7 @@ teardown() {
 }
 
 bundle() { mkdir -p "$T/b/rootfs" && tar -C "$T/b/rootfs" -xf "$(busybox_file)"; }
-edit() {
-        local program=$1
-        shift
-        jq "$@" "$program" config.json >config.new && mv config.new config.json
-}
-add() { edit '.mounts += [$m]' --argjson m "$1"; }
-args() { edit '.process.args = ["sh", "-c", $a]' --arg a "$1"; }
-userns() {
-        edit '.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}]
-                | .linux.gidMappings = .linux.uidMappings'
-        chown -R 100000:100000 rootfs
-}
-hodrun() { "$HOD_BIN/hodrun" --root "$T/run" "$@"; }
-contains() { [[ $1 == *"$2"* ]] || fail "expected «$2» in" "«$1»"; }
 is_mounted() { awk -v at="$1" '$5 == at {found = 1} END {exit !found}' /proc/self/mountinfo; }
-go() { hodrun run c; }
 MAPS='"uidMappings": [{"containerID": 100, "hostID": 101000, "size": 10}], "gidMappings": [{"containerID": 210, "hostID": 102000, "size": 20}]'
 
 # bats test_tags=asan

@@ -3,6 +3,7 @@
 # one clear line and nothing is left.
 
 load lib
+load hodrun
 
 CG=/hod-test-spec-${T##*.} # of this run
 
@@ -30,14 +31,6 @@ teardown() {
 }
 
 bundle() { mkdir -p "$T/b/rootfs" && tar -C "$T/b/rootfs" -xf "$(busybox_file)"; }
-edit() {
-        local program=$1
-        shift
-        jq "$@" "$program" config.json >config.new && mv config.new config.json
-}
-args() { edit '.process.args = ["sh", "-c", $a]' --arg a "$1"; }
-hodrun() { "$HOD_BIN/hodrun" --root "$T/run" "$@"; }
-contains() { [[ $1 == *"$2"* ]] || fail "expected «$2» in" "«$1»"; }
 # go: run it, with its words on standard output too.
 go() { hodrun run c 2>&1; }
 # wrong REGEX: refused with one line, and nothing is left.

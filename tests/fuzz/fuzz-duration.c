@@ -8,15 +8,13 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        _cleanup_free_ char *text = malloc(size + 1);
+        _cleanup_free_ char *text = strndup((const char *)data, size);
         int64_t n, again;
         char shown[64];
         err *e;
 
         if (!text)
                 return 0;
-        memcpy(text, data, size);
-        text[size] = '\0';
         e = parse_duration(text, &n);
         if (!e) {
                 clock_human(n, shown, sizeof(shown));

@@ -63,12 +63,10 @@ static void shown(const char *text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        _cleanup_free_ char *text = malloc(size + 1);
+        _cleanup_free_ char *text = strndup((const char *)data, size);
 
         if (!text)
                 return 0;
-        memcpy(text, data, size);
-        text[size] = '\0';
         mounts(text);
         variables(text);
         shown(text);

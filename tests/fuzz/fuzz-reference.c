@@ -8,14 +8,13 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        _cleanup_free_ char *text = malloc(size + 1), *full = NULL, *again = NULL, *familiar = NULL, *third = NULL;
+        _cleanup_free_ char *text = strndup((const char *)data, size), *full = NULL, *again = NULL, *familiar = NULL,
+                            *third = NULL;
         _cleanup_reference_ struct reference r = {0}, q = {0}, f = {0};
         err *e;
 
         if (!text)
                 return 0;
-        memcpy(text, data, size);
-        text[size] = '\0';
         e = reference_parse(text, true, &r);
         if (e) {
                 err_free(e);

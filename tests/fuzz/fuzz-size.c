@@ -7,14 +7,12 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        _cleanup_free_ char *text = malloc(size + 1);
+        _cleanup_free_ char *text = strndup((const char *)data, size);
         int64_t n = -2;
         err *e;
 
         if (!text)
                 return 0;
-        memcpy(text, data, size);
-        text[size] = '\0';
         e = parse_size(text, &n);
         if (e ? n != -2 : n < 0)
                 abort();

@@ -9,15 +9,13 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        _cleanup_free_ char *text = malloc(size + 1);
+        _cleanup_free_ char *text = strndup((const char *)data, size);
         char again[STATUS_TEXT_MAX];
         struct status s, t;
         err *e;
 
         if (!text)
                 return 0;
-        memcpy(text, data, size);
-        text[size] = '\0';
         e = status_parse(text, &s);
         if (e) {
                 err_free(e);

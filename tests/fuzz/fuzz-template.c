@@ -24,14 +24,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const struct template_options options[] = {
                 {0}, {.types = &template_docker_types}, {.type_name = "T", .method = method}};
         _cleanup_(template_freep) struct template *t = NULL;
-        _cleanup_free_ char *text = malloc(size + 1);
+        _cleanup_free_ char *text = strndup((const char *)data, size);
         _cleanup_json_ json *j = NULL;
         err *e;
 
         if (!text)
                 return 0;
-        memcpy(text, data, size);
-        text[size] = '\0';
         if (json_parse(document, sizeof(document) - 1, &j))
                 abort();
         e = template_parse("", text, &t);

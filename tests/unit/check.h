@@ -41,6 +41,24 @@ static inline void check_err_(err *e, const char *want, const char *expr, const 
 /* The call fails with exactly this text. */
 #define check_err(expr, want) check_err_((expr), (want), #expr, __FILE__, __LINE__)
 
+static inline void check_says_(err *e, enum err_code want, const char *part, const char *expr, const char *file,
+                               int line)
+{
+        enum err_code code = err_code(e);
+        char text[1024] = "(success)";
+
+        if (e)
+                (void)err_text(e, text, sizeof(text));
+        err_free(e);
+        if (code != want || !strstr(text, part)) {
+                print_error("%s: '%s' (%s), wanted '%s' (%s)\n", expr, text, code ? err_code_name(code) : "success",
+                            part, err_code_name(want));
+                _fail(file, line);
+        }
+}
+/* The call fails with this code, and this is in the text. */
+#define check_says(expr, want, part) check_says_((expr), (want), (part), #expr, __FILE__, __LINE__)
+
 static inline void check_code_(err *e, enum err_code want, const char *expr, const char *file, int line)
 {
         enum err_code code = err_code(e);

@@ -1,8 +1,5 @@
 /* Unit tests of sys/bpf: reducing device rules, the program (run by an interpreter here), and the kernel's verifier. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
+#include "check.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,14 +19,6 @@
 #define R CGROUP_DEVICE_READ
 #define W CGROUP_DEVICE_WRITE
 #define M CGROUP_DEVICE_MKNOD
-
-static void ok(err *e)
-{
-        char buf[512];
-
-        if (e)
-                fail_msg("%s", err_text(e, buf, sizeof(buf)));
-}
 
 /* eBPF, as much as the compiler emits. */
 static bool run(const struct bpf_insn *p, size_t n, char type, uint32_t major, uint32_t minor, unsigned access)
@@ -90,8 +79,8 @@ static void compare(const struct cgroup_device_rule *rules, size_t n)
         struct bpf_insn *p = NULL;
         size_t count = 0;
 
-        ok(bpf_device_order(rules, n, &l));
-        ok(bpf_device_compile(&l, &p, &count));
+        check_ok(bpf_device_order(rules, n, &l));
+        check_ok(bpf_device_compile(&l, &p, &count));
         for (size_t a = 0; a < ARRAY_SIZE(numbers); a++)
                 for (size_t b = 0; b < ARRAY_SIZE(numbers); b++)
                         for (unsigned access = 1; access < 8; access++) {
@@ -112,7 +101,7 @@ static void bpf_device_reduce_follows_the_kernel(void **state)
         };
         struct bpf_device_list l = {0};
 
-        ok(bpf_device_reduce(rules, ARRAY_SIZE(rules), &l));
+        check_ok(bpf_device_reduce(rules, ARRAY_SIZE(rules), &l));
         assert_false(l.default_allow);
         assert_int_equal(l.n, 3);
         assert_true(bpf_device_allowed(&l, 'c', 1, 3, R | W | M));
@@ -133,7 +122,7 @@ static void bpf_device_reduce_turns_round_with_all(void **state)
                                              {false, 'c', 5, -1, R | W | M}};
         struct bpf_device_list l = {0};
 
-        ok(bpf_device_reduce(rules, ARRAY_SIZE(rules), &l));
+        check_ok(bpf_device_reduce(rules, ARRAY_SIZE(rules), &l));
         assert_true(l.default_allow);
         assert_int_equal(l.n, 2);
         assert_false(bpf_device_allowed(&l, 'b', 8, 0, R | W)); /* one refused bit is enough */
@@ -157,7 +146,7 @@ static void bpf_device_order_lets_the_last_rule_decide(void **state)
         };
         struct bpf_device_list l = {0};
 
-        ok(bpf_device_order(rules, ARRAY_SIZE(rules), &l));
+        check_ok(bpf_device_order(rules, ARRAY_SIZE(rules), &l));
         assert_true(bpf_device_allowed(&l, 'c', 7, 7, R | W | M));
         assert_true(bpf_device_allowed(&l, 'c', 1, 9, R));
         assert_false(bpf_device_allowed(&l, 'c', 1, 9, R | W));
@@ -183,7 +172,7 @@ static void bpf_device_reduce_takes_away_what_a_wider_rule_covers(void **state)
                 {true, 'c', 1, 3, R | W}, {true, 'c', 1, 5, R}, {true, 'c', 5, 0, R | W}, {false, 'c', 1, -1, R}};
         struct bpf_device_list l = {0};
 
-        ok(bpf_device_reduce(rules, ARRAY_SIZE(rules), &l));
+        check_ok(bpf_device_reduce(rules, ARRAY_SIZE(rules), &l));
         assert_int_equal(l.n, 2);
         assert_false(bpf_device_allowed(&l, 'c', 1, 3, R));
         assert_true(bpf_device_allowed(&l, 'c', 1, 3, W));
@@ -199,7 +188,7 @@ static void bpf_device_order_drops_what_is_decided_anew(void **state)
 
         for (size_t i = 0; i < ARRAY_SIZE(many); i++)
                 many[i] = (struct cgroup_device_rule){i % 2 == 0, 'c', 1, 3, R | W};
-        ok(bpf_device_order(many, ARRAY_SIZE(many), &l));
+        check_ok(bpf_device_order(many, ARRAY_SIZE(many), &l));
         assert_int_equal(l.n, 1);
         bpf_device_list_done(&l);
         for (size_t i = 0; i < ARRAY_SIZE(many); i++)
@@ -230,7 +219,7 @@ static void bpf_device_attach_takes_effect(void **state)
         char name[40]; /* with our pid: two runs at once must not meet */
         int status;
 
-        ok(cgroup_layout_get(&l));
+        check_ok(cgroup_layout_get(&l));
         if (l->unified < 0 || geteuid() != 0)
                 skip();
         static struct cgroup_device_rule many[BPF_DEVICE_RULES_MAX];
@@ -253,8 +242,8 @@ static void bpf_device_attach_takes_effect(void **state)
         for (size_t i = 0; i < ARRAY_SIZE(many); i++)
                 many[i] = (struct cgroup_device_rule){i % 3 != 0, i % 2 ? 'c' : 'b', (int64_t)i, 1,
                                                       i % 4 < 3 ? 1u << i % 4 : R | W};
-        ok(bpf_device_attach(fd, many, ARRAY_SIZE(many)));
-        ok(bpf_device_attach(fd, null_only, ARRAY_SIZE(null_only)));
+        check_ok(bpf_device_attach(fd, many, ARRAY_SIZE(many)));
+        check_ok(bpf_device_attach(fd, null_only, ARRAY_SIZE(null_only)));
         pid_t pid = fork();
         if (pid == 0) {
                 if (file_put(fd, "cgroup.procs", "0") < 0)

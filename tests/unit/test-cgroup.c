@@ -1,9 +1,6 @@
 /* Unit tests of sys/cgroup: real cgroups below hod-test-cgroup where the machine has them, and v2 on a fake tree of
  * plain files, so that its logic is tested on v1 machines too. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
+#include "check.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,23 +20,6 @@
 /* With our pid: two runs at once must not meet. */
 static char parent[48], probe[56], one[56], one_a_b[64], one_a_c[64];
 
-static void ok(err *e)
-{
-        char buf[512];
-
-        if (e)
-                fail_msg("%s", err_text(e, buf, sizeof(buf)));
-}
-
-static void refused(err *e, enum err_code code, const char *part)
-{
-        char buf[512] = "(success)";
-
-        if (!e || err_code(e) != code || !strstr(err_text(e, buf, sizeof(buf)), part))
-                fail_msg("wanted code %d and \"%s\", got %s", code, part, e ? err_text(e, buf, sizeof(buf)) : buf);
-        err_free(e);
-}
-
 /* ---- pure functions ---- */
 
 static void cgroup_path_clean_makes_paths_safe(void **state)
@@ -57,14 +37,14 @@ static void cgroup_path_clean_makes_paths_safe(void **state)
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 _cleanup_free_ char *got = NULL;
 
-                ok(cgroup_path_clean(cases[i][0], &got));
+                check_ok(cgroup_path_clean(cases[i][0], &got));
                 assert_string_equal(got, cases[i][1]);
         }
         static const char *const bad[] = {"", "/", "..", "/..", "/a/..", "/a\nb", "///"};
         for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
                 char *got = NULL;
 
-                refused(cgroup_path_clean(bad[i], &got), ERR_INVALID, "");
+                check_says(cgroup_path_clean(bad[i], &got), ERR_INVALID, "");
                 assert_null(got);
         }
 }
@@ -119,7 +99,7 @@ static void fake_begin(struct fake *f, const char *controllers)
         assert_true(f->fd >= 0);
         fake_file(f, "cgroup.controllers", controllers);
         fake_file(f, "cgroup.subtree_control", "");
-        ok(cgroup_layout_open(f->fd, true, &f->l));
+        check_ok(cgroup_layout_open(f->fd, true, &f->l));
         assert_int_equal(f->l.mode, CGROUP_MODE_V2);
 }
 
@@ -148,11 +128,11 @@ static void cgroup_create_v2_enables_controllers_on_the_way(void **state)
         assert_int_equal(mkdirat(f.fd, "a", 0700), 0);
         fake_file(&f, "a/cgroup.controllers", "cpu io memory pids\n"); /* less than the root has */
         fake_file(&f, "a/cgroup.subtree_control", "io\n");
-        ok(cgroup_create(&f.l, "/a/b"));
+        check_ok(cgroup_create(&f.l, "/a/b"));
         fake_is(&f, "cgroup.subtree_control", "+cpu +cpuset +memory +io +pids +hugetlb +rdma +misc");
         fake_is(&f, "a/cgroup.subtree_control", "+cpu +memory +pids"); /* without what is on already */
         assert_true(cgroup_exists(&f.l, "/a/b"));
-        ok(cgroup_remove(&f.l, "/a/b", 0));
+        check_ok(cgroup_remove(&f.l, "/a/b", 0));
         assert_false(cgroup_exists(&f.l, "/a/b"));
         fake_end(&f);
 }
@@ -188,9 +168,9 @@ static void cgroup_apply_v2_converts_units(void **state)
         struct fake f;
 
         fake_begin(&f, "cpuset cpu io memory hugetlb pids rdma\n");
-        ok(cgroup_create(&f.l, "/c"));
+        check_ok(cgroup_create(&f.l, "/c"));
         fake_files(&f, names);
-        ok(cgroup_apply(&f.l, "/c", &r));
+        check_ok(cgroup_apply(&f.l, "/c", &r));
         fake_is(&f, "c/memory.max", "1000");
         fake_is(&f, "c/memory.swap.max", "2000");
         fake_is(&f, "c/memory.low", "500");
@@ -219,26 +199,26 @@ static void cgroup_apply_v2_knows_the_special_values(void **state)
         struct fake f;
 
         fake_begin(&f, "cpu memory pids\n");
-        ok(cgroup_create(&f.l, "/c"));
+        check_ok(cgroup_create(&f.l, "/c"));
         fake_files(&f, names);
-        ok(cgroup_apply(&f.l, "/c", &r));
+        check_ok(cgroup_apply(&f.l, "/c", &r));
         fake_is(&f, "c/memory.max", "max");
         fake_is(&f, "c/memory.swap.max", "max");
         fake_is(&f, "c/cpu.max", "max 50000");
         fake_is(&f, "c/pids.max", "max");
         fake_files(&f, names);
         r = (struct cgroup_resources){.memory_limit = {true, 4096}, .memory_swap = {true, 4096}};
-        ok(cgroup_apply(&f.l, "/c", &r));
+        check_ok(cgroup_apply(&f.l, "/c", &r));
         fake_is(&f, "c/memory.swap.max", "0"); /* equal: no swap at all */
         r.memory_swap.n = 4095;
-        refused(cgroup_apply(&f.l, "/c", &r), ERR_INVALID, "memory+swap limit should be >= memory limit");
+        check_says(cgroup_apply(&f.l, "/c", &r), ERR_INVALID, "memory+swap limit should be >= memory limit");
         r = (struct cgroup_resources){.memory_swap = {true, 4096}};
-        refused(cgroup_apply(&f.l, "/c", &r), ERR_INVALID, "unable to set swap limit without memory limit");
+        check_says(cgroup_apply(&f.l, "/c", &r), ERR_INVALID, "unable to set swap limit without memory limit");
         r = (struct cgroup_resources){.cpuset_cpus = "0"};
-        refused(cgroup_apply(&f.l, "/c", &r), ERR_UNSUPPORTED, "cgroup: controller cpuset is not available");
+        check_says(cgroup_apply(&f.l, "/c", &r), ERR_UNSUPPORTED, "cgroup: controller cpuset is not available");
         const struct cgroup_name_value unified = {"../x", "1"};
         r = (struct cgroup_resources){.unified = &unified, .n_unified = 1};
-        refused(cgroup_apply(&f.l, "/c", &r), ERR_INVALID, "must be a file name");
+        check_says(cgroup_apply(&f.l, "/c", &r), ERR_INVALID, "must be a file name");
         fake_end(&f);
 }
 
@@ -251,9 +231,9 @@ static void cgroup_give_changes_the_owner_of_what_the_kernel_delegates(void **st
         if (geteuid() != 0)
                 skip();
         fake_begin(&f, "memory\n");
-        ok(cgroup_create(&f.l, "/c"));
+        check_ok(cgroup_create(&f.l, "/c"));
         fake_files(&f, names);
-        ok(cgroup_give(&f.l, "/c", 4711));
+        check_ok(cgroup_give(&f.l, "/c", 4711));
         assert_int_equal(fstatat(f.fd, "c", &st, 0), 0);
         assert_int_equal(st.st_uid, 4711);
         assert_int_equal(fstatat(f.fd, "c/cgroup.procs", &st, 0), 0);
@@ -271,19 +251,19 @@ static void cgroup_apply_v2_writes_unified_files_or_says_why_not(void **state)
         struct fake f;
 
         fake_begin(&f, "io memory\n");
-        ok(cgroup_create(&f.l, "/c"));
+        check_ok(cgroup_create(&f.l, "/c"));
         fake_files(&f, names);
         fake_file(&f, "c/cgroup.controllers", "io\n");
-        ok(cgroup_apply(&f.l, "/c", &r));
+        check_ok(cgroup_apply(&f.l, "/c", &r));
         fake_is(&f, "c/io.max", "8:0 rbps=1");
         unified = (struct cgroup_name_value){"memory.max", "1"};
-        refused(cgroup_apply(&f.l, "/c", &r), ERR_UNSUPPORTED, "controller \"memory\" not available");
+        check_says(cgroup_apply(&f.l, "/c", &r), ERR_UNSUPPORTED, "controller \"memory\" not available");
         unified = (struct cgroup_name_value){"io.nosuch", "1"};
-        refused(cgroup_apply(&f.l, "/c", &r), ERR_SYS, "io.nosuch: No such file");
+        check_says(cgroup_apply(&f.l, "/c", &r), ERR_SYS, "io.nosuch: No such file");
         unified = (struct cgroup_name_value){"cgroup.nosuch", "1"};
-        refused(cgroup_apply(&f.l, "/c", &r), ERR_SYS, "cgroup.nosuch: No such file");
+        check_says(cgroup_apply(&f.l, "/c", &r), ERR_SYS, "cgroup.nosuch: No such file");
         unified = (struct cgroup_name_value){"nosuch", "1"};
-        refused(cgroup_apply(&f.l, "/c", &r), ERR_INVALID, "must be in the form CONTROLLER.PARAMETER");
+        check_says(cgroup_apply(&f.l, "/c", &r), ERR_INVALID, "must be in the form CONTROLLER.PARAMETER");
         fake_end(&f);
 }
 
@@ -293,14 +273,14 @@ static void cgroup_stats_read_v2_reads_what_is_there(void **state)
         struct fake f;
 
         fake_begin(&f, "cpu memory pids\n");
-        ok(cgroup_create(&f.l, "/c"));
+        check_ok(cgroup_create(&f.l, "/c"));
         fake_file(&f, "c/memory.current", "4096\n");
         fake_file(&f, "c/memory.max", "max\n");
         fake_file(&f, "c/memory.events", "low 0\nhigh 0\nmax 3\noom 2\noom_kill 7\noom_group_kill 0\n");
         fake_file(&f, "c/cpu.stat", "usage_usec 1500\nuser_usec 1000\nsystem_usec 500\nnr_periods 3\n");
         fake_file(&f, "c/io.stat", "8:0 rbytes=10 wbytes=20 rios=1\n8:16 rbytes=1 wbytes=2 rios=1\n");
         fake_file(&f, "c/pids.current", "3\n");
-        ok(cgroup_stats_read(&f.l, "/c", &s));
+        check_ok(cgroup_stats_read(&f.l, "/c", &s));
         assert_int_equal(s.memory_current, 4096);
         assert_true(s.memory_limit == UINT64_MAX);
         assert_int_equal(s.cpu_usage_ns, 1500000);
@@ -310,7 +290,7 @@ static void cgroup_stats_read_v2_reads_what_is_there(void **state)
         assert_int_equal(s.io_write_bytes, 22);
         assert_int_equal(s.pids_current, 3);
         assert_int_equal(cgroup_oom_kills(&f.l, "/c"), 7);
-        refused(cgroup_stats_read(&f.l, "/nosuch", &s), ERR_NOT_FOUND, "does not exist");
+        check_says(cgroup_stats_read(&f.l, "/nosuch", &s), ERR_NOT_FOUND, "does not exist");
         fake_end(&f);
 }
 
@@ -328,7 +308,7 @@ static void cgroup_layout_open_finds_controllers_mounted_together(void **state)
         assert_int_equal(mkdirat(fd, "memory", 0700), 0);
         assert_int_equal(mkdirat(fd, "net_cls,net_prio", 0700), 0); /* without links */
         assert_int_equal(mkdirat(fd, "unified", 0700), 0);
-        ok(cgroup_layout_open(fd, true, &l));
+        check_ok(cgroup_layout_open(fd, true, &l));
         assert_int_equal(l.mode, CGROUP_MODE_HYBRID);
         assert_int_equal(l.n, 4);
         assert_int_equal(l.of[CGROUP_CPU], l.of[CGROUP_CPUACCT]);
@@ -346,7 +326,7 @@ static const struct cgroup_layout *real(void)
 {
         const struct cgroup_layout *l;
 
-        ok(cgroup_layout_get(&l));
+        check_ok(cgroup_layout_get(&l));
         if (geteuid() != 0 || l->mode == CGROUP_MODE_NONE)
                 return NULL;
         err *e = cgroup_create(l, probe);
@@ -354,7 +334,7 @@ static const struct cgroup_layout *real(void)
                 err_free(e);
                 return NULL; /* a sandbox with read-only cgroups */
         }
-        ok(cgroup_remove(l, probe, 1000));
+        check_ok(cgroup_remove(l, probe, 1000));
         return l;
 }
 
@@ -376,7 +356,7 @@ static pid_t joined_child(const struct cgroup_layout *l, const char *path)
         size_t n;
         char c;
 
-        ok(cgroup_join_open(l, path, true, fds, &n));
+        check_ok(cgroup_join_open(l, path, true, fds, &n));
         assert_int_equal(file_pipe(ready), 0);
         pid_t pid = fork();
         if (pid == 0) {
@@ -410,34 +390,34 @@ static void cgroup_life_works_on_this_machine(void **state)
 
         if (!l)
                 skip();
-        ok(cgroup_create_ours(l, one, &ours));
+        check_ok(cgroup_create_ours(l, one, &ours));
         assert_true(ours);
-        ok(cgroup_create_ours(l, one, &ours)); /* of somebody else, for all that is known */
+        check_ok(cgroup_create_ours(l, one, &ours)); /* of somebody else, for all that is known */
         assert_false(ours);
-        ok(cgroup_apply(l, one, &r));
+        check_ok(cgroup_apply(l, one, &r));
         pid_t pid = joined_child(l, one);
-        ok(cgroup_pids(l, one, true, &pids, &n));
+        check_ok(cgroup_pids(l, one, true, &pids, &n));
         assert_int_equal(n, 1);
         assert_int_equal(pids[0], pid);
         free(pids);
-        refused(cgroup_create_ours(l, one, &ours), ERR_CONFLICT, "not empty");
+        check_says(cgroup_create_ours(l, one, &ours), ERR_CONFLICT, "not empty");
         assert_false(ours);
-        refused(cgroup_remove(l, one, 20), ERR_BUSY, "still has processes");
-        ok(cgroup_stats_read(l, one, &s));
+        check_says(cgroup_remove(l, one, 20), ERR_BUSY, "still has processes");
+        check_ok(cgroup_stats_read(l, one, &s));
         assert_int_equal(s.memory_limit, 64 << 20);
         assert_int_equal(s.pids_limit, 100);
         assert_int_equal(s.pids_current, 1);
-        ok(cgroup_freeze(l, one, true));
+        check_ok(cgroup_freeze(l, one, true));
         assert_true(cgroup_is_frozen(l, one));
-        ok(cgroup_freeze(l, one, true));  /* again is fine */
-        ok(cgroup_kill(l, one, SIGKILL)); /* also what is frozen */
+        check_ok(cgroup_freeze(l, one, true));  /* again is fine */
+        check_ok(cgroup_kill(l, one, SIGKILL)); /* also what is frozen */
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-        ok(cgroup_remove(l, one, 1000));
+        check_ok(cgroup_remove(l, one, 1000));
         assert_false(cgroup_exists(l, one));
-        ok(cgroup_remove(l, one, 0));
-        ok(cgroup_kill(l, one, SIGTERM));
-        refused(cgroup_freeze(l, one, true), ERR_NOT_FOUND, "does not exist");
+        check_ok(cgroup_remove(l, one, 0));
+        check_ok(cgroup_kill(l, one, SIGTERM));
+        check_says(cgroup_freeze(l, one, true), ERR_NOT_FOUND, "does not exist");
 }
 
 static void cgroup_remove_takes_the_container_s_own_cgroups(void **state)
@@ -447,14 +427,14 @@ static void cgroup_remove_takes_the_container_s_own_cgroups(void **state)
 
         if (!l)
                 skip();
-        ok(cgroup_create(l, one));
-        ok(cgroup_create(l, one_a_b));
-        ok(cgroup_create(l, one_a_c));
+        check_ok(cgroup_create(l, one));
+        check_ok(cgroup_create(l, one_a_b));
+        check_ok(cgroup_create(l, one_a_c));
         pid_t pid = joined_child(l, one_a_b);
-        ok(cgroup_kill(l, one, SIGTERM));
+        check_ok(cgroup_kill(l, one, SIGTERM));
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_int_equal(WTERMSIG(status), SIGTERM);
-        ok(cgroup_remove(l, one, 1000));
+        check_ok(cgroup_remove(l, one, 1000));
         assert_false(cgroup_exists(l, one));
 }
 
@@ -465,11 +445,11 @@ static void cgroup_kill_ends_what_forks(void **state)
 
         if (!l)
                 skip();
-        ok(cgroup_create(l, one));
-        ok(cgroup_apply(l, one, &r));
+        check_ok(cgroup_create(l, one));
+        check_ok(cgroup_apply(l, one, &r));
         int fds[CGROUP_HIERARCHIES_MAX];
         size_t n;
-        ok(cgroup_join_open(l, one, true, fds, &n));
+        check_ok(cgroup_join_open(l, one, true, fds, &n));
         pid_t pid = fork();
         if (pid == 0) {
                 if (cgroup_join_self(fds, n) < 0)
@@ -482,9 +462,9 @@ static void cgroup_kill_ends_what_forks(void **state)
         while (n)
                 (void)close(fds[--n]);
         (void)usleep(30000);
-        ok(cgroup_kill(l, one, SIGKILL));
+        check_ok(cgroup_kill(l, one, SIGKILL));
         assert_int_equal(waitpid(pid, NULL, 0), pid);
-        ok(cgroup_remove(l, one, 3000));
+        check_ok(cgroup_remove(l, one, 3000));
 }
 
 static void cgroup_oom_kills_counts(void **state)
@@ -496,10 +476,10 @@ static void cgroup_oom_kills_counts(void **state)
 
         if (!l || l->of[CGROUP_MEMORY] < 0)
                 skip();
-        ok(cgroup_create(l, one));
-        ok(cgroup_apply(l, one, &r));
+        check_ok(cgroup_create(l, one));
+        check_ok(cgroup_apply(l, one, &r));
         assert_int_equal(cgroup_oom_kills(l, one), 0);
-        ok(cgroup_join_open(l, one, true, fds, &n));
+        check_ok(cgroup_join_open(l, one, true, fds, &n));
         pid_t pid = fork();
         if (pid == 0) {
                 if (cgroup_join_self(fds, n) < 0)
@@ -516,7 +496,7 @@ static void cgroup_oom_kills_counts(void **state)
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
         assert_int_equal(cgroup_oom_kills(l, one), 1);
-        ok(cgroup_remove(l, one, 1000));
+        check_ok(cgroup_remove(l, one, 1000));
 }
 
 static void cgroup_apply_explains_refusals(void **state)
@@ -526,19 +506,19 @@ static void cgroup_apply_explains_refusals(void **state)
 
         if (!l)
                 skip();
-        ok(cgroup_create(l, one));
+        check_ok(cgroup_create(l, one));
         if (l->of[CGROUP_CPUSET] >= 0)
-                refused(cgroup_apply(l, one, &r), ERR_INVALID, "the kernel refuses \"4000\" for cpuset.cpus");
+                check_says(cgroup_apply(l, one, &r), ERR_INVALID, "the kernel refuses \"4000\" for cpuset.cpus");
         r = (struct cgroup_resources){.cpuset_cpus = "0-2147483647"};
         if (l->of[CGROUP_CPUSET] >= 0)
-                refused(cgroup_apply(l, one, &r), ERR_INVALID, "cpuset.cpus");
+                check_says(cgroup_apply(l, one, &r), ERR_INVALID, "cpuset.cpus");
         const struct cgroup_rdma rdma = {"x", {true, 1}, {false, 0}};
         r = (struct cgroup_resources){.rdma = &rdma, .n_rdma = 1};
         if (l->of[CGROUP_RDMA] < 0)
-                refused(cgroup_apply(l, one, &r), ERR_UNSUPPORTED, "cgroup: controller rdma is not available");
-        ok(cgroup_remove(l, one, 1000));
-        refused(cgroup_create(l, "/a/../b"), ERR_INVALID, "not a usable path");
-        refused(cgroup_remove(l, "/", 0), ERR_INVALID, "not a usable path");
+                check_says(cgroup_apply(l, one, &r), ERR_UNSUPPORTED, "cgroup: controller rdma is not available");
+        check_ok(cgroup_remove(l, one, 1000));
+        check_says(cgroup_create(l, "/a/../b"), ERR_INVALID, "not a usable path");
+        check_says(cgroup_remove(l, "/", 0), ERR_INVALID, "not a usable path");
 }
 
 static void cgroup_apply_v1_limits_devices(void **state)
@@ -552,9 +532,9 @@ static void cgroup_apply_v1_limits_devices(void **state)
 
         if (!l || l->of[CGROUP_DEVICES] < 0)
                 skip();
-        ok(cgroup_create(l, one));
-        ok(cgroup_apply(l, one, &r));
-        ok(cgroup_join_open(l, one, true, fds, &n));
+        check_ok(cgroup_create(l, one));
+        check_ok(cgroup_apply(l, one, &r));
+        check_ok(cgroup_join_open(l, one, true, fds, &n));
         pid_t pid = fork();
         if (pid == 0) {
                 if (cgroup_join_self(fds, n) < 0)
@@ -569,7 +549,7 @@ static void cgroup_apply_v1_limits_devices(void **state)
                 (void)close(fds[--n]);
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_int_equal(status, 0);
-        ok(cgroup_remove(l, one, 1000));
+        check_ok(cgroup_remove(l, one, 1000));
 }
 
 static void cgroup_join_moves_from_outside(void **state)
@@ -580,18 +560,18 @@ static void cgroup_join_moves_from_outside(void **state)
 
         if (!l)
                 skip();
-        ok(cgroup_create(l, one));
+        check_ok(cgroup_create(l, one));
         pid_t pid = fork();
         if (pid == 0)
                 for (;;)
                         pause();
-        ok(cgroup_join(l, one, pid));
-        ok(cgroup_pids(l, one, false, &pids, &n));
+        check_ok(cgroup_join(l, one, pid));
+        check_ok(cgroup_pids(l, one, false, &pids, &n));
         assert_int_equal(n, 1);
         free(pids);
-        ok(cgroup_kill(l, one, SIGKILL));
+        check_ok(cgroup_kill(l, one, SIGKILL));
         assert_int_equal(waitpid(pid, NULL, 0), pid);
-        ok(cgroup_remove(l, one, 1000));
+        check_ok(cgroup_remove(l, one, 1000));
 }
 
 int main(void)

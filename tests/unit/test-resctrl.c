@@ -1,8 +1,5 @@
 /* Unit tests of sys/resctrl on a tree of plain files: there is no such hardware here. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
+#include "check.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,23 +15,6 @@
 
 static char dir[40];
 static int root = -1;
-
-static void ok(err *e)
-{
-        char buf[512];
-
-        if (e)
-                fail_msg("%s", err_text(e, buf, sizeof(buf)));
-}
-
-static void refused(err *e, enum err_code code, const char *part)
-{
-        char buf[512] = "(success)";
-
-        if (!e || err_code(e) != code || !strstr(err_text(e, buf, sizeof(buf)), part))
-                fail_msg("wanted code %d and \"%s\", got %s", code, part, e ? err_text(e, buf, sizeof(buf)) : buf);
-        err_free(e);
-}
 
 static void put(const char *name, const char *text)
 {
@@ -90,19 +70,19 @@ static void resctrl_check_says_what_the_machine_lacks(void **state)
 {
         static const char *const bad[] = {".", "..", "a/b", "/a", "../x"};
 
-        refused(resctrl_check(-1, &(struct resctrl_group){.id = "c"}), ERR_UNSUPPORTED, "Intel RDT is not enabled");
-        ok(resctrl_check(root, &(struct resctrl_group){.id = "c", .l3_schema = "L3:0=f"}));
-        ok(resctrl_check(root, &(struct resctrl_group){.id = "c", .clos = "/"}));
-        refused(resctrl_check(root, &(struct resctrl_group){.id = "c", .mb_schema = "MB:0=50"}), ERR_UNSUPPORTED,
-                "Intel RDT/MBA is not enabled");
-        refused(resctrl_check(root, &(struct resctrl_group){.id = "c", .monitoring = true}), ERR_UNSUPPORTED,
-                "enableMonitoring");
+        check_says(resctrl_check(-1, &(struct resctrl_group){.id = "c"}), ERR_UNSUPPORTED, "Intel RDT is not enabled");
+        check_ok(resctrl_check(root, &(struct resctrl_group){.id = "c", .l3_schema = "L3:0=f"}));
+        check_ok(resctrl_check(root, &(struct resctrl_group){.id = "c", .clos = "/"}));
+        check_says(resctrl_check(root, &(struct resctrl_group){.id = "c", .mb_schema = "MB:0=50"}), ERR_UNSUPPORTED,
+                   "Intel RDT/MBA is not enabled");
+        check_says(resctrl_check(root, &(struct resctrl_group){.id = "c", .monitoring = true}), ERR_UNSUPPORTED,
+                   "enableMonitoring");
         for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-                refused(resctrl_check(root, &(struct resctrl_group){.id = "c", .clos = bad[i]}), ERR_INVALID,
-                        "invalid intelRdt.ClosID");
+                check_says(resctrl_check(root, &(struct resctrl_group){.id = "c", .clos = bad[i]}), ERR_INVALID,
+                           "invalid intelRdt.ClosID");
         assert_int_equal(mkdirat(root, "info/MB", 0700), 0);
         assert_int_equal(mkdirat(root, "info/L3_MON", 0700), 0);
-        ok(resctrl_check(root, &(struct resctrl_group){.id = "c", .mb_schema = "MB:0=50", .monitoring = true}));
+        check_ok(resctrl_check(root, &(struct resctrl_group){.id = "c", .mb_schema = "MB:0=50", .monitoring = true}));
 }
 
 static void resctrl_create_writes_all_schemata_at_once(void **state)
@@ -112,11 +92,11 @@ static void resctrl_create_writes_all_schemata_at_once(void **state)
         struct resctrl_group g = {.id = "c1", .l3_schema = "L3:0=f;1=f0", .mb_schema = "MB:0=50", .schemata = schemata};
 
         make_group("c1");
-        ok(resctrl_create(root, &g));
+        check_ok(resctrl_create(root, &g));
         is("c1/schemata", "L3:0=f;1=f0\nMB:0=50\nL2:0=3\nMB:1=20\n");
         is("schemata", "");
         g.clos = "/";
-        ok(resctrl_create(root, &g));
+        check_ok(resctrl_create(root, &g));
         is("schemata", "L3:0=f;1=f0\nMB:0=50\nL2:0=3\nMB:1=20\n");
 }
 
@@ -124,10 +104,10 @@ static void resctrl_create_takes_a_named_group_as_it_is(void **state)
 {
         struct resctrl_group g = {.id = "c1", .clos = "gold"};
 
-        refused(resctrl_create(root, &g), ERR_NOT_FOUND, "must be pre-created");
+        check_says(resctrl_create(root, &g), ERR_NOT_FOUND, "must be pre-created");
         make_group("gold");
         put("gold/schemata", "L3:0=1\n");
-        ok(resctrl_create(root, &g));
+        check_ok(resctrl_create(root, &g));
         is("gold/schemata", "L3:0=1\n");
         assert_false(file_exists(root, "c1"));
 }
@@ -137,10 +117,10 @@ static void resctrl_create_leaves_nothing_when_it_fails(void **state)
         struct resctrl_group g = {.id = "c2", .clos = "new", .l3_schema = "L3:0=f"};
 
         /* A plain directory has no schemata: the write fails. */
-        refused(resctrl_create(root, &g), ERR_SYS, "last_cmd_status: ok");
+        check_says(resctrl_create(root, &g), ERR_SYS, "last_cmd_status: ok");
         assert_false(file_exists(root, "new"));
         g.clos = NULL;
-        refused(resctrl_create(root, &g), ERR_SYS, "schemata");
+        check_says(resctrl_create(root, &g), ERR_SYS, "schemata");
         assert_false(file_exists(root, "c2"));
 }
 
@@ -151,11 +131,11 @@ static void resctrl_join_open_gives_both_groups(void **state)
         size_t n = 0;
 
         make_group("gold");
-        refused(resctrl_join_open(root, &(struct resctrl_group){.id = "nosuch"}, fds, &n), ERR_SYS, "tasks");
-        ok(resctrl_create(root, &g));
+        check_says(resctrl_join_open(root, &(struct resctrl_group){.id = "nosuch"}, fds, &n), ERR_SYS, "tasks");
+        check_ok(resctrl_create(root, &g));
         assert_true(file_exists(root, "gold/mon_groups/c1"));
         put("gold/mon_groups/c1/tasks", "");
-        ok(resctrl_join_open(root, &g, fds, &n));
+        check_ok(resctrl_join_open(root, &g, fds, &n));
         assert_int_equal(n, 2);
         for (size_t i = 0; i < n; i++) {
                 assert_int_equal(write(fds[i], "0", 1), 1);
@@ -164,7 +144,7 @@ static void resctrl_join_open_gives_both_groups(void **state)
         is("gold/tasks", "0");
         is("gold/mon_groups/c1/tasks", "0");
         g.monitoring = false;
-        ok(resctrl_join_open(root, &g, fds, &n));
+        check_ok(resctrl_join_open(root, &g, fds, &n));
         assert_int_equal(n, 1);
         (void)close(fds[0]);
 }
@@ -174,16 +154,16 @@ static void resctrl_remove_takes_only_what_is_the_container_s(void **state)
         struct resctrl_group own = {.id = "c1"}, named = {.id = "c2", .clos = "gold", .monitoring = true};
 
         assert_int_equal(mkdirat(root, "c1", 0700), 0);
-        ok(resctrl_remove(root, &own));
+        check_ok(resctrl_remove(root, &own));
         assert_false(file_exists(root, "c1"));
-        ok(resctrl_remove(root, &own)); /* again is fine */
+        check_ok(resctrl_remove(root, &own)); /* again is fine */
         make_group("gold");
-        ok(resctrl_create(root, &named));
-        ok(resctrl_remove(root, &named));
+        check_ok(resctrl_create(root, &named));
+        check_ok(resctrl_remove(root, &named));
         assert_false(file_exists(root, "gold/mon_groups/c2"));
         assert_true(file_exists(root, "gold"));
         named.monitoring = false;
-        ok(resctrl_remove(root, &named));
+        check_ok(resctrl_remove(root, &named));
         assert_true(file_exists(root, "gold"));
 }
 
@@ -192,7 +172,7 @@ static void resctrl_stats_read_tells_what_there_is(void **state)
         struct resctrl_group g = {.id = "c", .clos = "gold", .monitoring = true};
         struct resctrl_stats s;
 
-        ok(resctrl_stats_read(root, &g, &s)); /* nothing but the root's empty files */
+        check_ok(resctrl_stats_read(root, &g, &s)); /* nothing but the root's empty files */
         assert_int_equal(s.n_nodes, 0);
         assert_int_equal(s.l3_closids, 0);
         resctrl_stats_done(&s);
@@ -209,7 +189,7 @@ static void resctrl_stats_read_tells_what_there_is(void **state)
         put("gold/mon_groups/c/mon_data/mon_L3_00/llc_occupancy", "4096\n");
         put("gold/mon_groups/c/mon_data/mon_L3_01/llc_occupancy", "Unavailable\n");
         put("gold/mon_groups/c/mon_data/mon_L3_01/mbm_total_bytes", "77\n");
-        ok(resctrl_stats_read(root, &g, &s));
+        check_ok(resctrl_stats_read(root, &g, &s));
         assert_string_equal(s.l3_mask, "fffff");
         assert_int_equal(s.l3_closids, 16);
         assert_string_equal(s.mb_root, "MB:0=100;1=100");

@@ -1,9 +1,6 @@
 /* Unit tests of sys/seccomp: the compiled program is run by an interpreter here and compared with a model that is
  * written from the specification, over system calls, argument values (also with bits above 32) and ABIs. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
+#include "check.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -30,14 +27,6 @@
 #define DENY (SECCOMP_RET_ERRNO | EPERM)
 #define NOSYS (SECCOMP_RET_ERRNO | ENOSYS)
 #define ALLOW SECCOMP_RET_ALLOW
-
-static void ok(err *e)
-{
-        char buf[512];
-
-        if (e)
-                fail_msg("%s", err_text(e, buf, sizeof(buf)));
-}
 
 static uint32_t run_arg(const struct seccomp_filter *f, uint32_t arch, uint32_t nr, uint64_t arg0)
 {
@@ -67,7 +56,7 @@ static void seccomp_compile_allows_what_is_listed(void **state)
         struct seccomp_profile p = deny_all(rules, 3);
         _cleanup_seccomp_filter_ struct seccomp_filter f = {0};
 
-        ok(seccomp_compile(&p, &f));
+        check_ok(seccomp_compile(&p, &f));
         assert_int_equal(run(&f, AUDIT_ARCH_X86_64, SYS_read, NULL), ALLOW);
         assert_int_equal(run(&f, AUDIT_ARCH_X86_64, SYS_write, NULL), ALLOW);
         assert_int_equal(run(&f, AUDIT_ARCH_X86_64, SYS_open, NULL), DENY);
@@ -86,7 +75,7 @@ static void seccomp_compile_answers_enosys_to_newer_calls(void **state)
         struct seccomp_profile p = deny_all(rules, 1);
         _cleanup_seccomp_filter_ struct seccomp_filter f = {0};
 
-        ok(seccomp_compile(&p, &f));
+        check_ok(seccomp_compile(&p, &f));
         for (uint32_t nr = 470; nr < 1000; nr++) {
                 assert_int_equal(run(&f, AUDIT_ARCH_X86_64, nr, NULL), NOSYS);
                 assert_int_equal(run(&f, AUDIT_ARCH_I386, nr, NULL), NOSYS);
@@ -99,7 +88,7 @@ static void seccomp_compile_answers_enosys_to_newer_calls(void **state)
         /* a profile that allows by default decides about new calls itself */
         p.default_action = ALLOW;
         rules[0].action = SECCOMP_RET_ERRNO;
-        ok(seccomp_compile(&p, &f));
+        check_ok(seccomp_compile(&p, &f));
         assert_int_equal(run(&f, AUDIT_ARCH_X86_64, 999, NULL), ALLOW);
         assert_int_equal(run(&f, AUDIT_ARCH_X86_64, SYS_read, NULL), DENY);
 }
@@ -147,7 +136,7 @@ static void seccomp_compile_ignores_high_halves(void **state)
                                                             .n_rules = 1};
                                 _cleanup_seccomp_filter_ struct seccomp_filter f = {0};
 
-                                ok(seccomp_compile(&p, &f));
+                                check_ok(seccomp_compile(&p, &f));
                                 for (size_t i = 0; i < ARRAY_SIZE(probes); i++)
                                         for (size_t h = 0; h < ARRAY_SIZE(high); h++) {
                                                 uint64_t a = high[h] << 32 | probes[i];
@@ -171,7 +160,7 @@ static void seccomp_compile_keeps_wide_values(void **state)
         struct seccomp_profile p = {.default_action = ALLOW, .rules = &rule, .n_rules = 1};
         _cleanup_seccomp_filter_ struct seccomp_filter f = {0};
 
-        ok(seccomp_compile(&p, &f));
+        check_ok(seccomp_compile(&p, &f));
         assert_int_equal(run_arg(&f, AUDIT_ARCH_X86_64, SYS_mmap, UINT64_C(0x100000000)), DENY);
         assert_int_equal(run_arg(&f, AUDIT_ARCH_X86_64, SYS_mmap, 0), ALLOW);
 }
@@ -183,7 +172,7 @@ static void seccomp_compile_takes_conditions_on_one_argument_as_alternatives(voi
         struct seccomp_profile p = deny_all(&rule, 1);
         _cleanup_seccomp_filter_ struct seccomp_filter f = {0};
 
-        ok(seccomp_compile(&p, &f));
+        check_ok(seccomp_compile(&p, &f));
         assert_int_equal(run_arg(&f, AUDIT_ARCH_X86_64, SYS_personality, 0), ALLOW);
         assert_int_equal(run_arg(&f, AUDIT_ARCH_X86_64, SYS_personality, 8), ALLOW);
         assert_int_equal(run_arg(&f, AUDIT_ARCH_X86_64, SYS_personality, 4), DENY);
@@ -226,7 +215,7 @@ static void seccomp_compile_matches_the_model(void **state)
                         err_free(e);
                         continue;
                 }
-                ok(e);
+                check_ok(e);
                 for (int n = 0; n < 500; n++, compared++) {
                         uint32_t i = RANDOM(5);
                         uint64_t a[6];
@@ -280,14 +269,14 @@ static void seccomp_filter_load_believes_only_its_own_entries(void **state)
 
         assert_non_null(mkdtemp(dir));
         (void)snprintf(sub, sizeof(sub), "%s/cache", dir);
-        ok(seccomp_filter_load(&p, sub, &a));
+        check_ok(seccomp_filter_load(&p, sub, &a));
         assert_false(a.from_cache);
-        ok(seccomp_filter_load(&p, sub, &b));
+        check_ok(seccomp_filter_load(&p, sub, &b));
         assert_true(b.from_cache);
         assert_int_equal(a.n, b.n);
         assert_memory_equal(a.insns, b.insns, a.n * sizeof(*a.insns));
         /* damage: one bit of one instruction */
-        ok(seccomp_cache_key(&p, key));
+        check_ok(seccomp_cache_key(&p, key));
         (void)snprintf(name, sizeof(name), "%s/%s.bpf", sub, key);
         assert_int_equal(file_read(AT_FDCWD, name, 1u << 20, &data, &size), 0);
         data[size - 1] ^= 1;
@@ -295,17 +284,17 @@ static void seccomp_filter_load_believes_only_its_own_entries(void **state)
         assert_int_equal(write(fd, data, size), size);
         (void)close(fd);
         free(data);
-        ok(seccomp_filter_load(&p, sub, &c));
+        check_ok(seccomp_filter_load(&p, sub, &c));
         assert_false(c.from_cache);
         assert_memory_equal(a.insns, c.insns, a.n * sizeof(*a.insns));
         /* open to others */
         assert_int_equal(chmod(name, 0644), 0);
-        ok(seccomp_filter_load(&p, sub, &d));
+        check_ok(seccomp_filter_load(&p, sub, &d));
         assert_false(d.from_cache);
         /* another profile has another name */
         rules[0].action = SECCOMP_RET_LOG;
         char other[65];
-        ok(seccomp_cache_key(&p, other));
+        check_ok(seccomp_cache_key(&p, other));
         assert_string_not_equal(key, other);
         assert_int_equal(file_remove_tree(AT_FDCWD, dir), 0);
 }
@@ -321,7 +310,7 @@ static void seccomp_text_find_takes_the_very_text_only(void **state)
         DIR *d;
 
         assert_non_null(mkdtemp(dir));
-        ok(seccomp_compile(&p, &a));
+        check_ok(seccomp_compile(&p, &a));
         assert_false(seccomp_text_find(dir, "{profile}", 9, &b));
         seccomp_text_keep(dir, "{profile}", 9, &a);
         assert_true(seccomp_text_find(dir, "{profile}", 9, &b));
@@ -359,7 +348,7 @@ static void seccomp_install_takes_effect(void **state)
         pid_t pid;
         int status;
 
-        ok(seccomp_compile(&p, &f));
+        check_ok(seccomp_compile(&p, &f));
         pid = fork();
         if (pid == 0) {
                 if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || seccomp_install(&f) != 0)

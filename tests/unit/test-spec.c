@@ -1,8 +1,5 @@
 /* Unit tests of oci/spec: what is read, what is refused and with which words, the default document. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
+#include "check.h"
 
 #include <linux/mount.h>
 #include <linux/seccomp.h>
@@ -16,21 +13,13 @@
 #include "base/str.h"
 #include "oci/spec.h"
 
-static void ok(err *e)
-{
-        char buf[512];
-
-        if (e)
-                fail_msg("%s", err_text(e, buf, sizeof(buf)));
-}
-
 static struct oci_spec *parse(const char *text)
 {
         _cleanup_json_ json *doc = NULL;
         struct oci_spec *s = NULL;
 
-        ok(json_parse(text, strlen(text), &doc));
-        ok(oci_spec_from_json(doc, &s));
+        check_ok(json_parse(text, strlen(text), &doc));
+        check_ok(oci_spec_from_json(doc, &s));
         return s;
 }
 
@@ -41,7 +30,7 @@ static void refuse_n(const char *text, size_t size, const char *want)
         struct oci_spec *s = NULL;
         char buf[512];
 
-        ok(json_parse(text, size, &doc));
+        check_ok(json_parse(text, size, &doc));
         e = oci_spec_from_json(doc, &s);
         if (!e)
                 fail_msg("accepted: %s", text);
@@ -443,7 +432,7 @@ static struct mount_options options(char *const *list)
 {
         struct mount_options o;
 
-        ok(mount_options_parse(list, &o));
+        check_ok(mount_options_parse(list, &o));
         return o;
 }
 
@@ -524,12 +513,12 @@ static void oci_spec_default_text_is_valid_and_like_runc(void **state)
                 _cleanup_oci_spec_ struct oci_spec *s = NULL;
                 bool rootless = i & 1, cgroup_ns = i & 2;
 
-                ok(oci_spec_default_text(rootless, cgroup_ns, &text));
+                check_ok(oci_spec_default_text(rootless, cgroup_ns, &text));
                 assert_true(
                         str_starts(text, "{\n\t\"ociVersion\": \"1.3.0\",\n\t\"process\": {\n\t\t\"terminal\": true,"));
                 assert_true(str_ends(text, "\t\t]\n\t}\n}"));
                 s = parse(text);
-                ok(oci_spec_check(s));
+                check_ok(oci_spec_check(s));
                 assert_int_equal(s->n_mounts, 7);
                 assert_int_equal(s->linux_.ns[OCI_NS_USER].present, rootless);
                 assert_int_equal(s->linux_.ns[OCI_NS_CGROUP].present, cgroup_ns);
@@ -542,11 +531,11 @@ static void oci_process_from_json_owns_its_memory(void **state)
         _cleanup_oci_process_ struct oci_process *p = NULL;
         json *doc = NULL;
 
-        ok(json_parse(text, strlen(text), &doc));
-        ok(oci_process_from_json(doc, &p));
+        check_ok(json_parse(text, strlen(text), &doc));
+        check_ok(oci_process_from_json(doc, &p));
         json_free(doc);
         assert_string_equal(p->args[0], "a");
-        ok(oci_process_check(p));
+        check_ok(oci_process_check(p));
 }
 
 static void oci_resources_from_json_takes_a_part(void **state)
@@ -556,8 +545,8 @@ static void oci_resources_from_json_takes_a_part(void **state)
         _cleanup_json_ json *doc = NULL;
         struct oci_resources *r = NULL;
 
-        ok(json_parse(text, strlen(text), &doc));
-        ok(oci_resources_from_json(doc, &owner, &r));
+        check_ok(json_parse(text, strlen(text), &doc));
+        check_ok(oci_resources_from_json(doc, &owner, &r));
         assert_int_equal(r->pids_limit.n, 5);
 }
 
