@@ -121,13 +121,6 @@ static err *use_volume(struct engine *e, json *m, const char *name, const json *
                 name = fresh;
                 json_set_bool(m, "Anonymous", true);
         }
-        if (!id_name_valid(name))
-                return err_new(
-                        ERR_INVALID,
-                        "create %s: \"%s\" includes invalid characters for a local volume name, only "
-                        "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use "
-                        "absolute path",
-                        name, name);
         if (name == fresh)
                 TRY(pending_volume(made->marker, name));
         TRY(volume_ensure(e->store, name, labels, name == fresh, &path, &created));

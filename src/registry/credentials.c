@@ -156,14 +156,10 @@ err *credentials_read(const char *path, bool must, json **ret)
         _cleanup_json_ json *doc = NULL;
         _cleanup_free_ char *text = NULL;
         size_t size = 0;
-        int r = file_read(AT_FDCWD, path, FILES_MAX, &text, &size);
 
         *ret = NULL;
-        if (!must && (r == -ENOENT || r == -ENOTDIR || r == -EACCES))
-                return NULL;
-        if (r < 0)
-                return err_sys(r, "reading %s", path);
-        if (strspn(text, " \t\r\n") == size)
+        TRY(files_read(path, must, &text, &size));
+        if (!text || strspn(text, " \t\r\n") == size)
                 return NULL;
         TRY_WRAP(json_parse(text, size, &doc), "%s", path);
         if (doc)

@@ -60,6 +60,17 @@ static void dir_close(DIR **d)
                 (void)closedir(*d);
 }
 
+err *files_read(const char *path, bool must, char **ret, size_t *ret_size)
+{
+        int r = file_read(AT_FDCWD, path, FILES_MAX, ret, ret_size);
+
+        if (r < 0)
+                *ret = NULL;
+        if (!must && (r == -ENOENT || r == -ENOTDIR || r == -EACCES))
+                return NULL;
+        return r < 0 ? err_sys(r, "reading %s", path) : NULL;
+}
+
 err *files_list(const char *path, const char *suffix, char ***ret)
 {
         _cleanup_(dir_close) DIR *d = NULL;

@@ -201,13 +201,9 @@ static err *load_file(const char *path, bool must, struct registries_conf *c)
 {
         _cleanup_free_ char *text = NULL;
         size_t size = 0;
-        int r = file_read(AT_FDCWD, path, FILES_MAX, &text, &size);
 
-        if (!must && (r == -ENOENT || r == -ENOTDIR || r == -EACCES))
-                return NULL;
-        if (r < 0)
-                return err_sys(r, "reading %s", path);
-        return registries_conf_parse(path, text, size, c);
+        TRY(files_read(path, must, &text, &size));
+        return text ? registries_conf_parse(path, text, size, c) : NULL;
 }
 
 static err *load_directory(const char *path, struct registries_conf *c)

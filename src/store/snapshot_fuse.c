@@ -21,31 +21,16 @@ static err *fuse_prepare(const struct snapshot_plan *p)
 
 static err *fuse_get(const char *path, char **lower, struct snapshot *ret)
 {
-        struct snapshot snap = {.lower = lower, .wh_names = true};
-
-        snap.driver = str_dup("fuse-overlayfs");
-        snap.upper = str_format("%s/" UPPER, path);
-        snap.work = str_format("%s/" WORK, path);
-        if (!snap.driver || !snap.upper || !snap.work) {
-                snapshot_done(&snap);
-                return err_nomem();
-        }
-        *ret = snap;
+        TRY(snapshot_stacked("fuse-overlayfs", path, UPPER, WORK, lower, ret));
+        ret->wh_names = true;
         return NULL;
 }
 
 static err *fuse_image(struct store *s, const struct image *image, char **layers, struct snapshot *ret)
 {
-        struct snapshot snap = {.lower = layers, .driver = str_dup("fuse-overlayfs")};
-
         (void)s;
         (void)image;
-        if (!snap.driver) {
-                snapshot_done(&snap);
-                return err_nomem();
-        }
-        *ret = snap;
-        return NULL;
+        return snapshot_stacked("fuse-overlayfs", NULL, NULL, NULL, layers, ret);
 }
 
 static err *fuse_check(struct store *s)

@@ -37,6 +37,22 @@ err *snapshot_make_upper(int fd, const char *upper, const char *work, char *cons
         return tree_xattrs_copy(image, made);
 }
 
+err *snapshot_stacked(const char *driver, const char *path, const char *upper, const char *work, char **lower,
+                      struct snapshot *ret)
+{
+        _cleanup_snapshot_ struct snapshot snap = {.lower = lower, .driver = str_dup(driver)};
+
+        if (path) {
+                snap.upper = str_format("%s/%s", path, upper);
+                snap.work = str_format("%s/%s", path, work);
+        }
+        if (!snap.driver || (path && (!snap.upper || !snap.work)))
+                return err_nomem();
+        *ret = snap;
+        snap = (struct snapshot){0};
+        return NULL;
+}
+
 static err *limit(const struct snapshot_plan *p)
 {
         _cleanup_close_ int upper = openat(p->fd, "upper", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -63,31 +79,14 @@ static void overlay_forget(int fd)
 
 static err *overlay_get(const char *path, char **lower, struct snapshot *ret)
 {
-        struct snapshot snap = {.lower = lower};
-
-        snap.driver = str_dup("overlay");
-        snap.upper = str_format("%s/upper", path);
-        snap.work = str_format("%s/work", path);
-        if (!snap.driver || !snap.upper || !snap.work) {
-                snapshot_done(&snap);
-                return err_nomem();
-        }
-        *ret = snap;
-        return NULL;
+        return snapshot_stacked("overlay", path, "upper", "work", lower, ret);
 }
 
 static err *overlay_image(struct store *s, const struct image *image, char **layers, struct snapshot *ret)
 {
-        struct snapshot snap = {.lower = layers, .driver = str_dup("overlay")};
-
         (void)s;
         (void)image;
-        if (!snap.driver) {
-                snapshot_done(&snap);
-                return err_nomem();
-        }
-        *ret = snap;
-        return NULL;
+        return snapshot_stacked("overlay", NULL, NULL, NULL, layers, ret);
 }
 
 /* In a mount namespace of its own: mount one, make and remove a file in it (which needs whiteouts). Exits with errno,

@@ -61,6 +61,10 @@ MUST_USE err *snapshot_check_layer(struct store *s, const struct image *image, s
 /* Remove such trees of a layer; they are made again when they are needed. Alone with the store. */
 MUST_USE err *snapshot_drop_trees(struct store *s, const char *chain);
 
+/* What get() and image() of drivers that stack layers have in common. @path: of the container, or NULL: without a
+ * writable layer. @lower is consumed. */
+MUST_USE err *snapshot_stacked(const char *driver, const char *path, const char *upper, const char *work, char **lower,
+                               struct snapshot *ret);
 /* upper and work with the looks of the image's root, as overlayfs wants them. @lower: topmost first. */
 MUST_USE err *snapshot_make_upper(int fd, const char *upper, const char *work, char *const *lower);
 
