@@ -231,6 +231,28 @@ static void single(struct lexer *l, enum token_type type)
         l->at++;
 }
 
+static void lex_declare(struct lexer *l, char next)
+{
+        if (next != '=') {
+                fail(l, l->at, l->line, "expected :=");
+                return;
+        }
+        emit(l, T_DECLARE, l->at, 2, l->line);
+        l->at += 2;
+}
+
+static void lex_paren(struct lexer *l)
+{
+        bool left = *l->at == '(';
+
+        if (!left && !l->parens) {
+                fail(l, l->at, l->line, "unexpected right paren");
+                return;
+        }
+        l->parens = left ? l->parens + 1 : l->parens - 1;
+        single(l, left ? T_LEFT_PAREN : T_RIGHT_PAREN);
+}
+
 static void lex_other(struct lexer *l)
 {
         char c = *l->at;
@@ -262,12 +284,7 @@ static void lex_inside(struct lexer *l)
                 single(l, T_PIPE);
                 break;
         case ':':
-                if (next == '=') {
-                        emit(l, T_DECLARE, l->at, 2, l->line);
-                        l->at += 2;
-                } else {
-                        fail(l, l->at, l->line, "expected :=");
-                }
+                lex_declare(l, next);
                 break;
         case '"':
                 lex_quoted(l, T_STRING, "unterminated quoted string");
@@ -293,16 +310,8 @@ static void lex_inside(struct lexer *l)
                 lex_number(l);
                 break;
         case '(':
-                l->parens++;
-                single(l, T_LEFT_PAREN);
-                break;
         case ')':
-                if (l->parens) {
-                        l->parens--;
-                        single(l, T_RIGHT_PAREN);
-                } else {
-                        fail(l, l->at, l->line, "unexpected right paren");
-                }
+                lex_paren(l);
                 break;
         default:
                 lex_other(l);
