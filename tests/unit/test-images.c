@@ -232,45 +232,14 @@ static void ingest_adds_nothing_to_a_blob_that_is_here(void **state)
         assert_int_equal(st.st_size, 100);
 }
 
-/* An image whose layer was here already has no blob of its own: that of the other image may go all the same. */
-static void image_remove_leaves_others_that_can_be_saved(void **state)
+/* Another program removes it. */
+static void remove_image(const char *id, bool force)
 {
-        static const struct image_remove_options none = {0};
-        _cleanup_fake_ struct fake plain = {0}, packed = {0};
-        _cleanup_free_ char *one = NULL, *two = NULL;
-        _cleanup_(image_freep) struct image *i = NULL;
-        _cleanup_(sink_freep) struct sink *null = NULL;
+        const struct image_remove_options o = {.force = force};
         struct image_removed *removed;
         size_t n;
 
-        (void)state;
-        add_layer(&plain, "base", 10000, false, 0);
-        add_layer(&plain, "one", 10, false, 0);
-        finish(&plain);
-        add_layer(&packed, "base", 10000, true, 0);
-        add_layer(&packed, "two", 10, true, 0);
-        finish(&packed);
-        check_ok(receive(&plain, NULL, &one));
-        check_ok(receive(&packed, NULL, &two));
-        assert_false(blob_exists(store, packed.digests[0].text));
-        check_ok(image_remove(store, one, &none, &removed, &n));
-        image_removed_free(removed, n);
-        assert_false(blob_exists(store, plain.digests[0].text));
-        assert_int_equal(entries("blobs/sha256"), 3); /* with that of "two" */
-        check_ok(image_find(store, two, &i));
-        check_ok(sink_open_null(&null));
-        for (size_t k = 0; k < 2; k++)
-                check_ok(layer_tar_write(store, &i->layers[k], null));
-}
-
-/* Another program removes it by force. */
-static void remove_image(const char *id)
-{
-        static const struct image_remove_options force = {.force = true};
-        struct image_removed *removed;
-        size_t n;
-
-        check_ok(image_remove(store, id, &force, &removed, &n));
+        check_ok(image_remove(store, id, &o, &removed, &n));
         image_removed_free(removed, n);
 }
 
@@ -285,6 +254,34 @@ static void check_can_be_saved(const char *id)
                 check_ok(layer_tar_write(store, &i->layers[k], null));
 }
 
+/* Two images with the same lowest layer: as it is, and compressed. */
+static void share_a_layer(struct fake *plain, struct fake *packed)
+{
+        add_layer(plain, "base", 10000, false, 0);
+        add_layer(plain, "one", 10, false, 0);
+        finish(plain);
+        add_layer(packed, "base", 10000, true, 0);
+        add_layer(packed, "two", 10, true, 0);
+        finish(packed);
+}
+
+/* An image whose layer was here already has no blob of its own: that of the other image may go all the same. */
+static void image_remove_leaves_others_that_can_be_saved(void **state)
+{
+        _cleanup_fake_ struct fake plain = {0}, packed = {0};
+        _cleanup_free_ char *one = NULL, *two = NULL;
+
+        (void)state;
+        share_a_layer(&plain, &packed);
+        check_ok(receive(&plain, NULL, &one));
+        check_ok(receive(&packed, NULL, &two));
+        assert_false(blob_exists(store, packed.digests[0].text));
+        remove_image(one, false);
+        assert_false(blob_exists(store, plain.digests[0].text));
+        assert_int_equal(entries("blobs/sha256"), 3); /* with that of "two" */
+        check_can_be_saved(two);
+}
+
 static void ingest_counts_on_the_blob_of_an_image_that_is_removed_meanwhile(void **state)
 {
         _cleanup_fake_ struct fake plain = {0}, packed = {0};
@@ -294,17 +291,12 @@ static void ingest_counts_on_the_blob_of_an_image_that_is_removed_meanwhile(void
         struct ingest *i;
 
         (void)state;
-        add_layer(&plain, "base", 10000, false, 0);
-        add_layer(&plain, "one", 10, false, 0);
-        finish(&plain);
-        add_layer(&packed, "base", 10000, true, 0);
-        add_layer(&packed, "two", 10, true, 0);
-        finish(&packed);
+        share_a_layer(&plain, &packed);
         check_ok(receive(&plain, NULL, &one));
         o = options_of(&packed);
         check_ok(ingest_begin(store, &o, &i));
         assert_int_equal(ingest_layer(i, 0)->state, INGEST_EXISTS);
-        remove_image(one);
+        remove_image(one, true);
         check_ok(store_gc(store, NULL));
         assert_true(blob_exists(store, plain.digests[0].text));
         check_ok(ingest_layers(i, &source));
@@ -398,7 +390,7 @@ static void image_keep_lets_others_remove_the_image_but_not_its_content(void **s
         check_ok(image_keep(i));
         check_ok(image_drop_blobs(store, &dropped, &bytes));
         assert_true(blob_exists(store, f.digests[0].text));
-        remove_image(id);
+        remove_image(id, true);
         check_code(image_find(store, id, &gone), ERR_NOT_FOUND);
         check_ok(store_gc(store, NULL));
         assert_int_equal(entries("blobs/sha256"), 3);
