@@ -231,7 +231,7 @@ static err *logout_run(struct invocation *inv)
         o.auth_file = a->auth_file;
         TRY(login_server(inv->n_operands ? inv->operands[0] : NULL, &server));
         (void)printf("Removing login credentials for %s\n", login_server_shown(server));
-        TRY_WRAP(logout(&o, server), "could not erase credentials");
+        TRY_WRAP(login_forget(&o, server), "could not erase credentials");
         return NULL;
 }
 

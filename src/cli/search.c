@@ -5,7 +5,7 @@
 #include "cli/commands.h"
 #include "cli/format.h"
 #include "cli/ui_registry.h"
-#include "engine/login.h"
+#include "engine/search.h"
 
 #define SHOWN 45 /* characters of a description, the last of them an ellipsis */
 
@@ -71,7 +71,7 @@ static err *search_run(struct invocation *inv)
         if (a->limit < 0 || a->limit > 100)
                 return err_new(ERR_INVALID, "limit %lld is outside the range of [1, 100]", (long long)a->limit);
         ui_registry(inv, &o.registry);
-        TRY(search(&o, &results));
+        TRY(search_index(&o, &results));
         for (size_t i = 0; i < json_len(results); i++)
                 TRY(add_row(rows, json_at(results, i), !a->no_trunc, as_json));
         return format_rows(&list, rows, a->format, false);

@@ -1,10 +1,9 @@
-/* login.h - who we are for a registry: log in, log out; and the search in its index. Nothing here needs the store. */
+/* login.h - who we are for a registry: log in, log out. Nothing here needs the store. */
 #pragma once
 
 #include <stdbool.h>
 
 #include "base/err.h"
-#include "codec/json.h"
 #include "registry/auth.h"
 #include "registry/client.h"
 
@@ -22,14 +21,5 @@ MUST_USE err *login(const struct registry_options *o, const char *server, const 
                     char **ret_file);
 /* The same with what is stored already, which stays as it is. */
 MUST_USE err *login_again(const struct registry_options *o, const char *server, const struct auth_credentials *c);
-MUST_USE err *logout(const struct registry_options *o, const char *server);
-
-struct search_options {
-        const char *term; /* "[registry/]text" */
-        unsigned limit;   /* 1..100, 0 = 25 */
-        char **filters;   /* is-official=BOOL, is-automated=BOOL, stars=N */
-        struct registry_options registry;
-};
-/* Array of objects as the index has them (name, description, star_count, is_official, is_automated), most stars first.
- * ERR_INVALID (limit, filter, term). */
-MUST_USE err *search(const struct search_options *o, json **ret);
+/* Erase what is stored. */
+MUST_USE err *login_forget(const struct registry_options *o, const char *server);

@@ -91,7 +91,7 @@ static int set_project(int fd, uint32_t project)
         return ioctl(fd, FS_IOC_FSSETXATTR, &x) < 0 ? -errno : 0;
 }
 
-err *snapshot_no_size(const char *shown)
+err *quota_refuse(const char *shown)
 {
         return err_new(ERR_UNSUPPORTED, "--storage-opt is not supported for %s", shown);
 }

@@ -15,7 +15,7 @@
 static err *fuse_prepare(const struct snapshot_plan *p)
 {
         if (p->size)
-                return snapshot_no_size("fuse-overlayfs");
+                return quota_refuse("fuse-overlayfs");
         return snapshot_make_upper(p->fd, UPPER, WORK, p->lower);
 }
 

@@ -69,7 +69,7 @@ MUST_USE err *snapshot_stacked(const char *driver, const char *path, const char 
 MUST_USE err *snapshot_make_upper(int fd, const char *upper, const char *work, char *const *lower);
 
 /* docker's words for a --storage-opt that the driver cannot have. */
-MUST_USE err *snapshot_no_size(const char *shown);
+MUST_USE err *quota_refuse(const char *shown);
 /* A limit for all that is written below the directories @fds, by project quota. ERR_UNSUPPORTED in docker's words. */
 MUST_USE err *quota_limit(const int *fds, size_t n, const char *id, uint64_t bytes);
 /* Take it back; whatever was there. @fd: one of the directories. */

@@ -16,7 +16,7 @@ static err *vfs_prepare(const struct snapshot_plan *p)
         size_t n = strv_len(lower);
 
         if (p->size)
-                return snapshot_no_size("vfs");
+                return quota_refuse("vfs");
         if (mkdirat(p->fd, "rootfs", 0755) < 0)
                 return err_sys(errno, "making the container's root");
         to = file_open_beneath(p->fd, "rootfs", O_RDONLY | O_DIRECTORY, 0);
