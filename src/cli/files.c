@@ -1,14 +1,12 @@
 /* files.c - a container's files as a whole: diff, commit, export. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/str.h"
 #include "cli/commands.h"
+#include "cli/progress.h"
 #include "cli/ui.h"
+#include "engine/fileout.h"
 #include "engine/snapshots.h"
 
 /* ---- diff ---- */
@@ -50,6 +48,19 @@ struct commit_args {
         bool pause, no_pause;
 };
 
+/* Docker shows nothing of it: only a terminal is told. */
+static err *commit(struct container *c, struct commit_options *o, char **ret_id)
+{
+        _cleanup_progress_ struct progress_view *view = NULL;
+        struct progress_bytes bytes = {.id = "layer", .status = "Committing"};
+
+        TRY(progress_open(NULL, !isatty(STDOUT_FILENO), stdout, "no image was made", &view));
+        bytes.progress = progress_sink(view);
+        o->watch = (struct watch){progress_bytes, &bytes};
+        TRY(progress_result(view, snapshots_commit(c, o, ret_id)));
+        return bytes.told ? progress_done(bytes.progress, bytes.id, "Committed") : NULL;
+}
+
 static err *commit_run(struct invocation *inv)
 {
         const struct commit_args *a = inv->args;
@@ -66,7 +77,7 @@ static err *commit_run(struct invocation *inv)
 
         TRY(ui_engine(inv, &e));
         TRY(container_find(e, inv->operands[0], &c));
-        TRY(snapshots_commit(c, &o, &id));
+        TRY(commit(c, &o, &id));
         (void)printf("%s\n", id);
         return NULL;
 }
@@ -101,38 +112,34 @@ struct export_args {
         const char *output;
 };
 
+/* To @to, or to standard output. */
+static err *export_to(struct container *c, struct fileout *to)
+{
+        _cleanup_progress_ struct progress_view *view = NULL;
+        struct progress_bytes bytes = {0};
+        const struct watch watch = {progress_bytes, &bytes};
+
+        TRY(progress_open("none", true, stderr, to ? "nothing was written" : NULL, &view));
+        bytes.progress = progress_sink(view);
+        return progress_result(view, snapshots_export(c, to ? fileout_fd(to) : STDOUT_FILENO, &watch));
+}
+
 static err *export_run(struct invocation *inv)
 {
         const struct export_args *a = inv->args;
         _cleanup_container_ struct container *c = NULL;
         _cleanup_engine_ struct engine *e = NULL;
-        _cleanup_free_ char *temporary = NULL;
-        _cleanup_close_ int fd = -1;
-        struct stat st;
-        err *error;
+        _cleanup_(fileout_freep) struct fileout *to = NULL;
 
         if (str_empty(a->output) && isatty(STDOUT_FILENO))
                 return err_new(ERR_INVALID, "cowardly refusing to save to a terminal. Use the -o flag or redirect");
         TRY(ui_engine(inv, &e));
         TRY(container_find(e, inv->operands[0], &c));
         if (str_empty(a->output))
-                return snapshots_export(c, STDOUT_FILENO);
-        if (stat(a->output, &st) == 0 && !S_ISREG(st.st_mode))
-                return err_new(ERR_INVALID, "failed to export container: invalid output path: \"%s\" must be a file",
-                               a->output);
-        /* Half an archive is worse than none, or than the old one. */
-        temporary = str_format("%s.%d.tmp", a->output, (int)getpid());
-        if (!temporary)
-                return err_nomem();
-        fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        if (fd < 0)
-                return err_sys(errno, "failed to export container: invalid output path: %s", a->output);
-        error = snapshots_export(c, fd);
-        if (!error && rename(temporary, a->output) < 0)
-                error = err_sys(errno, "naming %s", a->output);
-        if (error)
-                (void)unlink(temporary);
-        return error;
+                return export_to(c, NULL);
+        TRY_WRAP(fileout_open_bytes(a->output, &to), "failed to export container");
+        TRY(export_to(c, to));
+        return fileout_finish(to);
 }
 
 static const struct opt export_opts[] = {

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "cli/commands.h"
+#include "cli/progress.h"
 #include "cli/ui.h"
 #include "engine/import.h"
 #include "store/image.h"
@@ -40,12 +41,34 @@ static err *open_file(const char *path, int *ret)
         return NULL;
 }
 
+/* Of a file that is read from where it stands now. */
+static uint64_t rest_of(int fd)
+{
+        off_t at = fd < 0 ? -1 : lseek(fd, 0, SEEK_CUR);
+        struct stat st;
+
+        return at >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > at ? (uint64_t)(st.st_size - at)
+                                                                                        : 0;
+}
+
+static err *import(struct engine *e, const char *url, struct image_import *i, char **ret_id)
+{
+        _cleanup_progress_ struct progress_view *view = NULL;
+        struct progress_bytes bytes = {.id = "archive", .status = "Importing", .total = rest_of(i->fd)};
+
+        TRY(progress_open(NULL, !isatty(STDOUT_FILENO), stdout, "nothing was imported", &view));
+        bytes.progress = progress_sink(view);
+        i->watch = (struct watch){progress_bytes, &bytes};
+        TRY(progress_result(view, url ? import_url(e, url, i, ret_id) : image_import(e->store, i, ret_id)));
+        return bytes.told ? progress_done(bytes.progress, bytes.id, "Imported") : NULL;
+}
+
 static err *import_run(struct invocation *inv)
 {
         const struct import_args *a = inv->args;
         const char *from = inv->operands[0];
         bool url = str_starts(from, "http://") || str_starts(from, "https://");
-        struct image_import import = {
+        struct image_import options = {
                 .fd = -1,
                 .name = inv->n_operands > 1 ? inv->operands[1] : NULL,
                 .changes = a->changes,
@@ -59,12 +82,9 @@ static err *import_run(struct invocation *inv)
         if (!url)
                 TRY(open_file(from, &fd));
         TRY(ui_engine(inv, &e));
-        import.fd = fd;
-        import.about = strcmp(from, "-") == 0 ? NULL : from;
-        if (url)
-                TRY(import_url(e, from, &import, &id));
-        else
-                TRY(image_import(e->store, &import, &id));
+        options.fd = fd;
+        options.about = strcmp(from, "-") == 0 ? NULL : from;
+        TRY(import(e, url ? from : NULL, &options, &id));
         (void)printf("%s\n", id);
         return NULL;
 }

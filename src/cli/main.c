@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/config.h"
 #include "cli/help.h"
+#include "cli/progress.h"
 #include "cli/ui.h"
 #include "codec/loader.h"
 #include "sys/process.h"
@@ -84,10 +85,13 @@ int main(int argc, char **argv)
                 (void)fputs(str_text(&inv.notes), stderr);
         status = inv.status;
         if (e) {
+                bool interrupted = err_code(e) == ERR_INTERRUPTED && progress_signal();
                 _cleanup_str_ struct str text = {0};
 
                 (void)fflush(stdout);
                 status = opt_report(&inv, "hod", e, &text);
+                if (interrupted) /* docker's: 130 after Ctrl-C, 143 after SIGTERM */
+                        status = 128 + progress_signal();
                 ui_print(stderr, str_text(&text));
         }
         status = finish(status);

@@ -47,7 +47,7 @@ static void die_now(void)
         ssize_t n = write(last_words_fd, last_words, strlen(last_words));
 
         (void)n;
-        _exit(130);
+        _exit(128 + (interrupted ? interrupted : SIGINT));
 }
 
 static void on_signal(int signum)
@@ -58,7 +58,7 @@ static void on_signal(int signum)
                 _exit(130);
         if (signum == SIGALRM || interrupted)
                 die_now();
-        interrupted = 1;
+        interrupted = signum;
         (void)setitimer(ITIMER_REAL, &soon, NULL);
 }
 
@@ -82,6 +82,11 @@ static void catch_signals(const char *note)
                 if (old.sa_handler == SIG_IGN && signals[i] != SIGALRM)
                         (void)sigaction(signals[i], &old, NULL);
         }
+}
+
+int progress_signal(void)
+{
+        return interrupted;
 }
 
 void progress_report_to(int fd)

@@ -128,7 +128,7 @@ static err *open_new(struct fileout *o)
         return NULL;
 }
 
-err *fileout_open_file(const char *path, struct fileout **ret)
+err *fileout_open_bytes(const char *path, struct fileout **ret)
 {
         _cleanup_(fileout_freep) struct fileout *o = fileout_new();
         _cleanup_free_ char *dir = NULL;
@@ -145,6 +145,20 @@ err *fileout_open_file(const char *path, struct fileout **ret)
         TRY(open_new(o));
         if (o->fd < 0)
                 return err_sys(errno, "writing to %s", path);
+        *ret = TAKE_PTR(o);
+        return NULL;
+}
+
+int fileout_fd(const struct fileout *o)
+{
+        return o->fd;
+}
+
+err *fileout_open_file(const char *path, struct fileout **ret)
+{
+        _cleanup_(fileout_freep) struct fileout *o = NULL;
+
+        TRY(fileout_open_bytes(path, &o));
         TRY(begin_tar(o));
         *ret = TAKE_PTR(o);
         return NULL;
@@ -446,9 +460,9 @@ err *fileout_finish(struct fileout *o)
         if (o->tar) {
                 TRY(tar_write_end(o->tar));
                 TRY(sink_finish(o->sink));
-                if (o->name)
-                        TRY(name_archive(o));
         }
+        if (o->name)
+                TRY(name_archive(o));
         for (size_t i = 0; i < o->n_pending; i++) {
                 const struct pending *p = &o->pending[i];
                 int r = file_replace(o->dirfd, p->name, p->data, p->size, 0644, FILE_VOLATILE);

@@ -18,6 +18,10 @@ MUST_USE err *fileout_open_stream(int fd, struct fileout **ret);
 /* An archive as the file @path, which appears, or is replaced, at the end. Nothing is left of one that is not finished,
  * not even if we are killed. ERR_INVALID (no regular file), ERR_SYS. */
 MUST_USE err *fileout_open_file(const char *path, struct fileout **ret);
+/* The same for bytes that the caller writes himself, to fileout_fd(): nothing is added to it, it is only finished. */
+MUST_USE err *fileout_open_bytes(const char *path, struct fileout **ret);
+/* Borrowed. */
+int fileout_fd(const struct fileout *o);
 /* The directory @path, made if need be. What killed ones left half written in it goes. */
 MUST_USE err *fileout_open_dir(const char *path, struct fileout **ret);
 /* Takes everything back unless it was finished. */

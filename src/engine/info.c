@@ -83,7 +83,7 @@ static void add_plugins(json *doc)
         json *plugins = json_sub_object(doc, "Plugins");
 
         add_strings(plugins, "Volume", (const char *const[]){"local", NULL});
-        add_strings(plugins, "Network", (const char *const[]){"host", "null", NULL});
+        add_strings(plugins, "Network", (const char *const[]){"bridge", "host", "ipvlan", "macvlan", "null", NULL});
         json_set(plugins, "Authorization", NULL);
         add_strings(plugins, "Log", (const char *const[]){"json-file", "none", NULL});
 }

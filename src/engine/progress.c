@@ -44,3 +44,13 @@ err *progress_check(const struct progress *p)
 {
         return send(p, &(struct progress_event){0});
 }
+
+err *progress_bytes(void *arg, uint64_t bytes)
+{
+        struct progress_bytes *b = arg;
+
+        if (bytes - b->told < 1u << 20)
+                return progress_check(b->progress);
+        b->told = bytes;
+        return progress_amount(b->progress, b->id, b->status, bytes, b->total);
+}

@@ -30,3 +30,13 @@ MUST_USE err *progress_amount(const struct progress *p, const char *id, const ch
                               uint64_t total);
 /* Says nothing, asks only whether to go on. */
 MUST_USE err *progress_check(const struct progress *p);
+
+/* One part whose bytes somebody counts (store/watch.h). */
+struct progress_bytes {
+        const struct progress *progress;
+        const char *id, *status;
+        uint64_t total; /* 0 = unknown */
+        uint64_t told;
+};
+/* Of @arg, a struct progress_bytes, there are @bytes now: asks whether to go on each time, tells each megabyte. */
+MUST_USE err *progress_bytes(void *arg, uint64_t bytes);

@@ -86,7 +86,12 @@ static err *want_named(struct wanted_list *l, struct engine *e, const char *text
         if (!error && r.tag)
                 error = reference_full(&r, &full);
         err_free(error); /* ids are no references */
-        TRY(image_find(e->store, text, &image));
+        error = image_find(e->store, text, &image);
+        if (err_code(error) == ERR_NOT_FOUND) { /* docker adds no tag here: it has looked for a repository, too */
+                err_free(error);
+                return err_new(ERR_NOT_FOUND, "No such image: %s", text);
+        }
+        TRY(error);
         return want(l, e, image->id, full && strv_contains(image->names, full) ? full : NULL);
 }
 

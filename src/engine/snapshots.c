@@ -46,6 +46,7 @@ err *snapshots_commit(struct container *c, const struct commit_options *o, char 
                 .changes = o->changes,
                 .author = o->author,
                 .message = o->message,
+                .watch = o->watch,
         };
         _cleanup_close_ int paused = -1;
         err *e;
@@ -102,7 +103,7 @@ err *snapshots_root(struct container *c, int *ret_fd)
         return runtime_rootfs_open(snap.driver, &overlay, ret_fd);
 }
 
-err *snapshots_export(struct container *c, int fd)
+err *snapshots_export(struct container *c, int fd, const struct watch *watch)
 {
         _cleanup_close_ int root = -1, dir = -1;
 
@@ -110,5 +111,5 @@ err *snapshots_export(struct container *c, int fd)
         dir = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (dir < 0)
                 return err_sys(errno, "opening the root of container %s", c->name);
-        return diff_write_tree(dir, fd);
+        return diff_write_tree(dir, fd, watch);
 }

@@ -12,7 +12,8 @@ struct commit_options {
         const char *name; /* reference or NULL */
         char *const *changes;
         const char *author, *message;
-        bool pause; /* freeze a running container meanwhile */
+        bool pause;         /* freeze a running container meanwhile */
+        struct watch watch; /* bytes of the layer's archive */
 };
 /* Image id in @ret_id, owned. */
 MUST_USE err *snapshots_commit(struct container *c, const struct commit_options *o, char **ret_id);
@@ -20,5 +21,5 @@ MUST_USE err *snapshots_commit(struct container *c, const struct commit_options 
 /* The merged root of @c as a directory descriptor: of a running container its mounted root, else mounted for the
  * purpose, read only. */
 MUST_USE err *snapshots_root(struct container *c, int *ret_fd);
-/* Write the merged root as a tar to @fd. */
-MUST_USE err *snapshots_export(struct container *c, int fd);
+/* Write the merged root as a tar to @fd. @watch may be NULL. */
+MUST_USE err *snapshots_export(struct container *c, int fd, const struct watch *watch);

@@ -8,6 +8,7 @@
 #include "store/image.h"
 #include "store/snapshot.h"
 #include "store/store.h"
+#include "store/watch.h"
 
 enum diff_kind { DIFF_CHANGED = 'C', DIFF_ADDED = 'A', DIFF_DELETED = 'D' };
 
@@ -49,5 +50,5 @@ MUST_USE err *diff_each(const struct snapshot *snap,
 MUST_USE err *diff_write_layer(const struct snapshot *snap, struct sink *sink, bool *ret_empty);
 
 /* Write the tree @root_fd (a mounted root file system, or a directory) to @fd as a plain tar, sorted, for `export`.
- * Stays on the tree's file system: mounts inside are written as empty directories. */
-MUST_USE err *diff_write_tree(int root_fd, int fd);
+ * Stays on the tree's file system: mounts inside are written as empty directories. @watch may be NULL. */
+MUST_USE err *diff_write_tree(int root_fd, int fd, const struct watch *watch);

@@ -139,15 +139,16 @@ static err *add_entry(const struct tree_entry *e, void *arg)
         return archive_add_seen(arg, e);
 }
 
-err *diff_write_tree(int root_fd, int fd)
+err *diff_write_tree(int root_fd, int fd, const struct watch *watch)
 {
         _cleanup_(tar_writer_freep) struct tar_writer *writer = NULL;
         _cleanup_(sink_freep) struct sink *sink = NULL;
         _cleanup_archive_ struct archive a = {0};
         const struct tree_walk w = {.visit = add_entry, .arg = &a, .open_files = true};
+        struct watch_sink watched;
 
         TRY(sink_open_fd(fd, &sink));
-        TRY(tar_writer_new(sink, &writer));
+        TRY(tar_writer_new(watch_sink(&watched, sink, watch), &writer));
         a.writer = writer;
         TRY(tree_walk(root_fd, &w));
         TRY(tar_write_end(writer));

@@ -14,6 +14,7 @@
 #include "codec/json.h"
 #include "codec/stream.h"
 #include "store/store.h"
+#include "store/watch.h"
 
 struct image_layer {
         char *chain;   /* "sha256:..." chain id: name of the layer's directory */
@@ -81,6 +82,7 @@ struct image_import {
         char *const *changes; /* Dockerfile-like instructions, see oci/image.h; may be NULL */
         const char *message;  /* NULL or "" = "Imported from -" */
         const char *platform; /* "linux/amd64"; NULL = this machine's */
+        struct watch watch;   /* bytes of the archive, as it comes */
 };
 /* Make an image of one layer from a root file system tar. @ret_id: "sha256:...", owned.
  * Errors: ERR_INVALID (reference, change), ERR_CORRUPT (not a tar, truncated, bad checksum), ERR_UNSAFE_PATH,
@@ -94,6 +96,7 @@ struct image_commit {
         const char *name;             /* reference to give, or NULL */
         char *const *changes;
         const char *author, *message; /* may be NULL */
+        struct watch watch;           /* bytes of the layer's archive */
 };
 /* Make an image of the container's image plus one layer with its changes. The container should be paused or ended.
  * Errors as image_import(). */

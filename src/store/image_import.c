@@ -28,13 +28,16 @@ static err *check_name(struct image_draft *d)
 static err *import_layer(struct image_draft *d, struct staging *st, const struct image_import *i)
 {
         _cleanup_(stream_freep) struct stream *stream = NULL;
+        struct watch_stream watched;
+        struct stream *from;
 
         d->layers = MEM_NEW0(struct image_layer, 1);
         if (!d->layers)
                 return err_nomem();
         if (!i->from)
                 TRY(stream_open_fd(i->fd, &stream));
-        TRY(layer_stage(st, i->from ? i->from : stream, i->from ? -1 : i->fd, NULL, &d->layers[0]));
+        from = watch_stream(&watched, i->from ? i->from : stream, &i->watch);
+        TRY(layer_stage(st, from, i->from ? -1 : i->fd, NULL, &d->layers[0]));
         d->n_layers = 1;
         d->staged = true;
         return NULL;
@@ -75,22 +78,24 @@ static err *copy_layer(const struct image_layer *from, struct image_layer *to)
 
 struct commit_source {
         const struct snapshot *snap;
+        const struct watch *watch;
         bool empty;
 };
 
 static err *write_changes(void *arg, struct sink *to)
 {
         struct commit_source *c = arg;
+        struct watch_sink watched;
 
-        return diff_write_layer(c->snap, to, &c->empty);
+        return diff_write_layer(c->snap, watch_sink(&watched, to, c->watch), &c->empty);
 }
 
 /* The container's changes as a tar that is unpacked while it is written. */
 static err *commit_layer(struct image_draft *d, struct staging *st, const struct snapshot *snap,
-                         const char *parent_chain)
+                         const struct watch *watch, const char *parent_chain)
 {
         struct image_layer *layer = &d->layers[d->n_layers];
-        struct commit_source source = {.snap = snap};
+        struct commit_source source = {.snap = snap, .watch = watch};
 
         TRY(layer_stage_written(st, write_changes, &source, parent_chain, layer));
         if (source.empty) { /* what was staged goes with the staging place */
@@ -163,7 +168,8 @@ err *image_commit(struct store *s, const struct image_commit *c, char **ret_id)
         TRY(snapshot_get(s, c->container_id, parent->id, &snap));
         log_error_free(LOG_LEVEL_WARN, gc_tmp(s));
         TRY(staging_begin(s, &st));
-        TRY(commit_layer(&d, &st, &snap, parent->n_layers ? parent->layers[parent->n_layers - 1].chain : NULL));
+        TRY(commit_layer(&d, &st, &snap, &c->watch,
+                         parent->n_layers ? parent->layers[parent->n_layers - 1].chain : NULL));
         TRY(created_by(c->container_config, &by));
         image_draft_history(d.config, now, by, c->author, c->message, !d.staged);
         return image_publish(&d, &st, ret_id);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -172,6 +173,17 @@ void unpack_abort(struct unpack *u)
         free(u);
 }
 
+/* The child's own words end with the system's: those come with the number again. */
+static err *system_error(struct unpack_report *report)
+{
+        const char *why = strerror(report->errnum);
+        size_t n = strlen(report->text), m = strlen(why);
+
+        if (n > m + 2 && strcmp(report->text + n - m, why) == 0)
+                report->text[n - m - 2] = '\0';
+        return err_sys(report->errnum, "%s", report->text);
+}
+
 static err *read_report(struct unpack *u, struct unpack_report *report)
 {
         ssize_t n;
@@ -184,6 +196,8 @@ static err *read_report(struct unpack *u, struct unpack_report *report)
         report->text[UNPACK_TEXT - 1] = '\0';
         if (report->code == ERR_NOMEM)
                 return err_nomem();
+        if (report->code == ERR_SYS && report->errnum > 0)
+                return system_error(report);
         if (report->code)
                 return err_new(report->code > 0 && report->code < ERR_CODE_MAX_ ? (enum err_code)report->code
                                                                                 : ERR_INTERNAL,

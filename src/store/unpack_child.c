@@ -193,6 +193,7 @@ void unpack_child(const struct unpack_work *w)
                 e = run(w, &report.result);
         if (e) {
                 report.code = (int)err_code(e);
+                report.errnum = err_errno(e);
                 (void)err_text(e, report.text, sizeof(report.text));
         }
         (void)file_write_all(prepared ? FD_REPORT : w->report_fd, &report, sizeof(report));

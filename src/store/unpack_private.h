@@ -16,7 +16,8 @@
 
 /* What the child says at its end; one write. */
 struct unpack_report {
-        int code; /* enum err_code, 0 = success */
+        int code;   /* enum err_code, 0 = success */
+        int errnum; /* of ERR_SYS */
         struct unpack_result result;
         char text[UNPACK_TEXT];
 };

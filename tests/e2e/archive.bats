@@ -85,8 +85,8 @@ id_of() { hod images --no-trunc --format '{{.ID}}' "$1"; }
 }
 
 @test "save: what cannot be, in docker's words; what was there stays" {
-        refused 1 '^hod: No such image: nosuch:latest$' hod save nosuch
-        refused 1 '^hod: No such image: nosuch:latest$' hod save busybox nosuch -o z.tar
+        refused 1 '^hod: No such image: nosuch$' hod save nosuch
+        refused 1 '^hod: No such image: nosuch$' hod save busybox nosuch -o z.tar
         [[ ! -e z.tar ]]
         refused 1 'failed to save image: invalid output path: stat /nosuch: No such file' hod save -o /nosuch/x busybox
         refused 1 'invalid output path: "/dev/null" must be a file' hod save -o /dev/null busybox

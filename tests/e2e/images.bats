@@ -408,6 +408,54 @@ Deleted: $parent$"
         hod rmi url:1 url:2 >/dev/null
 }
 
+# ended SIGNAL SECONDS COMMAND...: $status and $T/err of a command that gets the signal after that time.
+ended() {
+        status=0
+        timeout --preserve-status -s "$1" "$2" "${@:3}" >"$T/out" 2>"$T/err" || status=$?
+}
+
+@test "Ctrl-C and SIGTERM in import, commit and export: said, docker's status, nothing of it is left" {
+        local before after
+        hod run --name big busybox sh -c 'dd if=/dev/urandom of=/big bs=1M count=12 2>/dev/null'
+        before=$(hod images -aq; find "$HOD_ROOT"/{tmp,layers,blobs} -mindepth 1 -maxdepth 2 | sort)
+        mkfifo "$T/slow"
+        exec 7<>"$T/slow"
+        head -c 60000 "$TAR" >&7
+        ended INT 0.3 "$HOD_BIN/hod" import - no:1 <"$T/slow"
+        is "$status $(cat "$T/err")" "130 $(printf '\nhod: interrupted: nothing was imported')"
+        head -c 60000 "$TAR" >&7
+        ended TERM 0.3 "$HOD_BIN/hod" import - no:1 <"$T/slow"
+        is "$status $(cat "$T/err")" "143 $(printf '\nhod: interrupted: nothing was imported')"
+        exec 7>&-
+        mkdir "$T/to"
+        for after in 0.003 0.006 0.01 0.02 0.04; do
+                ended INT $after "$HOD_BIN/hod" export -o "$T/to/e.tar" big
+                [[ $status == 0 || $status == 130 ]] || fail "status $status: $(cat "$T/err")"
+                [[ $(ls -A "$T/to") == '' || $(ls -A "$T/to") == e.tar ]] || fail "left: $(ls -A "$T/to")"
+                [[ ! -e $T/to/e.tar ]] || tar -tf "$T/to/e.tar" big >/dev/null
+                ended INT $after "$HOD_BIN/hod" commit big no:1
+                [[ $status == 0 || $status == 130 ]] || fail "status $status: $(cat "$T/err")"
+                ((status)) || hod rmi no:1 >/dev/null
+                rm -f "$T/to/e.tar"
+        done
+        hod commit big no:1 >/dev/null
+        hod rmi no:1 >/dev/null
+        hod system check >/dev/null
+        is "$(hod images -aq; find "$HOD_ROOT"/{tmp,layers,blobs} -mindepth 1 -maxdepth 2 | sort)" "$before"
+        rm -r "$T/to" "$T/slow"
+}
+
+@test "import and commit on a terminal: how far they are, then the id; elsewhere the id alone" {
+        hod run --name big busybox sh -c 'dd if=/dev/urandom of=/big bs=1M count=12 2>/dev/null'
+        hod export -o "$T/big.tar" big
+        like "$(pty -- "$HOD_BIN/hod" import "$T/big.tar" shown:1)" 'archive: Import.*sha256:[0-9a-f]{64}'
+        like "$(pty -- "$HOD_BIN/hod" commit big shown:2)" 'layer: Commit.*sha256:[0-9a-f]{64}'
+        like "$(hod import "$T/big.tar" shown:1)" '^sha256:[0-9a-f]{64}$'
+        like "$(hod commit big shown:2)" '^sha256:[0-9a-f]{64}$'
+        hod rmi shown:1 shown:2 >/dev/null
+        rm "$T/big.tar"
+}
+
 @test "every flag of these commands is used above" {
         hod internal commands | python3 -c '
 import json, re, sys

@@ -208,10 +208,14 @@ sys.exit(p.wait())' silent/x/manifests/run "$HOD_BIN/hod" run --rm --quiet "$(at
 }
 
 @test "a full disk: one line, and room helps" {
-        local small=$T/small
+        local small=$T/small size
         mkdir "$small"
         mount -t tmpfs -o size=1m none "$small"
-        refused 1 'No space left' hod --root "$small/root" --state "$small/state" pull -q "$(at open)/good/x:full"
+        for size in 1m 1800k; do # not room enough for the blob; not for the tree beside it
+                mount -o remount,size=$size "$small"
+                refused 1 'No space left' hod --root "$small/root" --state "$small/state" pull -q "$(at open)/good/x:full"
+                is "$(find "$small"/root/{partial,blobs,layers,tmp} -type f)" ''
+        done
         mount -o remount,size=20m "$small"
         hod --root "$small/root" --state "$small/state" pull -q "$(at open)/good/x:full" >/dev/null
         is "$(hod --root "$small/root" --state "$small/state" images -q | wc -l)" 1
