@@ -16,6 +16,7 @@
 #include "engine/networks.h"
 #include "engine/ports.h"
 #include "engine/traffic.h"
+#include "monitor/conf.h"
 #include "net/bridge.h"
 #include "monitor/proto.h"
 #include "monitor/status.h"

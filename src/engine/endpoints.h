@@ -8,7 +8,7 @@
 
 #include "base/err.h"
 #include "engine/container.h"
-#include "monitor/status.h"
+#include "monitor/conf.h"
 #include "sys/link.h"
 
 /* Does the mode mean a network of ours (not host, none, container:, ns:)? */

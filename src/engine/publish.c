@@ -12,6 +12,7 @@
 #include "engine/endpoints.h"
 #include "engine/hostconfig.h"
 #include "engine/ports.h"
+#include "monitor/conf.h"
 #include "monitor/proto.h"
 
 /* ---- what the monitor knows ---- */

@@ -21,6 +21,7 @@
 #include "engine/seccomp_default.h"
 #include "engine/specgen.h"
 #include "engine/stop.h"
+#include "monitor/conf.h"
 #include "monitor/proto.h"
 #include "store/snapshot.h"
 

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/str.h"
+#include "monitor/conf.h"
 #include "monitor/status.h"
 #include "monitor/traffic.h"
 #include "net/network.h"

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "monitor/conf.h"
 #include "monitor/logs.h"
 #include "monitor/proto.h"
 #include "monitor/status.h"

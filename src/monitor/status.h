@@ -1,13 +1,12 @@
 /* status.h - the files under the run directory by which a container's life is known.
  *
- *   STATE/containers/<id>/conf          what the monitor must know; written by the engine before the monitor starts
+ *   STATE/containers/<id>/conf          what the monitor must know (conf.h)
  *   STATE/containers/<id>/status        what is true now; written by the monitor only, replaced atomically
  *   STATE/containers/<id>/lock          held (flock) by the living monitor
  *   STATE/containers/<id>/monitor.sock  its socket (protocol.h)
  *   STATE/containers/<id>/{in,out,err}  FIFOs of a container without a terminal
  *
- * conf and status are lines "key=value" (newline and backslash in values are \n and \\); unknown keys are ignored, so
- * that versions can differ by two. No JSON: the monitor must stay small. */
+ * conf and status are lines "key=value" (lines.h); unknown keys are ignored, so that versions can differ by two. */
 #pragma once
 
 #include <stdbool.h>
@@ -55,50 +54,10 @@ MUST_USE err *status_write(int dirfd, const struct status *s);
 MUST_USE err *status_format(const struct status *s, char *buf, size_t size, size_t *ret_size);
 MUST_USE err *status_parse(char *text, struct status *ret); /* changes @text */
 
-/* What the engine tells the monitor. Strings are owned. */
-struct monitor_conf {
-        unsigned version;
-        char *id, *name;
-        char *bundle;          /* directory that holds config.json */
-        char *log_path;        /* NULL or "" = no log */
-        uint64_t log_max_size; /* bytes a file */
-        unsigned log_max_files;
-        char *log_attrs; /* JSON object for each line's "attrs" (--log-opt labels, env, tag), NULL = none */
-        bool tty, open_stdin, stdin_once;
-        bool term_added;     /* config.json's TERM is there for the terminal only: sessions do not inherit it */
-        char *user;          /* docker's user[:group], NULL or "" = root; resolved inside the root file system */
-        char **groups;       /* --group-add: names or numbers */
-        char *rootfs_driver; /* as runtime_rootfs_open() takes it */
-        char **lower;        /* overlay: topmost first, absolute; dir: one entry */
-        char *upper, *work;
-        bool rootfs_volatile, rootfs_readonly, rootfs_limited;
-        char *restart_policy; /* "no", "always", "on-failure", "unless-stopped" */
-        unsigned restart_max;
-        int stop_signal;
-        bool auto_remove;
-        char *hod; /* program for `hod internal cleanup`, with its --root and --state */
-        char *root_dir, *state_dir;
-        char *seccomp_cache;  /* directory of compiled filters */
-        char *seccomp_name;   /* the one of them to use; NULL = the profile in config.json, if any */
-        char **donors;        /* "pid start-time" of the processes whose namespaces config.json names */
-        char **endpoints;     /* network interfaces, as sys/endpoint.h writes them */
-        char **ports;         /* published: "protocol host-address host-port address port" */
-        char **dns;           /* --dns: servers, instead of the host's */
-        bool names;           /* names are asked from us even if there is no user network: rules about names */
-        char *monitor_cgroup; /* where the monitor itself goes; NULL = "/hod/monitor" */
-};
-MUST_USE err *monitor_conf_read(int dirfd, struct monitor_conf *ret);
-MUST_USE err *monitor_conf_write(int dirfd, const struct monitor_conf *c);
-void monitor_conf_done(struct monitor_conf *c);
-
 /* Somebody who may trace might be in the container's PID namespace: other containers that join it, privileged sessions.
  * Said before they come; holds until the container ends. */
 #define STATUS_SHARED_PID "shared-pid"
 MUST_USE err *status_share_pid(int dirfd);
-
-/* Held by whoever makes or takes away network interfaces of the container, for a run that has begun or is beginning:
- * what conf says is then in its namespace. (The first run begins under the container's own lock.) */
-#define NETWORK_LOCK "network.lock"
 
 /* Is somebody holding @dirfd/lock? (Then status can be believed.) */
 bool status_monitor_alive(int dirfd);

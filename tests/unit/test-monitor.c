@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/str.h"
+#include "monitor/conf.h"
 #include "monitor/proto.h"
 #include "monitor/status.h"
 

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/str.h"
+#include "monitor/conf.h"
 #include "monitor/status.h"
 
 static char base_path[] = "/tmp/hod-test-status-XXXXXX";
