@@ -139,13 +139,18 @@ static err *parse_long(const char *text, char **name, json *settings)
 /* docker's rules for what only user-defined networks have. */
 static err *check_network(const char *name, const json *settings)
 {
+        static const char *const own[][2] = {{"MacAddress", "mac-address"},
+                                             {"IPAMConfig", "ip addresses"},
+                                             {"DriverOpts", "driver options"},
+                                             {"GwPriority", "gw-priority"}};
         bool shared = str_eq(name, "none") || str_eq(name, "host") || str_starts(name, "container:") ||
                       str_starts(name, "ns:");
 
         if (json_len(json_get(settings, "Aliases")) && !is_user_defined(name))
                 return err_new(ERR_INVALID, "network-scoped aliases are only supported for user-defined networks");
-        if (shared && (json_get(settings, "IPAMConfig") || json_get(settings, "DriverOpts")))
-                return err_new(ERR_INVALID, "conflicting options: addresses and the network mode %s", name);
+        for (size_t i = 0; shared && i < ARRAY_SIZE(own); i++)
+                if (json_has(settings, own[i][0])) /* nothing would come of it */
+                        return err_new(ERR_INVALID, "conflicting options: %s and the network mode", own[i][1]);
         return NULL;
 }
 
@@ -235,6 +240,10 @@ struct network_connect_args {
 
 static err *connect_settings(const struct network_connect_args *a, json *settings)
 {
+        /* docker's command line sends these even if they are empty, and inspect shows the difference. */
+        (void)json_sub_object(settings, "IPAMConfig");
+        (void)json_sub_array(settings, "Aliases");
+        (void)json_sub_object(settings, "DriverOpts");
         set_ipam(settings, "IPv4Address", a->ip);
         set_ipam(settings, "IPv6Address", a->ip6);
         for (char **l = a->link_local_ips; l && *l; l++)

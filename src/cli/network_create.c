@@ -175,6 +175,18 @@ const struct command cmd_network_create = {
         .min_operands = 1,
         .max_operands = 1,
         .summary = "Create a network",
+        .description =
+                "Options (--opt) of bridge networks: com.docker.network.bridge.name, .enable_ip_masquerade, "
+                ".enable_icc, "
+                ".host_binding_ipv4 (where ports are published that name no address), .gateway_mode_ipv4 and "
+                ".gateway_mode_ipv6 (nat; nat-unprotected: from outside all ports are reached by who knows the way; "
+                "routed: nothing is translated, published ports are reached at the containers' own addresses; "
+                "isolated, with --internal: the host has no address in it), .inhibit_ipv4 (the bridge gets no IPv4 "
+                "address), .trusted_host_interfaces (DEVICE[:DEVICE...]: what comes by them reaches all ports); "
+                "hod.guard=false lets containers send under others' addresses. Of macvlan and ipvlan: parent, "
+                "macvlan_mode, ipvlan_mode, ipvlan_flag. Of all: com.docker.network.driver.mtu, "
+                "com.docker.network.container_iface_prefix. Other options of docker's names are refused; the rest are "
+                "kept as notes.",
         .opts = network_create_opts,
         .args_size = sizeof(struct network_create_args),
         .run = network_create_run,

@@ -109,6 +109,74 @@ static err *find_created(struct engine *e, const char *ref, int64_t *ret)
         return NULL;
 }
 
+/* Of the filters "publish" and "expose": ports of the host, of the container. */
+struct ps_ports {
+        unsigned first, last;
+        const char *proto; /* borrowed */
+};
+
+static const char *ports_value(const char *filter)
+{
+        const char *value = filter_value(filter, "publish");
+
+        return value ? value : filter_value(filter, "expose");
+}
+
+/* "80", "80-90", "80/udp" */
+static err *parse_ports(const char *filter, struct ps_ports *ret)
+{
+        const char *value = ports_value(filter), *slash = strchrnul(value, '/'), *dash = strchrnul(value, '-');
+        _cleanup_free_ char *first = strndup(value, (size_t)((dash < slash ? dash : slash) - value));
+        _cleanup_free_ char *last = dash < slash ? strndup(dash + 1, (size_t)(slash - dash - 1)) : NULL;
+        uint64_t from, to;
+
+        if (!first || (dash < slash && !last))
+                return err_nomem();
+        if (!parse_u64(first, &from) || from > UINT16_MAX)
+                to = UINT64_MAX;
+        else if (!last)
+                to = from;
+        else if (!parse_u64(last, &to) || to < from)
+                to = UINT64_MAX;
+        if (to > UINT16_MAX)
+                return err_new(ERR_INVALID,
+                               "invalid filter '%s': it must be a port or a range of ports, PORT[-PORT]"
+                               "[/PROTOCOL]",
+                               filter);
+        *ret = (struct ps_ports){(unsigned)from, (unsigned)to, *slash && slash[1] ? slash + 1 : "tcp"};
+        return NULL;
+}
+
+static bool is_within(const struct ps_ports *p, const char *text)
+{
+        _cleanup_free_ char *number = strndup(text, strcspn(text, "/"));
+        uint64_t n;
+
+        return number && parse_u64(number, &n) && n >= p->first && n <= p->last;
+}
+
+static bool ports_match(const struct container *c, const char *filter)
+{
+        bool published = filter_value(filter, "publish") != NULL;
+        _cleanup_json_ json *ports = NULL;
+        struct ps_ports p = {0};
+
+        err_free(parse_ports(filter, &p));
+        err_free(inspect_ports(c, &ports));
+        JSON_EACH (ports, it) {
+                const char *slash = strchr(it.key, '/');
+
+                if (!slash || !str_eq(slash + 1, p.proto))
+                        continue;
+                if (!published && is_within(&p, it.key))
+                        return true;
+                for (size_t i = 0; published && i < json_len(it.value); i++)
+                        if (is_within(&p, json_get_str_or(json_at(it.value, i), "HostPort", "")))
+                                return true;
+        }
+        return false;
+}
+
 /* Everything that is wrong with one filter, whatever containers there are. */
 static err *check_filter(struct engine *e, const char *filter, struct ps_times *times)
 {
@@ -116,6 +184,7 @@ static err *check_filter(struct engine *e, const char *filter, struct ps_times *
         static const char *const states[] = {"created",  "running", "paused", "restarting",
                                              "removing", "exited",  "dead",   NULL};
         static const char *const healths[] = {"none", "starting", "healthy", "unhealthy", NULL};
+        struct ps_ports ports;
         const char *value;
         int64_t number;
         bool yes;
@@ -124,6 +193,8 @@ static err *check_filter(struct engine *e, const char *filter, struct ps_times *
         for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
                 if (filter_value(filter, plain[i]))
                         return NULL;
+        if (ports_value(filter))
+                return parse_ports(filter, &ports);
         if ((value = filter_value(filter, "status")))
                 return check_word(filter, "state", value, states);
         if ((value = filter_value(filter, "health")))
@@ -182,6 +253,8 @@ static bool matches(const struct container *c, const char *filter, const struct 
                 return uses_volume(c, value);
         if ((value = filter_value(filter, "network")))
                 return is_on_network(c, value);
+        if (ports_value(filter))
+                return ports_match(c, filter);
         if (filter_value(filter, "before"))
                 return c->created_ns < times->before;
         if (filter_value(filter, "since"))
@@ -204,15 +277,20 @@ static bool has_filter(const struct ps_args *a, const char *key)
         return false;
 }
 
-/* All filters: several of one key mean "or" (labels: "and"), different keys "and". */
+/* Are both about the same: of one key, or about ports, which docker looks at together? */
+static bool same_kind(const char *a, const char *b)
+{
+        return strncmp(a, b, strcspn(a, "=") + 1) == 0 || (ports_value(a) && ports_value(b));
+}
+
+/* All filters: several of one kind mean "or" (labels: "and"), different kinds "and". */
 static bool wanted(const struct container *c, const struct ps_args *a, const struct ps_times *times)
 {
         for (char **f = a->filters; f && *f; f++) {
-                size_t key = strcspn(*f, "=");
                 bool any = false;
 
                 for (char **g = a->filters; *g; g++)
-                        if (strncmp(*g, *f, key + 1) == 0 && (!str_starts(*f, "label=") || g == f))
+                        if (same_kind(*f, *g) && (!str_starts(*f, "label=") || g == f))
                                 any |= matches(c, *g, times);
                 if (!any)
                         return false;

@@ -57,7 +57,7 @@ static size_t add_label(char *to, const unsigned char *label, size_t n)
         for (size_t i = 0; i < n; i++) {
                 unsigned char c = label[i];
 
-                if (c > ' ' && c < 0x7f && c != '.' && c != '\\') {
+                if (c > ' ' && c != 0x7f && c != '.' && c != '\\') {
                         *p++ = (char)c;
                         continue;
                 }

@@ -1,8 +1,9 @@
 /* dns.h - messages of the domain name system (RFC 1035, 3596, 6891): read in place, written into a buffer that the
  * caller has. Nothing is allocated, and nothing outside of the message is touched, whatever it says.
  *
- * A name as text is its labels with dots between them, without one at the end; the root is "". A dot, a backslash or
- * anything that cannot be printed inside a label is written \DDD, so that different names have different texts. */
+ * A name as text is its labels with dots between them, without one at the end; the root is "". A dot, a backslash, a
+ * blank or a control character inside a label is written \DDD, so that different names have different texts; bytes that
+ * are no ASCII are as they are: nobody says in which alphabet. */
 #pragma once
 
 #include <stdbool.h>

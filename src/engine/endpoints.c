@@ -111,11 +111,21 @@ static err *note_ports(void *arg, json *ports)
         return endpoints_write(a);
 }
 
+static void set_target(const struct network *n, const struct link_address to[LINK_ADDRESSES], struct ports_target *ret)
+{
+        struct ports_target t = {.host = n->host_binding};
+
+        memcpy(t.to, to, sizeof(t.to));
+        memcpy(t.routed, n->routed, sizeof(t.routed));
+        *ret = t;
+}
+
 err *endpoints_publish(struct attach *a, char ***ret_lines)
 {
         const char *name = endpoints_outward(a->doc);
         const json *entry = json_get(json_get(a->doc, "Networks"), name ? name : "");
         _cleanup_network_ struct network *n = NULL;
+        struct ports_target target;
         struct endpoint e;
 
         if (!ports_wanted(a->c))
@@ -128,7 +138,8 @@ err *endpoints_publish(struct attach *a, char ***ret_lines)
         TRY(network_find(a->networks, json_get_str_or(entry, "NetworkID", ""), &n));
         TRY(endpoint_parse(json_get_str_or(entry, ENDPOINTS_LINE, ""), &e));
         TRY(bridge_allow_loopback(n));
-        return ports_publish(a->c, e.address, note_ports, a, ret_lines);
+        set_target(n, e.address, &target);
+        return ports_publish(a->c, &target, note_ports, a, ret_lines);
 }
 
 /* Elements are found by what they lead to, too: any address of the right family will do. */
@@ -314,18 +325,19 @@ static err *allow_hairpin(struct networks *s, const struct network *n, const str
         return r < 0 ? err_sys(-r, "setting up the bridge port of container %s", c->name) : NULL;
 }
 
-static err *ready_for_more(const struct container *c, const char *network)
+static err *ready_for_more(const struct container *c, const char *network, struct ports_target *t)
 {
         _cleanup_network_ struct network *n = NULL;
         struct networks *s;
 
         TRY(networks_of(c->engine, &s));
         TRY(network_find(s, network, &n));
+        set_target(n, t->to, t);
         TRY(bridge_allow_loopback(n));
         return allow_hairpin(s, n, c);
 }
 
-err *endpoints_ports(const struct container *c, bool more, struct link_address ret_to[LINK_ADDRESSES], json **ret_ports)
+err *endpoints_ports(const struct container *c, bool more, struct ports_target *ret, json **ret_ports)
 {
         _cleanup_json_ json *doc = NULL;
         const char *network;
@@ -336,10 +348,11 @@ err *endpoints_ports(const struct container *c, bool more, struct link_address r
         endpoint = network ? json_get(json_get(doc, "Networks"), network) : NULL;
         if (!endpoint)
                 return err_new(ERR_INVALID, "ports can be published on a bridge network that is not internal only");
-        address_of(endpoint, "IPAddress", &ret_to[0]);
-        address_of(endpoint, "GlobalIPv6Address", &ret_to[1]);
+        *ret = (struct ports_target){0};
+        address_of(endpoint, "IPAddress", &ret->to[0]);
+        address_of(endpoint, "GlobalIPv6Address", &ret->to[1]);
         if (more)
-                TRY(ready_for_more(c, network));
+                TRY(ready_for_more(c, network, ret));
         *ret_ports = json_get(doc, "Ports") ? json_ref(json_get(doc, "Ports")) : json_new_object();
         return NULL;
 }

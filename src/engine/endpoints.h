@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "engine/container.h"
+#include "engine/ports.h"
 #include "monitor/conf.h"
 #include "sys/link.h"
 
@@ -39,7 +40,6 @@ MUST_USE err *endpoints_inspect(const struct container *c, json *settings);
 /* Where published ports of the running container @c lead, and docker's Ports document of those that it has (@ret_ports:
  * owned). @more: it is about to get more, so make its bridge ready for them. ERR_INVALID: none of its networks can have
  * published ports. */
-MUST_USE err *endpoints_ports(const struct container *c, bool more, struct link_address ret_to[LINK_ADDRESSES],
-                              json **ret_ports);
+MUST_USE err *endpoints_ports(const struct container *c, bool more, struct ports_target *ret, json **ret_ports);
 /* It has these now; consumes @ports. */
 MUST_USE err *endpoints_set_ports(const struct container *c, json *ports);

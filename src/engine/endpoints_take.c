@@ -124,8 +124,8 @@ static err *check_alias(const char *alias)
                 unsigned char c = (unsigned char)alias[n];
 
                 label = c == '.' ? 0 : label + 1;
-                if (c <= ' ' || c == 0x7f || c == ',')
-                        why = "it contains a blank, a comma or a control character";
+                if (c <= ' ' || c == 0x7f || c == ',' || c == '\\')
+                        why = "it contains a blank, a comma, a backslash or a control character";
                 else if (label > LABEL_MAX)
                         why = "more than 63 bytes without a dot";
                 else if (c == '.' && (n == 0 || alias[n + 1] == '.' || !alias[n + 1]))

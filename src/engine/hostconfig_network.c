@@ -41,6 +41,8 @@ static err *check_joined(const json *given, const json *host)
 {
         if (!str_empty(json_get_str(given, "Hostname")))
                 return err_new(ERR_INVALID, "conflicting options: hostname and the network mode");
+        if (!str_empty(json_get_str(given, "Domainname"))) /* docker takes the other container's without a word */
+                return err_new(ERR_INVALID, "conflicting options: domainname and the network mode");
         if (json_len(json_get(host, "Links")))
                 return err_new(ERR_INVALID, "conflicting options: container type network can't be used with links. "
                                             "This would result in undefined behavior");

@@ -63,6 +63,21 @@ static err *graph_driver(const struct container *c, json **ret)
         return NULL;
 }
 
+/* Without what is not docker's. */
+static json *shown_ports(const json *list)
+{
+        json *all = json_new_array();
+
+        for (size_t i = 0; i < json_len(list); i++) {
+                json *one = json_new_object();
+
+                json_set_str(one, "HostIp", json_get_str_or(json_at(list, i), "HostIp", ""));
+                json_set_str(one, "HostPort", json_get_str_or(json_at(list, i), "HostPort", ""));
+                json_add(all, one);
+        }
+        return all;
+}
+
 err *inspect_ports(const struct container *c, json **ret)
 {
         _cleanup_json_ json *now = NULL, *ports = json_new_object();
@@ -81,7 +96,7 @@ err *inspect_ports(const struct container *c, json **ret)
                                 TRY(strv_add(&keys, it.key));
                 strv_sort(keys);
                 for (char **k = keys; k && *k; k++)
-                        json_set(ports, *k, json_get(published, *k) ? json_ref(json_get(published, *k)) : NULL);
+                        json_set(ports, *k, json_get(published, *k) ? shown_ports(json_get(published, *k)) : NULL);
         }
         *ret = TAKE_PTR(ports);
         return NULL;

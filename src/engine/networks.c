@@ -46,7 +46,7 @@ err *networks_create(struct engine *e, const json *wanted, char **ret_id)
         TRY(networks_of(e, &s));
         TRY(network_create(s, wanted, &id));
         TRY(network_find(s, id, &n));
-        error = network_on_parent(n) ? parent_up(n) : NULL;
+        error = network_on_parent(n) ? parent_up(n) : str_eq(n->driver, "bridge") ? bridge_check(n) : NULL;
         if (error) {
                 err_free(network_forget(s, n));
                 return error;

@@ -33,6 +33,7 @@ struct publish {
         struct container *c;
         const json *has; /* Ports document of what it has already; NULL: nothing */
         struct link_address to[LINK_ADDRESSES];
+        const struct ports_target *target;
         struct binding *list;
         size_t n;
 };
@@ -124,6 +125,36 @@ static err *add_at(struct publish *p, struct binding *b)
         return add(p, b);
 }
 
+static bool is_open_already(const struct publish *p, const struct binding *b, const char *host)
+{
+        const json *has = json_get(p->has, b->key);
+
+        for (size_t i = 0; i < json_len(has); i++)
+                if (json_get_bool(json_at(has, i), PORTS_OPEN, false) &&
+                    str_eq(json_get_str(json_at(has, i), "HostIp"), host))
+                        return true;
+        for (size_t i = 0; i < p->n; i++)
+                if (p->list[i].port.open && str_eq(p->list[i].key, b->key) &&
+                    p->list[i].port.to.family == b->port.to.family)
+                        return true;
+        return false;
+}
+
+/* At the container's own address; the port of the host that was named is for the other family, if for any. */
+static err *add_open(struct publish *p, const struct binding *b)
+{
+        struct binding open = *b;
+        char text[ENDPOINT_ADDRESS_MAX];
+
+        if (is_open_already(p, b, endpoint_address_text(&b->port.to, false, text)))
+                return NULL;
+        open.port.open = true;
+        open.port.host = b->port.to;
+        open.port.host_port = b->port.port;
+        open.twin = false;
+        return add(p, &open);
+}
+
 /* One binding, once for each family that it can have. */
 static err *add_binding(struct publish *p, const char *key, const char *ip, const char *range)
 {
@@ -134,7 +165,9 @@ static err *add_binding(struct publish *p, const char *key, const char *ip, cons
         TRY(parse_range(range, &b.first, &b.last));
         if (!b.port.port)
                 return err_new(ERR_INVALID, "invalid port %s: 0 is no port of a container", key);
-        if (!any && endpoint_address_parse(ip, &b.port.host))
+        if (str_empty(ip) && !p->target->routed[0])
+                b.port.host = p->target->host;
+        if (b.port.host.family || (!any && endpoint_address_parse(ip, &b.port.host)))
                 return add_at(p, &b);
         if (!any) {
                 TRY(check_link(ip, key));
@@ -144,6 +177,10 @@ static err *add_binding(struct publish *p, const char *key, const char *ip, cons
                 if (!p->to[k].family || (str_eq(ip, "0.0.0.0") && k) || (str_eq(ip, "::") && !k))
                         continue;
                 b.port.to = p->to[k];
+                if (any && p->target->routed[k]) {
+                        TRY(add_open(p, &b));
+                        continue;
+                }
                 TRY(add(p, &b));
                 b.twin = true;
         }
@@ -230,22 +267,34 @@ static int try_bind(const struct binding *b, uint16_t port)
         return bind(s, (struct sockaddr *)&at, size) < 0 ? -errno : 0;
 }
 
+/* Can a port not be had at both, the HostIp @ip and where @b wants it? Of two devices each has its own. */
+static bool overlap(const char *ip, const struct binding *b)
+{
+        char host[ENDPOINT_ADDRESS_MAX];
+        struct link_address a;
+        bool address = endpoint_address_parse(ip, &a);
+
+        if (address && a.family != family_of(b))
+                return false;
+        if (!address && b->link)
+                return str_eq(ip, b->link);
+        return !address || !b->port.host.family || str_eq(ip, "0.0.0.0") || str_eq(ip, "::") ||
+               str_eq(ip, host_text(b, host));
+}
+
 /* Does the document of ports have one that is where @b wants @port? */
 static bool has_port(const json *ports, const struct binding *b, uint16_t port)
 {
-        char host[ENDPOINT_ADDRESS_MAX], number[8];
-        const char *proto = strchr(b->key, '/'), *text = host_text(b, host);
+        const char *proto = strchr(b->key, '/');
+        char number[8];
 
         (void)snprintf(number, sizeof(number), "%u", port);
         JSON_EACH (ports, it)
                 for (size_t i = 0; i < json_len(it.value); i++) {
-                        const char *ip = json_get_str_or(json_at(it.value, i), "HostIp", "");
-                        bool all = str_eq(ip, "0.0.0.0") || str_eq(ip, "::") || !b->port.host.family;
-                        struct link_address a;
+                        const json *one = json_at(it.value, i);
 
-                        if (str_eq(json_get_str(json_at(it.value, i), "HostPort"), number) &&
-                            str_eq(strchr(it.key, '/'), proto) && (all || str_eq(ip, text)) &&
-                            !(endpoint_address_parse(ip, &a) && a.family != family_of(b)))
+                        if (!json_get_bool(one, PORTS_OPEN, false) && str_eq(json_get_str(one, "HostPort"), number) &&
+                            str_eq(strchr(it.key, '/'), proto) && overlap(json_get_str_or(one, "HostIp", ""), b))
                                 return true;
                 }
         return false;
@@ -326,7 +375,7 @@ static bool is_ours(const struct publish *p, const struct binding *b, uint16_t p
         for (size_t i = 0; i < p->n; i++) {
                 const struct firewall_port *x = &p->list[i].port, *y = &b->port;
 
-                if (&p->list[i] == b || x->host_port != port || x->protocol != y->protocol ||
+                if (&p->list[i] == b || x->open || x->host_port != port || x->protocol != y->protocol ||
                     family_of(&p->list[i]) != family_of(b))
                         continue;
                 if (x->link && y->link ? str_eq(x->link, y->link)
@@ -347,7 +396,7 @@ static err *try_port(const struct publish *p, const struct binding *b, uint16_t 
         if (!is_ours(p, b, port) && !has_port(p->has, b, port))
                 return probe(p, b, port, ret, ret_owner);
         free(*ret_owner);
-        *ret_owner = str_format("container %s", p->c->name);
+        *ret_owner = str_format("container %s itself", p->c->name);
         *ret = -EADDRINUSE;
         return *ret_owner ? NULL : err_nomem();
 }
@@ -388,7 +437,7 @@ static err *choose_all(struct publish *p)
                 for (size_t i = 0; i < p->n; i++) {
                         struct binding *b = &p->list[i];
 
-                        if (b->twin || (b->first && b->first == b->last) != (pass == 0))
+                        if (b->twin || b->port.open || (b->first && b->first == b->last) != (pass == 0))
                                 continue;
                         TRY(choose(p, b, b->first ? 0 : from));
                         if (!b->first)
@@ -413,6 +462,8 @@ static json *document(const struct publish *p)
                 (void)snprintf(number, sizeof(number), "%u", p->list[i].port.host_port);
                 json_set_str(one, "HostIp", host_text(&p->list[i], host));
                 json_set_str(one, "HostPort", number);
+                if (p->list[i].port.open)
+                        json_set_bool(one, PORTS_OPEN, true);
                 json_add(json_sub_array(doc, p->list[i].key), one);
         }
         return doc;
@@ -425,6 +476,8 @@ static err *lines(const struct publish *p, char ***ret)
         for (size_t i = 0; i < p->n; i++) {
                 const struct binding *b = &p->list[i];
 
+                if (b->port.open) /* the host's are free */
+                        continue;
                 TRY(strv_push(ret, str_format("%u %s %u %s %u", b->port.protocol, host_text(b, host), b->port.host_port,
                                               endpoint_address_text(&b->port.to, false, to), b->port.port)));
         }
@@ -538,21 +591,20 @@ static err *publish_collected(struct publish *p, err *e, ports_note *note, void 
         return e ? err_wrap(e, "driver failed programming external connectivity on endpoint %s", p->c->name) : NULL;
 }
 
-err *ports_publish(struct container *c, const struct link_address to[LINK_ADDRESSES], ports_note *note, void *arg,
-                   char ***ret_lines)
+err *ports_publish(struct container *c, const struct ports_target *t, ports_note *note, void *arg, char ***ret_lines)
 {
-        struct publish p = {.c = c};
+        struct publish p = {.c = c, .target = t};
 
-        memcpy(p.to, to, sizeof(p.to));
+        memcpy(p.to, t->to, sizeof(p.to));
         return publish_collected(&p, collect(&p), note, arg, ret_lines);
 }
 
-err *ports_publish_more(struct container *c, const json *has, const json *bindings,
-                        const struct link_address to[LINK_ADDRESSES], ports_note *note, void *arg, char ***ret_lines)
+err *ports_publish_more(struct container *c, const json *has, const json *bindings, const struct ports_target *t,
+                        ports_note *note, void *arg, char ***ret_lines)
 {
-        struct publish p = {.c = c, .has = has};
+        struct publish p = {.c = c, .has = has, .target = t};
 
-        memcpy(p.to, to, sizeof(p.to));
+        memcpy(p.to, t->to, sizeof(p.to));
         return publish_collected(&p, collect_bindings(&p, bindings), note, arg, ret_lines);
 }
 
@@ -574,7 +626,8 @@ static bool element_of(const char *key, const json *one, const struct link_addre
         }
         if (!any && !endpoint_address_parse(ip, &port.host))
                 port.link = ip;
-        port.to = to[six];
+        port.open = json_get_bool(one, PORTS_OPEN, false);
+        port.to = port.open ? port.host : to[six];
         *ret = port;
         return port.to.family != 0;
 }
@@ -617,7 +670,25 @@ err *ports_unpublish(const struct container *c, const json *ports, const struct 
         return firewall_unpublish(f, c->id, list, n);
 }
 
-err *ports_move(const struct container *c, const json *ports, const struct link_address to[LINK_ADDRESSES])
+/* What is open at the container's own address is now at its new one, or nowhere. */
+static void move_open(json *ports, const struct link_address to[LINK_ADDRESSES])
+{
+        char text[ENDPOINT_ADDRESS_MAX];
+
+        JSON_EACH (ports, it)
+                for (size_t i = 0; i < json_len(it.value); i++) {
+                        json *one = json_at(it.value, i);
+                        bool six = strchr(json_get_str_or(one, "HostIp", ""), ':') != NULL;
+
+                        if (json_get_bool(one, PORTS_OPEN, false))
+                                json_set_str(one, "HostIp",
+                                             to[six].family ? endpoint_address_text(&to[six], false, text)
+                                             : six          ? "::"
+                                                            : "0.0.0.0");
+                }
+}
+
+err *ports_move(const struct container *c, json *ports, const struct link_address to[LINK_ADDRESSES])
 {
         struct link_address any[LINK_ADDRESSES] = {{.family = AF_INET}, {.family = AF_INET6}};
         _cleanup_free_ struct firewall_port *list = NULL;
@@ -626,6 +697,7 @@ err *ports_move(const struct container *c, const json *ports, const struct link_
         size_t n, taken;
 
         TRY(ports_unpublish(c, ports, any));
+        move_open(ports, to);
         TRY(ports_elements(ports, to, &list, &n));
         TRY(firewall_open(&f));
         return n ? firewall_publish(f, c->id, list, n, &taken, owner) : NULL;

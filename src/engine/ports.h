@@ -8,19 +8,28 @@
 #include "engine/container.h"
 #include "net/firewall.h"
 
-/* Publish what HostConfig.PortBindings and PublishAllPorts ask for, to the addresses @to (IPv4, IPv6; family 0 = none).
+/* In a Ports document: opened at the container's own address, which is HostIp; not for people. */
+#define PORTS_OPEN "HodOpen"
+
+/* Where published ports lead, and come from. */
+struct ports_target {
+        struct link_address to[LINK_ADDRESSES]; /* the container's; family 0 = it has none */
+        struct link_address host;               /* the host's, of those that name none; family 0 = all */
+        bool routed[LINK_ADDRESSES]; /* nothing is translated: what names no address of the host is opened at @to */
+};
+
+/* Publish what HostConfig.PortBindings and PublishAllPorts ask for, to @t.
  * Ports that were left to us are chosen. What is about to be taken is first told to @note (network.json), as docker's
  * Ports document. @ret_lines: for the monitor, which keeps the ports busy on the host; appended.
  * ERR_CONFLICT "Bind for 0.0.0.0:80 failed: port is already allocated (by container x)", ERR_SYS (address or port not
  * to be had). */
 typedef err *ports_note(void *arg, json *ports);
-MUST_USE err *ports_publish(struct container *c, const struct link_address to[LINK_ADDRESSES], ports_note *note,
-                            void *arg, char ***ret_lines);
+MUST_USE err *ports_publish(struct container *c, const struct ports_target *t, ports_note *note, void *arg,
+                            char ***ret_lines);
 /* The same for what the PortBindings document @bindings asks for beyond what the container has, the Ports document
  * @has; @note gets these only. */
 MUST_USE err *ports_publish_more(struct container *c, const json *has, const json *bindings,
-                                 const struct link_address to[LINK_ADDRESSES], ports_note *note, void *arg,
-                                 char ***ret_lines);
+                                 const struct ports_target *t, ports_note *note, void *arg, char ***ret_lines);
 /* The elements of the firewall that a Ports document stands for; links are borrowed from it. @ret: owned. */
 MUST_USE err *ports_elements(const json *ports, const struct link_address to[LINK_ADDRESSES],
                              struct firewall_port **ret, size_t *ret_n);
@@ -42,4 +51,4 @@ MUST_USE err *ports_text(const json *ports, char **ret);
 MUST_USE err *ports_list(const json *ports, const char *key, char ***ret);
 /* Those of the document @ports lead to the addresses @to from now on; what is published for a family that @to has not
  * is closed. */
-MUST_USE err *ports_move(const struct container *c, const json *ports, const struct link_address to[LINK_ADDRESSES]);
+MUST_USE err *ports_move(const struct container *c, json *ports, const struct link_address to[LINK_ADDRESSES]);

@@ -83,21 +83,21 @@ static err *note_more(void *arg, json *ports)
 static err *publish_live(struct container *c, const json *bindings, json **ret)
 {
         _cleanup_(monitor_conf_done) struct monitor_conf conf = {0};
-        struct link_address to[LINK_ADDRESSES];
         _cleanup_strv_ char **lines = NULL;
         _cleanup_json_ json *before = NULL;
+        struct ports_target target;
         struct note n = {.c = c};
         err *e;
 
-        TRY(endpoints_ports(c, true, to, &before));
+        TRY(endpoints_ports(c, true, &target, &before));
         TRY(monitor_conf_read(c->state_fd, &conf));
         TRY(copy_lines(conf.ports, &lines));
         n.before = before;
-        e = ports_publish_more(c, before, bindings, to, note_more, &n, &lines);
+        e = ports_publish_more(c, before, bindings, &target, note_more, &n, &lines);
         if (!e)
                 e = replace_lines(c, &conf, lines);
         if (e && n.published) {
-                err_free(ports_unpublish(c, n.published, to));
+                err_free(ports_unpublish(c, n.published, target.to));
                 err_free(endpoints_set_ports(c, merge(before, NULL)));
         }
         if (e) {
@@ -122,6 +122,37 @@ static err *parse_specs(char *const *specs, json *bindings)
         return NULL;
 }
 
+/* Could both be asked for? Entries of PortBindings; what says no port of the host gets another one. */
+static bool collide(const json *a, const json *b)
+{
+        const char *x = json_get_str_or(a, "HostIp", ""), *y = json_get_str_or(b, "HostIp", "");
+        const char *port = json_get_str_or(a, "HostPort", "");
+
+        return *port && !str_eq(port, "0") && str_eq(port, json_get_str_or(b, "HostPort", "")) &&
+               (str_eq(x, y) || !*x || !*y);
+}
+
+/* What one and the same container publishes twice no start could have. */
+static err *check_own(const struct container *c, const json *bindings)
+{
+        JSON_EACH (bindings, wanted)
+                JSON_EACH (json_get(container_host_config(c), "PortBindings"), it)
+                        for (size_t i = 0; i < json_len(wanted.value) * json_len(it.value); i++) {
+                                const json *one = json_at(wanted.value, i / json_len(it.value)),
+                                           *there = json_at(it.value, i % json_len(it.value));
+                                const char *ip = json_get_str_or(there, "HostIp", "");
+
+                                if (!str_eq(strchr(wanted.key, '/'), strchr(it.key, '/')) || !collide(one, there))
+                                        continue;
+                                return err_new(ERR_CONFLICT,
+                                               "Bind for %s:%s failed: port is already allocated (by container %s "
+                                               "itself: %s%s%s->%s)",
+                                               *ip ? ip : "0.0.0.0", json_get_str_or(one, "HostPort", ""), c->name, ip,
+                                               *ip ? ":" : "", json_get_str_or(there, "HostPort", ""), it.key);
+                        }
+        return NULL;
+}
+
 /* The record asks for them, too; refused where run would refuse them. */
 static err *add_to_record(struct container *c, const json *bindings)
 {
@@ -129,6 +160,7 @@ static err *add_to_record(struct container *c, const json *bindings)
         const char *mode = json_get_str_or(host, "NetworkMode", "");
         _cleanup_strv_ char **warnings = NULL;
 
+        TRY(check_own(c, bindings));
         JSON_EACH (bindings, it)
                 (void)json_sub_object(json_sub_object(config, "ExposedPorts"), it.key);
         json_set(host, "PortBindings", merge(json_get(host, "PortBindings"), bindings));
@@ -174,6 +206,7 @@ struct wanted {
         char *ip;                   /* "" = whatever it is */
         uint16_t first, last, port; /* of the host; of the container, 0 = whatever it is */
         char proto[8];
+        const json *asked; /* the record's PortBindings; borrowed */
 };
 
 static void wanted_done(struct wanted *w)
@@ -212,12 +245,34 @@ static bool has_key(const struct wanted *w, const char *key)
                (!w->port || (strlen(number) == (size_t)(slash - key) && str_starts(key, number)));
 }
 
+static bool is_any(const json *one)
+{
+        const char *ip = json_get_str_or(one, "HostIp", "");
+
+        return str_empty(ip) || str_eq(ip, "0.0.0.0") || str_eq(ip, "::");
+}
+
+static bool is_meant(const struct wanted *w, const char *key, const json *one, bool choice);
+
+/* What is open at the container's own address (a routed network) may have been asked for with a port of the host. */
+static bool was_asked(const struct wanted *w, const char *key)
+{
+        const json *list = json_get(w->asked, key);
+
+        for (size_t i = 0; i < json_len(list); i++)
+                if (is_any(json_at(list, i)) && is_meant(w, key, json_at(list, i), false))
+                        return true;
+        return false;
+}
+
 /* Does the entry of PortBindings or Ports mean one of the wanted ports? "" and ranges of the record do when @choice. */
 static bool is_meant(const struct wanted *w, const char *key, const json *one, bool choice)
 {
         const char *ip = json_get_str_or(one, "HostIp", ""), *number = json_get_str_or(one, "HostPort", "");
         _cleanup_(parse_port_done) struct parse_port p = {0};
 
+        if (json_get_bool(one, PORTS_OPEN, false) && was_asked(w, key))
+                return true;
         if (!has_key(w, key) || (*w->ip && !str_eq(ip, w->ip)))
                 return false;
         if (str_empty(number) || str_eq(number, "0"))
@@ -270,9 +325,9 @@ static err *unpublish_live(struct container *c, const struct wanted *w, json *go
 {
         _cleanup_(monitor_conf_done) struct monitor_conf conf = {0};
         _cleanup_json_ json *before = NULL, *rest = NULL;
-        struct link_address to[LINK_ADDRESSES];
         _cleanup_strv_ char **lines = NULL;
-        err *e = endpoints_ports(c, false, to, &before);
+        struct ports_target target;
+        err *e = endpoints_ports(c, false, &target, &before);
 
         if (err_code(e) == ERR_INVALID) /* no network leads out: none is open, but the record may ask for it */
                 return err_free(e);
@@ -282,7 +337,7 @@ static err *unpublish_live(struct container *c, const struct wanted *w, json *go
                 return NULL;
         TRY(monitor_conf_read(c->state_fd, &conf));
         TRY(keep_lines(conf.ports, gone, &lines));
-        TRY(ports_unpublish(c, gone, to));
+        TRY(ports_unpublish(c, gone, target.to));
         TRY(endpoints_set_ports(c, json_ref(rest)));
         return replace_lines(c, &conf, lines);
 }
@@ -307,6 +362,20 @@ static void spell_out(struct container *c)
         }
 }
 
+/* Whatever port of the host was asked for: it was the container's own address that had it. */
+static void forget_open(json *host, const char *key, json *ret_gone)
+{
+        json *list = json_get(json_get(host, "PortBindings"), key), *rest = json_new_object();
+
+        for (size_t i = 0; i < json_len(list); i++)
+                json_add(json_sub_array(is_any(json_at(list, i)) ? ret_gone : rest, key), json_ref(json_at(list, i)));
+        if (json_has(rest, key))
+                json_set(json_get(host, "PortBindings"), key, json_ref(json_get(rest, key)));
+        else
+                json_del(json_get(host, "PortBindings"), key);
+        json_free(rest);
+}
+
 /* What was published goes from the record, too: what says its very port, or else what left the choice to us. */
 static void remove_from_record(struct container *c, const struct wanted *w, const json *gone, json *ret_gone)
 {
@@ -323,6 +392,38 @@ static void remove_from_record(struct container *c, const struct wanted *w, cons
                                         json_add(json_sub_array(rest, it.key), json_ref(json_at(it.value, i)));
         }
         json_set(host, "PortBindings", rest);
+        JSON_EACH (gone, it)
+                for (size_t i = 0; i < json_len(it.value); i++)
+                        if (json_get_bool(json_at(it.value, i), PORTS_OPEN, false))
+                                forget_open(host, it.key, ret_gone);
+}
+
+/* What is there instead, and what would take it back. */
+static err *not_published(struct container *c, const struct wanted *w)
+{
+        const json *bindings = json_get(container_host_config(c), "PortBindings");
+        _cleanup_json_ json *before = NULL;
+        _cleanup_free_ char *text = NULL;
+        struct ports_target target;
+        char key[PORTS_KEY_MAX];
+        const char *instead;
+
+        if (container_is_alive(c))
+                err_free(endpoints_ports(c, false, &target, &before));
+        TRY(ports_text(before ? before : bindings, &text));
+        if (!*text)
+                return err_new(ERR_NOT_FOUND, "No public port '%u/%s' published for %s: it publishes none", w->first,
+                               w->proto, c->name);
+        (void)snprintf(key, sizeof(key), "%u/%s", w->first, w->proto);
+        instead = json_get_str(json_at(json_get(before ? before : bindings, key), 0), "HostPort");
+        if (str_empty(instead) || w->port)
+                return err_new(ERR_NOT_FOUND, "No public port '%s' published for %s: it publishes %s", key, c->name,
+                               text);
+        return err_new(ERR_NOT_FOUND,
+                       "No public port '%s' published for %s: it publishes %s (the host's port is to be named: hod "
+                       "container unpublish %s %s%s%s)",
+                       key, c->name, text, c->name, instead, str_eq(w->proto, "tcp") ? "" : "/",
+                       str_eq(w->proto, "tcp") ? "" : w->proto);
 }
 
 static err *remove_one(struct container *c, const struct wanted *w)
@@ -333,7 +434,7 @@ static err *remove_one(struct container *c, const struct wanted *w)
                 TRY(unpublish_live(c, w, gone));
         remove_from_record(c, w, gone, forgotten);
         if (!json_len(gone) && !json_len(forgotten))
-                return err_new(ERR_NOT_FOUND, "No public port '%u/%s' published for %s", w->first, w->proto, c->name);
+                return not_published(c, w);
         return container_save(c);
 }
 
@@ -343,6 +444,7 @@ static err *remove_locked(struct container *c, char *const *specs)
                 _cleanup_(wanted_done) struct wanted w = {0};
 
                 TRY(parse_wanted(*specs, &w));
+                w.asked = json_get(container_host_config(c), "PortBindings");
                 TRY(remove_one(c, &w));
         }
         return NULL;

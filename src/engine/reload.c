@@ -84,16 +84,16 @@ static err *join(const struct reload *r, const json *entry)
 static err *republish(struct reload *r, struct container *c, struct firewall *f)
 {
         _cleanup_free_ struct firewall_port *ports = NULL;
-        struct link_address to[LINK_ADDRESSES] = {{0}, {0}};
+        struct ports_target target;
         _cleanup_json_ json *doc = NULL;
         _cleanup_network_ struct network *n = NULL;
         const char *outward;
         size_t count;
 
-        TRY(endpoints_ports(c, false, to, &doc));
+        TRY(endpoints_ports(c, false, &target, &doc));
         if (!json_len(doc))
                 return NULL;
-        TRY(ports_elements(doc, to, &ports, &count));
+        TRY(ports_elements(doc, target.to, &ports, &count));
         TRY(firewall_republish(f, c->id, ports, count));
         json_free(doc);
         doc = NULL;

@@ -26,9 +26,10 @@ static err *set(const char *key, const char *link, const char *value, bool neede
         return r < 0 && needed ? err_sys(-r, "setting %s to %s", path, value) : NULL;
 }
 
+/* Has the host? */
 static bool has_ipv6(const struct network *n)
 {
-        return n->pool[1].subnet.family != 0;
+        return n->pool[1].subnet.family != 0 && !n->isolated[1];
 }
 
 /* What docker switches on, too: without it nothing is routed between a bridge and the world. Router advertisements that
@@ -71,7 +72,8 @@ static err *make(const struct network *n, int fd)
 
                 if (!n->pool[i].subnet.family)
                         continue;
-                b.address[i] = n->pool[i].gateway;
+                if (i || !n->inhibit_ipv4)
+                        b.address[i] = n->pool[i].gateway;
                 TRY(link_route_overlaps(fd, &n->pool[i].subnet, n->link, &owner));
                 if (owner)
                         log_warn("network %s: its subnet overlaps a route of the host by %s", n->name, owner);
@@ -82,6 +84,16 @@ static err *make(const struct network *n, int fd)
         if (!n->internal)
                 warn(n);
         return NULL;
+}
+
+err *bridge_check(const struct network *n)
+{
+        _cleanup_close_ int fd = netlink_open(NETLINK_ROUTE);
+        int r = fd < 0 ? fd : link_is_bridge(fd, n->link);
+
+        if (r == 0)
+                return err_new(ERR_CONFLICT, "the name %s belongs to a network device that is no bridge", n->link);
+        return r < 0 && r != -ENODEV ? err_sys(-r, "looking for bridge %s", n->link) : NULL;
 }
 
 err *bridge_up(const struct network *n, bool *ret_lost)

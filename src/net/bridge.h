@@ -6,6 +6,8 @@
 #include "base/err.h"
 #include "net/network.h"
 
+/* Could it be made? ERR_CONFLICT: the interface's name belongs to something else. */
+MUST_USE err *bridge_check(const struct network *n);
 /* Make sure that the bridge of @n is there, up, has its addresses, and is in the firewall; forwarding is on. Costs two
  * questions to the kernel when nothing has to be done. *@ret_lost: the bridge was up, but the firewall did not know it:
  * somebody has flushed the rules, and perhaps those of other networks. A bridge that was there before is used as it is

@@ -121,24 +121,39 @@ static void change_name(struct change *c, const char *set, const char *name)
         change(c, set, &e);
 }
 
-static void change_network(struct change *c, const struct firewall_network *net)
+/* What comes by the device @from, of @size bytes, may go to @bridge. */
+static void change_pair(struct change *c, const char *from, size_t size, const char *bridge)
 {
         char pair[32] = "";
         struct nft_element e = {.key = pair, .key_size = sizeof(pair)};
 
+        memcpy(pair, from, size < 15 ? size : 15);
+        memcpy(pair + 16, bridge, strnlen(bridge, 15));
+        change(c, "pairs", &e);
+}
+
+static void change_network(struct change *c, const struct firewall_network *net)
+{
         change_name(c, "bridges", net->bridge);
         if (net->internal)
                 change_name(c, "internal", net->bridge);
-        memcpy(pair, net->bridge, strnlen(net->bridge, 15));
-        memcpy(pair + 16, net->bridge, strnlen(net->bridge, 15));
         if (net->icc)
-                change(c, "pairs", &e);
+                change_pair(c, net->bridge, strlen(net->bridge), net->bridge);
+        for (const char *at = net->trusted; at && *at; at += strspn(at, ":")) {
+                size_t size = strcspn(at, ":");
+
+                if (size)
+                        change_pair(c, at, size, net->bridge);
+                at += size;
+        }
         for (unsigned i = 0; i < LINK_ADDRESSES; i++) {
                 const struct link_address *gateway = &net->gateway[i];
                 struct nft_element g = {.key = gateway->data, .key_size = address_size(gateway->family)};
 
-                if (net->subnet[i].family && net->masquerade)
+                if (net->subnet[i].family && net->masquerade && !net->routed[i])
                         change_subnet(c, &net->subnet[i]);
+                if (net->unprotected[i])
+                        change_name(c, i ? "unprotected6" : "unprotected4", net->bridge);
                 if (gateway->family)
                         change(c, pick(gateway->family, "gateways4", "gateways6"), &g);
         }
@@ -208,6 +223,14 @@ static void make_entry(const struct firewall_port *p, struct entry *ret)
         bool four = p->to.family == AF_INET;
 
         *ret = (struct entry){0};
+        if (p->open) {
+                memcpy(ret->key, p->to.data, size);
+                ret->set = four ? "open4" : "open6";
+                ret->key[size] = p->protocol;
+                memcpy(ret->key + size + 4, &port, sizeof(port));
+                ret->e = (struct nft_element){.key = ret->key, .key_size = size + 8, .exclusive = true};
+                return;
+        }
         if (p->link) {
                 memcpy(ret->key, p->link, strnlen(p->link, 15));
                 at = 16;
@@ -267,7 +290,7 @@ err *firewall_publish(struct firewall *f, const char *owner, const struct firewa
         if (r < 0)
                 return err_sys(-r, "publishing ports");
         firewall_forget(f->fd, ports, count, true);
-        return NULL;
+        return firewall_note_links(f->fd, ports, count);
 }
 
 err *firewall_republish(struct firewall *f, const char *owner, const struct firewall_port *ports, size_t count)
@@ -288,7 +311,7 @@ err *firewall_republish(struct firewall *f, const char *owner, const struct fire
                         failed = r;
         }
         firewall_forget(f->fd, ports, count, true);
-        return failed ? err_sys(-failed, "publishing ports") : NULL;
+        return failed ? err_sys(-failed, "publishing ports") : firewall_note_links(f->fd, ports, count);
 }
 
 err *firewall_unpublish(struct firewall *f, const char *owner, const struct firewall_port *ports, size_t count)

@@ -4,7 +4,7 @@
  *   chain raw          prerouting, before conntrack   nobody but the host reaches its 127.0.0.0/8, nobody from outside
  *                                                     the addresses of bridges
  *   chain prerouting   nat                            local address? → published
- *   chain output       nat                            local address? → published
+ *   chain output       nat                            local address? → published; of a link → its ports
  *   chain published                                   maps (address . protocol . port) → (address . port): dnat
  *   chain postrouting  nat                            from a network to elsewhere, and hairpins: masquerade
  *   chain forward      filter                         known connections; published ports; isolation; nothing else to us
@@ -23,11 +23,14 @@
 #include "sys/link.h"
 
 struct firewall_network {
-        const char *bridge; /* name of its interface */
+        const char *bridge;  /* name of its interface */
+        const char *trusted; /* devices of the host that lead to all of its containers' ports, "eth1:eth2"; NULL */
         struct link_address subnet[LINK_ADDRESSES], gateway[LINK_ADDRESSES];
-        bool masquerade; /* to the outside with the host's address */
-        bool internal;   /* no way out, no way in */
-        bool icc;        /* its containers may reach each other through the host's routing */
+        bool masquerade;                  /* to the outside with the host's address */
+        bool internal;                    /* no way out, no way in */
+        bool icc;                         /* its containers may reach each other through the host's routing */
+        bool routed[LINK_ADDRESSES];      /* not this family */
+        bool unprotected[LINK_ADDRESSES]; /* from outside all ports are reached, not only published ones */
 };
 
 #define FIREWALL_OWNER_MAX 101
@@ -35,7 +38,8 @@ struct firewall_network {
 struct firewall_port {
         struct link_address host; /* family 0 = every address; prefix unused */
         const char *link;         /* published on this interface only; NULL */
-        uint8_t protocol;         /* IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP */
+        bool open;        /* nothing is translated: @to is reached at @port by whoever knows a way; host_port is port */
+        uint8_t protocol; /* IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP */
         uint16_t host_port, port; /* host byte order */
         struct link_address to;   /* the container's */
 };

@@ -44,6 +44,8 @@ static bool concerns(const struct change *c, const struct firewall_port *p, cons
 {
         if (p->protocol != c->protocol || p->to.family != c->family || p->host_port != f->to_port)
                 return false;
+        if (p->open)
+                return !c->published && !f->translated && address_compare(&p->to, &f->to) == 0;
         if (p->host.family && address_compare(&p->host, &f->to) != 0)
                 return false;
         if (c->published)

@@ -10,6 +10,8 @@
 static const struct nft_set sets[] = {
         {.name = "bridges", .key_type = NFT_TYPE_IFNAME, .key_size = 16, .host_order = true},
         {.name = "internal", .key_type = NFT_TYPE_IFNAME, .key_size = 16, .host_order = true},
+        {.name = "unprotected4", .key_type = NFT_TYPE_IFNAME, .key_size = 16, .host_order = true},
+        {.name = "unprotected6", .key_type = NFT_TYPE_IFNAME, .key_size = 16, .host_order = true},
         {.name = "pairs",
          .key_type = NFT_CONCAT2(NFT_TYPE_IFNAME, NFT_TYPE_IFNAME),
          .key_size = 32,
@@ -19,6 +21,28 @@ static const struct nft_set sets[] = {
         {.name = "masquerade6", .key_type = NFT_TYPE_IPV6, .key_size = 16, .flags = NFT_SET_INTERVAL},
         {.name = "gateways4", .key_type = NFT_TYPE_IPV4, .key_size = 4},
         {.name = "gateways6", .key_type = NFT_TYPE_IPV6, .key_size = 16},
+        {.name = "open4",
+         .key_type = NFT_CONCAT3(NFT_TYPE_IPV4, NFT_TYPE_PROTOCOL, NFT_TYPE_SERVICE),
+         .key_size = 12,
+         .part = {4, 1, 2},
+         .flags = NFT_SET_CONCAT},
+        {.name = "open6",
+         .key_type = NFT_CONCAT3(NFT_TYPE_IPV6, NFT_TYPE_PROTOCOL, NFT_TYPE_SERVICE),
+         .key_size = 24,
+         .part = {16, 1, 2},
+         .flags = NFT_SET_CONCAT},
+        {.name = "links4",
+         .key_type = NFT_TYPE_IPV4,
+         .key_size = 4,
+         .flags = NFT_SET_MAP,
+         .data_type = NFT_TYPE_IFNAME,
+         .data_size = 16},
+        {.name = "links6",
+         .key_type = NFT_TYPE_IPV6,
+         .key_size = 16,
+         .flags = NFT_SET_MAP,
+         .data_type = NFT_TYPE_IFNAME,
+         .data_size = 16},
         {.name = "ports4",
          .key_type = NFT_CONCAT3(NFT_TYPE_IPV4, NFT_TYPE_PROTOCOL, NFT_TYPE_SERVICE),
          .key_size = 12,
@@ -178,6 +202,21 @@ static void translate(struct nft *n, uint8_t which, const char *map)
         nft_rule_end(n);
 }
 
+/* What the host sends to itself comes by no device: by the one whose address it is sent to. */
+static void fill_output(struct nft *n, uint8_t which)
+{
+        bool six = which == NFPROTO_IPV6;
+
+        begin(n, "output");
+        family(n, which);
+        nft_fib(n, NFTA_FIB_F_DADDR, NFT_FIB_RESULT_ADDRTYPE, NFT_REG_1);
+        nft_cmp_u32(n, NFT_CMP_EQ, NFT_REG_1, RTN_LOCAL);
+        address(n, which, false, NFT_REG_4);
+        nft_lookup(n, six ? "links6" : "links4", NFT_REG_4, NFT_REG32_00, 0);
+        service(n, NFT_REG32_04);
+        translate(n, which, six ? "link_ports6" : "link_ports4");
+}
+
 static void fill_published(struct nft *n, uint8_t which)
 {
         bool six = which == NFPROTO_IPV6;
@@ -248,6 +287,22 @@ static void fill_forward(struct nft *n)
         nft_meta(n, NFT_META_OIFNAME, NFT_REG_2);
         nft_lookup(n, "pairs", NFT_REG_1, 0, 0);
         end(n, NF_ACCEPT, NULL);
+        for (unsigned i = 0; i < 2; i++) { /* iifname != @bridges oifname @unprotected accept */
+                begin(n, "forward");
+                family(n, i ? NFPROTO_IPV6 : NFPROTO_IPV4);
+                in_set(n, NFT_META_OIFNAME, i ? "unprotected6" : "unprotected4", false);
+                in_set(n, NFT_META_IIFNAME, "bridges", true);
+                end(n, NF_ACCEPT, NULL);
+        }
+        for (unsigned i = 0; i < 2; i++) { /* ip daddr . protocol . port @open accept */
+                begin(n, "forward");
+                in_set(n, NFT_META_OIFNAME, "bridges", false);
+                family(n, i ? NFPROTO_IPV6 : NFPROTO_IPV4);
+                address(n, i ? NFPROTO_IPV6 : NFPROTO_IPV4, false, NFT_REG32_00);
+                service(n, i ? NFT_REG32_04 : NFT_REG32_01);
+                nft_lookup(n, i ? "open6" : "open4", NFT_REG32_00, 0, 0);
+                end(n, NF_ACCEPT, NULL);
+        }
         begin(n, "forward"); /* not from another network, not from outside */
         in_set(n, NFT_META_OIFNAME, "bridges", false);
         end(n, NF_DROP, NULL);
@@ -268,6 +323,8 @@ void firewall_table(struct nft *n)
         fill_raw(n);
         fill_jump(n, "prerouting");
         fill_jump(n, "output");
+        fill_output(n, NFPROTO_IPV4);
+        fill_output(n, NFPROTO_IPV6);
         fill_published(n, NFPROTO_IPV4);
         fill_published(n, NFPROTO_IPV6);
         fill_postrouting(n, NFPROTO_IPV4);

@@ -120,6 +120,23 @@ static void read_mode(struct network *n)
         (void)snprintf(n->mode, sizeof(n->mode), "%s%s%s", mode ? mode : "", flag ? "-" : "", flag ? flag : "");
 }
 
+static void read_gateways(struct network *n)
+{
+        static const int families[LINK_ADDRESSES] = {AF_INET, AF_INET6};
+        const char *binding = network_option(n, OPTION_HOST_BINDING);
+
+        for (unsigned i = 0; i < LINK_ADDRESSES; i++) {
+                const char *mode = network_options_gateway_mode(json_get(n->doc, "Options"), families[i]);
+
+                n->unprotected[i] = str_eq(mode, "nat-unprotected");
+                n->routed[i] = str_eq(mode, "routed");
+                n->isolated[i] = str_eq(mode, "isolated");
+        }
+        n->inhibit_ipv4 = option_bool(n, OPTION_INHIBIT_IPV4, false);
+        if (binding && !str_eq(binding, "0.0.0.0") && !str_eq(binding, "::"))
+                (void)endpoint_address_parse(binding, &n->host_binding);
+}
+
 static err *read_doc(struct network *n)
 {
         const json *configs = json_path(n->doc, "IPAM.Config");
@@ -143,6 +160,7 @@ static err *read_doc(struct network *n)
                 n->mtu = (unsigned)mtu;
         read_link(n);
         read_mode(n);
+        read_gateways(n);
         for (size_t i = 0; i < json_len(configs); i++)
                 TRY(read_pool(json_at(configs, i), n));
         return NULL;
@@ -165,10 +183,18 @@ err *network_from_doc(json *doc, struct network **ret)
 void network_firewall(const struct network *n, struct firewall_network *ret)
 {
         *ret = (struct firewall_network){
-                .bridge = n->link, .masquerade = n->masquerade, .internal = n->internal, .icc = n->icc};
+                .bridge = n->link,
+                .trusted = network_option(n, OPTION_TRUSTED),
+                .masquerade = n->masquerade,
+                .internal = n->internal,
+                .icc = n->icc,
+        };
         for (unsigned i = 0; i < LINK_ADDRESSES; i++) {
                 ret->subnet[i] = n->pool[i].subnet;
-                ret->gateway[i] = n->pool[i].gateway;
+                if (i || !n->inhibit_ipv4)
+                        ret->gateway[i] = n->pool[i].gateway;
+                ret->routed[i] = n->routed[i];
+                ret->unprotected[i] = n->unprotected[i] && n->pool[i].subnet.family;
         }
 }
 

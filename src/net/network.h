@@ -36,8 +36,13 @@ struct network {
         struct network_pool pool[LINK_ADDRESSES]; /* IPv4, IPv6 */
         unsigned mtu;
         bool predefined, internal, masquerade, icc;
-        bool guard;      /* containers send as themselves (guard.h) */
-        bool configured; /* its subnet was asked for: addresses can be, too */
+        bool guard;                       /* containers send as themselves (guard.h) */
+        bool unprotected[LINK_ADDRESSES]; /* who knows a way to its containers from outside may take it */
+        bool routed[LINK_ADDRESSES];      /* nothing is translated; published is the container's own address */
+        bool isolated[LINK_ADDRESSES];    /* the host has no address in it */
+        bool inhibit_ipv4;                /* the gateway's IPv4 address is somebody else's business */
+        struct link_address host_binding; /* where ports are published that name no address; family 0 = everywhere */
+        bool configured;                  /* its subnet was asked for: addresses can be, too */
 };
 void network_free(struct network *n);
 DEFINE_CLEANUP(struct network *, network_free)

@@ -143,7 +143,13 @@ static err *check_inside(const char *what, const char *text, const struct link_a
         return NULL;
 }
 
-static err *complete_pool(json *config, bool gateway, struct link_address *ret)
+/* Has the host no address in the network? */
+static bool is_isolated(const json *doc, int family)
+{
+        return str_eq(network_options_gateway_mode(json_get(doc, "Options"), family), "isolated");
+}
+
+static err *complete_pool(const json *doc, json *config, struct link_address *ret)
 {
         char text[ENDPOINT_ADDRESS_MAX];
         struct link_address first;
@@ -152,7 +158,10 @@ static err *complete_pool(json *config, bool gateway, struct link_address *ret)
         TRY(check_range(config, ret));
         if (!str_empty(json_get_str(config, "Gateway"))) {
                 TRY(check_inside("gateway", json_get_str(config, "Gateway"), ret));
-        } else if (gateway) {
+                if (is_isolated(doc, ret->family))
+                        return invalid_config("gateway", json_get_str(config, "Gateway"),
+                                              "the host has no address in a network of gateway mode 'isolated'");
+        } else if (!is_isolated(doc, ret->family)) {
                 first = address_add(ret, 1);
                 json_set_str(config, "Gateway", endpoint_address_text(&first, false, text));
         }
@@ -168,7 +177,7 @@ static err *complete_pool(json *config, bool gateway, struct link_address *ret)
         return NULL;
 }
 
-static err *add_chosen(json *configs, int family, const struct network_list *others)
+static err *add_chosen(const json *doc, json *configs, int family, const struct network_list *others)
 {
         char text[ENDPOINT_ADDRESS_MAX];
         struct link_address subnet;
@@ -178,7 +187,8 @@ static err *add_chosen(json *configs, int family, const struct network_list *oth
         config = json_new_object();
         json_set_str(config, "Subnet", endpoint_address_text(&subnet, true, text));
         subnet = address_add(&subnet, 1);
-        json_set_str(config, "Gateway", endpoint_address_text(&subnet, false, text));
+        if (!is_isolated(doc, family))
+                json_set_str(config, "Gateway", endpoint_address_text(&subnet, false, text));
         json_add(configs, config);
         return NULL;
 }
@@ -200,7 +210,7 @@ static err *complete_ipam(json *doc, const struct network_list *others)
         for (size_t i = 0; i < given; i++) {
                 struct link_address subnet;
 
-                TRY(complete_pool(json_at(configs, i), true, &subnet));
+                TRY(complete_pool(doc, json_at(configs, i), &subnet));
                 if (taken(&subnet, others))
                         return err_new(ERR_DENIED,
                                        "invalid pool request: Pool overlaps with other one on this address space");
@@ -208,15 +218,15 @@ static err *complete_ipam(json *doc, const struct network_list *others)
         }
         json_set_bool(doc, "HodConfigured", given > 0);
         if (!has[0] && json_get_bool(doc, "EnableIPv4", true))
-                TRY(add_chosen(configs, AF_INET, others));
+                TRY(add_chosen(doc, configs, AF_INET, others));
         if (has[1])
                 json_set_bool(doc, "EnableIPv6", true);
         else if (json_get_bool(doc, "EnableIPv6", false))
-                TRY(add_chosen(configs, AF_INET6, others));
+                TRY(add_chosen(doc, configs, AF_INET6, others));
         return NULL;
 }
 
-/* ---- name, driver, options ---- */
+/* ---- name, driver ---- */
 
 static err *check_name(const char *name, const struct network_list *others)
 {
@@ -253,130 +263,6 @@ static err *check_driver(const char *driver)
         return NULL;
 }
 
-static err *check_bool_option(const json *options, const char *key)
-{
-        static const char *const known[] = {"1", "t", "T", "true",  "TRUE",  "True",
-                                            "0", "f", "F", "false", "FALSE", "False"};
-        const char *text = json_get_str(options, key);
-
-        for (size_t i = 0; text && i < ARRAY_SIZE(known); i++)
-                if (str_eq(text, known[i]))
-                        return NULL;
-        if (!text)
-                return NULL;
-        return err_new(ERR_INVALID, "failed to parse %s value: %s (strconv.ParseBool: parsing \"%s\": invalid syntax)",
-                       key, text, text);
-}
-
-static err *check_link_name(const char *name, const struct network_list *others)
-{
-        if (!name)
-                return NULL;
-        if (!*name || strlen(name) > LINK_NAME_MAX || strpbrk(name, "/ :%\t\n") || str_eq(name, ".") ||
-            str_eq(name, ".."))
-                return err_new(ERR_INVALID,
-                               "'%s' is no name of a network device (1 to %d bytes, no '/', ':', '%%' or space)", name,
-                               LINK_NAME_MAX);
-        for (size_t i = 0; i < others->n; i++)
-                if (str_eq(others->items[i]->driver, "bridge") && str_eq(others->items[i]->link, name))
-                        return err_new(ERR_CONFLICT, "network device %s belongs to network %s", name,
-                                       others->items[i]->name);
-        return NULL;
-}
-
-static err *check_mode(const char *driver, const char *what, const char *text, const char *const *known)
-{
-        for (size_t i = 0; text && known[i]; i++)
-                if (str_eq(text, known[i]))
-                        return NULL;
-        return text ? err_new(ERR_INVALID, "requested %s %s '%s' is not valid, '%s' is the %s driver default", driver,
-                              what, text, known[0], driver)
-                    : NULL;
-}
-
-static err *check_modes(const char *driver, const json *options)
-{
-        static const char *const macvlan[] = {"bridge", "private", "vepa", "passthru", NULL};
-        static const char *const ipvlan[] = {"l2", "l3", "l3s", NULL}, *const flags[] = {"bridge", "private", "vepa",
-                                                                                         NULL};
-        bool mac = str_eq(driver, "macvlan");
-
-        TRY(check_mode(driver, "mode", json_get_str(options, mac ? "macvlan_mode" : "ipvlan_mode"),
-                       mac ? macvlan : ipvlan));
-        TRY(check_mode(driver, "mode", json_get_str(options, "mode"), mac ? macvlan : ipvlan));
-        return mac ? NULL : check_mode(driver, "flag", json_get_str(options, "ipvlan_flag"), flags);
-}
-
-static bool is_passthru(const json *options)
-{
-        return str_eq(json_get_str(options, "macvlan_mode"), "passthru") ||
-               str_eq(json_get_str(options, "mode"), "passthru");
-}
-
-/* Several networks may stand on one device, as long as none takes all of it. */
-static err *check_parent(const char *driver, const json *options, const struct network_list *others)
-{
-        const char *parent = json_get_str(options, "parent");
-
-        if (str_eq(parent, "lo"))
-                return err_new(ERR_INVALID, "loopback interface is not a valid %s parent link", driver);
-        TRY(check_link_name(parent, &(struct network_list){0}));
-        for (size_t i = 0; i < others->n; i++)
-                if (network_on_parent(others->items[i]) && str_eq(others->items[i]->link, parent) &&
-                    (is_passthru(options) || str_eq(others->items[i]->mode, "passthru") ||
-                     !str_eq(others->items[i]->driver, driver)))
-                        return err_new(ERR_CONFLICT, "network %s is already using parent interface %s",
-                                       others->items[i]->name, parent);
-        return NULL;
-}
-
-/* docker's own options act, or are refused; others are kept as notes, as docker keeps them. */
-static err *check_known(const json *options)
-{
-        static const char *const known[] = {OPTION_BRIDGE_NAME, OPTION_MASQUERADE, OPTION_ICC, OPTION_MTU,
-                                            OPTION_PREFIX};
-        const char *prefix = json_get_str(options, OPTION_PREFIX);
-
-        JSON_EACH (options, it) {
-                bool found = !str_starts(it.key, "com.docker.network.");
-
-                for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-                        found |= str_eq(it.key, known[i]);
-                if (!found)
-                        return err_new(ERR_UNSUPPORTED, "network option %s is not supported", it.key);
-        }
-        if (prefix && (!*prefix || strlen(prefix) > 12 || strpbrk(prefix, "/ :%,=\t\n")))
-                return err_new(ERR_INVALID, "'%s' cannot begin the name of a network device (1 to 12 bytes)", prefix);
-        return NULL;
-}
-
-static err *check_options(const char *driver, const json *options, const struct network_list *others)
-{
-        const char *mtu = json_get_str(options, OPTION_MTU);
-        uint64_t number;
-
-        JSON_EACH (options, it)
-                if (!json_str(it.value))
-                        return err_new(ERR_INVALID, "option %s must be a string", it.key);
-        if (mtu && (!parse_u64(mtu, &number)))
-                return err_new(ERR_INVALID,
-                               "failed to parse " OPTION_MTU " value: %s (strconv.Atoi: parsing \"%s\": invalid "
-                               "syntax)",
-                               mtu, mtu);
-        if (mtu && number != 0 && (number < 68 || number > 65535))
-                return err_new(ERR_INVALID, "invalid MTU %s: it must be 68 to 65535", mtu);
-        TRY(check_known(options));
-        TRY(check_bool_option(options, OPTION_MASQUERADE));
-        TRY(check_bool_option(options, OPTION_ICC));
-        TRY(check_bool_option(options, OPTION_GUARD));
-        if (json_has(options, "encrypted")) /* nobody is to believe it */
-                return err_new(ERR_UNSUPPORTED, "invalid option encrypted: networks of this host are not encrypted");
-        if (str_eq(driver, "bridge"))
-                return check_link_name(json_get_str(options, OPTION_BRIDGE_NAME), others);
-        TRY(check_modes(driver, options));
-        return check_parent(driver, options, others);
-}
-
 static void set_defaults(json *doc, const char *driver)
 {
         static const char *const no[] = {"EnableIPv6", "Internal", "Attachable", "Ingress", "ConfigOnly"};
@@ -397,17 +283,6 @@ static void set_defaults(json *doc, const char *driver)
         (void)json_sub_object(doc, "Labels");
 }
 
-/* The kernel has no IPv6 on a device of less: the network could never be used. */
-static err *check_mtu_ipv6(const json *doc)
-{
-        const char *mtu = json_get_str(json_get(doc, "Options"), OPTION_MTU);
-        uint64_t number;
-
-        if (json_get_bool(doc, "EnableIPv6", false) && mtu && parse_u64(mtu, &number) && number != 0 && number < 1280)
-                return err_new(ERR_INVALID, "invalid MTU %s: IPv6 needs at least 1280", mtu);
-        return NULL;
-}
-
 err *network_complete(json *doc, const struct network_list *others)
 {
         const char *scope = json_get_str_or(doc, "Scope", ""), *driver = json_get_str_or(doc, "Driver", "");
@@ -425,7 +300,7 @@ err *network_complete(json *doc, const struct network_list *others)
         name = str_dup(driver);
         if (!name)
                 return err_nomem();
-        TRY(check_options(name, json_get(doc, "Options"), others));
+        TRY(network_options_check(name, doc, others));
         if (!json_get_bool(doc, "EnableIPv4", true) && !json_get_bool(doc, "EnableIPv6", false))
                 return err_new(ERR_INVALID, "IPv4 or IPv6 must be enabled");
         r = id_new(id);
@@ -434,5 +309,5 @@ err *network_complete(json *doc, const struct network_list *others)
         json_set_str(doc, "Id", id);
         set_defaults(doc, name);
         TRY(complete_ipam(doc, others));
-        return check_mtu_ipv6(doc);
+        return network_options_check_made(doc);
 }

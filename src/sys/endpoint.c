@@ -48,7 +48,8 @@ bool endpoint_address_parse(const char *text, struct link_address *ret)
                 return false;
         most = a.family == AF_INET ? 32 : 128;
         prefix = most;
-        if (text[n] == '/' && (!parse_u64(text + n + 1, &prefix) || prefix > most))
+        if (text[n] == '/' && (!parse_u64(text + n + 1, &prefix) || prefix > most ||
+                               (text[n + 1] == '0' && text[n + 2]))) /* other programs take 024 for an octal number */
                 return false;
         a.prefix = (unsigned char)prefix;
         *ret = a;

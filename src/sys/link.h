@@ -36,6 +36,8 @@ void link_port_address(const char *name, unsigned char ret[6]);
 
 /* Is it there, a bridge, and up? 1, 0 or -errno. */
 int link_bridge_is_up(int fd, const char *name);
+/* Is it a bridge? 1, 0 or -errno (-ENODEV). */
+int link_is_bridge(int fd, const char *name);
 
 #define LINK_ALIAS_MAX 100
 

@@ -383,7 +383,7 @@ reaches() { hod exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
 		-o com.docker.network.driver.mtu=9 n|invalid MTU
 		--ipv6 -o com.docker.network.driver.mtu=1279 n|IPv6 needs at least 1280
 		--scope global n|invalid scope
-		-o com.docker.network.bridge.gateway_mode_ipv4=routed n|is not supported
+		-o com.docker.network.bridge.gateway_mode_ipv4=bogus n|unknown gateway mode bogus
 		-d macvlan -o parent=lo n|loopback interface is not a valid macvlan parent
 		-d macvlan -o parent=hodnope n|no network device of the host
 		-d macvlan -o parent=hodnope.10 n|failed to find master interface hodnope

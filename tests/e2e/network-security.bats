@@ -353,7 +353,7 @@ while True:
                 hod container publish w 18080:80 18090-18092:90-92 127.0.0.1:18081:80 host0:18082:80
                 echo "$(get 127.0.0.1 18080) $(get [::1] 18080) $(get 127.0.0.1 18081) $(neighbour 192.0.2.1 18080) $(neighbour 192.0.2.1 18082) [$(neighbour 192.0.2.1 18081)$(get 127.0.0.1 18082)]"
                 echo "self $(hod exec w busybox wget -q -O - http://192.0.2.1:18080/hostname)"
-                ! hod container publish w 18099:1 18080:81 2>&1 | grep -o "already allocated (by container w)"
+                ! hod container publish w 18099:1 18080:81 2>&1 | grep -o "already allocated (by container w itself"
                 ! hod container publish w nosuch0:18099:1 2>&1
                 hod container unpublish w 18091
                 ! hod container unpublish w 18091 2>&1
@@ -369,7 +369,7 @@ while True:
                 hod rm -f w >/dev/null'
         echo "$output"
         [[ $output == *$'80/tcp -> 0.0.0.0:18080'* && $output == *$'host-w host-w host-w host-w host-w []\nself host-w\n'* ]]
-        [[ $output == *'already allocated (by container w)'*'Invalid ip address: nosuch0'*"No public port '18091/tcp' published for w"* ]]
+        [[ $output == *'already allocated (by container w itself'*'Invalid ip address: nosuch0'*"No public port '18091/tcp' published for w"* ]]
         [[ $output == *$' 5\nhost-w\n[] {}\nhost-w' ]]
 }
 

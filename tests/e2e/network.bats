@@ -229,14 +229,15 @@ alone() {
 @test "a bridge or device that was there before stays when its network goes" {
         run -0 alone '
                 ip link add br7 type bridge
-                for device in br7 host0; do
+                for device in br7 later0; do
                         hod network create --subnet 10.64.0.0/24 -o com.docker.network.bridge.name=$device nf >/dev/null
+                        [[ $device == br7 ]] || ip link add later0 type veth peer name later1
                         hod run --rm --network nf busybox true 2>&1 | grep -v warning | head -n 1 || true
                         hod network rm nf >/dev/null
                         ip -o link show $device >/dev/null && echo "$device is there"
                 done'
         echo "$output"
-        [[ $output == *'br7 is there'*'the name host0 belongs to a network device that is no bridge'*'host0 is there' ]]
+        [[ $output == *'br7 is there'*'the name later0 belongs to a network device that is no bridge'*'later0 is there' ]]
 }
 
 @test "two bindings of one container do not get one port; --add-host host-gateway is the gateway" {

@@ -23,7 +23,8 @@ static size_t make_query(unsigned char *m, const char *name, uint16_t type)
 static void write_name_and_read_name_agree(void **state)
 {
         static const char *const names[] = {
-                "", "web", "a.b.c", "WWW.Example.org", "a\\046b.c", "\\000\\255\\092x", "_sip._tcp.x-y"};
+                "",           "web", "a.b.c", "WWW.Example.org", "a\\046b.c", "\\000\xff\\127\\092x", "_sip._tcp.x-y",
+                "b\303\274ro"};
         unsigned char wire[256];
         char text[DNS_TEXT_MAX];
 
