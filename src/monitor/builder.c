@@ -12,8 +12,11 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/str.h"
 #include "base/trace.h"
 #include "monitor/builder.h"
+#include "monitor/user.h"
+#include "oci/spec.h"
 #include "runtime/runtime.h"
 #include "sys/process.h"
 
@@ -57,6 +60,55 @@ _noreturn_ void builder_fail(int socket, err *e)
 void builder_say_cgroup(int socket, const char *path)
 {
         err_free(proto_send(socket, PROTO_STATUS, path, strlen(path), NULL, 0));
+}
+
+/* The list belongs to the spec; a copy of the pointers is ours to extend. @variable is consumed. */
+static err *add_env(struct oci_process *process, char *variable)
+{
+        size_t n = strv_len(process->env);
+        char **env = MEM_NEW0(char *, n + 2);
+
+        if (!env)
+                return err_nomem();
+        if (n)
+                memcpy(env, process->env, n * sizeof(*env));
+        env[n] = variable;
+        process->env = env;
+        return NULL;
+}
+
+err *builder_user(const struct monitor *m, const char *text, int rootfs, struct oci_process *process)
+{
+        struct user u;
+        char *home;
+
+        TRY(user_resolve(rootfs, text, m->conf.groups, &u));
+        process->user.uid = u.uid;
+        process->user.gid = u.gid;
+        process->user.groups = u.groups;
+        process->user.n_groups = u.n_groups;
+        if (strv_env(process->env, "HOME"))
+                return NULL;
+        home = str_format("HOME=%s", u.home);
+        if (!home)
+                return err_nomem();
+        return add_env(process, home);
+}
+
+err *builder_spec(const struct monitor *m, struct oci_spec **ret, int *ret_bundle)
+{
+        struct trace_span span = trace_begin(TRACE_SPEC_READ);
+        _cleanup_close_ int bundle = open(m->conf.bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        struct oci_spec *spec;
+
+        if (bundle < 0)
+                return err_sys(errno, "opening %s", m->conf.bundle);
+        TRY(oci_spec_read(bundle, "config.json", &spec));
+        TRY(oci_spec_check(spec)); /* (a builder frees nothing: it ends) */
+        trace_end(&span, 0, m->conf.bundle);
+        *ret = spec;
+        *ret_bundle = TAKE_FD(bundle);
+        return NULL;
 }
 
 /* ---- in the monitor ---- */

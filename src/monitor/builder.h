@@ -16,4 +16,3 @@ struct oci_process;
 MUST_USE err *builder_spec(const struct monitor *m, struct oci_spec **ret, int *ret_bundle);
 /* Resolve @text and --group-add below @rootfs, and put ids and HOME (unless set) into @process. */
 MUST_USE err *builder_user(const struct monitor *m, const char *text, int rootfs, struct oci_process *process);
-MUST_USE err *builder_add_env(struct oci_process *process, char *variable);
