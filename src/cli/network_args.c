@@ -1,16 +1,12 @@
-/* network_args.c - see network_args.h; and `hod network connect|disconnect`. */
+/* network_args.c - see network_args.h. */
 #include "cli/network_args.h"
 
 #include <ctype.h>
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/parse.h"
 #include "base/str.h"
-#include "cli/commands.h"
-#include "cli/ui.h"
-#include "engine/connect.h"
 
 static bool is_user_defined(const char *network)
 {
@@ -232,13 +228,7 @@ err *network_args_body(json *body, json *host, const struct create_args *a)
 
 /* ---- network connect ---- */
 
-struct network_connect_args {
-        const char *ip, *ip6;
-        char **aliases, **driver_opts, **links, **link_local_ips;
-        int64_t gw_priority;
-};
-
-static err *connect_settings(const struct network_connect_args *a, json *settings)
+err *network_args_settings(const struct network_connect_args *a, json *settings)
 {
         /* docker's command line sends these even if they are empty, and inspect shows the difference. */
         (void)json_sub_object(settings, "IPAMConfig");
@@ -255,77 +245,3 @@ static err *connect_settings(const struct network_connect_args *a, json *setting
         json_set_int(settings, "GwPriority", a->gw_priority);
         return NULL;
 }
-
-static err *network_connect_run(struct invocation *inv)
-{
-        _cleanup_json_ json *settings = json_new_object();
-        _cleanup_engine_ struct engine *e = NULL;
-
-        TRY(connect_settings(inv->args, settings));
-        TRY(ui_engine(inv, &e));
-        return connect_add(e, inv->operands[0], inv->operands[1], settings);
-}
-
-static const struct opt network_connect_opts[] = {
-        OPT_LIST(0, "alias", struct network_connect_args, aliases, "strings",
-                 "Add network-scoped alias for the container"),
-        OPT_LIST(0, "driver-opt", struct network_connect_args, driver_opts, "strings",
-                 "driver options for the network: com.docker.network.endpoint.ifname=NAME"),
-        OPT_INT(0, "gw-priority", struct network_connect_args, gw_priority,
-                "Highest gw-priority provides the default gateway. Accepts positive and negative values",
-                .min = INT_MIN, .max = INT_MAX),
-        OPT_STR(0, "ip", struct network_connect_args, ip, "ip", "IPv4 address (e.g., \"172.30.100.104\")"),
-        OPT_STR(0, "ip6", struct network_connect_args, ip6, "ip", "IPv6 address (e.g., \"2001:db8::33\")"),
-        OPT_LIST(0, "link", struct network_connect_args, links, "list", "Add link to another container"),
-        OPT_LIST(0, "link-local-ip", struct network_connect_args, link_local_ips, "strings",
-                 "Add a link-local address for the container"),
-        OPT_END,
-};
-
-const struct command cmd_network_connect = {
-        .name = "connect",
-        .operands = "NETWORK CONTAINER",
-        .min_operands = 2,
-        .max_operands = 2,
-        .summary = "Connect a container to a network",
-        .description =
-                "A running container gets the interface at once; a stopped one with its next start. Which of several "
-                "networks leads out is decided by --gw-priority, then by having IPv6, then by name.",
-        .opts = network_connect_opts,
-        .args_size = sizeof(struct network_connect_args),
-        .run = network_connect_run,
-        .complete = OPT_COMPLETE_NETWORK,
-        .complete_rest = OPT_COMPLETE_CONTAINER,
-};
-
-struct network_disconnect_args {
-        bool force;
-};
-
-static err *network_disconnect_run(struct invocation *inv)
-{
-        const struct network_disconnect_args *a = inv->args;
-        _cleanup_engine_ struct engine *e = NULL;
-
-        TRY(ui_engine(inv, &e));
-        return connect_remove(e, inv->operands[0], inv->operands[1], a->force);
-}
-
-static const struct opt network_disconnect_opts[] = {
-        OPT_FLAG('f', "force", struct network_disconnect_args, force,
-                 "Force the container to disconnect from a network"),
-        OPT_END,
-};
-
-const struct command cmd_network_disconnect = {
-        .name = "disconnect",
-        .operands = "NETWORK CONTAINER",
-        .min_operands = 2,
-        .max_operands = 2,
-        .summary = "Disconnect a container from a network",
-        .opts = network_disconnect_opts,
-        .args_size = sizeof(struct network_disconnect_args),
-        .run = network_disconnect_run,
-        .complete = OPT_COMPLETE_NETWORK,
-        .complete_rest = OPT_COMPLETE_CONTAINER,
-};

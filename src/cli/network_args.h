@@ -8,3 +8,11 @@
 
 /* NetworkMode of HostConfig and EndpointsConfig of the body. ERR_INVALID. */
 MUST_USE err *network_args_body(json *body, json *host, const struct create_args *a);
+
+struct network_connect_args {
+        const char *ip, *ip6;
+        char **aliases, **driver_opts, **links, **link_local_ips;
+        int64_t gw_priority;
+};
+/* The EndpointSettings that the flags of `network connect` mean. ERR_INVALID. */
+MUST_USE err *network_args_settings(const struct network_connect_args *a, json *settings);
