@@ -476,6 +476,10 @@ err *parse_mac(const char *text, char ret[18])
                         return err_new(ERR_INVALID, "%s is not a valid mac address", text);
                 p += i < 5;
         }
+        if (strchr("13579bdf", out[1]))
+                return err_new(ERR_INVALID, "%s is not a valid mac address: it is that of a group (multicast)", text);
+        if (str_eq(out, "00:00:00:00:00:00"))
+                return err_new(ERR_INVALID, "%s is not a valid mac address: it is nobody's", text);
         memcpy(ret, out, sizeof(out));
         return NULL;
 }

@@ -2,6 +2,7 @@
 #include "engine/endpoints.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -101,6 +102,37 @@ bool endpoints_holder_lives(struct engine *e, const char *id)
         return !(other->has_status && other->state == STATUS_EXITED) && (other->monitor_alive || is_busy(other));
 }
 
+/* Elements are found by what they lead to, too: any address of the right family will do. */
+static err *unpublish(const struct container *c, const json *doc)
+{
+        struct link_address to[LINK_ADDRESSES] = {{.family = AF_INET}, {.family = AF_INET6}};
+
+        return json_get(doc, "Ports") ? ports_unpublish(c, json_get(doc, "Ports"), to) : NULL;
+}
+
+bool endpoints_reclaim(struct engine *e, const char *id)
+{
+        _cleanup_container_ struct container *c = NULL;
+        _cleanup_json_ json *doc = NULL;
+        _cleanup_close_ int lock = -1;
+        err *error;
+
+        if (endpoints_holder_lives(e, id))
+                return false;
+        lock = openat(e->containers_fd, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) < 0) /* nothing is left, or somebody is at it */
+                return true;
+        error = container_find(e, id, &c);
+        if (!error && container_is_alive(c))
+                return false;
+        if (!error)
+                error = endpoints_read(c, &doc);
+        if (!error)
+                error = unpublish(c, doc);
+        log_error_free(LOG_LEVEL_DEBUG, error);
+        return true;
+}
+
 /* ---- ports ---- */
 
 static err *note_ports(void *arg, json *ports)
@@ -140,14 +172,6 @@ err *endpoints_publish(struct attach *a, char ***ret_lines)
         TRY(bridge_allow_loopback(n));
         set_target(n, e.address, &target);
         return ports_publish(a->c, &target, note_ports, a, ret_lines);
-}
-
-/* Elements are found by what they lead to, too: any address of the right family will do. */
-static err *unpublish(const struct container *c, const json *doc)
-{
-        struct link_address to[LINK_ADDRESSES] = {{.family = AF_INET}, {.family = AF_INET6}};
-
-        return json_get(doc, "Ports") ? ports_unpublish(c, json_get(doc, "Ports"), to) : NULL;
 }
 
 err *endpoints_unpublish(struct attach *a)

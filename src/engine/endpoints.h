@@ -33,6 +33,9 @@ MUST_USE err *endpoints_read(const struct container *c, json **ret);
 
 /* Does the container that a lease names still have a right to it? (It runs, or is being made or cleaned up.) */
 bool endpoints_holder_lives(struct engine *e, const char *id);
+/* May what it names be given to others? Then nothing of the host leads there any more: its published ports, if nobody
+ * has cleaned up, are taken back. */
+bool endpoints_reclaim(struct engine *e, const char *id);
 
 /* Complete docker's NetworkSettings document @settings with what a running container has. */
 MUST_USE err *endpoints_inspect(const struct container *c, json *settings);

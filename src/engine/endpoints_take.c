@@ -334,7 +334,7 @@ static void describe(const struct network *n, const struct lease *l, const json 
 
 static bool lives(const char *id, void *arg)
 {
-        return endpoints_holder_lives(arg, id);
+        return !endpoints_reclaim(arg, id);
 }
 
 static err *take_lease(const struct attach *a, const struct network *n, const json *settings, struct lease *ret)

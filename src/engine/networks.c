@@ -113,7 +113,7 @@ static err *living(struct engine *e, struct networks *s, const struct network *n
 {
         TRY(lease_list(s, n->id, ret));
         for (size_t i = ret->n; i-- > 0;)
-                if (!endpoints_holder_lives(e, ret->items[i].container)) {
+                if (endpoints_reclaim(e, ret->items[i].container)) {
                         err_free(lease_release_endpoint(s, n->id, &ret->items[i]));
                         lease_list_drop(ret, i);
                 }

@@ -138,6 +138,8 @@ struct monitor {
         struct source watch; /* of the ruleset's changes, or of the monitor that watches them */
         int watch_lock;      /* -1: another monitor has it */
         int64_t watch_at_ns; /* next look; -1 = none */
+        bool watch_less;     /* a transaction, of which we have not heard the end, took something of ours away */
+        bool watch_torn;     /* it was not ours */
         pid_t reload_pid;
 
         /* streams */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "sys/loopback.h"
 #include "sys/nft.h"
 #include "sys/ns.h"
 
@@ -31,10 +32,13 @@ static int open_socket(int ns, int type, uint16_t port)
 {
         struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(ADDRESS)};
         _cleanup_close_ int s = ns_socket(ns, AF_INET, type | SOCK_NONBLOCK, 0);
-        int size = RECEIVE;
+        int size = RECEIVE, r;
 
         if (s < 0)
                 return s;
+        r = loopback_only(s); /* the container's neighbours have no business here */
+        if (r < 0)
+                return r;
         if (bind(s, (struct sockaddr *)&a, sizeof(a)) < 0)
                 return -errno;
         if (type == SOCK_STREAM && listen(s, BACKLOG) < 0)

@@ -188,7 +188,7 @@ typedef bool line_fn(void *arg, const char *line, const char *end);
 static void each_line(struct nameserver_network *network, int dirfd, line_fn *fn, void *arg)
 {
         const char *line, *end;
-        size_t size;
+        size_t size = 0;
 
         line = leases(network, dirfd, &size);
         for (const char *stop = line + size; line && line < stop; line = end + 1) {

@@ -15,6 +15,7 @@
 #include "monitor/monitor.h"
 #include "sys/endpoint.h"
 #include "sys/listener.h"
+#include "sys/loopback.h"
 
 #define MANY 200
 
@@ -59,6 +60,9 @@ int ports_bind(const struct port *p, const struct link_address *a, const char *l
 
         if (s < 0)
                 return -EPROTONOSUPPORT; /* a kernel without this protocol: nobody else can take it */
+        /* What the kernel has not translated is not for us: a group's, or nobody's because somebody has flushed our
+         * rules. Nobody would read it. */
+        (void)loopback_only(s);
         if (a->family == AF_INET6)
                 (void)setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
         if (link && setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, link, (socklen_t)strlen(link)) < 0)

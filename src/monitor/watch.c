@@ -1,10 +1,11 @@
 /* watch.c - one monitor of an engine watches whether the firewall still knows its network, for all of them: whoever
  * flushes the whole ruleset takes the protection of running containers away, and there is no daemon to see it. The
  * monitor that holds the lock STATE/networks/watch is told of every change of the ruleset by the kernel, and looks a
- * moment later; the others wait for its end. */
+ * moment later; the others wait for its end. Has somebody else taken a part of our tables away, it need not look. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +25,7 @@
 #define PAUSE_NS 150000000 /* from a change to the look: changes come in crowds */
 #define RETRY_NS 500000000 /* somebody has the lock, and does not say who */
 #define LOOK_AGAIN_NS INT64_C(1000000000)
+#define ROOM (1 << 20) /* for messages that we have not read yet */
 #define FILE_NAME "networks/watch"
 
 /* The bridge of the first interface that has one. */
@@ -71,13 +73,50 @@ static bool is_known(const struct monitor *m)
                        : nft_set_count(fd, NFPROTO_INET, "hod", "bridges", &count) != -ENOENT;
 }
 
+/* ---- what has changed ---- */
+
+static bool is_removal(unsigned type)
+{
+        return type == NFT_MSG_DELTABLE || type == NFT_MSG_DELCHAIN || type == NFT_MSG_DELRULE ||
+               type == NFT_MSG_DELSET || type == NFT_MSG_DELSETELEM;
+}
+
+/* "hod", "hod_egress" */
+static bool is_ours(const char *text, size_t size)
+{
+        return text && size > 3 && memcmp(text, "hod", 3) == 0 && (!text[3] || text[3] == '_' || text[3] == '-');
+}
+
+/* A part of our tables may be gone while the bridge's element is there. The messages of a transaction follow each
+ * other; the last of them says whose it was. */
+static void on_message(struct monitor *m, const struct nlmsghdr *h)
+{
+        unsigned type = NFNL_MSG_TYPE(h->nlmsg_type);
+        size_t size, n;
+        const char *all = netlink_attributes(h, sizeof(struct nfgenmsg), &size), *text;
+
+        if (NFNL_SUBSYS_ID(h->nlmsg_type) != NFNL_SUBSYS_NFTABLES)
+                return;
+        if (is_removal(type)) { /* of what: they all begin with the name of the table */
+                text = netlink_attribute(all, size, NFTA_TABLE_NAME, &n);
+                m->watch_less |= is_ours(text, n);
+        } else if (type == NFT_MSG_NEWGEN) {
+                text = netlink_attribute(all, size, NFTA_GEN_PROC_NAME, &n);
+                m->watch_torn |= m->watch_less && text && !is_ours(text, n);
+                m->watch_less = false;
+        }
+}
+
 static void on_change(struct monitor *m, struct source *s, uint32_t events)
 {
-        char data[8192];
+        struct nlmsghdr data[8192 / sizeof(struct nlmsghdr)];
+        ssize_t n;
 
-        /* What has changed does not matter; nor that we were too slow to be told (ENOBUFS). */
-        while (recv(s->fd, data, sizeof(data), MSG_DONTWAIT | MSG_TRUNC) >= 0 || errno == ENOBUFS || errno == EINTR)
-                ;
+        while ((n = recv(s->fd, data, sizeof(data), MSG_DONTWAIT)) >= 0 || errno == ENOBUFS || errno == EINTR) {
+                m->watch_torn |= n < 0 && errno == ENOBUFS; /* we were too slow to be told */
+                for (const struct nlmsghdr *h = data; n > 0 && NLMSG_OK(h, (size_t)n); h = NLMSG_NEXT(h, n))
+                        on_message(m, h);
+        }
         if (m->watch_at_ns < 0)
                 m->watch_at_ns = loop_now_ns() + PAUSE_NS;
 }
@@ -92,9 +131,10 @@ static void watch_changes(struct monitor *m)
 {
         /* With a number of its own: what the kernel sends to all is not for number 0. */
         struct sockaddr_nl all = {.nl_family = AF_NETLINK, .nl_groups = 1u << (NFNLGRP_NFTABLES - 1)};
+        int n, room = ROOM;
         char text[16];
-        int n = snprintf(text, sizeof(text), "%d\n", getpid());
 
+        n = snprintf(text, sizeof(text), "%d\n", getpid());
         m->watch = (struct source){on_change, netlink_open(NETLINK_NETFILTER), 0};
         if (m->watch.fd < 0 || ftruncate(m->watch_lock, 0) < 0 || pwrite(m->watch_lock, text, (size_t)n, 0) < 0 ||
             bind(m->watch.fd, (struct sockaddr *)&all, sizeof(all)) < 0) {
@@ -102,6 +142,7 @@ static void watch_changes(struct monitor *m)
                 m->watch_lock = file_close(m->watch_lock); /* another one may be able to */
                 return;
         }
+        (void)setsockopt(m->watch.fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
         loop_watch(m, &m->watch, EPOLLIN);
         m->watch_at_ns = loop_now_ns(); /* what happened while nobody looked */
 }
@@ -166,8 +207,9 @@ void watch_timer(struct monitor *m)
                 return;
         }
         refresh(m);
-        if (!is_known(m))
+        if (m->watch_torn || !is_known(m))
                 m->reload_pid = exit_spawn(m, (const char *const[]){"network", "reload", NULL});
+        m->watch_torn = false;
 }
 
 /* What was flushed while it worked, or what it could not do. */

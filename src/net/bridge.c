@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "net/firewall.h"
+#include "net/guard.h"
 #include "net/obstacle.h"
 #include "sys/link.h"
 #include "sys/netlink.h"
@@ -145,6 +146,7 @@ err *bridge_down(const struct network *n)
         network_firewall(n, &rules);
         TRY(firewall_open(&f));
         TRY(firewall_network_remove(f, &rules));
+        TRY(guard_remove_bridge(n->link, rules.gateway));
         return firewall_remove_idle(f);
 }
 

@@ -2,7 +2,8 @@
  * network or a published port is an element, never a rule, so that the thousandth costs what the first did.
  *
  *   chain raw          prerouting, before conntrack   nobody but the host reaches its 127.0.0.0/8, nobody from outside
- *                                                     the addresses of bridges
+ *                                                     the addresses of bridges, nobody on an internal network other
+ *                                                     addresses of the host than its bridge's
  *   chain prerouting   nat                            local address? → published
  *   chain output       nat                            local address? → published; of a link → its ports
  *   chain published                                   maps (address . protocol . port) → (address . port): dnat

@@ -91,6 +91,7 @@ static const struct {
         const char *name;
         struct nft_hook hook;
 } chains[] = {
+        {"from_internal", {0}},
         {"raw", {"filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW, false}},
         {"prerouting", {"nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST, false}},
         {"output", {"nat", NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST, false}},
@@ -168,6 +169,25 @@ static void fill_raw(struct nft *n)
                 nft_lookup(n, i ? "gateways6" : "gateways4", NFT_REG_1, 0, 0);
                 end(n, NF_DROP, NULL);
         }
+}
+
+/* An internal network ends at its bridge: of the host's addresses, only those of the bridge itself. (A container that
+ * may configure its network has as many routes as it likes.) */
+static void fill_internal(struct nft *n)
+{
+        static const uint32_t kinds[] = {RTN_LOCAL, RTN_BROADCAST, RTN_ANYCAST};
+
+        for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) { /* fib daddr type local fib daddr . iif type != local drop */
+                begin(n, "from_internal");
+                nft_fib(n, NFTA_FIB_F_DADDR, NFT_FIB_RESULT_ADDRTYPE, NFT_REG_1);
+                nft_cmp_u32(n, NFT_CMP_EQ, NFT_REG_1, kinds[i]);
+                nft_fib(n, NFTA_FIB_F_DADDR | NFTA_FIB_F_IIF, NFT_FIB_RESULT_ADDRTYPE, NFT_REG_1);
+                nft_cmp_u32(n, NFT_CMP_NEQ, NFT_REG_1, kinds[i]);
+                end(n, NF_DROP, NULL);
+        }
+        begin(n, "raw");
+        in_set(n, NFT_META_IIFNAME, "internal", false);
+        end(n, NFT_JUMP, "from_internal");
 }
 
 static void fill_jump(struct nft *n, const char *chain)
@@ -321,6 +341,7 @@ void firewall_table(struct nft *n)
                 nft_chain_flush(n, FIREWALL_TABLE, chains[i].name);
         }
         fill_raw(n);
+        fill_internal(n);
         fill_jump(n, "prerouting");
         fill_jump(n, "output");
         fill_output(n, NFPROTO_IPV4);

@@ -15,6 +15,7 @@
 #include "sys/nft.h"
 
 #define TABLE "hod"
+#define TRIES 4
 #define PRIORITY (-300) /* before anybody else's on the bridge */
 
 #define RA 134
@@ -133,18 +134,34 @@ static void add_claim(struct nft *n, const struct claim *c, bool loose)
         nft_rule_end(n);
 }
 
-/* The host would believe it: a bridge with published ports has route_localnet. */
-static void drop_loopback(struct nft *n, const char *chain)
+/* The address at @offset of the header. As source the host would believe it (a bridge with published ports has
+ * route_localnet); as destination a neighbour whose namespace has that, by its own wish or because the host's is handed
+ * down. */
+static void drop_loopback(struct nft *n, const char *chain, unsigned offset)
 {
         static const unsigned char loopback[4] = {127}, mask[4] = {255};
 
         nft_rule_begin(n, TABLE, chain);
         protocol(n, ETH_P_IP);
-        nft_payload(n, NFT_PAYLOAD_NETWORK_HEADER, 12, 4, NFT_REG_1);
+        nft_payload(n, NFT_PAYLOAD_NETWORK_HEADER, offset, 4, NFT_REG_1);
         nft_bitwise(n, NFT_REG_1, 4, mask);
         nft_cmp(n, NFT_CMP_EQ, NFT_REG_1, loopback, 4);
         nft_verdict(n, NF_DROP, NULL);
         nft_rule_end(n);
+}
+
+/* A VLAN's tag the kernel has taken off already. Whoever gets a second one (both of VLAN 0) takes that off, too, and
+ * reads what we have not seen. */
+static void drop_tagged(struct nft *n, const char *chain)
+{
+        static const uint16_t tags[] = {ETH_P_8021Q, ETH_P_8021AD};
+
+        for (unsigned i = 0; i < ARRAY_SIZE(tags); i++) {
+                nft_rule_begin(n, TABLE, chain);
+                protocol(n, tags[i]);
+                nft_verdict(n, NF_DROP, NULL);
+                nft_rule_end(n);
+        }
 }
 
 static void fill(struct nft *n, bool loose)
@@ -153,8 +170,11 @@ static void fill(struct nft *n, bool loose)
         const uint32_t none = 0;
         const char *chain = loose ? "from_loose" : "from_strict";
 
-        if (loose)
-                drop_loopback(n, chain);
+        drop_loopback(n, chain, 16);
+        if (loose) {
+                drop_loopback(n, chain, 12);
+                drop_tagged(n, chain);
+        }
         if (loose) { /* a mark, for as long as we look, says which bridge it is: not every kernel can */
                 nft_rule_begin(n, TABLE, chain);
                 nft_meta(n, NFT_META_IIFNAME, NFT_REG_1);
@@ -228,7 +248,8 @@ struct change {
         int fd, failed;
         enum what what;
         bool loose;
-        bool each; /* every element in a transaction of its own, and what is missing is fine */
+        bool replace; /* what somebody has left is in the way */
+        bool each;    /* every element in a transaction of its own, and what is missing is fine */
 };
 
 static void element(struct change *c, const char *set, const struct nft_element *e)
@@ -255,15 +276,44 @@ static void element(struct change *c, const char *set, const struct nft_element 
 }
 
 /* name or number . address; padded to 4 bytes each */
+static size_t make_key(char key[32], const void *first, size_t first_size, const void *address, size_t size)
+{
+        memset(key, 0, 32);
+        memcpy(key, first, first_size);
+        memcpy(key + first_size, address, size);
+        return first_size + (size + 3) / 4 * 4;
+}
+
 static void pair(struct change *c, const char *set, const void *first, size_t first_size, const void *address,
                  size_t size)
 {
-        char key[32] = "";
-        const struct nft_element e = {.key = key, .key_size = first_size + (size + 3) / 4 * 4};
+        char key[32];
+        const struct nft_element e = {.key = key, .key_size = make_key(key, first, first_size, address, size)};
 
-        memcpy(key, first, first_size);
-        memcpy(key + first_size, address, size);
         element(c, set, &e);
+}
+
+/* In one of the sets of all ports of a bridge. The address may have been another's, who has ended and is cleaned up
+ * after us: whose it is says the comment, and the last one to come is right. */
+static void shared(struct change *c, const char *set, uint32_t bridge, const void *address, size_t size,
+                   const char *owner)
+{
+        char key[32], whose[NFT_COMMENT_MAX + 1];
+        struct nft_element e = {.key = key, .key_size = make_key(key, &bridge, sizeof(bridge), address, size)};
+
+        if (c->what != ADD) {
+                if (nft_element_get(c->fd, NFPROTO_BRIDGE, TABLE, set, key, e.key_size, whose) > 0 &&
+                    (!*whose || str_eq(whose, owner)))
+                        element(c, set, &e);
+                return;
+        }
+        e.comment = owner;
+        if (c->replace) {
+                nft_element_add(&c->n, TABLE, set, &e);
+                nft_element_delete(&c->n, TABLE, set, &e);
+        }
+        e.exclusive = true;
+        nft_element_add(&c->n, TABLE, set, &e);
 }
 
 /* A number for the name of a bridge. */
@@ -290,10 +340,10 @@ static void its_own(struct change *c, const char name[16], uint32_t bridge, cons
         if (!a->family)
                 return;
         pair(c, six ? "own6" : "own4", name, 16, a->data, six ? 16 : 4);
-        pair(c, six ? "all6" : "all4", &bridge, 4, a->data, six ? 16 : 4);
+        shared(c, six ? "all6" : "all4", bridge, a->data, six ? 16 : 4, name);
 }
 
-/* @gateway: NULL when it is taken out: those stay for as long as the table. */
+/* @gateway: NULL when it is taken out: those stay for as long as the bridge. */
 static void change(struct change *c, const struct endpoint *e, const struct link_address *gateway)
 {
         const uint32_t bridge = number_of(e->parent);
@@ -304,7 +354,7 @@ static void change(struct change *c, const struct endpoint *e, const struct link
         element(c, c->loose ? "loose" : "strict", &(struct nft_element){.key = name, .key_size = 16});
         element(c, "bridge", &(struct nft_element){.key = name, .key_size = 16, .data = &bridge, .data_size = 4});
         pair(c, "own", name, 16, e->mac, 6);
-        pair(c, "all", &bridge, 4, e->mac, 6);
+        shared(c, "all", bridge, e->mac, 6, name);
         for (unsigned i = 0; i < LINK_ADDRESSES; i++) {
                 its_own(c, name, bridge, &e->address[i]);
                 if (gateway && e->address[i].family && gateway[i].family)
@@ -323,9 +373,10 @@ static bool unsupported(int r)
         return r == -EAFNOSUPPORT || r == -EOPNOTSUPP || r == -EPROTONOSUPPORT;
 }
 
-static int try_add(int fd, const struct endpoint *e, const struct link_address *gateway, bool loose, bool with_table)
+static int try_add(int fd, const struct endpoint *e, const struct link_address *gateway, bool loose, bool with_table,
+                   bool replace)
 {
-        struct change c = {.what = ADD, .loose = loose};
+        struct change c = {.what = ADD, .loose = loose, .replace = replace};
         int r;
 
         nft_begin(&c.n, NFPROTO_BRIDGE);
@@ -345,14 +396,17 @@ static void close_socket(int *fd)
 err *guard_add(const struct endpoint *e, const struct link_address gateway[LINK_ADDRESSES], bool loose)
 {
         _cleanup_(close_socket) int fd = -1;
+        bool replace = false;
         int r;
 
         if (e->kind != ENDPOINT_BRIDGE)
                 return NULL;
         fd = netlink_firewall_open();
-        r = fd < 0 ? fd : try_add(fd, e, gateway, loose, false);
-        if (r == -ENOENT)
-                r = try_add(fd, e, gateway, loose, true);
+        r = fd < 0 ? fd : try_add(fd, e, gateway, loose, false, false);
+        for (int i = 0; i < TRIES && (r == -ENOENT || r == -EEXIST || r == -EBUSY); i++) {
+                replace |= r != -ENOENT;
+                r = try_add(fd, e, gateway, loose, true, replace);
+        }
         return r < 0 && !unsupported(r) ? err_sys(-r, "guarding the bridge's port %s", e->host_name) : NULL;
 }
 
@@ -405,4 +459,19 @@ err *guard_remove(const struct endpoint *e, bool loose)
         r = end_all(&c, e) ? 0 : delete_all(&c, e);
         return r < 0 && !unsupported(r) ? err_sys(-r, "taking the bridge's port %s out of the firewall", e->host_name)
                                         : NULL;
+}
+
+err *guard_remove_bridge(const char *bridge, const struct link_address gateway[LINK_ADDRESSES])
+{
+        _cleanup_(close_socket) int fd = netlink_firewall_open();
+        const uint32_t number = number_of(bridge);
+        struct change c = {.fd = fd, .what = DELETE, .each = true};
+
+        if (fd < 0)
+                return err_sys(-fd, "opening a netlink socket for the firewall");
+        for (unsigned i = 0; i < LINK_ADDRESSES; i++)
+                if (gateway[i].family)
+                        pair(&c, i ? "all6" : "all4", &number, 4, gateway[i].data, i ? 16 : 4);
+        return c.failed && !unsupported(c.failed) ? err_sys(-c.failed, "taking bridge %s out of the firewall", bridge)
+                                                  : NULL;
 }

@@ -5,7 +5,8 @@
  *            address (ARP, neighbour advertisements), and is no router (advertisements, redirects)
  *   loose    a container that may configure its network (NET_ADMIN) may have further addresses, or route for others:
  *            only addresses of the bridge and of its other containers, and 127.0.0.0/8, are not for it. It is no router
- *            for IPv6, either
+ *            for IPv6, either, and sends no VLAN within a VLAN
+ *   both     nothing to 127.0.0.0/8
  *
  * A kernel without nf_tables for bridges guards nobody: no error. Privilege: CAP_NET_ADMIN. */
 #pragma once
@@ -16,7 +17,9 @@
 #include "sys/endpoint.h"
 
 /* Before the pair is made; of endpoints that are no bridge's nothing. @gateway: the bridge's addresses. What is there
- * already is fine; so is a table that somebody has flushed. */
+ * already is fine, and put in order; so is a table of which somebody has flushed all or a part. */
 MUST_USE err *guard_add(const struct endpoint *e, const struct link_address gateway[LINK_ADDRESSES], bool loose);
 /* With the same @loose. What is not there is fine. */
 MUST_USE err *guard_remove(const struct endpoint *e, bool loose);
+/* The bridge itself goes: its addresses. */
+MUST_USE err *guard_remove_bridge(const char *bridge, const struct link_address gateway[LINK_ADDRESSES]);

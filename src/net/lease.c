@@ -280,19 +280,48 @@ static void name_link(struct lease *l)
         (void)snprintf(l->link, sizeof(l->link), "hod%.12s", l->endpoint);
 }
 
-/* docker's way: 02:42 and the IPv4 address, so that neighbours need not learn anew who has it. */
-static void choose_mac(struct lease *l, const unsigned char wanted[6])
+/* Whose link address is it? t->n = nobody's. */
+static size_t mac_holder(const struct lease_list *t, const unsigned char mac[6])
+{
+        size_t i = 0;
+
+        while (i < t->n && memcmp(t->items[i].mac, mac, sizeof(t->items[i].mac)) != 0)
+                i++;
+        return i;
+}
+
+/* One bridge cannot send to two that have the same, and what guards one of them would let the other in. */
+static err *want_mac(struct lease_list *t, const struct network *n, const struct lease_request *r)
+{
+        const unsigned char *m = r->mac;
+
+        for (size_t i; (i = mac_holder(t, m)) < t->n; lease_list_drop(t, i))
+                if (!r->lives || r->lives(t->items[i].container, r->arg))
+                        return err_new(ERR_CONFLICT,
+                                       "MAC address %02x:%02x:%02x:%02x:%02x:%02x is already in use on network %s (by "
+                                       "container %s)",
+                                       m[0], m[1], m[2], m[3], m[4], m[5], n->name, t->items[i].name);
+        return NULL;
+}
+
+/* docker's way: 02:42 and the IPv4 address, so that neighbours need not learn anew who has it. (Somebody may have asked
+ * for that very one; and two IPv6 addresses may end alike.) */
+static err *choose_mac(struct lease_list *t, const struct network *n, const struct lease_request *r, struct lease *l)
 {
         static const unsigned char none[6] = {0};
         const unsigned char *from = l->address[0].family ? l->address[0].data : l->address[1].data + 12;
 
-        if (memcmp(wanted, none, sizeof(none)) != 0) {
-                memcpy(l->mac, wanted, sizeof(none));
-                return;
+        if (memcmp(r->mac, none, sizeof(none)) != 0) {
+                TRY(want_mac(t, n, r));
+                memcpy(l->mac, r->mac, sizeof(none));
+                return NULL;
         }
         l->mac[0] = 0x02;
         l->mac[1] = 0x42;
         memcpy(l->mac + 2, from, 4);
+        for (unsigned i = 1; mac_holder(t, l->mac) < t->n && i <= UINT8_MAX; i++)
+                l->mac[1]++;
+        return NULL;
 }
 
 /* What is to be one word of a line. */
@@ -314,7 +343,7 @@ static err *fill(struct lease_list *t, const struct network *n, const struct lea
         for (unsigned k = 0; k < LINK_ADDRESSES; k++)
                 if (n->pool[k].subnet.family)
                         TRY(choose(t, n, k, r, &l->address[k]));
-        choose_mac(l, r->mac);
+        TRY(choose_mac(t, n, r, l));
         if (str_eq(n->driver, "bridge"))
                 name_link(l);
         l->name = str_dup(r->name);

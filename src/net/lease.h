@@ -42,7 +42,8 @@ MUST_USE err *lease_hold(struct networks *s, const char *network_id, bool alone,
 
 /* Take addresses: the lowest that are free, or those that are wanted. A container that has a lease already gets a new
  * one in its place. ERR_CONFLICT "Address already in use", "no available IPv4 addresses on this network's address
- * pools: ...". ERR_INVALID: a name has a space, a comma or a control character in it.
+ * pools: ...", "MAC address ... is already in use on network ...". ERR_INVALID: a name has a space, a comma or a
+ * control character in it.
  */
 MUST_USE err *lease_take(struct networks *s, const struct network *n, const struct lease_request *r, struct lease *ret);
 /* Give back what @container has. Nothing is fine. */

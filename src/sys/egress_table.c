@@ -41,10 +41,19 @@ static const struct nft_set bridge_sets[] = {
          .data_type = NFT_TYPE_ETHER,
          .data_size = ETH_ALEN,
          .host_order = true},
-        {.name = "containers", /* addresses of limited containers → of their bridges */
-         .key_type = NFT_TYPE_ETHER,
-         .key_size = ETH_ALEN,
-         .flags = NFT_SET_MAP,
+        {.name = "inbound4", /* link and own addresses of limited containers → of their bridges. (The former alone may
+                              * be used on several.) */
+         .key_type = NFT_CONCAT2(NFT_TYPE_ETHER, NFT_TYPE_IPV4),
+         .key_size = 12,
+         .flags = NFT_SET_MAP | NFT_SET_CONCAT,
+         .part = {ETH_ALEN, 4},
+         .data_type = NFT_TYPE_ETHER,
+         .data_size = ETH_ALEN},
+        {.name = "inbound6",
+         .key_type = NFT_CONCAT2(NFT_TYPE_ETHER, NFT_TYPE_IPV6),
+         .key_size = 24,
+         .flags = NFT_SET_MAP | NFT_SET_CONCAT,
+         .part = {ETH_ALEN, 16},
          .data_type = NFT_TYPE_ETHER,
          .data_size = ETH_ALEN},
         {.name = "sources4",
@@ -228,9 +237,10 @@ static void fill_bridge(struct nft *n)
         for (unsigned six = 0; six < 2; six++) {
                 nft_rule_begin(n, BRIDGE_TABLE, "prerouting");
                 protocol(n, six ? ETH_P_IPV6 : ETH_P_IP);
-                nft_payload(n, NFT_PAYLOAD_LL_HEADER, 0, ETH_ALEN, NFT_REG_1);
-                nft_lookup(n, "containers", NFT_REG_1, NFT_REG_2, 0);
-                lead_up(n, NFT_REG_2);
+                nft_payload(n, NFT_PAYLOAD_LL_HEADER, 0, ETH_ALEN, NFT_REG32_00);
+                address(n, six, false, NFT_REG32_02);
+                nft_lookup(n, six ? "inbound6" : "inbound4", NFT_REG32_00, NFT_REG32_08, 0);
+                lead_up(n, NFT_REG32_08);
         }
 }
 
@@ -415,46 +425,84 @@ static void change_port(struct nft *n, enum change how, const char *id, const st
         n->family = NFPROTO_INET;
 }
 
-/* The container's own address, which a former one may have had: whose it is says the comment. */
-static int add_inbound(int nft, int route, const char *id, const struct endpoint *port)
-{
-        unsigned char mac[ETH_ALEN];
-        const struct nft_element e = {.key = port->mac,
-                                      .key_size = ETH_ALEN,
-                                      .data = mac,
-                                      .data_size = ETH_ALEN,
-                                      .comment = id,
-                                      .exclusive = true};
-        int r = link_mac(route, port->parent, mac);
+/* (link address . address) → the bridge's, for one address of a port. */
+struct inbound {
+        unsigned char key[8 + 16], mac[ETH_ALEN];
+        struct nft_element e;
+        const char *set;
+};
 
-        for (unsigned tries = 0; r == 0 && tries < 2; tries++) {
+static void make_inbound(const struct endpoint *port, const struct link_address *a, struct inbound *ret)
+{
+        size_t size = a->family == AF_INET ? 4 : 16;
+
+        memset(ret->key, 0, sizeof(ret->key));
+        memcpy(ret->key, port->mac, ETH_ALEN);
+        memcpy(ret->key + 8, a->data, size);
+        ret->set = a->family == AF_INET ? "inbound4" : "inbound6";
+        ret->e = (struct nft_element){.key = ret->key, .key_size = 8 + size, .data = ret->mac, .data_size = ETH_ALEN};
+}
+
+/* A former container may have had it: whose it is says the comment. */
+static int add_one_inbound(int nft, const char *id, struct inbound *in)
+{
+        int r = -EEXIST;
+
+        in->e.comment = id;
+        in->e.exclusive = true;
+        for (unsigned tries = 0; tries < 2 && (r == -EEXIST || r == -EBUSY); tries++) {
                 _cleanup_nft_ struct nft n;
 
                 nft_begin(&n, NFPROTO_BRIDGE);
                 if (tries) /* somebody's who is not cleaned up */
-                        nft_element_delete(&n, BRIDGE_TABLE, "containers", &e);
-                nft_element_add(&n, BRIDGE_TABLE, "containers", &e);
+                        nft_element_delete(&n, BRIDGE_TABLE, in->set, &in->e);
+                nft_element_add(&n, BRIDGE_TABLE, in->set, &in->e);
                 r = nft_commit(nft, &n, NULL);
-                if (r != -EEXIST && r != -EBUSY)
-                        break;
-                r = 0;
+        }
+        return r == -EEXIST || r == -EBUSY ? 0 : r;
+}
+
+static int add_inbound(int nft, int route, const char *id, const struct endpoint *port)
+{
+        struct inbound in;
+        int r = link_mac(route, port->parent, in.mac);
+
+        for (unsigned i = 0; r == 0 && i < LINK_ADDRESSES; i++) {
+                if (!port->address[i].family)
+                        continue;
+                make_inbound(port, &port->address[i], &in);
+                r = add_one_inbound(nft, id, &in);
         }
         return r;
 }
 
-static int remove_inbound(int nft, const char *id, const struct endpoint *port)
+static int remove_one_inbound(int nft, const char *id, const struct inbound *in)
 {
-        const struct nft_element e = {.key = port->mac, .key_size = ETH_ALEN};
         char whose[NFT_COMMENT_MAX + 1];
         _cleanup_nft_ struct nft n;
-        int r = nft_element_get(nft, NFPROTO_BRIDGE, BRIDGE_TABLE, "containers", port->mac, ETH_ALEN, whose);
+        int r = nft_element_get(nft, NFPROTO_BRIDGE, BRIDGE_TABLE, in->set, in->key, in->e.key_size, whose);
 
         nft_begin(&n, NFPROTO_BRIDGE);
         if (r <= 0 || !str_eq(whose, id))
                 return r;
-        nft_element_delete(&n, BRIDGE_TABLE, "containers", &e);
+        nft_element_delete(&n, BRIDGE_TABLE, in->set, &in->e);
         r = nft_commit(nft, &n, NULL);
         return r == -ENOENT ? 0 : r;
+}
+
+static int remove_inbound(int nft, const char *id, const struct endpoint *port)
+{
+        struct inbound in;
+        int first = 0, r;
+
+        for (unsigned i = 0; i < LINK_ADDRESSES; i++) {
+                if (!port->address[i].family)
+                        continue;
+                make_inbound(port, &port->address[i], &in);
+                r = remove_one_inbound(nft, id, &in);
+                first = first < 0 ? first : r;
+        }
+        return first < 0 ? first : 0;
 }
 
 /* ---- all of it ---- */

@@ -302,6 +302,12 @@ reaches() { hod exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
 		--network name=n1,alias=x --network-alias y|cannot specify both --network-alias and per-network alias
 		--network name=n1,ip=$(sub 1 5) --ip $(sub 1 6)|cannot specify both --ip and per-network IPv4 address
 		--network name=n1,mac-address=02:00:00:00:00:01 --mac-address 02:00:00:00:00:02|cannot specify both --mac-address and per-network MAC address
+		--network n1 --mac-address 01:00:5e:00:00:01|01:00:5e:00:00:01 is not a valid mac address: it is that of a group
+		--network name=n1,mac-address=ff:ff:ff:ff:ff:ff|is not a valid mac address: it is that of a group
+		--mac-address 00-00-00-00-00-00|is not a valid mac address: it is nobody's
+		--network host --mac-address 02:00:00:00:00:01|conflicting options: mac-address and the network mode
+		--network none --mac-address 02:00:00:00:00:01|conflicting options: mac-address and the network mode
+		--network container:c --mac-address 02:00:00:00:00:01|conflicting options: mac-address and the network mode
 		--network nosuch|network nosuch not found
 		--network n1 --network nosuch|network nosuch not found
 	END

@@ -143,7 +143,7 @@ static void egress_install_changes_learns_and_remove_leaves_nothing(void **state
                 assert_int_equal(count(fd, NFPROTO_INET, "egress"), 1);
                 assert_int_equal(count(fd, NFPROTO_INET, "names4-0123456789ab"), 1);
                 assert_int_equal(count(fd, NFPROTO_BRIDGE, "ports"), 1);
-                assert_int_equal(count(fd, NFPROTO_BRIDGE, "containers"), 1);
+                assert_int_equal(count(fd, NFPROTO_BRIDGE, "inbound4"), 1);
         }
         check_ok(egress_install(fd, route, ID, &other, &port, 1));
         check_ok(egress_remove_port(fd, ID, &port));

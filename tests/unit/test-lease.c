@@ -164,6 +164,31 @@ static void lease_take_wants_an_address_that_is_free(void **state)
         check_ok(take(ID_B, "10.0.0.5", "10.0.0.5/29"));
 }
 
+static void lease_take_gives_no_link_address_twice(void **state)
+{
+        struct lease_request r = {.container = ID_A, .name = "web", .lives = lives, .mac = {2, 0x42, 10, 0, 0, 4}};
+        _cleanup_lease_ struct lease a = {0}, b = {0}, c = {0};
+
+        (void)state;
+        alive_a = true;
+        check_ok(lease_take(s, n, &r, &a));
+        check_ok(lease_take(s, n, &r, &b)); /* in place of its own */
+        assert_memory_equal(b.mac, r.mac, 6);
+        r.container = ID_B;
+        check_err(lease_take(s, n, &r, &c),
+                  "MAC address 02:42:0a:00:00:04 is already in use on network n (by container "
+                  "web)");
+        memset(r.mac, 0, 6);
+        check_ok(lease_take(s, n, &r, &c)); /* would have had that very one */
+        assert_memory_equal(c.address[0].data, "\x0a\0\0\x04", 4);
+        assert_memory_equal(c.mac, "\x02\x43\x0a\0\0\x04", 6);
+        lease_done(&c);
+        alive_a = false; /* a line of one who has ended */
+        memcpy(r.mac, "\x02\x42\x0a\0\0\x04", 6);
+        check_ok(lease_take(s, n, &r, &c));
+        assert_memory_equal(c.mac, r.mac, 6);
+}
+
 static void lease_take_of_a_full_network_asks_who_lives(void **state)
 {
         char id[] = ID_C;
@@ -281,6 +306,7 @@ int main(void)
                 TEST(lease_rename_changes_what_the_old_name_answered_to),
                 TEST(lease_take_gives_the_lowest_free_address),
                 TEST(lease_take_wants_an_address_that_is_free),
+                TEST(lease_take_gives_no_link_address_twice),
                 TEST(lease_take_of_a_full_network_asks_who_lives),
                 TEST(lease_take_refuses_names_that_would_break_the_line),
                 TEST(lease_hold_keeps_who_removes_away),

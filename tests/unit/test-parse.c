@@ -508,6 +508,11 @@ static void parse_mac_normalises(void **state)
         check_err(parse_mac("bogus", mac), "bogus is not a valid mac address");
         check_code(parse_mac("02:42:ac:11:00:02:", mac), ERR_INVALID);
         check_code(parse_mac("02:42:ac:11:00", mac), ERR_INVALID);
+        check_err(parse_mac("33:33:00:00:00:01", mac),
+                  "33:33:00:00:00:01 is not a valid mac address: it is that of a group (multicast)");
+        check_err(parse_mac("FF:FF:FF:FF:FF:FF", mac),
+                  "FF:FF:FF:FF:FF:FF is not a valid mac address: it is that of a group (multicast)");
+        check_err(parse_mac("00:00:00:00:00:00", mac), "00:00:00:00:00:00 is not a valid mac address: it is nobody's");
 }
 
 static void parse_restart_is_dockers(void **state)
