@@ -1,5 +1,5 @@
 # alone.bash - a machine of a test's own: a network namespace with a neighbour on its link.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2016
 
 get() { curl -s -m "${3-3}" "http://$1:$2/hostname"; }
 export -f get
@@ -12,7 +12,7 @@ alone() {
                 unshare -n sleep 60 &
                 N=$!
                 trap "kill $N; jobs -p | xargs -r kill 2>/dev/null || true" EXIT
-                for _ in {1..500}; do [[ $(readlink /proc/$N/ns/net) != $(readlink /proc/self/ns/net) ]] && break; sleep 0.02; done
+                for _ in {1..500}; do ns=$(readlink /proc/$N/ns/net || true); [[ $ns && $ns != $(readlink /proc/self/ns/net) ]] && break; sleep 0.02; done
                 ip link add host0 type veth peer name n0 netns $N
                 ip addr add 192.0.2.1/24 dev host0
                 ip link set host0 up
