@@ -140,7 +140,7 @@ extern const char *const pull_policy_words[];
                 OPT_STR(0, "mac-address", struct create_args, mac, "string",                                           \
                         "Container MAC address (e.g., 92:d0:c6:0a:29:33)"),                                            \
                 OPT_LIST(0, "network-alias", struct create_args, network_aliases, "list",                              \
-                         "Add network-scoped alias for the container"),                                                \
+                         "Add network-scoped alias for the container", .alias = "net-alias"),                          \
                 OPT_LIST(0, "network", struct create_args, networks, "network",                                        \
                          "Network of the container: bridge (default), host, none, a network or container:NAME",        \
                          .alias = "net", .deprecated_alias = "net"),                                                   \

@@ -126,27 +126,39 @@ static err *network_matches(struct engine *e, const json *n, char *const *filter
         return NULL;
 }
 
+/* As Go prints times. */
+static void set_created(json *row, const char *created)
+{
+        const char *t = strchrnul(created, 'T'), *z = strchrnul(created, 'Z');
+        _cleanup_free_ char *text =
+                *t && *z ? str_format("%.*s %.*s +0000 UTC", (int)(t - created), created, (int)(z - t - 1), t + 1)
+                         : NULL;
+
+        json_set_str(row, "CreatedAt", text ? text : created);
+}
+
+/* In the order in which docker prints them as JSON. */
 static err *network_row(const json *n, bool trunc, json **ret)
 {
         static const char *const flags[][2] = {
                 {"IPv4", "EnableIPv4"}, {"IPv6", "EnableIPv6"}, {"Internal", "Internal"}};
-        static const char *const texts[][2] = {
-                {"Name", "Name"}, {"Driver", "Driver"}, {"Scope", "Scope"}, {"CreatedAt", "Created"}};
         _cleanup_json_ json *row = json_new_object();
         _cleanup_str_ struct str labels = {0};
         char id[ID_LEN + 1];
 
         (void)snprintf(id, sizeof(id), "%.*s", trunc ? ID_SHORT : ID_LEN, json_get_str_or(n, "Id", ""));
-        json_set_str(row, "ID", id);
-        for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-                json_set_str(row, texts[i][0], json_get_str_or(n, texts[i][1], ""));
-        for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
-                json_set_str(row, flags[i][0], json_get_bool(n, flags[i][1], false) ? "true" : "false");
         JSON_EACH (json_get(n, "Labels"), it)
                 str_printf(&labels, "%s%s=%s", labels.len ? "," : "", it.key,
                            json_str(it.value) ? json_str(it.value) : "");
         TRY(str_done(&labels));
+        set_created(row, json_get_str_or(n, "Created", ""));
+        json_set_str(row, "Driver", json_get_str_or(n, "Driver", ""));
+        json_set_str(row, "ID", id);
+        for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+                json_set_str(row, flags[i][0], json_get_bool(n, flags[i][1], false) ? "true" : "false");
         json_set_str(row, "Labels", str_text(&labels));
+        json_set_str(row, "Name", json_get_str_or(n, "Name", ""));
+        json_set_str(row, "Scope", json_get_str_or(n, "Scope", ""));
         *ret = TAKE_PTR(row);
         return NULL;
 }

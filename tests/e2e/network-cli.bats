@@ -127,6 +127,9 @@ apart() {
 		--net container:w --link w:x|conflicting options: container type network can't be used with links
 		--net container:w --mac-address 02:00:00:00:00:07|conflicting options: mac-address and the network mode
 		--net container:w --ip 1.2.3.4|conflicting options: ip addresses and the network mode
+		--net-alias a|network-scoped aliases are only supported for user-defined networks
+		--mac-address 01:00:5e:00:00:01|01:00:5e:00:00:01 cannot be the mac address of one device
+		--mac-address 00:00:00:00:00:00|cannot be the mac address of one device
 		--net container:w --network-alias a|network-scoped aliases are only supported for user-defined networks
 		--net host --link w:x|conflicting options: host type networking can't be used with links
 		--net host --mac-address 02:00:00:00:00:07|conflicting options: mac-address and the network mode
@@ -154,6 +157,12 @@ apart() {
         [[ $(of d n1 '[.Aliases,.MacAddress]') == '[["al"],"02:00:00:00:00:0a"]' ]]
         sleeper b
         [[ $(of b bridge '[.IPAMConfig,.Aliases,.DNSNames]') == '[null,null,null]' ]]
+}
+
+@test "network ls as JSON and its times are docker's" {
+        hod network create --label a=b n1 >/dev/null
+        run -0 hod network ls --format json -f name=n1
+        [[ $output == '{"CreatedAt":"'*' +0000 UTC","Driver":"bridge","ID":"'*'","IPv4":"true","IPv6":"false","Internal":"false","Labels":"a=b","Name":"n1","Scope":"local"}' ]]
 }
 
 @test "an alias in any alphabet is found by its bytes; what DNS cannot carry is refused" {
