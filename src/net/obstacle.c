@@ -198,7 +198,7 @@ static bool forward_drops(const char *entries, size_t size, unsigned at, size_t 
         return t.verdict == -NF_DROP - 1 && !names(entries, size, bridge);
 }
 
-/* iptables and ip6tables ask with the same structures; what differs is in here. */
+/* iptables and ip6tables ask with the same numbers and structures; what differs is in here. */
 struct legacy {
         int domain, level;
         size_t entry_head;
@@ -206,8 +206,7 @@ struct legacy {
 static const struct legacy legacy4 = {AF_INET, SOL_IP, sizeof(struct ipt_entry)};
 static const struct legacy legacy6 = {AF_INET6, SOL_IPV6, sizeof(struct ip6t_entry)};
 _Static_assert(sizeof(struct ipt_getinfo) == sizeof(struct ip6t_getinfo) &&
-                       offsetof(struct ipt_get_entries, entrytable) == offsetof(struct ip6t_get_entries, entrytable) &&
-                       IPT_SO_GET_INFO == IP6T_SO_GET_INFO && IPT_SO_GET_ENTRIES == IP6T_SO_GET_ENTRIES,
+                       offsetof(struct ipt_get_entries, entrytable) == offsetof(struct ip6t_get_entries, entrytable),
                "one layout for both families");
 
 static bool legacy_drops(const struct legacy *l, const char *bridge)
