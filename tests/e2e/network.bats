@@ -2,6 +2,7 @@
 # Networks: their commands, addresses, reachability, published ports, and what is left behind (nothing).
 
 load lib
+load alone
 setup_file() { e2e_setup; }
 teardown_file() { e2e_teardown; }
 teardown() {
@@ -197,25 +198,6 @@ s = socket.socket(); s.bind(("127.0.0.1", 18082)); s.listen(); print("ready", fl
         run hod run --rm --network nk -p 18085:80 busybox true
         echo "$output"
         [[ $status -eq 0 ]]
-}
-
-# alone SCRIPT: it runs in a network namespace of its own, with a "neighbour" (pid $N, 192.0.2.2) on the link host0.
-alone() {
-        timeout 60 unshare -n bash -c '
-                set -e
-                ip link set lo up
-                unshare -n sleep 60 &
-                N=$!
-                trap "kill $N" EXIT
-                for _ in {1..500}; do [[ $(readlink /proc/$N/ns/net) != $(readlink /proc/self/ns/net) ]] && break; sleep 0.02; done
-                ip link add host0 type veth peer name n0 netns $N
-                ip addr add 192.0.2.1/24 dev host0
-                ip link set host0 up
-                nsenter -t $N -n bash -c "ip link set lo up; ip addr del 127.0.0.1/8 dev lo; ip addr add 192.0.2.2/24 dev n0
-                        ip link set n0 up; ip route replace 127.0.0.1/32 via 192.0.2.1
-                        echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet; echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter"
-                hod() { "$HOD_BIN/hod" "$@"; }
-                '"$1"
 }
 
 @test "enable_icc=false: containers of the network reach the host, not each other" {
