@@ -41,6 +41,8 @@ static const struct opt global_opts[] = {
         OPT_STR(0, "rootless", struct global_args, rootless, "string",
                 "ignore cgroup permission errors ('true', 'false', or 'auto')", .def = "auto"),
         OPT_FLAG('v', "version", struct global_args, version, "print the version"),
+        OPT_FLAG('V', "crun-version", struct global_args, version, "the same: crun has two letters for it",
+                 .hidden = true),
         OPT_END};
 
 static const struct command cmd_help;

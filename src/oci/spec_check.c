@@ -388,6 +388,12 @@ static err *check_resources(const struct oci_resources *r)
 
 /* ---- seccomp ---- */
 
+/* "When the action doesn't support an errno, the runtime MUST print an error and fail." */
+static bool takes_errno(uint32_t action)
+{
+        return action == SECCOMP_RET_ERRNO || action == SECCOMP_RET_TRACE;
+}
+
 static err *check_seccomp(const struct oci_spec *spec)
 {
         const struct oci_seccomp *s = spec->linux_.seccomp;
@@ -397,7 +403,11 @@ static err *check_seccomp(const struct oci_spec *spec)
                 BAD("SCMP_ACT_NOTIFY cannot be used as default action");
         if (s->default_errno_ret.set && s->default_errno_ret.n > SECCOMP_RET_DATA)
                 BAD("linux.seccomp.defaultErrnoRet is above %d", SECCOMP_RET_DATA);
+        if (s->default_errno_ret.set && !takes_errno(s->default_action))
+                BAD("linux.seccomp.defaultErrnoRet: the default action takes no errno");
         for (size_t i = 0; i < s->n_rules; i++) {
+                if (s->rules[i].errno_ret.set && !takes_errno(s->rules[i].action))
+                        BAD("linux.seccomp.syscalls[%zu].errnoRet: the action takes no errno", i);
                 if (s->rules[i].action != SECCOMP_RET_USER_NOTIF)
                         continue;
                 notify = true;

@@ -94,6 +94,11 @@ static const struct fields device_table[] = {
         FIELDS_END,
 };
 
+static bool has_key(json *object, const char *key)
+{
+        return json_kind(json_get(object, key)) != JSON_NULL;
+}
+
 static err *read_devices(struct fields_reader *r, const struct fields_at *at, json *v, void *base)
 {
         struct oci_linux *l = base;
@@ -107,7 +112,9 @@ static err *read_devices(struct fields_reader *r, const struct fields_at *at, js
 
                 if (!d->type || !d->path)
                         return fields_bad(&here, "needs a type and a path");
-                if (json_kind(json_get(json_at(v, i), "fileMode")) == JSON_NULL)
+                if (d->type != 'p' && (!has_key(json_at(v, i), "major") || !has_key(json_at(v, i), "minor")))
+                        return fields_bad(&here, "needs major and minor");
+                if (!has_key(json_at(v, i), "fileMode"))
                         d->mode = 0666;
                 d->mode &= 07777; /* some callers leave the file type in */
         }

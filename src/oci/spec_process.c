@@ -89,8 +89,8 @@ static err *read_umask(struct fields_reader *r, const struct fields_at *at, json
         struct oci_user *u = base;
         int64_t n;
 
-        TRY(fields_int(at, v, 0, UINT32_MAX, &n));
-        u->umask = (uint32_t)n & 0777;
+        TRY(fields_int(at, v, 0, 0777, &n));
+        u->umask = (uint32_t)n;
         u->umask_set = true;
         return NULL;
 }

@@ -14,6 +14,7 @@
 #include "codec/json.h"
 #include "runtime/cgroup_ops.h"
 #include "runtime/checkpoint_check.h"
+#include "runtime/checkpoint_enforce.h"
 #include "runtime/checkpoint_log.h"
 #include "runtime/checkpoint_prepare.h"
 #include "runtime/checkpoint_request.h"
@@ -264,6 +265,12 @@ static err *on_restored(struct session *s, pid_t pid)
         return s->o->restored ? s->o->restored(s->o->data, pid) : NULL;
 }
 
+static err *on_resume(struct session *s)
+{
+        TRY(checkpoint_check(s->c, s->pid, process_pid(s->criu.pidfd)));
+        return checkpoint_enforce(s->c, s->pid);
+}
+
 static err *on_notify(struct session *s, struct checkpoint_criu_reply *r)
 {
         if (str_eq(r->script, "setup-namespaces"))
@@ -271,7 +278,7 @@ static err *on_notify(struct session *s, struct checkpoint_criu_reply *r)
         if (str_eq(r->script, "post-restore"))
                 return on_restored(s, r->pid);
         if (str_eq(r->script, "pre-resume"))
-                return checkpoint_check(s->c, s->pid, process_pid(s->criu.pidfd));
+                return on_resume(s);
         if (str_eq(r->script, "orphan-pts-master") && r->fd >= 0) {
                 (void)file_close(s->terminal_fd);
                 s->terminal_fd = TAKE_FD(r->fd);

@@ -14,8 +14,7 @@ void exec_cgroup_done(struct exec_cgroup *g)
         }
 }
 
-/* @sub below @base, clean. */
-static err *below(const char *base, const char *sub, char **ret)
+err *exec_cgroup_below(const char *base, const char *sub, char **ret)
 {
         _cleanup_free_ char *joined = str_format("%s/%s", base, sub), *clean = NULL;
         const char *rest;
@@ -82,7 +81,7 @@ err *exec_cgroup_parse(const struct cgroup_layout *l, const char *base, char *co
                 const char *colon = strchr(args[i], ':');
                 _cleanup_free_ char *path = NULL;
 
-                TRY(below(base, colon ? colon + 1 : args[i], &path));
+                TRY(exec_cgroup_below(base, colon ? colon + 1 : args[i], &path));
                 if (colon) {
                         TRY(parse_controllers(l, args[i], path, &seen, &g));
                         continue;

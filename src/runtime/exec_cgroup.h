@@ -4,6 +4,9 @@
 #include "base/err.h"
 #include "sys/cgroup.h"
 
+/* @sub below the clean path @base, clean; owned by the caller. ERR_INVALID: it is not below. */
+MUST_USE err *exec_cgroup_below(const char *base, const char *sub, char **ret);
+
 struct exec_cgroup {
         char *path[CGROUP_HIERARCHIES_MAX]; /* of each hierarchy; NULL: the container's */
         bool chosen;

@@ -71,7 +71,7 @@ void plan_clear(struct plan *p)
 {
         *p = (struct plan){
                 .rootfs_fd = -1, .join_all_pidfd = -1, .pid_ns_fd = -1, .proc_fd = -1, .start_fd = -1, .socket = -1};
-        p->root_place = p->user_fd = p->hook_out[0] = p->hook_out[1] = -1;
+        p->root_place = p->user_fd = p->delegate_fd = p->hook_out[0] = p->hook_out[1] = -1;
         for (int i = 0; i < 3; i++)
                 p->process.stdio[i] = -1;
 }
@@ -293,19 +293,25 @@ static void warn_personality(char *const *flags)
                          list);
 }
 
-/* Annotations of crun's that ask for something. What a container would be less safe without is refused. */
+/* Annotations of crun's that ask for something which there is not: refused, whoever sets one relies on it. Empty ones
+ * ask for nothing. */
 static err *check_annotations(const struct oci_spec *s)
 {
-        static const char *const ignored[] = {"run.oci.delegate-cgroup",  "run.oci.mount_context_type",
-                                              "run.oci.handler",          "run.oci.timens_offset",
-                                              "run.oci.systemd.subgroup", "run.oci.systemd.force_cgroup_v1"};
+        static const struct {
+                const char *name, *why;
+        } refused[] = {
+                {"run.oci.seccomp_bpf_data", "a compiled filter is not taken, give its profile as linux.seccomp"},
+                {"run.oci.seccomp.plugins",
+                 "this program loads no libraries, use a listener (linux.seccomp.listenerPath)"},
+                {"run.oci.handler", "there are no handlers, the program is executed as it is"},
+                {"run.oci.timens_offset", "use linux.timeOffsets"},
+                {"run.oci.systemd.subgroup", "a container is in its scope itself"},
+                {"run.oci.systemd.force_cgroup_v1", "not supported"},
+        };
 
-        if (!str_empty(oci_spec_annotation(s, "run.oci.seccomp_bpf_data")))
-                return err_new(ERR_UNSUPPORTED, "annotation run.oci.seccomp_bpf_data: a compiled filter is not taken, "
-                                                "give its profile as linux.seccomp");
-        for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
-                if (!str_empty(oci_spec_annotation(s, ignored[i])))
-                        log_warn("annotation %s has no effect here", ignored[i]);
+        for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+                if (!str_empty(oci_spec_annotation(s, refused[i].name)))
+                        return err_new(ERR_UNSUPPORTED, "annotation %s: %s", refused[i].name, refused[i].why);
         return NULL;
 }
 
@@ -337,6 +343,8 @@ static err *set_container(struct plan *p, const struct runtime_request *r)
                 return err_new(ERR_UNSUPPORTED,
                                "mountLabel is specified in config, but selinux is disabled or not supported");
         warn_personality(s->linux_.personality_flags);
+        if (s->linux_.resources.memory.kernel.set || s->linux_.resources.memory.kernel_tcp.set)
+                log_warn("Kernel memory settings are ignored and will be removed");
         TRY(check_annotations(s));
         TRY(open_hook_output(p, s));
         p->process.keep_groups = oci_spec_annotation(s, KEEP_GROUPS);

@@ -210,6 +210,7 @@ struct plan {
         bool wait_cgroup;                           /* it does not enter its cgroup itself: systemd's scope */
         int cgroup_fds[CGROUP_HIERARCHIES_MAX + 2]; /* and of resctrl */
         size_t n_cgroup_fds;
+        int delegate_fd; /* cgroup.procs of the cgroup below its own in which the container begins, -1 = none */
 
         /* file systems */
         int rootfs_fd;  /* detached mount, or a directory when there is nothing to mount; -1: see lower_mount */

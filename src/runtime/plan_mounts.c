@@ -18,6 +18,7 @@
 #include "runtime/plan.h"
 #include "sys/device.h"
 
+#define CONTEXT_TYPE "run.oci.mount_context_type" /* crun's annotation */
 #define CGROUP_ATTRS (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 
 /* Is the descriptor the root of a mount (as every detached mount is)? */
@@ -208,7 +209,22 @@ static const char *fallback(const struct plan *p, const char *type)
                                                   : NULL;
 }
 
-static err *add_new(struct plan *p, const struct oci_mount *m, const char *label)
+/* The parameter that linux.mountLabel is given by. */
+static err *label_key(const struct oci_spec *s, const char **ret)
+{
+        static const char *const types[] = {"context", "fscontext", "defcontext", "rootcontext"};
+        const char *type = oci_spec_annotation(s, CONTEXT_TYPE);
+
+        for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+                if (str_eq(str_empty(type) ? types[0] : type, types[i])) {
+                        *ret = types[i];
+                        return NULL;
+                }
+        return err_new(ERR_INVALID,
+                       "annotation " CONTEXT_TYPE ": %s is none of context, fscontext, defcontext, rootcontext", type);
+}
+
+static err *add_new(struct plan *p, const struct oci_mount *m, const struct mount_param *label)
 {
         struct plan_mount *pm = add(p, m->destination, PLAN_MOUNT_NEW);
         const struct mount_options *o = &m->options;
@@ -243,9 +259,8 @@ static err *add_new(struct plan *p, const struct oci_mount *m, const char *label
                 pm->fs.sb_flags &= ~(unsigned long)MS_RDONLY;
         }
         split_params(p, &pm->fs, o->data_list, 1);
-        if (label && pm->fs.params && (tmpfs || str_eq(m->type, "devpts")))
-                ((struct mount_param *)(uintptr_t)pm->fs.params)[pm->fs.n_params++] =
-                        (struct mount_param){"context", label};
+        if (!str_empty(label->value) && pm->fs.params && (tmpfs || str_eq(m->type, "devpts")))
+                ((struct mount_param *)(uintptr_t)pm->fs.params)[pm->fs.n_params++] = *label;
         return arena_check(&p->arena);
 }
 
@@ -426,7 +441,7 @@ static err *clean_destination(struct plan *p, const char *given, const char **re
 }
 
 static err *add_mount(struct plan *p, const struct runtime_request *r, const struct oci_mount *given,
-                      const char *cgroup)
+                      const char *cgroup, const struct mount_param *label)
 {
         bool bind = given->options.is_bind || str_eq(given->type, "bind");
         bool remount = given->options.flags & MS_REMOUNT;
@@ -443,13 +458,14 @@ static err *add_mount(struct plan *p, const struct runtime_request *r, const str
         else if (str_eq(m.type, "cgroup") || str_eq(m.type, "cgroup2"))
                 TRY(add_cgroup(p, cgroup, &m));
         else
-                TRY(add_new(p, &m, r->spec->linux_.mount_label));
+                TRY(add_new(p, &m, label));
         return check_proc(&p->mounts[at], m.destination, bind, m.type);
 }
 
 err *plan_add_mounts(struct plan *p, const struct runtime_request *r, const char *cgroup)
 {
         const struct oci_spec *s = r->spec;
+        struct mount_param label = {NULL, s->linux_.mount_label};
         size_t room = 0;
 
         /* A cgroup mount on v1 becomes a tmpfs, a tree a hierarchy and links for co-mounted controllers. */
@@ -457,8 +473,9 @@ err *plan_add_mounts(struct plan *p, const struct runtime_request *r, const char
                 room += str_eq(s->mounts[i].type, "cgroup") ? 2 + CGROUP_HIERARCHIES_MAX + CGROUP_CONTROLLER_MAX_ : 1;
         p->mounts = ARENA_NEW(&p->arena, struct plan_mount, room);
         TRY(arena_check(&p->arena));
+        TRY(label_key(s, &label.key));
         p->setup_dev = p->has_mount || s->n_mounts;
         for (size_t i = 0; i < s->n_mounts; i++)
-                TRY(add_mount(p, r, &s->mounts[i], cgroup));
+                TRY(add_mount(p, r, &s->mounts[i], cgroup, &label));
         return NULL;
 }

@@ -31,6 +31,7 @@
 #include "sys/ns.h"
 #include "sys/process.h"
 
+#define DELEGATE "run.oci.delegate-cgroup"
 #define KILL_WAIT_MS 10000
 #define ENDING_MS 2000
 #define CGROUP_WAIT_MS 2000
@@ -169,13 +170,43 @@ static bool make_cgroup_beside(struct session *s)
 /* @e (consumed) says that no cgroup may be made: as runc, that is none's loss unless one was asked for. */
 static err *no_cgroup(struct session *s, err *e)
 {
-        if (s->request->spec->linux_.cgroups_path)
+        if (s->request->spec->linux_.cgroups_path || !str_empty(oci_spec_annotation(s->request->spec, DELEGATE)))
                 return e;
         err_free(e);
         TRY(refuse_limits(s));
         free(s->cgroup);
         s->cgroup = NULL;
         return NULL;
+}
+
+/* crun's annotation: the container begins in a cgroup below its own, which is left to it: with processes of its own the
+ * latter could not give it controllers. */
+static err *check_delegate(const struct session *s)
+{
+        if (str_empty(oci_spec_annotation(s->request->spec, DELEGATE)))
+                return NULL;
+        if (s->layout->mode != CGROUP_MODE_V2)
+                return err_new(ERR_UNSUPPORTED, "annotation " DELEGATE ": only cgroup v2 can delegate");
+        if (s->request->unit || s->request->no_cgroup)
+                return err_new(ERR_UNSUPPORTED, "annotation " DELEGATE ": only with the cgroup manager cgroupfs");
+        return NULL;
+}
+
+static err *delegate(struct session *s)
+{
+        const char *sub = oci_spec_annotation(s->request->spec, DELEGATE);
+        _cleanup_free_ char *path = NULL;
+        int fd;
+
+        if (str_empty(sub))
+                return NULL;
+        TRY_WRAP(exec_cgroup_below(s->cgroup, sub, &path), "annotation " DELEGATE);
+        if (str_eq(path, s->cgroup))
+                return err_new(ERR_INVALID, "annotation " DELEGATE ": %s is the container's own cgroup", sub);
+        TRY(cgroup_sub_open(s->layout, path, &fd));
+        s->plan.delegate_fd = plan_own_fd(&s->plan, fd);
+        TRY(arena_check(&s->plan.arena));
+        return cgroup_ops_give(s->layout, path, s->request->spec);
 }
 
 static err *make_cgroup(struct session *s)
@@ -187,6 +218,7 @@ static err *make_cgroup(struct session *s)
         err *e;
 
         TRY(cgroup_layout_get(&s->layout));
+        TRY(check_delegate(s));
         if (s->request->no_cgroup)
                 return refuse_limits(s);
         if (!path)
@@ -210,6 +242,7 @@ static err *make_cgroup(struct session *s)
                 if (e)
                         return s->request->rootless_cgroups && is_permission(e) ? no_cgroup(s, e) : e;
                 TRY(cgroup_ops_give(s->layout, s->cgroup, s->request->spec));
+                TRY(delegate(s));
                 TRY(open_cgroup(s));
         }
         trace_end(&span, 0, s->cgroup);

@@ -163,6 +163,10 @@ MUST_USE err *cgroup_adopt(const struct cgroup_layout *l, const char *path);
  * limits stay ours. v2 only; elsewhere nothing happens. ERR_SYS. */
 MUST_USE err *cgroup_give(const struct cgroup_layout *l, const char *path, uid_t uid);
 
+/* Make @path, which is below a container's cgroup, without any limits or controllers, and open its cgroup.procs: a
+ * process that writes "0" there (safe between clone and exec) is in it. v2 only. Owned by the caller. ERR_SYS. */
+MUST_USE err *cgroup_sub_open(const struct cgroup_layout *l, const char *path, int *ret_fd);
+
 /* Set limits, in the order in which the kernel accepts them. Also for `update` of a living cgroup.
  * Errors: ERR_UNSUPPORTED "cgroup: controller memory is not available" if a wanted limit has no controller, ERR_INVALID
  * for a value the kernel refuses (with file and value), ERR_SYS. */

@@ -35,3 +35,16 @@ err *cgroup_give(const struct cgroup_layout *l, const char *path, uid_t uid)
         }
         return NULL;
 }
+
+err *cgroup_sub_open(const struct cgroup_layout *l, const char *path, int *ret_fd)
+{
+        char name[CGROUP_FILE_MAX];
+        int r;
+
+        CGROUP_CHECK_PATH(path, false);
+        r = cgroup_mkdir(&l->h[(int)l->unified], path, NULL);
+        if (r < 0)
+                return err_sys(-r, "cgroup: making %s", path);
+        *ret_fd = openat(l->h[(int)l->unified].fd, cgroup_name(path, "cgroup.procs", name), O_WRONLY | O_CLOEXEC);
+        return *ret_fd < 0 ? err_sys(errno, "cgroup: opening %s", name) : NULL;
+}

@@ -14,9 +14,6 @@
 #ifndef ST_NOSYMFOLLOW
 #define ST_NOSYMFOLLOW 0x2000
 #endif
-#ifndef MOUNT_ATTR_NOSYMFOLLOW
-#define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
-#endif
 #define LOCKABLE (uint64_t)(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 
 static int result(long r)
@@ -153,6 +150,21 @@ static uint64_t atime_mode(unsigned long source)
         return source & ST_NOATIME    ? MOUNT_ATTR_NOATIME
                : source & ST_RELATIME ? MOUNT_ATTR_RELATIME
                                       : MOUNT_ATTR_STRICTATIME;
+}
+
+int mountfd_attrs(int fd, uint64_t *ret)
+{
+        struct statfs fs;
+        unsigned long have;
+
+        if (fstatfs(fd, &fs) < 0)
+                return -errno;
+        have = (unsigned long)fs.f_flags;
+        *ret = (have & ST_RDONLY ? MOUNT_ATTR_RDONLY : 0) | (have & ST_NOSUID ? MOUNT_ATTR_NOSUID : 0) |
+               (have & ST_NODEV ? MOUNT_ATTR_NODEV : 0) | (have & ST_NOEXEC ? MOUNT_ATTR_NOEXEC : 0) |
+               (have & ST_NOSYMFOLLOW ? MOUNT_ATTR_NOSYMFOLLOW : 0) |
+               (have & ST_NODIRATIME ? MOUNT_ATTR_NODIRATIME : 0) | atime_mode(have);
+        return 0;
 }
 
 int mountfd_wish(const struct mount_wish *wish, unsigned long source, bool locked, uint64_t *ret_set,

@@ -12,6 +12,10 @@ Installed as "criu" with a file criu.json beside it:
   keep         capabilities of the restored process (a mask); default: those of `hodrun spec`
   nnp          does the restored process have no_new_privs?
   terminal     send a descriptor with orphan-pts-master
+  bundle       of the container: the restored process gets the mounts of its config.json
+  bare         ... does not
+  loose        ... with no flags but those of the file systems, as an image may say it
+  unmasked     ... without maskedPaths and readonlyPaths
 """
 import array
 import ctypes
@@ -159,6 +163,75 @@ def dump(kind, opts):
     sys.exit(0 if kind == DUMP else 1)
 
 
+BIND, REMOUNT, READONLY, REC, SLAVE, DETACH, SYS_pivot_root = 4096, 32, 1, 16384, 1 << 19, 2, 155
+FLAGS = {"ro": 1, "nosuid": 2, "nodev": 4, "noexec": 8}
+
+
+def mount(source, target, kind, flags, parameters=None):
+    assert libc.mount(source.encode(), target.encode(), kind.encode(), flags, parameters) == 0, target
+
+
+def inside(path):
+    """In the root file system, through links that lead to its top."""
+    at = root
+    for name in path.strip("/").split("/"):
+        at = os.path.join(at, name)
+        if os.path.islink(at) and os.readlink(at).startswith("/"):
+            at = root + os.readlink(at)
+    return at
+
+
+def make_mount(m):
+    target, source, options = inside(m["destination"]), m.get("source", "none"), m.get("options", [])
+    bind = m.get("type") == "bind" or "bind" in options or "rbind" in options
+    if bind:
+        source = os.path.join(conf["bundle"], source)
+    if not bind or os.path.isdir(source):
+        os.makedirs(target, exist_ok=True)
+    elif not os.path.exists(target):
+        with open(target, "w", encoding="utf-8"):
+            pass
+    flags = 0 if conf.get("loose") else sum(FLAGS.get(o, 0) for o in options)
+    if "remount" in options:
+        return
+    if bind:
+        mount(source, target, "", BIND | REC)
+        mount("", target, "", BIND | REMOUNT | flags)
+    elif m["type"] == "cgroup":
+        mount("tmpfs", target, "tmpfs", flags)
+    else:
+        mount(source, target, m["type"], flags & ~READONLY)
+
+
+def make_mounts():
+    """As the bundle's create would have left them."""
+    with open(os.path.join(conf["bundle"], "config.json"), encoding="utf-8") as f:
+        spec = json.load(f)
+    for m in spec.get("mounts", []):
+        make_mount(m)
+    if conf.get("unmasked"):
+        return
+    for path in spec["linux"].get("readonlyPaths", []):
+        if os.path.exists(root + path):
+            mount(root + path, root + path, "", BIND | REC)
+            mount("", root + path, "", BIND | REMOUNT | READONLY)
+    for path in spec["linux"].get("maskedPaths", []):
+        if os.path.isdir(root + path):
+            mount("tmpfs", root + path, "tmpfs", READONLY)
+        elif os.path.exists(root + path):
+            mount("/dev/null", root + path, "", BIND)
+
+
+def enter_root():
+    mount("", "/", "", REC | SLAVE)
+    if not conf.get("bare"):
+        make_mounts()
+    os.chdir(root)
+    assert libc.syscall(SYS_pivot_root, b".", b".") == 0
+    assert libc.umount2(b".", DETACH) == 0
+    os.chdir("/")
+
+
 def become_container():
     """The child: as the configuration wants it, then a sleep that ends with its parent's patience."""
     flags = 0
@@ -166,8 +239,7 @@ def become_container():
         flags |= CLONE[name]
     assert libc.unshare(flags) == 0
     if "mount" in conf.get("unshare", list(CLONE)):
-        os.chroot(root)
-        os.chdir("/")
+        enter_root()
     for cap in range(41):
         if not conf.get("keep", 0x20000420) >> cap & 1:
             libc.prctl(24, cap, 0, 0, 0)

@@ -299,6 +299,42 @@ no_cgroup() { [[ -z $(find /sys/fs/cgroup -depth -type d -path "*$CG-c*" 2>/dev/
         no_cgroup
 }
 
+@test "run.oci.delegate-cgroup: the container begins below its own cgroup, which it may divide" {
+        if [[ ! -e /sys/fs/cgroup/cgroup.controllers ]]; then
+                edit '.annotations["run.oci.delegate-cgroup"] = "init"'
+                refused 1 'run.oci.delegate-cgroup: only cgroup v2 can delegate' go
+        fi
+        # Where cgroups are v2, if only for this test.
+        v2() {
+                unshare -m sh -c '[ -e /sys/fs/cgroup/cgroup.controllers ] || mount -t cgroup2 none /sys/fs/cgroup; exec "$@"' sh \
+                        "$HOD_BIN/hodrun" --root "$T/run" "$@" </dev/null
+        }
+        edit '.linux.namespaces += [{type: "cgroup"}] | .mounts |= map(if .type == "cgroup" then .options -= ["ro"] else . end)'
+        local show='grep "^0::" /proc/self/cgroup; cat /sys/fs/cgroup/cgroup.procs | wc -l; rmdir /sys/fs/cgroup/none 2>/dev/null; mkdir /sys/fs/cgroup/none && echo made'
+        args "$show"
+        edit 'del(.annotations)'
+        like "$(v2 run c)" $'^0::/\n[1-9]\nmade$'
+        edit '.annotations["run.oci.delegate-cgroup"] = "/init"'
+        is "$(v2 run c)" $'0::/init\n0\nmade'
+        # Its controllers, where there are any.
+        args 'cd /sys/fs/cgroup; for c in $(cat cgroup.controllers); do echo "+$c" >cgroup.subtree_control || echo "$c"; done; echo divided'
+        is "$(v2 run c)" divided
+        run_args sleep 1000
+        v2 run -d c >/dev/null 2>&1
+        is "$(v2 exec c grep ^0:: /proc/self/cgroup)" 0::/
+        is "$(v2 ps -f json c)" "[$(hodrun state c | jq .pid)]"
+        v2 pause c
+        is "$(v2 state c | jq -r .status)" paused
+        v2 resume c
+        v2 delete -f c
+        is "$(find /sys/fs/cgroup -type d -path "*$CG-c*")" ""
+        local name
+        for name in .. ../x . a/../..; do
+                edit '.annotations["run.oci.delegate-cgroup"] = $n' --arg n "$name"
+                refused 1 'annotation run.oci.delegate-cgroup: ' v2 run c
+        done
+}
+
 @test "without permission for cgroups: --rootless true goes without, unless there are limits" {
         run_args cat /proc/self/cgroup
         drop /sys/fs/cgroup

@@ -17,7 +17,7 @@ setup() {
 teardown() { hodrun_teardown; }
 
 # fake JSON: how the fake criu behaves.
-fake() { jq -n --arg log "$LOG" "$1"' + {log: $log}' >"$T/criu.json"; }
+fake() { jq -n --arg log "$LOG" --arg b "$T/b" "$1"' + {log: $log, bundle: $b}' >"$T/criu.json"; }
 # with_fake COMMAND...: where criu is the fake one.
 with_fake() {
         unshare -m sh -c 'mount -t tmpfs none /usr/local/sbin && cp "$1" /usr/local/sbin/criu && chmod 755 /usr/local/sbin/criu &&
@@ -391,6 +391,58 @@ PY
         too_much '{nnp: false}' 'without no_new_privs, which config.json demands'
         edit '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW"}'
         too_much '{}' 'without the seccomp filter that config.json demands'
+}
+
+@test "restore: mounts have the flags of config.json, whatever the image says" {
+        restorable
+        local c
+        mkdir -p src
+        add '{"destination": "/src", "source": "src", "options": ["bind", "ro", "nosuid", "noexec"]}'
+        add '{"destination": "/other", "source": "src", "options": ["bind", "nodev"]}'
+        add '{"destination": "/scratch", "source": "x", "type": "tmpfs", "options": ["nosuid", "ro", "noatime"]}'
+        add '{"destination": "/other", "type": "bind", "source": "src", "options": ["bind", "remount", "ro"]}'
+        edit '.root.readonly = true'
+        fake '{loose: true}'
+        restore
+        c=/proc/$(hodrun state c | jq .pid)/mountinfo
+        flags() { awk -v at="$1" '$5 == at {print $6}' "$c" | tail -n 1; }
+        is "$(flags /src)" ro,nosuid,noexec,relatime
+        is "$(flags /other)" ro,nodev,relatime
+        is "$(flags /scratch)" ro,nosuid,noatime
+        is "$(flags /dev/shm)" rw,nosuid,nodev,noexec,relatime
+        like "$(flags /sys)" '^ro,nosuid,nodev,noexec'
+        like "$(flags /proc/sys)" '^ro'
+        like "$(flags /)" '^ro'
+        hodrun delete -f c
+        # Not more either: what config.json leaves writable is.
+        edit '.root.readonly = false | .mounts |= map(select(.destination != "/scratch"))'
+        add '{"destination": "/scratch", "source": "x", "type": "tmpfs", "options": ["nodev"]}'
+        fake '{}'
+        restore
+        c=/proc/$(hodrun state c | jq .pid)/mountinfo
+        is "$(flags /scratch)" rw,nodev,relatime
+        like "$(flags /)" '^rw'
+        hodrun delete -f c
+        nothing_left
+}
+
+@test "restore: what the image does not mount or mask, though config.json does, is refused" {
+        restorable
+        refused() { # refused BEHAVIOUR TEXT
+                fake "$1"
+                run restore
+                ((status == 1)) || fail "exit status $status for $1"
+                contains "$output" "$2"
+                nothing_left
+        }
+        refused '{bare: true}' 'the checkpoint has nothing mounted at /proc, where config.json mounts proc'
+        refused '{unmasked: true}' 'the checkpoint does not mask /proc/'
+        edit '.linux.maskedPaths = []'
+        refused '{unmasked: true}' 'the checkpoint does not write-protect /proc/'
+        # Control: who may unmount may have done so.
+        edit '.process.capabilities |= map_values(. + ["CAP_SYS_ADMIN"])'
+        restore
+        is "$(status_of)" running
 }
 
 @test "restore: whatever criu does wrong, nothing is left" {

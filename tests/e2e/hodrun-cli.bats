@@ -62,6 +62,8 @@ sleeper() {
                 [[ ${lines[0]} =~ ^hodrun\ version\ [0-9]+\.[0-9]+\.[0-9]+ ]]
                 [[ ${lines[1]} == commit:* && ${lines[2]} =~ ^spec:\ [0-9]+\.[0-9]+\.[0-9]+ ]]
         done
+        local all=$output
+        for more in -v -V; do is "$(hodrun $more)" "$all"; done
 }
 
 @test "an unknown command has status 3 and no help" {

@@ -408,9 +408,16 @@ LIST
         edit 'del(.linux.seccomp) | .annotations = {"run.oci.seccomp_bpf_data": "BgAAAAAA/38="}'
         wrong 'annotation run.oci.seccomp_bpf_data: a compiled filter is not taken'
         args 'echo fine'
-        edit '.annotations = {"run.oci.delegate-cgroup": "sub", "run.oci.systemd.subgroup": ""}'
-        contains "$(go)" 'annotation run.oci.delegate-cgroup has no effect here'
-        edit 'del(.annotations)'
+        local name
+        for name in handler timens_offset systemd.subgroup systemd.force_cgroup_v1 seccomp.plugins; do
+                edit '.annotations = {("run.oci." + $n): "x"}' --arg n "$name"
+                wrong "annotation run.oci.$name: "
+                edit '.annotations = {("run.oci." + $n): ""}' --arg n "$name"
+                is "$(go)" fine # asks for nothing
+        done
+        edit '.annotations = {"run.oci.mount_context_type": "roottext"}'
+        wrong 'annotation run.oci.mount_context_type: roottext is none of context, fscontext, defcontext, rootcontext'
+        edit '.annotations = {"run.oci.mount_context_type": "rootcontext"}' # of a label that there is not
         is "$(go)" fine
 }
 

@@ -140,6 +140,8 @@ static int join_cgroup(struct child *c)
         /* Only now: the root of the namespace is where its first member is. */
         if (c->p->new_cgroup && unshare(CLONE_NEWCGROUP) < 0)
                 return child_fail(c, PLAN_STEP_NAMESPACE, errno, "cgroup");
+        if (c->p->delegate_fd >= 0 && write(c->p->delegate_fd, "0", 1) < 0)
+                return child_fail(c, PLAN_STEP_CGROUP, errno, NULL);
         trace_end(&span, 0, NULL);
         return 0;
 }
