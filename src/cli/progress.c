@@ -250,16 +250,18 @@ void progress_close(struct progress_view *v)
                         e = put(v, &out);
                 err_free(e); /* main() looks at stdout once more */
         }
-        if (interrupted && v->mode == MODE_TTY) /* behind the ^C of the terminal */
-                (void)fputs("\n", v->out);
+        if (interrupted && isatty(STDERR_FILENO)) { /* behind the ^C of the terminal */
+                (void)fflush(v->out);
+                (void)fputs("\n", stderr);
+        }
         progress_region_done(&v->region);
         free(v);
 }
 
 err *progress_result(const struct progress_view *v, err *e)
 {
-        if (!e || !interrupted || err_code(e) == ERR_INTERRUPTED)
+        if (!e || !interrupted)
                 return e;
-        err_free(e); /* e.g. that a worker was killed: by the same Ctrl-C */
+        err_free(e); /* where it was just then, or e.g. that a worker was killed by the same Ctrl-C */
         return err_new(ERR_INTERRUPTED, "interrupted%s%s", v->note ? ": " : "", v->note ? v->note : "");
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <zlib.h>
 
+#define ISAL_LEVELS 3 /* of those that gzip has, too */
+
 static struct isal isal;
 static bool isal_loaded, zlib_only;
 
@@ -134,8 +136,7 @@ static err *start_isal(struct gzip *g, int level)
 {
         static const uint32_t sizes[] = {ISAL_DEF_LVL0_DEFAULT, ISAL_DEF_LVL1_DEFAULT, ISAL_DEF_LVL2_DEFAULT,
                                          ISAL_DEF_LVL3_DEFAULT};
-        /* gzip's nine levels on ISA-L's three */
-        unsigned l = level == 0 || level > 3 ? 3 : level == 1 ? 1 : 2;
+        unsigned l = level ? (unsigned)level : ISAL_LEVELS;
 
         g->stream = malloc(sizeof(*g->stream));
         g->level_buf = malloc(sizes[l]);
@@ -165,7 +166,8 @@ err *sink_open_gzip(struct sink *below, int level, struct sink **ret)
                 return err_nomem();
         memset(g, 0, offsetof(struct gzip, out));
         g->sink = (struct sink){gzip_write, gzip_finish, gzip_free};
-        g->isal = gzip_isal();
+        /* Who asks for more than ISA-L's levels wants it smaller than that can make it, and waits for it. */
+        g->isal = level <= ISAL_LEVELS ? gzip_isal() : NULL;
         if (g->isal)
                 e = start_isal(g, level);
         else if (deflateInit2(&g->z, level ? level : 4, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)

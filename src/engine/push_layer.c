@@ -30,8 +30,13 @@ err *push_compression_parse(const char *text, struct push_compression *ret)
         if (!rest || (*rest && *rest != ':'))
                 return err_new(ERR_INVALID, "invalid compression \"%s\": gzip or zstd, with :LEVEL if wanted", text);
         if (*rest == ':') {
-                TRY_WRAP(parse_int(rest + 1, 1, c.zstd ? ZSTD_LEVELS : GZIP_LEVELS, &level),
-                         "invalid level in compression \"%s\"", text);
+                err *e = parse_int(rest + 1, 1, c.zstd ? ZSTD_LEVELS : GZIP_LEVELS, &level);
+
+                if (e) {
+                        err_free(e);
+                        return err_new(ERR_INVALID, "invalid level in compression \"%s\": %s has 1 to %d", text,
+                                       c.zstd ? "zstd" : "gzip", c.zstd ? ZSTD_LEVELS : GZIP_LEVELS);
+                }
                 c.level = (int)level;
         }
         *ret = c;

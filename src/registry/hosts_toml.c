@@ -62,8 +62,11 @@ err *hosts_toml_certificates(const struct registry_options *o, const char *host,
                                              "/etc/containerd/certs.d"};
         static const char *const user[] = {"containers/certs.d", "docker/certs.d"};
 
-        if (o->cert_dir)
+        if (o->cert_dir) {
+                if (access(o->cert_dir, R_OK | X_OK) < 0) /* the others need not be there; this one was asked for */
+                        return err_sys(errno, "opening the directory of certificates %s", o->cert_dir);
                 return read_directory(o->cert_dir, e);
+        }
         for (size_t i = 0; i < ARRAY_SIZE(user); i++) {
                 _cleanup_free_ char *base = NULL, *dir = NULL;
 

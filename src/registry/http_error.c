@@ -8,6 +8,7 @@
 struct place {
         char text[320]; /* "127.0.0.1:5000" */
         const char *host;
+        unsigned port;
 };
 
 static void find_place(struct transfer *t, const struct url *u, struct place *ret)
@@ -22,14 +23,33 @@ static void find_place(struct transfer *t, const struct url *u, struct place *re
         else
                 (void)snprintf(ret->text, sizeof(ret->text), u->v6 ? "[%s]:%u" : "%s:%u", u->host, u->port);
         ret->host = u->host;
+        ret->port = u->port;
+}
+
+/* Is who did not answer another than the one that the request is for? libcurl says so only in its text, "Failed to
+ * connect to HOST port PORT after ...". */
+static bool is_proxy(const struct transfer *t, const struct place *p, char *ret, size_t size)
+{
+        const char *host = str_after(t->error, "Failed to connect to "), *port = host ? strstr(host, " port ") : NULL;
+        char own[320];
+
+        if (!port)
+                return false;
+        (void)snprintf(ret, size, "%.*s:%.*s", (int)(port - host), host, (int)strspn(port + 6, "0123456789"), port + 6);
+        (void)snprintf(own, sizeof(own), "%s:%u", p->host, p->port);
+        return strcasecmp(ret, own) != 0;
 }
 
 static void refused(struct transfer *t, const struct place *p, struct str *out)
 {
+        char proxy[320];
         long number = 0;
 
         (void)curl.easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &number);
-        str_printf(out, "dial tcp %s: connect: ", p->text);
+        if (is_proxy(t, p, proxy, sizeof(proxy)))
+                str_printf(out, "proxyconnect tcp: dial tcp %s: connect: ", proxy);
+        else
+                str_printf(out, "dial tcp %s: connect: ", p->text);
         if (number) {
                 const char *text = strerror((int)number);
 

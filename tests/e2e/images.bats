@@ -431,6 +431,7 @@ ended() {
         for after in 0.003 0.006 0.01 0.02 0.04; do
                 ended INT $after "$HOD_BIN/hod" export -o "$T/to/e.tar" big
                 [[ $status == 0 || $status == 130 ]] || fail "status $status: $(cat "$T/err")"
+                [[ ! -s $T/err ]] || like "$(cat "$T/err")" '^.?hod: interrupted: nothing was written$'
                 [[ $(ls -A "$T/to") == '' || $(ls -A "$T/to") == e.tar ]] || fail "left: $(ls -A "$T/to")"
                 [[ ! -e $T/to/e.tar ]] || tar -tf "$T/to/e.tar" big >/dev/null
                 ended INT $after "$HOD_BIN/hod" commit big no:1

@@ -146,7 +146,7 @@ $R/t/two:1"
         refused 1 "tag can't be used with --all-tags/-a" hod pull -a "$R/t/bb:1"
         refused 1 'cannot push a digest reference' hod push "$R/t/bb@sha256:$(printf '0%.0s' {1..64})"
         refused 1 'invalid compression' hod push --compression lzma "$R/t/bb:1"
-        refused 1 'invalid level' hod push --compression gzip:10 "$R/t/bb:1"
+        refused 1 'invalid level.*gzip has 1 to 9' hod push --compression gzip:10 "$R/t/bb:1"
 }
 
 @test "all tags, both ways" {
@@ -258,6 +258,9 @@ $R/t/all"
         mkdir -p "$T/certs"
         cp "$T/ca.crt" "$T/certs/ca.crt"
         is "$(hod pull -q --tls-verify --cert-dir "$T/certs" "$s/t/bb:1")" "$s/t/bb:1"
+        refused 1 'directory of certificates /nosuch: No such file' hod pull -q --cert-dir /nosuch "$s/t/bb:1"
+        refused 1 'proxyconnect tcp: dial tcp 127.0.0.1:1: connect: connection refused' \
+                env HTTP_PROXY=http://127.0.0.1:1 "$HOD_BIN/hod" --insecure-registry reg.test pull -q reg.test/x
         is "$(hod pull -q --tls-verify=false "$s/t/bb:1")" "$s/t/bb:1"
         # certs.d: where docker looks
         mkdir -p "/etc/docker/certs.d/$s"

@@ -38,6 +38,10 @@ static void gzip_libraries_read_each_other(void **state)
                 expect_expanded(stream_open_gunzip, &a, &data);
                 gzip_use_zlib(false);
                 expect_expanded(stream_open_gunzip, &b, &data);
+                if (level > 3) { /* ISA-L has none that makes it as small */
+                        assert_int_equal(a.len, b.len);
+                        assert_memory_equal(a.data, b.data, a.len);
+                }
         }
 }
 
