@@ -307,14 +307,20 @@ struct rm_args {
         bool force, volumes, link;
 };
 
-static err *rm_one(struct engine *e, const char *ref, const struct rm_args *a)
+static void rm_report(void *arg, const char *ref, err *error)
 {
-        _cleanup_container_ struct container *c = NULL;
+        struct invocation *inv = arg;
+        const struct rm_args *a = inv->args;
+        /* rm -f of what does not exist is said, but is what was wanted. */
+        bool fine = a->force && err_code(error) == ERR_NOT_FOUND;
 
-        if (a->link)
-                return links_remove(e, ref);
-        TRY(container_find(e, ref, &c));
-        return stop_remove(c, a->force, a->volumes);
+        if (error) {
+                ui_fail(error);
+                inv->status |= !fine;
+                return;
+        }
+        (void)printf("%s\n", ref);
+        (void)fflush(stdout);
 }
 
 static err *rm_run(struct invocation *inv)
@@ -323,19 +329,10 @@ static err *rm_run(struct invocation *inv)
         _cleanup_engine_ struct engine *e = NULL;
 
         TRY(ui_engine(inv, &e));
-        for (char **o = inv->operands; *o; o++) {
-                err *error = rm_one(e, *o, a);
-                /* rm -f of what does not exist is said, but is what was wanted. */
-                bool fine = a->force && err_code(error) == ERR_NOT_FOUND;
-
-                if (error) {
-                        ui_fail(error);
-                        inv->status |= !fine;
-                        continue;
-                }
-                (void)printf("%s\n", *o);
-                (void)fflush(stdout);
-        }
+        if (!a->link)
+                stop_remove_each(e, inv->operands, a->force, a->volumes, rm_report, inv);
+        for (char **o = inv->operands; a->link && *o; o++)
+                rm_report(inv, *o, links_remove(e, *o));
         return NULL;
 }
 

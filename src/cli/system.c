@@ -10,6 +10,7 @@
 #include "cli/format.h"
 #include "cli/ui.h"
 #include "engine/container.h"
+#include "engine/networks_damaged.h"
 #include "engine/usage.h"
 #include "oci/reference.h"
 #include "store/check.h"
@@ -284,6 +285,7 @@ static err *check_run(struct invocation *inv)
         o.is_running = is_running;
         o.running_arg = e;
         TRY(store_check(e->store, &o, &r));
+        TRY(networks_check(e, &o, &r));
         (void)printf("checked %llu images, %llu layers, %llu blobs, %llu containers: %llu wrong, %llu mended, %llu "
                      "leftovers\n",
                      (unsigned long long)r.images, (unsigned long long)r.layers, (unsigned long long)r.blobs,
@@ -309,7 +311,7 @@ const struct command cmd_system_check = {
                 "\n"
                 "With --repair, damaged trees are unpacked again (not under a running container or a mounted image), "
                 "configurations and manifests are written again, damaged blobs, names of nothing and leftovers are "
-                "removed.",
+                "removed; so are networks whose file is damaged, unless a running container uses them.",
         .opts = check_opts,
         .args_size = sizeof(struct check_args),
         .run = check_run,

@@ -251,6 +251,7 @@ err *connect_wake(struct container *c)
         _cleanup_close_ int fd = -1;
 
         TRY(container_connect(c, &fd));
+        proto_be_patient(fd);
         TRY(proto_send(fd, PROTO_NETWORK, NULL, 0, NULL, 0));
         TRY(proto_wait_ok(fd));
         TRY(proto_send(fd, PROTO_PORTS, NULL, 0, NULL, 0));

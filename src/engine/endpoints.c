@@ -37,6 +37,17 @@ bool endpoints_mode_is_network(const char *mode)
 
 /* ---- what it has ---- */
 
+static err *damaged(const struct container *c, err *e)
+{
+        char text[512];
+
+        (void)err_text(e, text, sizeof(text));
+        err_free(e);
+        return err_new(ERR_CORRUPT,
+                       "what container %s has in its networks is lost (`hod rm -f` or a restart mends it): %s",
+                       c->name ? c->name : c->id, text);
+}
+
 err *endpoints_read(const struct container *c, json **ret)
 {
         _cleanup_free_ char *path = str_format("%s/" FILE_NAME, c->id);
@@ -46,6 +57,8 @@ err *endpoints_read(const struct container *c, json **ret)
         if (!path)
                 return err_nomem();
         e = json_read(c->engine->containers_fd, path, ret);
+        if (err_code(e) == ERR_INVALID || err_code(e) == ERR_LIMIT)
+                return damaged(c, e);
         return err_code(e) == ERR_NOT_FOUND ? err_free(e) : e;
 }
 
@@ -237,7 +250,12 @@ err *endpoints_attach(struct container *c, int state_fd, struct monitor_conf *co
 
         if (!endpoints_mode_is_own(mode))
                 return err_wrap(check_shared(c, mode), "failed to set up container networking");
-        TRY(endpoints_begin(&a, c, state_fd));
+        e = endpoints_begin(&a, c, state_fd);
+        if (err_code(e) == ERR_CORRUPT) {
+                err_free(e);
+                e = endpoints_detach_lost(c);
+        }
+        TRY(e);
         if (json_len(a.doc)) /* of a start that was killed: every later one would write over what it names */
                 log_error_free(LOG_LEVEL_WARN, endpoints_detach(c));
         json_free(a.doc);
@@ -256,7 +274,12 @@ err *endpoints_detach(struct container *c)
         struct networks *networks;
         err *first, *next;
 
-        TRY(endpoints_read(c, &doc));
+        first = endpoints_read(c, &doc);
+        if (err_code(first) == ERR_CORRUPT) {
+                err_free(first);
+                return endpoints_detach_lost(c);
+        }
+        TRY(first);
         if (!doc)
                 return NULL;
         TRY(networks_of(c->engine, &networks));
@@ -307,11 +330,17 @@ err *endpoints_inspect(const struct container *c, json *settings)
         json *all = json_new_object();
         _cleanup_json_ json *doc = NULL;
         const json *bridge;
+        err *e;
 
         JSON_EACH (json_get(settings, "Networks"), it)
                 json_set(all, it.key, show(it.value));
         json_set(settings, "Networks", all);
-        TRY(endpoints_read(c, &doc));
+        e = endpoints_read(c, &doc);
+        if (err_code(e) == ERR_CORRUPT) { /* no reason not to show the rest, or the other containers */
+                log_error_free(LOG_LEVEL_WARN, e);
+                return NULL;
+        }
+        TRY(e);
         if (!doc)
                 return NULL;
         JSON_EACH (json_get(doc, "Ports"), it)

@@ -28,7 +28,8 @@ MUST_USE err *endpoints_attach(struct container *c, int state_fd, struct monitor
 /* Give back what network.json names. Nothing is fine; the first error is returned after all was tried. */
 MUST_USE err *endpoints_detach(struct container *c);
 
-/* network.json: Networks, docker's EndpointSettings by name, and Ports. *@ret (owned) is NULL when there is none. */
+/* network.json: Networks, docker's EndpointSettings by name, and Ports. *@ret (owned) is NULL when there is none.
+ * ERR_CORRUPT. */
 MUST_USE err *endpoints_read(const struct container *c, json **ret);
 
 /* Does the container that a lease names still have a right to it? (It runs, or is being made or cleaned up.) */

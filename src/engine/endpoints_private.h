@@ -40,6 +40,9 @@ MUST_USE err *endpoints_take(struct attach *a, const char *network, const json *
 /* Give it back: lease and entry. network.json is not written. */
 MUST_USE err *endpoints_give(struct attach *a, const char *name);
 
+/* As endpoints_detach(), of a container whose network.json is damaged. */
+MUST_USE err *endpoints_detach_lost(struct container *c);
+
 /* Every interface with its routes: the lines for the monitor, appended. */
 MUST_USE err *endpoints_lines(const json *doc, char ***ret);
 /* One of them. */

@@ -14,6 +14,7 @@
 #include "engine/reload.h"
 #include "net/address.h"
 #include "net/bridge.h"
+#include "net/home.h"
 #include "net/parent.h"
 
 #define OPTION_NAME "com.docker.network.endpoint.ifname"
@@ -374,6 +375,8 @@ err *endpoints_take(struct attach *a, const char *network, const json *settings,
         json_set_str(entry, "NetworkID", n->id);
         json_set_bool(entry, ENDPOINTS_PENDING, true);
         TRY(endpoints_write(a));
+        if (!network_on_parent(n))
+                TRY(home_note(held));
         TRY(take_lease(a, n, settings, &l));
         if (network_on_parent(n))
                 TRY(parent_up(n));

@@ -87,7 +87,12 @@ err *inspect_ports(const struct container *c, json **ret)
 
         *ret = NULL;
         if (container_is_alive(c) && endpoints_mode_is_network(mode)) {
-                TRY(endpoints_read(c, &now));
+                err *e = endpoints_read(c, &now);
+
+                if (err_code(e) != ERR_CORRUPT)
+                        TRY(e);
+                else
+                        log_error_free(LOG_LEVEL_WARN, e); /* the rest is shown, and the other containers */
                 published = json_get(now, "Ports");
                 JSON_EACH (json_get(container_config(c), "ExposedPorts"), it)
                         TRY(strv_add(&keys, it.key));

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -206,12 +207,28 @@ static err *write_resolv(int dirfd, const struct netfiles *n)
 
 /* ---- all of them ---- */
 
+/* Whoever changes a container's files has read them before: one after the other. The descriptor's end lets go. */
+static err *lock_files(int dirfd, int *ret)
+{
+        _cleanup_close_ int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        while (fd >= 0 && flock(fd, LOCK_EX) < 0)
+                if (errno != EINTR)
+                        return err_sys(errno, "locking the files of a container");
+        if (fd < 0)
+                return err_sys(errno, "opening the directory of a container");
+        *ret = TAKE_FD(fd);
+        return NULL;
+}
+
 err *netfiles_write(int dirfd, const struct netfiles *n)
 {
         _cleanup_str_ struct str hostname = {0};
+        _cleanup_close_ int lock = -1;
 
         if (str_starts(mode_of(n->record), "container:"))
                 return NULL;
+        TRY(lock_files(dirfd, &lock));
         str_printf(&hostname, "%s\n", json_get_str_or(json_get(n->record, "Config"), "Hostname", ""));
         TRY(put_str(dirfd, "hostname", &hostname));
         TRY(write_hosts(dirfd, n));
@@ -243,10 +260,12 @@ err *netfiles_update(int dirfd, const struct netfiles *n, const json *before)
 {
         _cleanup_str_ struct str gone = {0}, come = {0}, text = {0};
         _cleanup_free_ char *old = NULL;
+        _cleanup_close_ int lock = -1;
         int r;
 
         if (!endpoints_mode_is_network(mode_of(n->record)))
                 return NULL;
+        TRY(lock_files(dirfd, &lock));
         r = file_read(dirfd, "hosts", FILE_MAX, &old, NULL);
         if (r < 0) /* the container has made something else of it */
                 return write_resolv(dirfd, n);
@@ -265,8 +284,10 @@ err *netfiles_update_link(int dirfd, const char *alias, const char *line)
         _cleanup_strv_ char **lines = NULL;
         _cleanup_str_ struct str text = {0};
         _cleanup_free_ char *old = NULL;
+        _cleanup_close_ int lock = -1;
         size_t n = strlen(alias);
 
+        TRY(lock_files(dirfd, &lock));
         if (file_read(dirfd, "hosts", FILE_MAX, &old, NULL) < 0)
                 return NULL;
         TRY(strv_split(old, '\n', &lines));

@@ -8,10 +8,14 @@
 #include "base/hash.h"
 #include "base/str.h"
 #include "engine/endpoints.h"
+#include "engine/networks_damaged.h"
 #include "net/bridge.h"
+#include "net/home.h"
 #include "net/lease.h"
 #include "net/parent.h"
 #include "sys/endpoint.h"
+#include "sys/netlink.h"
+#include "sys/rate.h"
 
 /* Of an engine that is not the host's own: one of its own, made from the place of its root. */
 static void default_link(const struct engine *e, char ret[LINK_NAME_MAX + 1])
@@ -174,14 +178,15 @@ static err *leave_parent(struct networks *s, const struct network *n)
 
 /* Interface and rules, then what is on disk: a crash in between leaves a network that can be removed again. The lock
  * that we hold goes last: whoever makes it anew finds no network. */
-static err *take_down(struct networks *s, const struct network *n)
+static err *take_down(struct networks *s, const struct network *n, int use)
 {
+        TRY(home_check(use, n));
         if (str_eq(n->driver, "bridge"))
                 TRY(bridge_down(n));
         if (network_on_parent(n))
                 TRY(leave_parent(s, n));
         if (n->predefined)
-                return NULL;
+                return home_forget(use);
         TRY(network_forget(s, n));
         return lease_forget(s, n->id);
 }
@@ -199,24 +204,46 @@ static err *still_there(struct networks *s, const struct network *n)
         return err_new(ERR_NOT_FOUND, "network %s not found", n->name);
 }
 
-static err *remove_unused(struct engine *e, struct networks *s, const struct network *n)
+static err *remove_held(struct engine *e, struct networks *s, const struct network *n, int held)
 {
         _cleanup_lease_list_ struct lease_list list = {0};
+
+        TRY(living(e, s, n, &list));
+        return list.n ? still_used(n, &list) : take_down(s, n, held);
+}
+
+err *networks_take_away(struct engine *e, const struct network *n)
+{
+        _cleanup_close_ int held = -1;
+        struct networks *s;
+
+        TRY(networks_of(e, &s));
+        TRY(lease_hold(s, n->id, true, &held));
+        return remove_held(e, s, n, held);
+}
+
+static err *remove_unused(struct engine *e, struct networks *s, const struct network *n)
+{
         _cleanup_close_ int held = -1;
 
         TRY(lease_hold(s, n->id, true, &held));
         TRY(still_there(s, n));
-        TRY(living(e, s, n, &list));
-        return list.n ? still_used(n, &list) : take_down(s, n);
+        return remove_held(e, s, n, held);
 }
 
 err *networks_remove(struct engine *e, const char *ref, char **ret_name)
 {
         _cleanup_network_ struct network *n = NULL;
         struct networks *s;
+        err *error;
 
         TRY(networks_of(e, &s));
-        TRY(network_find(s, ref, &n));
+        error = network_find(s, ref, &n);
+        if (err_code(error) == ERR_NOT_FOUND) {
+                err_free(error);
+                return networks_remove_damaged(e, ref, ret_name);
+        }
+        TRY(error);
         if (n->predefined)
                 return err_new(ERR_DENIED, "%s is a pre-defined network and cannot be removed", n->name);
         TRY(remove_unused(e, s, n));
@@ -230,6 +257,15 @@ static bool matches(const struct network *n, const struct prune_filter *f)
 
         err_free(clock_parse(json_get_str_or(n->doc, "Created", ""), &created));
         return (!f->until_ns || created < f->until_ns) && prune_labels_match(f, json_get(n->doc, "Labels"));
+}
+
+/* What limited links that have gone, of engines whose state has gone, too. */
+static err *sweep(void)
+{
+        _cleanup_close_ int fd = netlink_open(NETLINK_ROUTE);
+        _cleanup_strv_ char **names = NULL;
+
+        return fd < 0 ? NULL : rate_sweep(fd, true, &names);
 }
 
 err *networks_prune(struct engine *e, const struct prune_filter *f, struct prune_report *ret)
@@ -256,5 +292,5 @@ err *networks_prune(struct engine *e, const struct prune_filter *f, struct prune
                 if (!one->predefined)
                         TRY(strv_add(&ret->lines, one->name));
         }
-        return NULL;
+        return sweep();
 }

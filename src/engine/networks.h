@@ -18,6 +18,8 @@ MUST_USE err *networks_list(struct engine *e, json **ret);
 /* Remove one that no running container uses, with its bridge and rules. ERR_DENIED (predefined), ERR_CONFLICT "error
  * while removing network: network n has active endpoints (...)". @ret_name: owned. */
 MUST_USE err *networks_remove(struct engine *e, const char *ref, char **ret_name);
+/* The same for one that has no document (networks_damaged.h). */
+MUST_USE err *networks_take_away(struct engine *e, const struct network *n);
 /* Remove all that no container uses; the default bridge goes down too when it is idle (it comes back with its next
  * container). */
 MUST_USE err *networks_prune(struct engine *e, const struct prune_filter *f, struct prune_report *ret);

@@ -22,6 +22,7 @@ static err *tell_monitor(struct container *c)
         _cleanup_close_ int fd = -1;
 
         TRY(container_connect(c, &fd));
+        proto_be_patient(fd);
         TRY(proto_send(fd, PROTO_PORTS, NULL, 0, NULL, 0));
         return proto_wait_ok(fd);
 }

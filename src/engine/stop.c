@@ -15,6 +15,7 @@
 #define STOP_TIMEOUT 10 /* docker's default, seconds */
 #define LOST_TRIES 20
 #define REMOVE_TRIES 20
+#define AHEAD 16            /* containers that are killed before the first of them is removed */
 #define MONITOR_MS 500      /* that the monitor, whose SIGKILL it is, may be late before we send ours */
 #define KILL_PATIENCE 10000 /* ms that SIGKILL may take before we say that the process is stuck */
 
@@ -22,6 +23,7 @@ static err *send_signal(int fd, int signal, unsigned flags)
 {
         struct proto_signal s = {.signal = signal, .flags = flags};
 
+        proto_be_patient(fd);
         TRY(proto_send(fd, PROTO_SIGNAL, &s, sizeof(s), NULL, 0));
         return proto_wait_ok(fd);
 }
@@ -76,7 +78,7 @@ err *stop_kill(struct container *c, int signal)
 }
 
 /* ERR_NOT_RUNNING: the monitor has gone, with the container or without it. */
-static err *end_once(struct container *c, int signal, int timeout_s)
+static err *end_once(struct container *c, int signal, int timeout_s, int *ret_fd)
 {
         _cleanup_close_ int fd = -1;
         struct proto_exit exit;
@@ -112,6 +114,8 @@ static err *end_once(struct container *c, int signal, int timeout_s)
                 if (err_code(e) == ERR_TIMEOUT)
                         return err_wrap(e, "container %s is stuck in the kernel after SIGKILL", c->id);
         }
+        if (!e && ret_fd)
+                *ret_fd = TAKE_FD(fd);
         return e;
 }
 
@@ -131,28 +135,36 @@ static err *until_ended(struct container *c, err *(*f)(struct container *c, void
 }
 
 struct end_how {
-        int signal, timeout_s;
+        int signal, timeout_s, *ret_fd;
 };
 
 static err *end_as(struct container *c, void *arg)
 {
         const struct end_how *how = arg;
 
-        return end_once(c, how->signal, how->timeout_s);
+        return end_once(c, how->signal, how->timeout_s, how->ret_fd);
 }
 
-err *stop_end(struct container *c, int signal, int timeout_s)
+/* As long as *@ret_fd is open its monitor leaves the cleanup to us. */
+static err *end(struct container *c, int signal, int timeout_s, int *ret_fd)
 {
-        struct end_how how = {signal, timeout_s};
+        struct end_how how = {signal, timeout_s, ret_fd};
 
         return until_ended(c, end_as, &how);
 }
 
+err *stop_end(struct container *c, int signal, int timeout_s)
+{
+        return end(c, signal, timeout_s, NULL);
+}
+
 err *stop_container(struct container *c, int signal, int timeout_s)
 {
+        _cleanup_close_ int fd = -1;
+
         if (!container_is_alive(c))
                 return NULL;
-        TRY(stop_end(c, signal, timeout_s));
+        TRY(end(c, signal, timeout_s, &fd));
         return cleanup_container(c);
 }
 
@@ -207,6 +219,7 @@ static err *pause_once(struct container *c, void *arg)
         if (pause && c->state != STATUS_RUNNING)
                 return err_new(ERR_NOT_RUNNING, "container %s is not running", c->id);
         TRY(container_connect(c, &fd));
+        proto_be_patient(fd);
         TRY(proto_send(fd, pause ? PROTO_PAUSE : PROTO_RESUME, NULL, 0, NULL, 0));
         return proto_wait_ok(fd);
 }
@@ -241,11 +254,20 @@ static err *remove_ended(struct container *c, bool volumes)
         return cleanup_delete(c, volumes);
 }
 
+/* How it ended need not be written down: its record goes. */
+static err *kill_for_removal(struct container *c, int *ret_fd)
+{
+        *ret_fd = file_close(*ret_fd);
+        return container_auto_remove(c) ? stop_container(c, SIGKILL, 0) : end(c, SIGKILL, 0, ret_fd);
+}
+
 err *stop_remove(struct container *c, bool force, bool volumes)
 {
+        _cleanup_close_ int fd = -1;
+
         for (int tries = 0; tries < REMOVE_TRIES; tries++) {
                 if (container_is_alive(c)) {
-                        err *e = force ? stop_container(c, SIGKILL, 0) : refuse_removal(c);
+                        err *e = force ? kill_for_removal(c, &fd) : refuse_removal(c);
 
                         if (!force)
                                 return e;
@@ -261,6 +283,51 @@ err *stop_remove(struct container *c, bool force, bool volumes)
                         return NULL;
         }
         return err_new(ERR_CONFLICT, "cannot remove container \"%s\": others start it over and over", c->name);
+}
+
+/* Kill what is to be removed soon: the kernel takes it apart while others are removed. Its monitor leaves the cleanup
+ * to us as long as the descriptor is open; -1: it does not run, or whatever is wrong with it is seen later. */
+static int kill_ahead(struct engine *e, const char *ref)
+{
+        struct proto_signal s = {.signal = SIGKILL, .flags = PROTO_SIGNAL_STOPPING};
+        _cleanup_container_ struct container *c = NULL;
+        _cleanup_close_ int fd = -1;
+        err *error = container_find_monitor(e, ref, &c);
+
+        if (!error && container_is_alive(c) && c->monitor_alive)
+                error = proto_connect(c->state_fd, &fd);
+        if (!error && fd >= 0) {
+                proto_be_patient(fd);
+                error = proto_send(fd, PROTO_WAIT, NULL, 0, NULL, 0);
+                if (!error)
+                        error = proto_send(fd, PROTO_SIGNAL, &s, sizeof(s), NULL, 0);
+        }
+        if (!error)
+                return TAKE_FD(fd);
+        err_free(error);
+        return -1;
+}
+
+static err *remove_ref(struct engine *e, const char *ref, bool force, bool volumes)
+{
+        _cleanup_container_ struct container *c = NULL;
+
+        TRY(container_find(e, ref, &c));
+        return stop_remove(c, force, volumes);
+}
+
+void stop_remove_each(struct engine *e, char *const *refs, bool force, bool volumes, stop_report *report, void *arg)
+{
+        size_t n = strv_len((char **)refs), ahead = 0;
+        int held[AHEAD];
+
+        for (size_t i = 0; i < n; i++) {
+                for (; force && ahead < n && ahead < i + AHEAD; ahead++)
+                        held[ahead % AHEAD] = n > 1 ? kill_ahead(e, refs[ahead]) : -1;
+                report(arg, refs[i], remove_ref(e, refs[i], force, volumes));
+                if (force)
+                        (void)file_close(held[i % AHEAD]);
+        }
 }
 
 err *stop_rename(struct container *c, const char *name)

@@ -27,5 +27,9 @@ MUST_USE err *stop_resume_held(int fd);
 /* Remove @c. @force: kill it first. @volumes: its anonymous volumes too. */
 MUST_USE err *stop_remove(struct container *c, bool force, bool volumes);
 
+/* The same for several, by their names or ids. @report is told how each went, in their order, and frees the error. */
+typedef void stop_report(void *arg, const char *ref, err *e);
+void stop_remove_each(struct engine *e, char *const *refs, bool force, bool volumes, stop_report *report, void *arg);
+
 /* @name may begin with a slash, as docker shows names. ERR_INVALID, ERR_CONFLICT (somebody else is called so). */
 MUST_USE err *stop_rename(struct container *c, const char *name);

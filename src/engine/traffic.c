@@ -145,6 +145,15 @@ err *traffic_attach(struct container *c, int state_fd, char *const *endpoints)
         return traffic_write(state_fd, &t);
 }
 
+/* What still waits in a limited link's queue keeps its container's dead connections, and they their namespace, for a
+ * minute: the pair is not waited for. */
+static err *drop_link(int route, const struct endpoint *e, bool limited)
+{
+        if (limited)
+                TRY(link_delete(route, e->host_name));
+        return rate_clear(route, e->host_name);
+}
+
 err *traffic_detach(struct container *c)
 {
         _cleanup_traffic_ struct traffic t = {0};
@@ -162,7 +171,7 @@ err *traffic_detach(struct container *c)
         TRY(open_both(&nft, &route));
         first = egress_remove(nft, c->id, p.list, p.n);
         for (size_t i = 0; i < p.n; i++) {
-                err *e = p.list[i].kind == ENDPOINT_BRIDGE ? rate_clear(route, p.list[i].host_name) : NULL;
+                err *e = p.list[i].kind == ENDPOINT_BRIDGE ? drop_link(route, &p.list[i], t.rate) : NULL;
 
                 if (first)
                         err_free(e);

@@ -74,7 +74,7 @@ void client_drop(struct monitor *m, struct client *c)
         loop_close(m, &c->source);
         free(c->input);
         c->input = NULL;
-        if (c->cleaner || (c->starter && m->phase == PHASE_FAILED))
+        if (c->cleaner || c->waits || (c->starter && m->phase == PHASE_FAILED))
                 exit_cleaner_gone(m);
 }
 
@@ -207,7 +207,7 @@ static void on_attach(struct monitor *m, struct client *c, const struct proto_at
 
 static void on_wait(struct monitor *m, struct client *c)
 {
-        c->want_exit = true;
+        c->want_exit = c->waits = true;
         if (m->phase != PHASE_ENDED && m->phase != PHASE_FAILED)
                 return;
         c->want_exit = false;

@@ -22,6 +22,7 @@
 #define RESTART_DELAY_MAX (60 * SECOND)
 #define RESTART_GOOD (10 * SECOND) /* a run this long begins anew with the first delay */
 #define CLEANER_PATIENCE (10 * SECOND)
+#define WAITER_PATIENCE SECOND /* of `stop` or `rm`, which clean up; `wait` goes at once */
 
 int exit_code(int wait_status)
 {
@@ -156,10 +157,15 @@ static bool cgroup_can_wait(const struct monitor *m)
 
 static void begin_cleanup(struct monitor *m)
 {
-        m->cleanup_at_ns = loop_now_ns();
-        for (struct client *c = m->clients; c; c = c->next)
+        int64_t now = loop_now_ns(), patience = 0;
+
+        for (struct client *c = m->clients; c; c = c->next) {
+                if (!c->dead && c->waits && !patience)
+                        patience = WAITER_PATIENCE;
                 if (!c->dead && c->cleaner)
-                        m->cleanup_at_ns = loop_now_ns() + CLEANER_PATIENCE;
+                        patience = CLEANER_PATIENCE;
+        }
+        m->cleanup_at_ns = now + patience;
 }
 
 static void set_last_exit(struct monitor *m, bool restart)

@@ -74,12 +74,15 @@ bool loop_is_scarce(int fd)
 
 static int timeout_ms(const struct monitor *m)
 {
-        int64_t at = exit_deadline(m), names = nameserver_deadline(m), watch = watch_deadline(m), left;
+        int64_t at = exit_deadline(m), names = nameserver_deadline(m), watch = watch_deadline(m);
+        int64_t relay = relay_deadline(m), left;
 
         if (at < 0 || (names >= 0 && names < at))
                 at = names;
         if (at < 0 || (watch >= 0 && watch < at))
                 at = watch;
+        if (at < 0 || (relay >= 0 && relay < at))
+                at = relay;
         if (at < 0)
                 return -1;
         left = (at - loop_now_ns() + 999999) / 1000000;
@@ -128,5 +131,6 @@ void loop_run(struct monitor *m)
                 exit_timers(m);
                 nameserver_timers(m);
                 watch_timer(m);
+                relay_timers(m);
         }
 }

@@ -34,6 +34,7 @@ struct client {
         bool starter;     /* sent START and waits for the answer */
         bool cleaner;     /* takes on the cleanup */
         bool lingers;     /* and waits for our end */
+        bool waits;       /* asked to be told of the end: may clean up, too, as long as it stays connected */
         bool want_exit;   /* to be told the container's exit */
         bool exit_due;    /* EXIT did not fit yet */
         bool chunk_due;   /* has not taken the current chunk of output yet */
@@ -312,7 +313,9 @@ void watch_timer(struct monitor *m);
 /* ---- relay.c: ::1 ---- */
 void relay_start(struct monitor *m); /* for all ports that want one and have none */
 void relay_stop(struct monitor *m, struct port *p);
-void relay_reap(struct monitor *m); /* free what has ended, and the ports that are gone */
+int64_t relay_deadline(const struct monitor *m); /* -1 = none */
+void relay_timers(struct monitor *m);            /* clients of datagrams that are silent go */
+void relay_reap(struct monitor *m);              /* free what has ended, and the ports that are gone */
 
 /* ---- learn.c ---- */
 

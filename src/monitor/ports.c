@@ -18,6 +18,8 @@
 #include "sys/loopback.h"
 
 #define MANY 200
+#define PROBE_TRIES 10
+#define PROBE_US 1000
 
 /* Thousands of lines are compared with thousands. */
 static uint32_t hash_of(const char *line)
@@ -81,7 +83,12 @@ static err *hold(struct port *p)
 
         if (link)
                 a.family = p->to.family;
-        p->held = ports_bind(p, &a, link ? p->host : NULL);
+        for (unsigned i = 0; i < PROBE_TRIES; i++) { /* another start may be looking whether it is free */
+                p->held = ports_bind(p, &a, link ? p->host : NULL);
+                if (p->held != -EADDRINUSE || is_connection(p, a.family, a.data))
+                        break;
+                (void)usleep(PROBE_US);
+        }
         if (p->held >= 0 || p->held == -EPROTONOSUPPORT ||
             (p->held == -EADDRINUSE && is_connection(p, a.family, a.data)))
                 return NULL;

@@ -17,6 +17,7 @@
 #include "base/mem.h"
 
 #define LINGER_MS 5000
+#define PATIENCE_MS 15000 /* longer than it may be busy */
 
 #define SMALL 4096 /* more than any answer of a monitor that a waiting client looks at */
 
@@ -210,6 +211,9 @@ static err *transport_error(int errnum, const char *what)
         errnum = errnum < 0 ? -errnum : errnum;
         if (errnum == EPIPE || errnum == ECONNRESET || errnum == ECONNREFUSED || errnum == ENOENT || errnum == ENOTCONN)
                 return gone();
+        if (errnum == EAGAIN)
+                return err_new(ERR_TIMEOUT, "the container's monitor does not answer: it was stopped, or waits for the "
+                                            "kernel");
         return err_sys(errnum, "%s the container's monitor", what);
 }
 
@@ -243,6 +247,19 @@ err *proto_receive(int fd, struct proto_packet *p)
         return NULL;
 }
 
+static void limit(int fd, int option, int64_t ms)
+{
+        struct timeval t = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+        (void)setsockopt(fd, SOL_SOCKET, option, &t, sizeof(t));
+}
+
+void proto_be_patient(int fd)
+{
+        limit(fd, SO_SNDTIMEO, PATIENCE_MS);
+        limit(fd, SO_RCVTIMEO, PATIENCE_MS);
+}
+
 err *proto_connect(int dirfd, int *ret_fd)
 {
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
@@ -250,11 +267,14 @@ err *proto_connect(int dirfd, int *ret_fd)
 
         if (fd < 0)
                 return err_sys(errno, "making a socket");
+        /* A monitor that takes no connections does not hold us for ever. */
+        limit(fd, SO_SNDTIMEO, PATIENCE_MS);
         /* The directory's own name may be longer than sun_path. */
         (void)snprintf(a.sun_path, sizeof(a.sun_path), "/proc/self/fd/%d/monitor.sock", dirfd);
         while (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
                 if (errno != EINTR)
                         return transport_error(errno, "connecting to");
+        limit(fd, SO_SNDTIMEO, 0);
         *ret_fd = TAKE_FD(fd);
         return NULL;
 }

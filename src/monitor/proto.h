@@ -29,6 +29,10 @@ void proto_packet_close(struct proto_packet *p);
 /* Connect to the monitor of the container whose run directory is @dirfd. The descriptor is the caller's. */
 MUST_USE err *proto_connect(int dirfd, int *ret_fd);
 
+/* From now on no call on @fd waits longer than 15 s: ERR_TIMEOUT. For what is answered at once: a monitor that is
+ * stopped must not hold whoever asks. */
+void proto_be_patient(int fd);
+
 /* Send one packet; waits while the monitor is busy. @fds are borrowed. */
 MUST_USE err *proto_send(int fd, enum proto_type type, const void *data, size_t size, const int *fds, size_t n_fds);
 /* Wait for the next packet. */

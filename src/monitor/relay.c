@@ -18,7 +18,8 @@
 #define TURNS 16 /* buffers in one go */
 #define CONNECTIONS_MAX 512
 #define DATAGRAM_MAX 65536
-#define DATAGRAM_CLIENTS 128 /* the one that was idle for longest makes room */
+#define DATAGRAM_CLIENTS 128                   /* the one that was idle for longest makes room */
+#define DATAGRAM_IDLE_NS INT64_C(120000000000) /* as long as the kernel remembers who has got an answer */
 
 struct end {
         struct source source; /* first member */
@@ -288,6 +289,7 @@ static struct relay *find_client(struct monitor *m, struct port *p, const struct
         if (!oldest)
                 return NULL;
         oldest->client = *from;
+        oldest->used_ns = loop_now_ns();
         oldest->end[1].source.fd = connect_to(p, &connecting);
         if (oldest->end[1].source.fd < 0) {
                 kill_relay(m, oldest);
@@ -313,6 +315,30 @@ static void on_datagram(struct monitor *m, struct source *s, uint32_t events)
                 return;
         r->used_ns = loop_now_ns();
         (void)send(r->end[1].source.fd, data, (size_t)n, MSG_NOSIGNAL);
+}
+
+static bool is_datagram(const struct relay *r)
+{
+        return !r->dead && r->port && r->port->protocol == IPPROTO_UDP;
+}
+
+int64_t relay_deadline(const struct monitor *m)
+{
+        int64_t first = -1;
+
+        for (const struct relay *r = m->relays; r; r = r->next)
+                if (is_datagram(r) && (first < 0 || r->used_ns + DATAGRAM_IDLE_NS < first))
+                        first = r->used_ns + DATAGRAM_IDLE_NS;
+        return first;
+}
+
+void relay_timers(struct monitor *m)
+{
+        int64_t now = m->relays ? loop_now_ns() : 0;
+
+        for (struct relay *r = m->relays; r; r = r->next)
+                if (is_datagram(r) && r->used_ns + DATAGRAM_IDLE_NS <= now)
+                        kill_relay(m, r);
 }
 
 /* ---- who is served ---- */

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -14,6 +16,9 @@
 #include "net/obstacle.h"
 #include "sys/link.h"
 #include "sys/netlink.h"
+
+#define MARK "hod network %.64s"
+#define TRIES 8
 
 /* @key below /proc/sys/net; @link becomes the %s in it. A kernel without IPv6 has not all of them. */
 static err *set(const char *key, const char *link, const char *value, bool needed)
@@ -48,7 +53,7 @@ static err *set_host(const struct network *n)
 
 static void mark(const struct network *n, char ret[LINK_ALIAS_MAX + 1])
 {
-        (void)snprintf(ret, LINK_ALIAS_MAX + 1, "hod network %s", n->id);
+        (void)snprintf(ret, LINK_ALIAS_MAX + 1, MARK, n->id);
 }
 
 static void warn(const struct network *n)
@@ -148,6 +153,87 @@ err *bridge_down(const struct network *n)
         TRY(firewall_network_remove(f, &rules));
         TRY(guard_remove_bridge(n->link, rules.gateway));
         return firewall_remove_idle(f);
+}
+
+/* ---- one whose document is lost ---- */
+
+struct search {
+        char alias[LINK_ALIAS_MAX + 1], name[LINK_NAME_MAX + 1];
+        int index;
+        struct link_address address[LINK_ADDRESSES];
+};
+
+static int take_link(const struct nlmsghdr *h, void *arg)
+{
+        const struct ifinfomsg *m = NLMSG_DATA(h);
+        struct search *s = arg;
+        const char *alias, *name;
+        size_t size, n, n_name;
+        const void *all;
+
+        if (h->nlmsg_type != RTM_NEWLINK || h->nlmsg_len < NLMSG_LENGTH(sizeof(*m)))
+                return 0;
+        all = netlink_attributes(h, sizeof(*m), &size);
+        alias = netlink_attribute(all, size, IFLA_IFALIAS, &n);
+        name = netlink_attribute(all, size, IFLA_IFNAME, &n_name);
+        if (!alias || !name || n_name > sizeof(s->name) || strncmp(alias, s->alias, n) != 0 || n < strlen(s->alias))
+                return 0;
+        memcpy(s->name, name, n_name);
+        s->index = m->ifi_index;
+        return 0;
+}
+
+static int take_address(const struct nlmsghdr *h, void *arg)
+{
+        const struct ifaddrmsg *m = NLMSG_DATA(h);
+        struct search *s = arg;
+        struct link_address *a;
+        size_t size, n;
+        const void *all, *data;
+
+        if (h->nlmsg_type != RTM_NEWADDR || h->nlmsg_len < NLMSG_LENGTH(sizeof(*m)) || (int)m->ifa_index != s->index ||
+            m->ifa_scope != RT_SCOPE_UNIVERSE)
+                return 0;
+        all = netlink_attributes(h, sizeof(*m), &size);
+        data = netlink_attribute(all, size, IFA_ADDRESS, &n);
+        a = &s->address[m->ifa_family == AF_INET ? 0 : 1];
+        if (!data || n > sizeof(a->data))
+                return 0;
+        a->family = m->ifa_family;
+        a->prefix = m->ifa_prefixlen;
+        memcpy(a->data, data, n);
+        return 0;
+}
+
+static err *ask_all(int fd, unsigned type, netlink_fn *fn, struct search *s)
+{
+        int r = -EAGAIN;
+
+        for (unsigned i = 0; i < TRIES && r == -EAGAIN; i++) {
+                _cleanup_netbuf_ struct netbuf b = {0};
+                const struct ifinfomsg any = {0}; /* longer than what asks for addresses: zeros */
+
+                netbuf_begin(&b, type, NLM_F_DUMP, &any, sizeof(any));
+                r = netlink_ask(fd, &b, fn, s);
+        }
+        return r < 0 ? err_sys(-r, "reading the host's network devices") : NULL;
+}
+
+err *bridge_find(const char *id, char ret_name[LINK_NAME_MAX + 1], struct link_address ret[LINK_ADDRESSES])
+{
+        _cleanup_close_ int fd = netlink_open(NETLINK_ROUTE);
+        struct search s = {.index = -1};
+
+        if (fd < 0)
+                return err_sys(-fd, "opening a netlink socket");
+        (void)snprintf(s.alias, sizeof(s.alias), MARK, id);
+        TRY(ask_all(fd, RTM_GETLINK, take_link, &s));
+        if (s.index < 0)
+                return err_new(ERR_NOT_FOUND, "there is no bridge of network %.12s", id);
+        TRY(ask_all(fd, RTM_GETADDR, take_address, &s));
+        memcpy(ret_name, s.name, sizeof(s.name));
+        memcpy(ret, s.address, sizeof(s.address));
+        return NULL;
 }
 
 err *bridge_allow_loopback(const struct network *n)

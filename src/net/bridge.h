@@ -18,5 +18,9 @@ MUST_USE err *bridge_up(const struct network *n, bool *ret_lost);
 MUST_USE err *bridge_restore(const struct network *n, bool *ret_made);
 /* Take bridge and rules away; a bridge that we have not made stays. What is not there is fine. */
 MUST_USE err *bridge_down(const struct network *n);
+/* What the kernel has of the bridge that was made for the network @id, by its mark: its name and addresses.
+ * ERR_NOT_FOUND.
+ */
+MUST_USE err *bridge_find(const char *id, char ret_name[LINK_NAME_MAX + 1], struct link_address ret[LINK_ADDRESSES]);
 /* Connections from the host's own 127.0.0.1 may be sent to containers of the bridge (published ports). */
 MUST_USE err *bridge_allow_loopback(const struct network *n);

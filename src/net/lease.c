@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "net/address.h"
 #include "net/network_private.h"
@@ -94,17 +95,37 @@ err *lease_parse(const char *line, struct lease *ret)
 
 /* ---- the file ---- */
 
-static err *parse_all(char *text, struct lease_list *ret)
+/* A line that is damaged is nobody's: the next change leaves it out. */
+static err *damaged(struct networks *s, const char *network_id, err *e)
+{
+        if (err_code(e) == ERR_NOMEM)
+                return e;
+        if (!s->told_lease)
+                log_error_free(LOG_LEVEL_WARN, err_wrap(e,
+                                                        "addresses of a network are lost: file networks/%s of the "
+                                                        "state directory",
+                                                        network_id));
+        else
+                err_free(e);
+        s->told_lease = true;
+        return NULL;
+}
+
+static err *parse_all(struct networks *s, const char *network_id, char *text, struct lease_list *ret)
 {
         _cleanup_lease_list_ struct lease_list list = {0};
 
         for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
+                err *e;
+
                 if (!*line)
                         continue;
                 if (mem_grow(&list.items, list.n, sizeof(*list.items)) < 0)
                         return err_nomem();
-                TRY(lease_parse(line, &list.items[list.n]));
-                list.n++;
+                e = lease_parse(line, &list.items[list.n]);
+                list.n += !e;
+                if (e)
+                        TRY(damaged(s, network_id, e));
         }
         *ret = list;
         list = (struct lease_list){0};
@@ -121,7 +142,7 @@ err *lease_list(struct networks *s, const char *network_id, struct lease_list *r
                 return NULL;
         if (r < 0)
                 return err_sys(r, "reading the addresses of network %.12s", network_id);
-        return parse_all(text, ret);
+        return parse_all(s, network_id, text, ret);
 }
 
 static err *write_all(struct networks *s, const char *network_id, const struct lease_list *list)
@@ -455,6 +476,26 @@ err *lease_rename(struct networks *s, const char *network_id, const char *contai
                         found = true;
                 }
         return found ? write_all(s, network_id, &t) : NULL;
+}
+
+err *lease_mend(struct networks *s, const char *network_id, bool mend, unsigned *ret_damaged)
+{
+        _cleanup_lease_list_ struct lease_list t = {0};
+        _cleanup_close_ int held = -1;
+        _cleanup_free_ char *text = NULL;
+        size_t lines = 0;
+
+        *ret_damaged = 0;
+        if (!file_exists(s->state_fd, network_id))
+                return NULL;
+        TRY(lock(s, network_id, &held));
+        TRY(lease_list(s, network_id, &t));
+        if (file_read(s->state_fd, network_id, FILE_MAX, &text, NULL) < 0)
+                return NULL;
+        for (const char *p = text; *p; p += strcspn(p, "\n"), p += *p == '\n')
+                lines += *p != '\n';
+        *ret_damaged = (unsigned)(lines - t.n);
+        return mend && lines != t.n ? write_all(s, network_id, &t) : NULL;
 }
 
 err *lease_forget(struct networks *s, const char *network_id)

@@ -52,7 +52,7 @@ MUST_USE err *lease_release(struct networks *s, const char *network_id, const ch
 MUST_USE err *lease_release_endpoint(struct networks *s, const char *network_id, const struct lease *l);
 /* @container is called @name from now on; so is what answers to its old name. Nothing is fine. */
 MUST_USE err *lease_rename(struct networks *s, const char *network_id, const char *container, const char *name);
-/* All of a network, in the order of the file. */
+/* All of a network, in the order of the file. Lines that are damaged are left out, with a warning. */
 struct lease_list {
         struct lease *items; /* owned, with what they point to */
         size_t n;
@@ -62,6 +62,8 @@ void lease_list_done(struct lease_list *l);
 MUST_USE err *lease_list(struct networks *s, const char *network_id, struct lease_list *ret);
 /* Take the one at @i out. */
 void lease_list_drop(struct lease_list *l, size_t i);
+/* How many lines are damaged? With @mend they are removed. */
+MUST_USE err *lease_mend(struct networks *s, const char *network_id, bool mend, unsigned *ret_damaged);
 /* The network itself goes. */
 MUST_USE err *lease_forget(struct networks *s, const char *network_id);
 

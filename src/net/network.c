@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -12,6 +13,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/id.h"
+#include "base/log.h"
 #include "base/parse.h"
 #include "base/str.h"
 #include "net/address.h"
@@ -19,6 +21,7 @@
 #include "sys/endpoint.h"
 
 #define LOCK "lock"
+#define ENDING ".json"
 
 static const struct {
         const char *name, *driver;
@@ -251,10 +254,15 @@ err *network_save(struct networks *s, const struct network *n)
 
 static err *load(struct networks *s, const char *file, struct network **ret)
 {
+        _cleanup_network_ struct network *n = NULL;
         json *doc;
 
         TRY(json_read(s->root_fd, file, &doc));
-        return network_from_doc(doc, ret);
+        TRY_WRAP(network_from_doc(doc, &n), "%s", file);
+        if (!str_starts(file, n->id)) /* a copy: whoever removed the network would not remove it */
+                return err_new(ERR_CORRUPT, "%s: it is the document of network %.12s", file, n->id);
+        *ret = TAKE_PTR(n);
+        return NULL;
 }
 
 /* The same on every machine, so that it can be opened without a search. */
@@ -308,7 +316,8 @@ static err *find_predefined(struct networks *s, const char *ref, struct network 
                 (void)snprintf(file, sizeof(file), "%s.json", id);
                 e = str_eq(predefined[i].driver, "bridge") ? load(s, file, ret) : err_new(ERR_NOT_FOUND, "-");
                 if (err_code(e) != ERR_NOT_FOUND)
-                        return e;
+                        return err_wrap(e, "the default network cannot be used: its file is damaged (`hod system "
+                                           "check --repair` removes it)");
                 err_free(e);
                 return make_predefined(s, predefined[i].name, predefined[i].driver, ret);
         }
@@ -325,7 +334,29 @@ static err *add(struct network_list *list, struct network *one)
         return NULL;
 }
 
-static err *read_all(struct networks *s, struct network_list *list)
+/* Of @file, which is no network that can be used: the others are. */
+static err *damaged(struct networks *s, const char *file, err *e, char ***ret_damaged)
+{
+        _cleanup_free_ char *id = strndup(file, strlen(file) - strlen(ENDING));
+
+        if (!id || err_code(e) == ERR_NOMEM || err_code(e) == ERR_NOT_FOUND) /* removed meanwhile */
+                return err_code(e) == ERR_NOT_FOUND ? err_free(e) : e ? e : err_nomem();
+        if (ret_damaged) {
+                err_free(e);
+                return strv_add(ret_damaged, id);
+        }
+        if (!s->told)
+                log_error_free(LOG_LEVEL_WARN, err_wrap(e,
+                                                        "a network is left out, its file is damaged (`hod network "
+                                                        "rm %s` removes it)",
+                                                        id));
+        else
+                err_free(e);
+        return NULL;
+}
+
+/* @ret_damaged: NULL = they are warned of, once. */
+static err *read_all(struct networks *s, struct network_list *list, char ***ret_damaged)
 {
         int fd = openat(s->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         DIR *d = fd < 0 ? NULL : fdopendir(fd);
@@ -340,16 +371,21 @@ static err *read_all(struct networks *s, struct network_list *list)
         for (struct dirent *x; !e && (x = readdir(d));) {
                 struct network *one = NULL;
 
-                if (!str_ends(x->d_name, ".json"))
+                if (!str_ends(x->d_name, ENDING))
                         continue;
                 e = load(s, x->d_name, &one);
-                if (err_code(e) == ERR_NOT_FOUND) /* removed meanwhile */
-                        e = err_free(e);
-                else if (!e)
-                        e = add(list, one);
+                e = e ? damaged(s, x->d_name, e, ret_damaged) : add(list, one);
         }
         (void)closedir(d);
+        s->told |= !ret_damaged;
         return e;
+}
+
+err *network_list_damaged(struct networks *s, char ***ret)
+{
+        _cleanup_network_list_ struct network_list list = {0};
+
+        return read_all(s, &list, ret);
 }
 
 static int by_name(const void *a, const void *b)
@@ -369,7 +405,7 @@ err *network_list(struct networks *s, struct network_list *ret)
 {
         _cleanup_network_list_ struct network_list list = {0};
 
-        TRY(read_all(s, &list));
+        TRY(read_all(s, &list, NULL));
         for (size_t i = 0; i < ARRAY_SIZE(predefined); i++) {
                 struct network *one;
 
@@ -442,7 +478,7 @@ err *network_create(struct networks *s, const json *wanted, char **ret_id)
 
 err *network_forget(struct networks *s, const struct network *n)
 {
-        char name[ID_LEN + 6];
+        char name[NAME_MAX + 1];
 
         if (n->predefined)
                 return err_new(ERR_DENIED, "%s is a pre-defined network and cannot be removed", n->name);

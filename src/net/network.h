@@ -58,7 +58,7 @@ DEFINE_CLEANUP(struct networks *, networks_close)
 
 /* By name, id, or the unique beginning of an id. ERR_NOT_FOUND "network x not found". */
 MUST_USE err *network_find(struct networks *s, const char *ref, struct network **ret);
-/* All, sorted by name, the predefined ones too. */
+/* All, sorted by name, the predefined ones too. Documents that are damaged are left out, with a warning. */
 struct network_list {
         struct network **items; /* owned, with what they point to */
         size_t n;
@@ -66,6 +66,8 @@ struct network_list {
 void network_list_done(struct network_list *l);
 #define _cleanup_network_list_ __attribute__((cleanup(network_list_done)))
 MUST_USE err *network_list(struct networks *s, struct network_list *ret);
+/* Ids (names of files, if these are no ids) of those whose document is damaged are added to *@ret. */
+MUST_USE err *network_list_damaged(struct networks *s, char ***ret);
 
 /* Make one from docker's NetworkCreate body: Name, Driver, Internal, Attachable, EnableIPv4, EnableIPv6, IPAM{Driver,
  * Options, Config[{Subnet, IPRange, Gateway, AuxiliaryAddresses}]}, Options, Labels. Chooses subnets and gateways that

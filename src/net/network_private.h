@@ -19,6 +19,7 @@ struct networks {
         int root_fd;  /* ROOT/networks */
         int state_fd; /* STATE/networks */
         char default_link[LINK_NAME_MAX + 1];
+        bool told, told_lease; /* of documents and of leases that are damaged */
 };
 
 /* A document becomes a network; consumes @doc also on failure. ERR_CORRUPT. */

@@ -18,11 +18,13 @@
 #include "sys/netlink.h"
 
 #define PER_SECOND 1000000000u
-#define TICK_NS 64          /* the kernel's unit of time in these messages (/proc/net/psched) */
-#define BURST_DEFAULT 32768 /* at least */
-#define BURST_MS 20         /* a default burst is what passes in this time */
-#define QUEUE_MS 100        /* longer than this nothing waits */
-#define QUEUE_MIN 65536     /* a packet before segmentation */
+#define TICK_NS 64           /* the kernel's unit of time in these messages (/proc/net/psched) */
+#define BURST_DEFAULT 32768  /* at least */
+#define BURST_MS 20          /* a default burst is what passes in this time */
+#define QUEUE_MS 100         /* longer than this nothing waits */
+#define QUEUE_MIN 65536      /* a packet before segmentation */
+#define ALIAS "hod net-rate" /* marks an ifb device as ours */
+#define TRIES 8
 #define ROOT TC_H_MAKE(1u << 16, 0)
 #define INGRESS TC_H_MAKE(0xffffu << 16, 0)
 
@@ -212,6 +214,9 @@ static int make_ifb(int fd, const char *name)
         info = netbuf_open(&b, IFLA_LINKINFO);
         netbuf_add_str(&b, IFLA_INFO_KIND, "ifb");
         netbuf_close(&b, info);
+        netbuf_begin(&b, RTM_SETLINK, NLM_F_ACK, &m, sizeof(m));
+        netbuf_add_str(&b, IFLA_IFNAME, name);
+        netbuf_add(&b, IFLA_IFALIAS, ALIAS, strlen(ALIAS));
         r = netlink_send(fd, &b, NULL);
         return r < 0 ? r : link_index(fd, name);
 }
@@ -269,4 +274,64 @@ err *rate_clear(int fd, const char *name)
                         return err_sys(-r, "freeing network device %s of its limit", name);
         }
         return ifb_name(name, ifb) ? link_delete(fd, ifb) : NULL;
+}
+
+/* ---- what nobody has removed ---- */
+
+static int take_ifb(const struct nlmsghdr *h, void *arg)
+{
+        const struct ifinfomsg *m = NLMSG_DATA(h);
+        const char *alias, *name;
+        size_t size, n, n_name;
+        char ***list = arg;
+        const void *all;
+        err *e;
+
+        if (h->nlmsg_type != RTM_NEWLINK || h->nlmsg_len < NLMSG_LENGTH(sizeof(*m)))
+                return 0;
+        all = netlink_attributes(h, sizeof(*m), &size);
+        alias = netlink_attribute(all, size, IFLA_IFALIAS, &n);
+        name = netlink_attribute(all, size, IFLA_IFNAME, &n_name);
+        if (!alias || !name || n < strlen(ALIAS) || memcmp(alias, ALIAS, strlen(ALIAS)) != 0 ||
+            !str_starts(name, "ifb"))
+                return 0;
+        e = strv_push(list, str_format("hod%.*s", (int)n_name - 3, name + 3));
+        if (!e)
+                return 0;
+        err_free(e);
+        return -ENOMEM;
+}
+
+static err *list_limited(int fd, char ***ret)
+{
+        int r = -EAGAIN;
+
+        for (unsigned i = 0; i < TRIES && r == -EAGAIN; i++) {
+                _cleanup_netbuf_ struct netbuf b = {0};
+                struct ifinfomsg any = {0};
+
+                strv_free(*ret);
+                *ret = NULL;
+                netbuf_begin(&b, RTM_GETLINK, NLM_F_DUMP, &any, sizeof(any));
+                r = netlink_ask(fd, &b, take_ifb, ret);
+        }
+        return r < 0 ? err_sys(-r, "reading the network devices") : NULL;
+}
+
+err *rate_sweep(int fd, bool remove, char ***ret)
+{
+        _cleanup_strv_ char **links = NULL;
+
+        TRY(list_limited(fd, &links));
+        for (char **link = links; link && *link; link++) {
+                char ifb[LINK_NAME_MAX + 1];
+
+                /* The link is there before its limit. */
+                if (link_index(fd, *link) != -ENODEV || !ifb_name(*link, ifb))
+                        continue;
+                if (remove)
+                        TRY(link_delete(fd, ifb));
+                TRY(strv_add(ret, ifb));
+        }
+        return NULL;
 }

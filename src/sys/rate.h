@@ -8,6 +8,7 @@
  * its first three letters; it does not go with the pair: rate_clear(). Privilege: CAP_NET_ADMIN. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -30,5 +31,8 @@ MUST_USE err *rate_parse(const char *text, struct rate *ret);
 /* Limit the link @name, the host's end of a pair; also when it is limited already. @fd: a NETLINK_ROUTE socket.
  * ERR_UNSUPPORTED: the kernel lacks what it takes. On failure what had been there may be half changed. */
 MUST_USE err *rate_set(int fd, const char *name, const struct rate *r);
+/* Devices of limits whose link has gone, which nobody who limited it has lived to remove: their names are added to
+ * *@ret; with @remove they are removed. */
+MUST_USE err *rate_sweep(int fd, bool remove, char ***ret);
 /* No limit any more. A link that is gone, or has none, is fine. */
 MUST_USE err *rate_clear(int fd, const char *name);

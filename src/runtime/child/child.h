@@ -58,6 +58,8 @@ void child_text_number(struct child_text *t, long n);
 
 /* child_path.c: names inside the root. Return a descriptor (O_PATH), or -errno. */
 int child_path_open(int root, const char *path, int flags, uint64_t more_resolve);
+/* The deepest directory of where a file would be made at @path, which dangling links may lead elsewhere. */
+int child_path_would_be(int root, const char *path);
 /* Open @path for mounting on it; make it (and its parents) if missing. @ret_made says whether. */
 int child_path_mount_point(int root, const char *path, bool is_dir, uint64_t more_resolve, bool *ret_made);
 /* The directory that holds the last component of @path, made if missing; @ret_name points into @path. */

@@ -187,12 +187,35 @@ static bool is_procfs(int fd)
         return fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
 }
 
+/* A file goes where the image's link at its destination leads; but on the link itself when that is nowhere, a directory
+ * or a device, as in images whose /etc/hosts is a link to /dev/null. Its name has the file then, and nothing else
+ * changes: a device that is covered would be somebody else's trouble. */
+static bool must_cover_link(const struct child *c, const struct plan_mount *m)
+{
+        _cleanup_close_ int link = -1, fd = -1;
+        struct stat st, dev;
+
+        link = child_path_open(c->root, m->destination, O_PATH | O_NOFOLLOW, 0);
+        if (link < 0 || fstat(link, &st) < 0 || !S_ISLNK(st.st_mode))
+                return false;
+        fd = child_path_open(c->root, m->destination, O_PATH, 0);
+        if (fd == -ENOENT) { /* it would be made; in /dev devices are made later */
+                fd = child_path_would_be(c->root, m->destination);
+                return fd >= 0 && c->dev >= 0 && fstat(fd, &st) == 0 && fstat(c->dev, &dev) == 0 &&
+                       st.st_dev == dev.st_dev;
+        }
+        if (fd < 0)
+                return fd == -ELOOP || fd == -ENOTDIR;
+        return !is_procfs(fd) && fstat(fd, &st) == 0 &&
+               (S_ISDIR(st.st_mode) || S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode));
+}
+
 static int open_target(struct child *c, const struct plan_mount *m, bool is_dir, bool *made)
 {
         int fd = -ENOENT;
 
         *made = false;
-        if (m->nofollow)
+        if (m->nofollow || (m->bind && !is_dir && must_cover_link(c, m)))
                 fd = child_path_open(c->root, m->destination, O_PATH | O_NOFOLLOW, 0);
         if (fd == -ENOENT)
                 fd = child_path_mount_point(c->root, m->destination, is_dir, m->ordinary ? RESOLVE_NO_SYMLINKS : 0,

@@ -193,6 +193,29 @@ static int make_file(int root, const char *path)
         return -ELOOP;
 }
 
+int child_path_would_be(int root, const char *path)
+{
+        char buf[PATH_MAX];
+        size_t n = strlen(path), done;
+
+        if (n >= sizeof(buf))
+                return -ENAMETOOLONG;
+        memcpy(buf, path, n + 1);
+        for (int links = 0; links < LINKS_MAX; links++) {
+                int fd = child_path_open(root, buf, O_PATH | O_NOFOLLOW, 0), r;
+
+                if (fd == -ENOENT)
+                        return open_existing(root, buf, &done);
+                if (fd < 0)
+                        return fd;
+                (void)file_close(fd);
+                r = splice_link(root, buf, strlen(buf));
+                if (r < 0)
+                        return r == -ENOTDIR ? -EEXIST : r;
+        }
+        return -ELOOP;
+}
+
 int child_path_mount_point(int root, const char *path, bool is_dir, uint64_t more_resolve, bool *ret_made)
 {
         int flags = O_PATH | (is_dir ? O_DIRECTORY : 0);

@@ -1,0 +1,117 @@
+/* home.c - see home.h. */
+#include "net/home.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/parse.h"
+#include "base/str.h"
+
+#define LINE_MAX 32
+#define FILE_MAX 4096
+#define MOUNTS_MAX (16u << 20)
+
+/* "net:[number]", as the links of /proc/PID/ns are. */
+static err *of_process(const char *process, char ret[LINE_MAX])
+{
+        char path[40];
+        ssize_t n;
+
+        (void)snprintf(path, sizeof(path), "/proc/%.16s/ns/net", process);
+        n = readlink(path, ret, LINE_MAX - 1);
+        if (n < 0)
+                return err_sys(errno, "reading %s", path);
+        ret[n] = '\0';
+        return NULL;
+}
+
+static err *read_lines(int use, char ***ret)
+{
+        _cleanup_free_ char *text = MEM_NEW0(char, FILE_MAX + 1);
+        ssize_t n;
+
+        if (!text)
+                return err_nomem();
+        n = pread(use, text, FILE_MAX, 0);
+        if (n < 0)
+                return err_sys(errno, "reading where a network is");
+        return strv_split(text, '\n', ret);
+}
+
+err *home_note(int use)
+{
+        _cleanup_strv_ char **lines = NULL;
+        char here[LINE_MAX];
+        struct stat st;
+
+        TRY(of_process("self", here));
+        TRY(read_lines(use, &lines));
+        if (strv_contains(lines, here))
+                return NULL;
+        (void)snprintf(here + strlen(here), sizeof(here) - strlen(here), "\n");
+        /* At its end as it is: whoever starts at the same moment writes the same. */
+        if (fstat(use, &st) < 0 || pwrite(use, here, strlen(here), st.st_size) < 0)
+                return err_sys(errno, "writing where a network is");
+        return NULL;
+}
+
+/* A process that is there, "" when none is. */
+static err *find_process(const char *line, char ret[16])
+{
+        DIR *d = opendir("/proc");
+
+        *ret = '\0';
+        if (!d)
+                return err_sys(errno, "reading /proc");
+        for (struct dirent *x; !*ret && (x = readdir(d));) {
+                char where[LINE_MAX];
+                uint64_t pid;
+
+                if (!parse_u64(x->d_name, &pid) || strlen(x->d_name) > 15)
+                        continue;
+                err_free(of_process(x->d_name, where));
+                if (str_eq(where, line))
+                        (void)snprintf(ret, 16, "%s", x->d_name);
+        }
+        (void)closedir(d);
+        return NULL;
+}
+
+/* `ip netns add` keeps one without processes, by a mount. */
+static bool is_mounted(const char *line)
+{
+        _cleanup_free_ char *text = NULL;
+
+        return file_read(AT_FDCWD, "/proc/self/mountinfo", MOUNTS_MAX, &text, NULL) >= 0 && strstr(text, line);
+}
+
+err *home_check(int use, const struct network *n)
+{
+        _cleanup_strv_ char **lines = NULL;
+        char here[LINE_MAX], pid[16];
+
+        TRY(of_process("self", here));
+        TRY(read_lines(use, &lines));
+        for (char **line = lines; line && *line; line++) {
+                if (!**line || str_eq(*line, here))
+                        continue;
+                TRY(find_process(*line, pid));
+                if (*pid || is_mounted(*line))
+                        return err_new(ERR_CONFLICT,
+                                       "network %s has been made in another network namespace, %s%s%s%s: it can be "
+                                       "removed there",
+                                       n->name, *line, *pid ? " (that of process " : "", pid, *pid ? ")" : "");
+        }
+        return NULL;
+}
+
+err *home_forget(int use)
+{
+        return ftruncate(use, 0) < 0 ? err_sys(errno, "writing where a network is") : NULL;
+}
