@@ -49,15 +49,16 @@ struct commit_args {
 };
 
 /* Docker shows nothing of it: only a terminal is told. */
-static err *commit(struct container *c, struct commit_options *o, char **ret_id)
+static err *commit(struct container *c, const struct commit_options *o, char **ret_id)
 {
         _cleanup_progress_ struct progress_view *view = NULL;
         struct progress_bytes bytes = {.id = "layer", .status = "Committing"};
+        struct commit_options watched = *o;
 
         TRY(progress_open(NULL, !isatty(STDOUT_FILENO), stdout, "no image was made", &view));
         bytes.progress = progress_sink(view);
-        o->watch = (struct watch){progress_bytes, &bytes};
-        TRY(progress_result(view, snapshots_commit(c, o, ret_id)));
+        watched.watch = (struct watch){progress_bytes, &bytes};
+        TRY(progress_result(view, snapshots_commit(c, &watched, ret_id)));
         return bytes.told ? progress_done(bytes.progress, bytes.id, "Committed") : NULL;
 }
 

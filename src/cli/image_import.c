@@ -51,15 +51,17 @@ static uint64_t rest_of(int fd)
                                                                                         : 0;
 }
 
-static err *import(struct engine *e, const char *url, struct image_import *i, char **ret_id)
+static err *import(struct engine *e, const char *url, const struct image_import *i, char **ret_id)
 {
         _cleanup_progress_ struct progress_view *view = NULL;
         struct progress_bytes bytes = {.id = "archive", .status = "Importing", .total = rest_of(i->fd)};
+        struct image_import watched = *i;
 
         TRY(progress_open(NULL, !isatty(STDOUT_FILENO), stdout, "nothing was imported", &view));
         bytes.progress = progress_sink(view);
-        i->watch = (struct watch){progress_bytes, &bytes};
-        TRY(progress_result(view, url ? import_url(e, url, i, ret_id) : image_import(e->store, i, ret_id)));
+        watched.watch = (struct watch){progress_bytes, &bytes};
+        TRY(progress_result(view,
+                            url ? import_url(e, url, &watched, ret_id) : image_import(e->store, &watched, ret_id)));
         return bytes.told ? progress_done(bytes.progress, bytes.id, "Imported") : NULL;
 }
 
