@@ -221,7 +221,10 @@ run_peers() {
         local list=("${files[@]}") file bats=(tests/peers/inside.sh bats)
         ((${#list[@]})) || mapfile -t list < <(find tests/peers -name '*.bats' -printf '%f\n' | sort)
         # Made out here: inside there is no way to where packages come from.
-        [[ " ${list[*]} " != *' network.bats '* ]] || stage peers/servers tests/peers/make-servers.sh
+        [[ " ${list[*]} " != *' network.bats '* ]] || {
+                stage peers/servers tests/peers/make-servers.sh
+                stage peers/neighbours tests/peers/make-neighbours.sh
+        }
         for file in "${list[@]}"; do
                 stage "peers/${file%.bats}" run_bats "tests/peers/$file"
         done

@@ -10,6 +10,7 @@
 #include <linux/netfilter_ipv4/ip_tables.h>
 #include <linux/netfilter_ipv6/ip6_tables.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,30 +25,31 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "net/firewall_private.h"
+#include "net/verdict.h"
+#include "sys/link.h"
 #include "sys/netlink.h"
 
 #define NAMES_MAX 4096
 #define CHAINS 32
-#define EFFECT "containers on %s reach the world, and others their published ports, only if a rule of it lets them"
 
 struct chain {
         uint8_t family;
         char table[64], name[64];
+        bool drop; /* its policy */
 };
 
 struct search {
-        const struct network *network;
         struct chain list[CHAINS];
         size_t n;
-        bool found;
 };
 
-/* Is the interface in there, or "hod*"? */
-static bool names(const void *data, size_t size, const char *bridge)
-{
-        return memmem(data, size, bridge, strlen(bridge)) ||
-               (str_starts(bridge, "hod") && memmem(data, size, "hod", 3));
-}
+/* What a chain keeps from us. */
+struct finding {
+        bool out, in; /* containers from the world; others from published ports */
+        struct verdict verdict;
+};
+
+/* ---- nf_tables ---- */
 
 static bool copy_text(const void *all, size_t size, unsigned type, char ret[64])
 {
@@ -72,12 +74,6 @@ static uint32_t number(const void *all, size_t size, unsigned type, uint32_t oth
         return be32toh(value);
 }
 
-/* firewalld rejects by its last rule. */
-static bool is_firewalld(const struct chain *c)
-{
-        return str_eq(c->table, "firewalld") && str_starts(c->name, "filter_FORWARD");
-}
-
 static int take_chain(const struct nlmsghdr *h, void *arg)
 {
         const struct nfgenmsg *m = NLMSG_DATA(h);
@@ -86,8 +82,7 @@ static int take_chain(const struct nlmsghdr *h, void *arg)
         size_t size, n;
         const void *all = netlink_attributes(h, sizeof(*m), &size), *hook;
 
-        if (c.family != NFPROTO_INET && !(c.family == NFPROTO_IPV4 && s->network->pool[0].subnet.family) &&
-            !(c.family == NFPROTO_IPV6 && s->network->pool[1].subnet.family))
+        if (c.family != NFPROTO_INET && c.family != NFPROTO_IPV4 && c.family != NFPROTO_IPV6)
                 return 0;
         hook = netlink_attribute(all, size, NFTA_CHAIN_HOOK, &n);
         if (!hook || number(hook, n, NFTA_HOOK_HOOKNUM, 99) != NF_INET_FORWARD || s->n == CHAINS)
@@ -95,17 +90,51 @@ static int take_chain(const struct nlmsghdr *h, void *arg)
         if (!copy_text(all, size, NFTA_CHAIN_TABLE, c.table) || !copy_text(all, size, NFTA_CHAIN_NAME, c.name) ||
             str_eq(c.table, FIREWALL_TABLE))
                 return 0;
-        if (number(all, size, NFTA_CHAIN_POLICY, NF_ACCEPT) == NF_DROP || is_firewalld(&c))
-                s->list[s->n++] = c;
+        c.drop = number(all, size, NFTA_CHAIN_POLICY, NF_ACCEPT) == NF_DROP;
+        s->list[s->n++] = c;
         return 0;
 }
 
-static int take_rule(const struct nlmsghdr *h, void *arg)
+/* The first packet of a connection from a container, and that of one to a published port. */
+static void try_family(const struct verdict_rules *rules, const struct chain *c, const struct network *n, unsigned i,
+                       struct finding *f)
 {
-        struct search *s = arg;
+        _cleanup_close_ int fd = netlink_open(NETLINK_ROUTE);
+        char other[LINK_NAME_MAX + 1] = "";
+        struct verdict_packet p = {.family = i ? NFPROTO_IPV6 : NFPROTO_IPV4, .ours = n->link};
+        struct verdict v;
 
-        s->found |= names(h, h->nlmsg_len, s->network->link);
-        return 0;
+        if (fd >= 0)
+                link_default(fd, i ? AF_INET6 : AF_INET, other);
+        if (fd >= 0 && !*other) /* a family that leads nowhere yet */
+                link_default(fd, i ? AF_INET : AF_INET6, other);
+        p.in = n->link;
+        p.out = other;
+        p.from = &n->pool[i].gateway;
+        verdict_find(rules, c->name, c->drop, &p, &v);
+        f->out |= v.refused;
+        if (v.refused)
+                f->verdict = v;
+        p.in = other;
+        p.out = n->link;
+        p.from = NULL;
+        p.to = &n->pool[i].gateway;
+        p.translated = true;
+        verdict_find(rules, c->name, c->drop, &p, &v);
+        f->in |= v.refused;
+        if (v.refused && !f->out)
+                f->verdict = v;
+}
+
+/* ---- what to say ---- */
+
+/* What is kept from us; owned. */
+static char *effect(const struct finding *f, const char *bridge)
+{
+        if (!f->out)
+                return str_format("others do not reach published ports of containers on %s", bridge);
+        return str_format("containers on %s do not reach the world%s", bridge,
+                          f->in ? ", others do not reach their published ports" : "");
 }
 
 /* Commands that let the bridge's packets through iptables' chain; owned. Beside docker, what is for its networks is
@@ -120,54 +149,99 @@ static char *iptables_advice(const char *program, const char *bridge, bool docke
                           program, bridge, program, bridge, program, bridge, program, bridge);
 }
 
-static err *say_chain(const struct chain *c, const char *bridge, bool docker, char ***ret)
+/* The zone that firewalld has put the packet's link into, from the names of its chains (of either of its backends). */
+static bool firewalld_zone(const struct verdict *v, char ret[64])
 {
-        const char *family = c->family == NFPROTO_INET ? "inet" : c->family == NFPROTO_IPV4 ? "ip" : "ip6";
-        _cleanup_free_ char *advice = NULL;
+        static const char *const prefixes[] = {" filter_FWD_", " FWD_", " FWDI_"};
 
-        if (is_firewalld(c))
-                return strv_push(ret, str_format("firewalld rejects what it does not know: " EFFECT "; to allow it: "
-                                                 "firewall-cmd --zone=trusted --add-interface=%s",
-                                                 bridge, bridge));
-        if (c->family != NFPROTO_INET && str_eq(c->table, "filter") && str_eq(c->name, "FORWARD")) {
-                advice = iptables_advice(c->family == NFPROTO_IPV6 ? "ip6tables" : "iptables", bridge, docker);
-                return strv_push(ret, str_format("chain FORWARD of table %s filter%s has the policy DROP: " EFFECT
-                                                 "; to allow it: %s",
-                                                 family, docker ? ", docker's," : "", bridge, advice ? advice : ""));
+        for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+                const char *at = strstr(v->path, prefixes[i]);
+
+                if (!at)
+                        continue;
+                at += strlen(prefixes[i]);
+                (void)snprintf(ret, 64, "%.*s", (int)strcspn(at, " "), at);
+                return true;
         }
-        return strv_push(ret, str_format("chain %s of table %s %s has the policy drop: " EFFECT
-                                         "; to allow it: nft insert rule %s %s %s iifname %s accept; "
-                                         "nft insert rule %s %s %s oifname %s accept",
-                                         c->name, family, c->table, bridge, family, c->table, c->name, bridge, family,
-                                         c->table, c->name, bridge));
+        return false;
 }
 
-static int take_docker(const struct nlmsghdr *h, void *arg)
+static char *say_firewalld(const struct finding *f, const char *bridge, const char *zone)
 {
-        struct search *s = arg;
-        size_t size;
-        const void *all = netlink_attributes(h, sizeof(struct nfgenmsg), &size);
-        char name[64] = "";
+        _cleanup_free_ char *what = effect(f, bridge);
 
-        s->found |= copy_text(all, size, NFTA_CHAIN_NAME, name) && str_eq(name, "DOCKER-USER");
-        return 0;
+        if (!what)
+                return NULL;
+        if (!f->out) /* its StrictForwardPorts: only ports that it forwards itself */
+                return str_format("firewalld rejects it (StrictForwardPorts): %s; to allow it: sed -i "
+                                  "s/^StrictForwardPorts=.*/StrictForwardPorts=no/ /etc/firewalld/firewalld.conf; "
+                                  "firewall-cmd --reload",
+                                  what);
+        return str_format("firewalld, where %s is in zone %s, rejects it: %s; to allow it: firewall-cmd --zone=trusted "
+                          "--change-interface=%s; firewall-cmd --permanent --zone=trusted --change-interface=%s",
+                          bridge, zone, what, bridge, bridge);
+}
+
+/* A chain of iptables' own; ufw's commands are kept over a reboot. */
+static char *say_iptables(const struct chain *c, const struct finding *f, const char *bridge, const char *how)
+{
+        bool docker = strstr(f->verdict.path, " DOCKER-USER "), ufw = strstr(f->verdict.path, " ufw-before-forward ");
+        const char *who = docker ? ", docker's," : ufw ? ", ufw's," : "";
+        _cleanup_free_ char *advice = NULL, *what = effect(f, bridge);
+
+        advice = ufw && !docker ? str_format("ufw route allow in on %s; ufw route allow out on %s", bridge, bridge)
+                                : iptables_advice(c->family == NFPROTO_IPV6 ? "ip6tables" : "iptables", bridge, docker);
+        if (!advice || !what)
+                return NULL;
+        return str_format("chain FORWARD of table %s filter%s %s: %s; to allow it: %s",
+                          c->family == NFPROTO_IPV6 ? "ip6" : "ip", who, how, what, advice);
+}
+
+static char *say_chain(const struct chain *c, const struct finding *f, const char *bridge)
+{
+        const char *family = c->family == NFPROTO_INET ? "inet" : c->family == NFPROTO_IPV4 ? "ip" : "ip6";
+        bool iptables = c->family != NFPROTO_INET && str_eq(c->table, "filter") && str_eq(c->name, "FORWARD");
+        _cleanup_free_ char *how = NULL, *what = effect(f, bridge);
+        char zone[64] = "";
+
+        if (!what)
+                return NULL;
+        if ((str_eq(c->table, "firewalld") || iptables) && firewalld_zone(&f->verdict, zone))
+                return say_firewalld(f, bridge, zone);
+        if (str_eq(c->table, "firewalld"))
+                return say_firewalld(f, bridge, "?");
+        how = f->verdict.policy ? str_format("has the policy %s", iptables ? "DROP" : "drop")
+                                : str_format("refuses it by a rule of chain %s", f->verdict.chain);
+        if (!how)
+                return NULL;
+        if (iptables)
+                return say_iptables(c, f, bridge, how);
+        return str_format("chain %s of table %s %s %s: %s; to allow it: nft insert rule %s %s %s iifname %s accept; "
+                          "nft insert rule %s %s %s oifname %s accept",
+                          c->name, family, c->table, how, what, family, c->table, c->name, bridge, family, c->table,
+                          c->name, bridge);
 }
 
 static err *find_nft(const struct network *network, char ***ret)
 {
         _cleanup_close_ int fd = netlink_open(NETLINK_NETFILTER);
-        struct search s = {.network = network};
-        bool docker;
+        struct search s = {0};
 
-        if (fd < 0 || nft_dump(fd, NFPROTO_UNSPEC, NFT_MSG_GETCHAIN, 0, NULL, take_chain, &s) < 0 || !s.n)
+        if (fd < 0 || nft_dump(fd, NFPROTO_UNSPEC, NFT_MSG_GETCHAIN, 0, NULL, take_chain, &s) < 0)
                 return NULL;
-        (void)nft_dump(fd, NFPROTO_UNSPEC, NFT_MSG_GETCHAIN, 0, NULL, take_docker, &s);
-        docker = s.found;
         for (size_t i = 0; i < s.n; i++) {
-                s.found = false;
-                (void)nft_dump(fd, s.list[i].family, NFT_MSG_GETRULE, NFTA_RULE_TABLE, s.list[i].table, take_rule, &s);
-                if (!s.found)
-                        TRY(say_chain(&s.list[i], network->link, docker, ret));
+                _cleanup_verdict_rules_ struct verdict_rules *rules = NULL;
+                const struct chain *c = &s.list[i];
+                struct finding f = {0};
+
+                if (verdict_rules_read(fd, c->family, c->table, &rules) < 0)
+                        continue;
+                if (network->pool[0].subnet.family && c->family != NFPROTO_IPV6)
+                        try_family(rules, c, network, 0, &f);
+                if (network->pool[1].subnet.family && c->family != NFPROTO_IPV4)
+                        try_family(rules, c, network, 1, &f);
+                if (f.out || f.in)
+                        TRY(strv_push(ret, say_chain(c, &f, network->link)));
         }
         return NULL;
 }
@@ -185,6 +259,13 @@ static bool has_table(const char *list)
                 if (str_eq(line, "filter"))
                         return true;
         return false;
+}
+
+/* Is the interface in there, or "hod*"? */
+static bool names(const void *data, size_t size, const char *bridge)
+{
+        return memmem(data, size, bridge, strlen(bridge)) ||
+               (str_starts(bridge, "hod") && memmem(data, size, "hod", 3));
 }
 
 /* Both families have the same layout but for the entry's head. */
@@ -232,9 +313,10 @@ static bool legacy_drops(const struct legacy *l, const char *bridge)
 static err *say_legacy(const char *program, const char *bridge, char ***ret)
 {
         _cleanup_free_ char *advice = iptables_advice(program, bridge, false);
+        _cleanup_free_ char *what = effect(&(struct finding){.out = true, .in = true}, bridge);
 
-        return strv_push(ret, str_format("chain FORWARD of %s has the policy DROP: " EFFECT "; to allow it: %s",
-                                         program, bridge, advice ? advice : ""));
+        return strv_push(ret, str_format("chain FORWARD of %s has the policy DROP: %s; to allow it: %s", program,
+                                         what ? what : "", advice ? advice : ""));
 }
 
 err *obstacles_find(const struct network *n, char ***ret)

@@ -5,8 +5,9 @@
 #include "base/err.h"
 #include "net/network.h"
 
-/* A sentence for each chain that is hooked to forwarding, drops what its rules do not accept (nf_tables, iptables in
- * both forms, firewalld's), and has no rule in its table that names the bridge of @n: what it means, and after "to
- * allow it: " the commands that change it. Appended to *@ret. What cannot be asked is no obstacle. Privilege:
- * CAP_NET_ADMIN. */
+/* A sentence for each chain that is hooked to forwarding (nf_tables, iptables in both forms, firewalld's) and refuses,
+ * by its policy or by a rule, what containers of @n send to the world (by the link of the default route) or what others
+ * send to their published ports: what it means, and after "to allow it: " the commands that change it. Of
+ * iptables-legacy only the policy is looked at, and a rule that names the bridge is taken for permission. Appended to
+ * *@ret. What cannot be asked is no obstacle. Privilege: CAP_NET_ADMIN. */
 MUST_USE err *obstacles_find(const struct network *n, char ***ret);

@@ -346,3 +346,45 @@ err *link_route_overlaps(int fd, const struct link_address *a, const char *excep
         *ret = str_dup(if_indextoname((unsigned)o.found, name) ? name : "?");
         return *ret ? NULL : err_nomem();
 }
+
+struct default_route {
+        unsigned char family;
+        uint32_t metric;
+        int link;
+};
+
+static int take_default(const struct nlmsghdr *h, void *arg)
+{
+        const struct rtmsg *m = NLMSG_DATA(h);
+        struct default_route *d = arg;
+        uint32_t metric = 0;
+        const void *all, *p;
+        size_t size, n;
+
+        if (h->nlmsg_type != RTM_NEWROUTE || h->nlmsg_len < NLMSG_LENGTH(sizeof(*m)) || m->rtm_family != d->family ||
+            m->rtm_dst_len || m->rtm_table != RT_TABLE_MAIN || m->rtm_type != RTN_UNICAST)
+                return 0;
+        all = netlink_attributes(h, sizeof(*m), &size);
+        p = netlink_attribute(all, size, RTA_PRIORITY, &n);
+        if (p && n == sizeof(metric))
+                memcpy(&metric, p, n);
+        p = netlink_attribute(all, size, RTA_OIF, &n);
+        if (!p || n != sizeof(d->link) || (d->link && d->metric <= metric))
+                return 0;
+        memcpy(&d->link, p, n);
+        d->metric = metric;
+        return 0;
+}
+
+void link_default(int fd, int family, char ret[LINK_NAME_MAX + 1])
+{
+        struct default_route d = {.family = (unsigned char)family};
+        struct rtmsg any = {.rtm_family = (unsigned char)family};
+        _cleanup_netbuf_ struct netbuf b = {0};
+        char name[IF_NAMESIZE] = "";
+
+        netbuf_begin(&b, RTM_GETROUTE, NLM_F_DUMP, &any, sizeof(any));
+        if (netlink_ask(fd, &b, take_default, &d) == 0 && d.link)
+                (void)if_indextoname((unsigned)d.link, name);
+        memcpy(ret, name, LINK_NAME_MAX + 1);
+}

@@ -108,3 +108,5 @@ MUST_USE err *link_parent_remove(int fd, const char *name, const char *alias, co
 /* Does a route of the host (other than the default one and those of link @except) overlap @a? *@ret: name of its link,
  * owned, or NULL. */
 MUST_USE err *link_route_overlaps(int fd, const struct link_address *a, const char *except, char **ret);
+/* The link of the default route of @family (AF_INET, AF_INET6), of several that with the lowest metric; "" = none. */
+void link_default(int fd, int family, char ret[LINK_NAME_MAX + 1]);

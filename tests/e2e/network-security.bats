@@ -272,7 +272,8 @@ while True:
                 hod run --rm busybox true 2>&1 | grep -o "chain .* has the policy [a-zA-Z]*"
                 bridge=$(hod network inspect -f "{{index .Options \"com.docker.network.bridge.name\"}}" bridge)
                 [[ $before == $(nft list table ip filter; nft list table inet site) ]] && echo same
-                nft add chain ip filter DOCKER-USER; nft add rule inet site fw iifname $bridge accept
+                nft add chain ip filter DOCKER-USER; nft add rule ip filter FORWARD jump DOCKER-USER
+                nft add rule inet site fw iifname $bridge accept; nft add rule inet site fw oifname $bridge ct status dnat accept
                 hod info 2>&1 >/dev/null | grep -o "chain .* -I [A-Z-]* "'
         echo "$output"
         [[ ${lines[0]} == 'chain FORWARD of table ip filter has the policy DROP' && ${lines[1]} == 'chain fw of table inet site has the policy drop' ]]

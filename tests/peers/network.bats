@@ -35,6 +35,7 @@ teardown_file() {
         [[ -z $list ]] || hod rm -f -v $list >/dev/null
         hod network prune -f >/dev/null
         docker_gone
+        neighbours_gone
         peers_clean
         ! ip link show ext0 >/dev/null 2>&1 || ip link del ext0
         kill "$OUTSIDE"
@@ -218,6 +219,37 @@ megabits() { "$@" --connect-timeout 3000 -n 40M -J | jq -e '.end.sum_received //
 link_gone() { ! ip link show "$1" >/dev/null 2>&1; }
 bridge_of() { echo "br-$(hod network inspect -f '{{slice .Id 0 12}}' "$1")"; }
 
+# ---- programs that care for the host's network ----
+
+# neighbours COMMAND...: a program of make-neighbours.sh's tree.
+neighbours() {
+        local tree=$R/neighbours d
+        [[ -d $tree/tree/proc/self ]] || {
+                mkdir -p "$tree"/{tree,upper,work}
+                mount -t overlay -o "lowerdir=$("$BATS_TEST_DIRNAME/make-neighbours.sh"),upperdir=$tree/upper,workdir=$tree/work" \
+                        overlay "$tree/tree"
+                for d in proc dev sys run; do mount --rbind "/$d" "$tree/tree/$d"; done
+        }
+        timeout 60 chroot "$tree/tree" "$@" 3>&- 4>&-
+}
+# neighbour NAME COMMAND...: one that stays, until neighbour_gone NAME.
+neighbour() {
+        local name=$1
+        shift
+        neighbours true
+        daemon "$name" chroot "$R/neighbours/tree" "$@"
+}
+neighbour_gone() {
+        [[ ! -e $R/$1.pid ]] || stop_daemon "$1"
+        rm -f "$R/$1.pid"
+}
+neighbours_gone() {
+        local name
+        for name in firewalld resolved dbus; do neighbour_gone "$name"; done
+        umount -l "$R/neighbours/tree" 2>/dev/null || true
+        rm -rf "$R"/neighbours/{upper,work} /run/dbus /run/systemd /run/ufw.lock
+}
+
 # What must work whatever others have in the firewall.
 everything_works() {
         prints 'served by nginx' get http://127.0.0.1:8080/
@@ -288,3 +320,99 @@ docker_gone() {
                 nft delete table $table 2>/dev/null || true
         done
 }
+
+start_firewalld() {
+        neighbour firewalld /usr/sbin/firewalld --nofork --nopid
+        eventually 30 neighbours firewall-cmd --state >/dev/null 2>&1
+}
+# Does `hod info` complain of it, and do containers reach the world? Both or none.
+agrees() { # yes|no
+        hod info 2>"$T/warning" >/dev/null
+        if [[ $1 == yes ]]; then
+                is "$(<"$T/warning")" ''
+                ends 0 inside client ping -c 1 -W 2 192.0.2.2
+        else
+                like "$(<"$T/warning")" "firewalld, where br-[0-9a-f]* is in zone public, rejects it: containers on br-[0-9a-f]* do not reach the world; to allow it: "
+                ends 1 inside client ping -c 1 -W 2 192.0.2.2
+        fi
+        prints 'served by nginx' get http://127.0.0.1:8080/
+        prints 192.0.2.2 outside curl -sS --max-time 3 http://192.0.2.1:8080/who
+        prints 2001:db8:1::2 outside curl -sS --max-time 3 'http://[2001:db8:1::1]:8080/who'
+        prints 'served by nginx' inside client curl -sS --max-time 3 http://192.0.2.1:8080/
+}
+
+@test "firewalld beside us: published ports work; what it rejects is said with the way out, which survives its reload" {
+        local advice rules
+        ip route add default via 192.0.2.2
+        rules=$(nft list table inet hod)
+        mkdir -p /run/dbus
+        neighbour dbus /usr/bin/dbus-daemon --system --nofork --nopidfile
+        start_firewalld
+        neighbours firewall-cmd -q --zone=internal --change-interface=ext0
+        agrees no
+        # Links of one zone reach each other, and public is where an unknown one is.
+        neighbours firewall-cmd -q --zone=public --change-interface=ext0
+        agrees yes
+        neighbours firewall-cmd -q --zone=internal --change-interface=ext0
+        hod info 2>&1 >/dev/null | sed -n 's/.*to allow it: //p' >"$T/advice"
+        neighbours sh -ec "$(<"$T/advice")" >/dev/null
+        agrees yes
+        neighbours firewall-cmd -q --reload
+        agrees yes
+        neighbours firewall-cmd -q --complete-reload
+        agrees yes
+        neighbour_gone firewalld
+        everything_works
+        start_firewalld
+        agrees yes
+        is "$(nft list table inet hod)" "$rules"
+        neighbour_gone firewalld
+        neighbour_gone dbus
+        ip route del default
+        neighbours_gone
+}
+
+@test "ufw beside us: published ports need its word, and its own commands give it" {
+        neighbours ufw --force enable >/dev/null
+        ends 28 outside curl -sS --max-time 0.5 http://192.0.2.1:8080/who
+        hod info 2>"$T/warning" >/dev/null
+        like "$(<"$T/warning")" 'ip filter, ufw.s, has the policy DROP: containers on br-[0-9a-f]* do not reach the world, others do not'
+        neighbours sh -ec "$(sed -n 's/.*to allow it: //p' "$T/warning")" >/dev/null
+        everything_works
+        prints '' hod info -f '{{join .Warnings ","}}'
+        neighbours ufw reload >/dev/null
+        everything_works
+        neighbours ufw --force disable >/dev/null
+        everything_works
+        nft delete table ip filter
+        nft delete table ip6 filter
+        neighbours_gone
+}
+
+@test "systemd-resolved as the host's resolver: its servers, its search domains, and its stub in /etc/resolv.conf" {
+        local server
+        nsenter -t "$OUTSIDE" -n python3 "$BATS_TEST_DIRNAME/../e2e/dns.py" serve "$T/dns" 192.0.2.2 3>&- 4>&- &
+        server=$!
+        eventually 5 test -s "$T/dns"
+        neighbours mkdir -p /etc/systemd/resolved.conf.d
+        printf '[Resolve]\nDNS=192.0.2.2\nDomains=corp.test\nDNSSEC=no\nLLMNR=no\nMulticastDNS=no\n' >"$R/neighbours/upper/etc/systemd/resolved.conf.d/x.conf"
+        mkdir -p /run/systemd
+        neighbour resolved /lib/systemd/systemd-resolved
+        mv /etc/resolv.conf "$T/resolv.conf"
+        ln -s ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
+        eventually 10 answers dig +short +time=1 +tries=1 @127.0.0.53 a.corp.test
+        prints 192.0.2.1 inside client dig +short @127.0.0.11 a.test
+        prints 192.0.2.1 inside client dig +short +tcp @127.0.0.11 a.test
+        like "$(inside client dig @127.0.0.11 nx.test)" 'status: NXDOMAIN'
+        is "$(inside client dig +short @127.0.0.11 big.test | wc -l)" 100
+        like "$(hod run --rm --network app busybox nslookup foo)" $'Name:\tfoo.corp.test\nAddress: 192.0.2.1'
+        prints "$(address web)" inside client dig +short @127.0.0.11 web
+        # Who asks himself cannot reach the host's loopback.
+        like "$(hod run --rm busybox cat /etc/resolv.conf)" $'nameserver 192.0.2.2\n'
+        like "$(hod run --rm busybox nslookup a.test)" 'Address: 192.0.2.1'
+        rm /etc/resolv.conf
+        cp "$T/resolv.conf" /etc/resolv.conf
+        kill "$server"
+        neighbours_gone
+}
+answers() { [[ $("$@") == 192.0.2.1 ]]; }

@@ -1,0 +1,563 @@
+/* verdict.c - see verdict.h. The kernel's virtual machine with the few instructions that firewalls consist of. */
+#include "net/verdict.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nf_tables_compat.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/xt_conntrack.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "sys/nft.h"
+
+#define RULES_MAX 65536
+#define DEPTH_MAX 16 /* the kernel's own */
+#define STEPS_MAX 200000
+#define NAME_SIZE 64
+#define WORDS 16
+
+struct rule {
+        char chain[NAME_SIZE];
+        size_t size;
+        char *expressions; /* NFTA_LIST_ELEM... */
+};
+
+struct verdict_rules {
+        int fd;
+        uint8_t family;
+        char table[NAME_SIZE];
+        struct rule *list; /* chain after chain, as they follow each other */
+        size_t n;
+};
+
+/* ---- reading ---- */
+
+void verdict_rules_free(struct verdict_rules *r)
+{
+        if (!r)
+                return;
+        for (size_t i = 0; i < r->n; i++)
+                free(r->list[i].expressions);
+        free(r->list);
+        free(r);
+}
+
+static bool copy_text(const void *all, size_t size, unsigned type, char ret[NAME_SIZE])
+{
+        size_t n;
+        const char *text = netlink_attribute(all, size, type, &n);
+
+        if (!text || !n || n > NAME_SIZE || text[n - 1])
+                return false;
+        memcpy(ret, text, n);
+        return true;
+}
+
+static int take_rule(const struct nlmsghdr *h, void *arg)
+{
+        struct verdict_rules *r = arg;
+        struct rule rule = {0};
+        char table[NAME_SIZE];
+        size_t size, n;
+        const void *all = netlink_attributes(h, sizeof(struct nfgenmsg), &size), *p;
+
+        if (!copy_text(all, size, NFTA_RULE_TABLE, table) || !str_eq(table, r->table) ||
+            !copy_text(all, size, NFTA_RULE_CHAIN, rule.chain))
+                return 0;
+        p = netlink_attribute(all, size, NFTA_RULE_EXPRESSIONS, &n);
+        if (!p)
+                return 0;
+        if (r->n == RULES_MAX)
+                return -E2BIG;
+        rule.expressions = malloc(n + 1);
+        if (!rule.expressions || mem_grow(&r->list, r->n, sizeof(*r->list)) < 0) {
+                free(rule.expressions);
+                return -ENOMEM;
+        }
+        memcpy(rule.expressions, p, n);
+        rule.size = n;
+        r->list[r->n++] = rule;
+        return 0;
+}
+
+int verdict_rules_read(int fd, uint8_t family, const char *table, struct verdict_rules **ret)
+{
+        _cleanup_verdict_rules_ struct verdict_rules *r = MEM_NEW0(struct verdict_rules, 1);
+        int error;
+
+        if (!r)
+                return -ENOMEM;
+        r->fd = fd;
+        r->family = family;
+        (void)snprintf(r->table, sizeof(r->table), "%s", table);
+        error = nft_dump(fd, family, NFT_MSG_GETRULE, NFTA_RULE_TABLE, table, take_rule, r);
+        if (error < 0)
+                return error;
+        *ret = TAKE_PTR(r);
+        return 0;
+}
+
+/* ---- one rule ---- */
+
+enum outcome { NEXT, ACCEPTED, REFUSED, RETURNED, JUMP, GOTO };
+
+struct machine {
+        const struct verdict_rules *rules;
+        const struct verdict_packet *packet;
+        struct verdict *verdict;
+        unsigned steps;
+
+        /* of the rule */
+        unsigned char data[WORDS][4];
+        bool known[WORDS];
+        bool doubtful; /* it asks for what is not known */
+        bool named;    /* it names our bridge or subnet */
+        char target[NAME_SIZE];
+};
+
+struct expression {
+        const char *name;
+        const void *data;
+        size_t size;
+};
+
+static uint32_t number(const struct expression *e, unsigned type, uint32_t otherwise)
+{
+        uint32_t value;
+        size_t n;
+        const void *p = netlink_attribute(e->data, e->size, type, &n);
+
+        if (!p || n != sizeof(value))
+                return otherwise;
+        memcpy(&value, p, n);
+        return be32toh(value);
+}
+
+/* The bytes inside an attribute of the kind NFTA_DATA_VALUE. */
+static const void *value(const struct expression *e, unsigned type, size_t *ret_size)
+{
+        size_t n;
+        const void *p = netlink_attribute(e->data, e->size, type, &n);
+
+        return p ? netlink_attribute(p, n, NFTA_DATA_VALUE, ret_size) : NULL;
+}
+
+/* The first word of a register, or -1. */
+static int word_of(uint32_t reg)
+{
+        if (reg >= NFT_REG_1 && reg <= NFT_REG_4)
+                return (int)(reg - NFT_REG_1) * 4;
+        return reg >= NFT_REG32_00 && reg <= NFT_REG32_15 ? (int)(reg - NFT_REG32_00) : -1;
+}
+
+/* @size bytes into a register; @data NULL = they are not known. */
+static void load(struct machine *m, uint32_t reg, const void *data, size_t size)
+{
+        int word = word_of(reg);
+        size_t words = (size + 3) / 4;
+
+        if (word < 0)
+                return;
+        if ((size_t)word + words > WORDS) {
+                words = WORDS - (size_t)word;
+                data = NULL;
+        }
+        memset(m->data[word], 0, words * 4);
+        if (data)
+                memcpy(m->data[word], data, size);
+        for (size_t i = 0; i < words; i++)
+                m->known[(size_t)word + i] = data != NULL;
+}
+
+static unsigned char *stored(struct machine *m, uint32_t reg, size_t size)
+{
+        int word = word_of(reg);
+
+        if (word < 0 || (size_t)word + (size + 3) / 4 > WORDS)
+                return NULL;
+        for (size_t i = 0; i < (size + 3) / 4; i++)
+                if (!m->known[(size_t)word + i])
+                        return NULL;
+        return m->data[word];
+}
+
+static void load_name(struct machine *m, uint32_t reg, const char *name)
+{
+        char text[16] = "";
+
+        (void)snprintf(text, sizeof(text), "%s", name);
+        load(m, reg, *name ? text : NULL, sizeof(text));
+}
+
+static void load_u32(struct machine *m, uint32_t reg, uint32_t v, bool known)
+{
+        load(m, reg, known ? &v : NULL, sizeof(v));
+}
+
+static void do_meta(struct machine *m, const struct expression *e)
+{
+        const struct verdict_packet *p = m->packet;
+        uint32_t reg = number(e, NFTA_META_DREG, 0);
+        uint16_t ethertype = htobe16(p->family == NFPROTO_IPV4 ? 0x0800 : 0x86dd);
+        unsigned index;
+
+        switch (number(e, NFTA_META_KEY, UINT32_MAX)) {
+        case NFT_META_IIFNAME:
+                load_name(m, reg, p->in);
+                break;
+        case NFT_META_OIFNAME:
+                load_name(m, reg, p->out);
+                break;
+        case NFT_META_IIF:
+                index = if_nametoindex(p->in);
+                load_u32(m, reg, index, index != 0);
+                break;
+        case NFT_META_OIF:
+                index = if_nametoindex(p->out);
+                load_u32(m, reg, index, index != 0);
+                break;
+        case NFT_META_NFPROTO:
+                load(m, reg, &p->family, 1);
+                break;
+        case NFT_META_PROTOCOL:
+                load(m, reg, &ethertype, sizeof(ethertype));
+                break;
+        default:
+                load(m, reg, NULL, 16);
+        }
+}
+
+static void do_ct(struct machine *m, const struct expression *e)
+{
+        const unsigned char original = 0;
+        uint32_t reg = number(e, NFTA_CT_DREG, 0);
+
+        switch (number(e, NFTA_CT_KEY, UINT32_MAX)) {
+        case NFT_CT_STATE:
+                load_u32(m, reg, NF_CT_STATE_BIT(IP_CT_NEW), true);
+                break;
+        case NFT_CT_STATUS:
+                load_u32(m, reg, m->packet->translated ? IPS_DST_NAT : 0, true);
+                break;
+        case NFT_CT_DIRECTION:
+                load(m, reg, &original, 1);
+                break;
+        default:
+                load(m, reg, NULL, 16);
+        }
+}
+
+static void do_payload(struct machine *m, const struct expression *e)
+{
+        const struct verdict_packet *p = m->packet;
+        size_t size = p->family == NFPROTO_IPV4 ? 4 : 16, at = p->family == NFPROTO_IPV4 ? 12 : 8;
+        uint32_t reg = number(e, NFTA_PAYLOAD_DREG, 0), length = number(e, NFTA_PAYLOAD_LEN, 16),
+                 offset = number(e, NFTA_PAYLOAD_OFFSET, 0);
+        const struct link_address *address = NULL;
+
+        if (number(e, NFTA_PAYLOAD_BASE, UINT32_MAX) == NFT_PAYLOAD_NETWORK_HEADER && length <= size)
+                address = offset == at ? p->from : offset == at + size ? p->to : NULL;
+        load(m, reg, address ? address->data : NULL, length);
+}
+
+static void do_bitwise(struct machine *m, const struct expression *e)
+{
+        uint32_t size = number(e, NFTA_BITWISE_LEN, 0), to = number(e, NFTA_BITWISE_DREG, 0);
+        const unsigned char *from = stored(m, number(e, NFTA_BITWISE_SREG, 0), size);
+        unsigned char result[WORDS * 4];
+        size_t n_mask = 0, n_xor = 0;
+        const unsigned char *mask = value(e, NFTA_BITWISE_MASK, &n_mask), *xor = value(e, NFTA_BITWISE_XOR, &n_xor);
+
+        if (!from || !size || size > sizeof(result) || !mask || n_mask != size || !xor || n_xor != size) {
+                load(m, to, NULL, size ? size : 16);
+                return;
+        }
+        for (size_t i = 0; i < size; i++)
+                result[i] = (unsigned char)((from[i] & mask[i]) ^ xor[i]);
+        load(m, to, result, size);
+}
+
+/* Does a comparison with these bytes name us? */
+static bool is_ours(const struct machine *m, const void *data, size_t n)
+{
+        const struct verdict_packet *p = m->packet;
+        const struct link_address *address = str_eq(p->in, p->ours) ? p->from : p->to;
+        size_t size = p->family == NFPROTO_IPV4 ? 4 : 16;
+
+        if (n >= 3 && n <= 16 && memcmp(data, p->ours, n < strlen(p->ours) ? n : strlen(p->ours)) == 0)
+                return true;
+        return address && n >= 2 && n <= size && memcmp(data, address->data, n < 2 ? n : 2) == 0;
+}
+
+static bool do_cmp(struct machine *m, const struct expression *e)
+{
+        size_t n = 0;
+        const void *data = value(e, NFTA_CMP_DATA, &n);
+        const unsigned char *from = data ? stored(m, number(e, NFTA_CMP_SREG, 0), n) : NULL;
+        uint32_t op = number(e, NFTA_CMP_OP, UINT32_MAX);
+        int order;
+
+        if (!from) {
+                m->doubtful = true;
+                return true;
+        }
+        order = memcmp(from, data, n);
+        m->named |= op == NFT_CMP_EQ && order == 0 && is_ours(m, data, n);
+        switch (op) {
+        case NFT_CMP_EQ:
+                return order == 0;
+        case NFT_CMP_NEQ:
+                return order != 0;
+        case NFT_CMP_LT:
+                return order < 0;
+        case NFT_CMP_LTE:
+                return order <= 0;
+        case NFT_CMP_GT:
+                return order > 0;
+        case NFT_CMP_GTE:
+                return order >= 0;
+        default:
+                m->doubtful = true;
+                return true;
+        }
+}
+
+/* The kernel is asked. How large the keys are is not said: what has another size is not found, which is an error. */
+static bool do_lookup(struct machine *m, const struct expression *e)
+{
+        static const size_t sizes[] = {16, 4, 1};
+        uint32_t reg = number(e, NFTA_LOOKUP_SREG, 0);
+        char set[NAME_SIZE], comment[NFT_COMMENT_MAX + 1];
+        size_t n;
+
+        if (netlink_attribute(e->data, e->size, NFTA_LOOKUP_DREG, &n) ||
+            !copy_text(e->data, e->size, NFTA_LOOKUP_SET, set)) {
+                m->doubtful = true;
+                return true;
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+                const unsigned char *key = stored(m, reg, sizes[i]);
+                int r;
+
+                if (!key)
+                        continue;
+                r = nft_element_get(m->rules->fd, m->rules->family, m->rules->table, set, key, sizes[i], comment);
+                if (r < 0)
+                        continue;
+                m->named |= r && is_ours(m, key, sizes[i]);
+                return r != (number(e, NFTA_LOOKUP_FLAGS, 0) & NFT_LOOKUP_F_INV ? 1 : 0);
+        }
+        m->doubtful = true;
+        return true;
+}
+
+static bool do_match(struct machine *m, const struct expression *e)
+{
+        struct xt_conntrack_mtinfo3 ct;
+        char name[NAME_SIZE] = "";
+        uint16_t have = XT_CONNTRACK_STATE_BIT(IP_CT_NEW);
+        size_t n;
+        const void *p = netlink_attribute(e->data, e->size, NFTA_MATCH_INFO, &n);
+
+        (void)copy_text(e->data, e->size, NFTA_MATCH_NAME, name);
+        if (str_eq(name, "comment"))
+                return true;
+        if (str_eq(name, "conntrack") && number(e, NFTA_MATCH_REV, 0) >= 2 && p && n >= sizeof(ct)) {
+                memcpy(&ct, p, sizeof(ct));
+                if (m->packet->translated)
+                        have |= XT_CONNTRACK_STATE_DNAT;
+                if ((ct.match_flags & ~XT_CONNTRACK_STATE_ALIAS) == XT_CONNTRACK_STATE)
+                        return !(have & ct.state_mask) == !!(ct.invert_flags & XT_CONNTRACK_STATE);
+        }
+        m->doubtful = true;
+        return true;
+}
+
+static enum outcome do_immediate(struct machine *m, const struct expression *e)
+{
+        uint32_t reg = number(e, NFTA_IMMEDIATE_DREG, 0);
+        struct expression v = {0};
+        size_t n;
+        const void *p = netlink_attribute(e->data, e->size, NFTA_IMMEDIATE_DATA, &n);
+
+        if (reg != NFT_REG_VERDICT || !p) {
+                load(m, reg, NULL, 16);
+                return NEXT;
+        }
+        v.data = netlink_attribute(p, n, NFTA_DATA_VERDICT, &v.size);
+        if (!v.data)
+                return NEXT;
+        (void)copy_text(v.data, v.size, NFTA_VERDICT_CHAIN, m->target);
+        switch ((int32_t)number(&v, NFTA_VERDICT_CODE, (uint32_t)NFT_CONTINUE)) {
+        case NF_DROP:
+                return REFUSED;
+        case NF_ACCEPT:
+                return ACCEPTED;
+        case NFT_JUMP:
+                return JUMP;
+        case NFT_GOTO:
+                return GOTO;
+        case NFT_RETURN:
+                return RETURNED;
+        default:
+                return NEXT;
+        }
+}
+
+static enum outcome do_target(const struct expression *e)
+{
+        char name[NAME_SIZE] = "";
+
+        (void)copy_text(e->data, e->size, NFTA_TARGET_NAME, name);
+        return str_eq(name, "REJECT") || str_eq(name, "DROP") ? REFUSED : NEXT;
+}
+
+/* What only counts, notes or changes something. */
+static bool is_harmless(const char *name)
+{
+        static const char *const list[] = {"counter", "log", "notrack", "dynset", "objref",
+                                           "last",    "dup", "nat",     "masq",   "redir"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(list); i++)
+                if (str_eq(list[i], name))
+                        return true;
+        return false;
+}
+
+/* Is there an attribute @type: it writes, and asks for nothing. */
+static bool writes(const struct expression *e, unsigned type)
+{
+        size_t n;
+
+        return netlink_attribute(e->data, e->size, type, &n) != NULL;
+}
+
+/* *@ret_go: does the rule go on after it? */
+static enum outcome do_expression(struct machine *m, const struct expression *e, bool *ret_go)
+{
+        *ret_go = true;
+        if (is_harmless(e->name) || (str_eq(e->name, "meta") && writes(e, NFTA_META_SREG)) ||
+            (str_eq(e->name, "ct") && writes(e, NFTA_CT_SREG)) ||
+            (str_eq(e->name, "payload") && writes(e, NFTA_PAYLOAD_SREG)))
+                return NEXT;
+        if (str_eq(e->name, "immediate"))
+                return do_immediate(m, e);
+        if (str_eq(e->name, "reject"))
+                return REFUSED;
+        if (str_eq(e->name, "queue")) /* another program decides */
+                return ACCEPTED;
+        if (str_eq(e->name, "target"))
+                return do_target(e);
+        if (str_eq(e->name, "meta"))
+                do_meta(m, e);
+        else if (str_eq(e->name, "ct"))
+                do_ct(m, e);
+        else if (str_eq(e->name, "payload"))
+                do_payload(m, e);
+        else if (str_eq(e->name, "bitwise"))
+                do_bitwise(m, e);
+        else if (str_eq(e->name, "cmp"))
+                *ret_go = do_cmp(m, e);
+        else if (str_eq(e->name, "lookup"))
+                *ret_go = do_lookup(m, e);
+        else if (str_eq(e->name, "match"))
+                *ret_go = do_match(m, e);
+        else if (str_eq(e->name, "limit") || str_eq(e->name, "quota") || str_eq(e->name, "connlimit") ||
+                 str_eq(e->name, "range"))
+                m->doubtful = true;
+        else /* it writes some register */
+                memset(m->known, 0, sizeof(m->known));
+        return NEXT;
+}
+
+static enum outcome follow_rule(struct machine *m, const struct rule *rule)
+{
+        const char *at = rule->expressions;
+        size_t left = rule->size;
+        enum outcome outcome = NEXT;
+        bool go = true;
+
+        memset(m->known, 0, sizeof(m->known));
+        m->doubtful = m->named = false;
+        while (go && outcome == NEXT && left >= sizeof(struct nlattr)) {
+                struct expression e = {0};
+                char name[NAME_SIZE];
+                struct nlattr a;
+
+                memcpy(&a, at, sizeof(a));
+                if (a.nla_len < sizeof(a) || a.nla_len > left)
+                        break;
+                if (copy_text(at + NLA_HDRLEN, a.nla_len - (size_t)NLA_HDRLEN, NFTA_EXPR_NAME, name)) {
+                        e.name = name;
+                        e.data = netlink_attribute(at + NLA_HDRLEN, a.nla_len - (size_t)NLA_HDRLEN, NFTA_EXPR_DATA,
+                                                   &e.size);
+                        outcome = do_expression(m, &e, &go);
+                }
+                if ((size_t)NLA_ALIGN(a.nla_len) >= left)
+                        break;
+                at += NLA_ALIGN(a.nla_len);
+                left -= (size_t)NLA_ALIGN(a.nla_len);
+        }
+        if (!go || (m->doubtful && (!m->named || outcome == REFUSED || outcome == RETURNED)))
+                return NEXT;
+        return outcome;
+}
+
+/* ---- chains ---- */
+
+static void note(struct verdict *v, const char *chain)
+{
+        size_t n = strlen(v->path), more = strlen(chain);
+
+        (void)snprintf(v->chain, sizeof(v->chain), "%s", chain);
+        if (n + more + 2 < sizeof(v->path))
+                (void)snprintf(v->path + n, sizeof(v->path) - n, "%s%s ", n ? "" : " ", chain);
+}
+
+static enum outcome follow_chain(struct machine *m, const char *chain, unsigned depth) // NOLINT(misc-no-recursion)
+{
+        const struct verdict_rules *r = m->rules;
+        size_t at = 0;
+
+        if (depth > DEPTH_MAX)
+                return RETURNED;
+        note(m->verdict, chain);
+        while (at < r->n && !str_eq(r->list[at].chain, chain))
+                at++;
+        for (; at < r->n && str_eq(r->list[at].chain, chain); at++) {
+                char target[NAME_SIZE];
+                enum outcome outcome = m->steps++ < STEPS_MAX ? follow_rule(m, &r->list[at]) : ACCEPTED, inner;
+
+                if (outcome == NEXT)
+                        continue;
+                if (outcome != JUMP && outcome != GOTO)
+                        return outcome;
+                memcpy(target, m->target, sizeof(target));
+                inner = follow_chain(m, target, depth + 1);
+                if (inner == ACCEPTED || inner == REFUSED)
+                        return inner;
+                if (outcome == GOTO)
+                        return RETURNED;
+                (void)snprintf(m->verdict->chain, sizeof(m->verdict->chain), "%s", chain);
+        }
+        return RETURNED;
+}
+
+void verdict_find(const struct verdict_rules *r, const char *chain, bool drop, const struct verdict_packet *p,
+                  struct verdict *ret)
+{
+        struct machine m = {.rules = r, .packet = p, .verdict = ret};
+        enum outcome outcome;
+
+        memset(ret, 0, sizeof(*ret));
+        outcome = follow_chain(&m, chain, 0);
+        ret->policy = outcome == RETURNED && drop;
+        ret->refused = outcome == REFUSED || ret->policy;
+}

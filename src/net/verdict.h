@@ -1,0 +1,39 @@
+/* verdict.h - what a table of others would do with a packet: its rules are read (nf_tables, iptables' form in it, too)
+ * and followed from one chain, as the kernel would. A rule that asks for something that is not said of the packet (a
+ * port, a mark, a limit) does not apply, unless it also names the packet's bridge or subnet: whoever wrote it has
+ * thought of us, and what it does not refuse is accepted. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "sys/link.h"
+
+struct verdict_packet {
+        uint8_t family;                       /* NFPROTO_IPV4, NFPROTO_IPV6 */
+        const char *in, *out;                 /* links; "" = some other one */
+        const struct link_address *from, *to; /* NULL = some other one */
+        const char *ours;                     /* which of the links is a bridge of ours */
+        bool translated;                      /* the first of a connection to a published port */
+};
+
+struct verdict {
+        bool refused; /* dropped or rejected */
+        bool policy;  /* by the policy of the chain that it began with */
+        char chain[64];
+        char path[512]; /* the chains that were entered, each between blanks; what does not fit is left out */
+};
+
+struct verdict_rules;
+void verdict_rules_free(struct verdict_rules *r);
+DEFINE_CLEANUP(struct verdict_rules *, verdict_rules_free)
+#define _cleanup_verdict_rules_ __attribute__((cleanup(verdict_rules_freep)))
+
+/* The rules of a table. @fd: a NETLINK_NETFILTER socket, which is to stay open as long. 0 or -errno. */
+int verdict_rules_read(int fd, uint8_t family, const char *table, struct verdict_rules **ret);
+
+/* Follow the packet from @chain, whose policy is to drop if @drop. */
+void verdict_find(const struct verdict_rules *r, const char *chain, bool drop, const struct verdict_packet *p,
+                  struct verdict *ret);
