@@ -1,42 +1,16 @@
-/* ports.c - see ports.h. */
-#include "engine/ports.h"
+/* ports.c - see ports.h: what is asked for, and how it gets into the firewall. */
+#include "engine/ports_private.h"
 
-#include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
-#include "base/file.h"
 #include "base/parse.h"
 #include "base/str.h"
 #include "engine/endpoints.h"
-#include "net/address.h"
-#include "sys/endpoint.h"
-#include "sys/listener.h"
 
-#define FIRST_RANDOM 32768 /* net.ipv4.ip_local_port_range's default, which docker uses, too */
-#define LAST_RANDOM 60999
 #define TRIES 100
-
-/* One thing to publish. */
-struct binding {
-        const char *key; /* "80/tcp"; borrowed from the record */
-        struct firewall_port port;
-        const char *link;     /* published on this link of the host only; borrowed; NULL */
-        bool relay;           /* ::1, to a container without IPv6: the monitor's work alone */
-        bool twin;            /* the IPv6 of the one before it: both have one port, as docker does */
-        uint16_t first, last; /* host ports to choose from; 0,0 = any */
-};
-
-struct publish {
-        struct container *c;
-        const json *has; /* Ports document of what it has already; NULL: nothing */
-        struct link_address to[LINK_ADDRESSES];
-        const struct ports_target *target;
-        struct binding *list;
-        size_t n;
-};
 
 /* ---- what is asked for ---- */
 
@@ -81,7 +55,7 @@ static err *parse_range(const char *text, uint16_t *first, uint16_t *last)
         return NULL;
 }
 
-static err *add(struct publish *p, const struct binding *b)
+static err *add(struct ports_publish *p, const struct ports_binding *b)
 {
         if (mem_grow(&p->list, p->n, sizeof(*p->list)) < 0)
                 return err_nomem();
@@ -109,7 +83,7 @@ static err *check_link(const char *name, const char *key)
 }
 
 /* At an address of the host. */
-static err *add_at(struct publish *p, struct binding *b)
+static err *add_at(struct ports_publish *p, struct ports_binding *b)
 {
         unsigned k = b->port.host.family == AF_INET6;
         char text[ENDPOINT_ADDRESS_MAX];
@@ -125,7 +99,7 @@ static err *add_at(struct publish *p, struct binding *b)
         return add(p, b);
 }
 
-static bool is_open_already(const struct publish *p, const struct binding *b, const char *host)
+static bool is_open_already(const struct ports_publish *p, const struct ports_binding *b, const char *host)
 {
         const json *has = json_get(p->has, b->key);
 
@@ -141,9 +115,9 @@ static bool is_open_already(const struct publish *p, const struct binding *b, co
 }
 
 /* At the container's own address; the port of the host that was named is for the other family, if for any. */
-static err *add_open(struct publish *p, const struct binding *b)
+static err *add_open(struct ports_publish *p, const struct ports_binding *b)
 {
-        struct binding open = *b;
+        struct ports_binding open = *b;
         char text[ENDPOINT_ADDRESS_MAX];
 
         if (is_open_already(p, b, endpoint_address_text(&b->port.to, false, text)))
@@ -156,9 +130,9 @@ static err *add_open(struct publish *p, const struct binding *b)
 }
 
 /* One binding, once for each family that it can have. */
-static err *add_binding(struct publish *p, const char *key, const char *ip, const char *range)
+static err *add_binding(struct ports_publish *p, const char *key, const char *ip, const char *range)
 {
-        struct binding b = {.key = key};
+        struct ports_binding b = {.key = key};
         bool any = str_empty(ip) || str_eq(ip, "0.0.0.0") || str_eq(ip, "::");
 
         TRY(parse_key(key, &b.port.protocol, &b.port.port));
@@ -187,7 +161,7 @@ static err *add_binding(struct publish *p, const char *key, const char *ip, cons
         return NULL;
 }
 
-static err *collect_bindings(struct publish *p, const json *bindings)
+static err *collect_bindings(struct ports_publish *p, const json *bindings)
 {
         JSON_EACH (bindings, it)
                 for (size_t i = 0; i < json_len(it.value); i++)
@@ -196,7 +170,7 @@ static err *collect_bindings(struct publish *p, const json *bindings)
         return NULL;
 }
 
-static err *collect(struct publish *p)
+static err *collect(struct ports_publish *p)
 {
         const json *host = container_host_config(p->c), *bindings = json_get(host, "PortBindings");
 
@@ -216,239 +190,9 @@ bool ports_wanted(const struct container *c)
         return json_len(json_get(host, "PortBindings")) || json_get_bool(host, "PublishAllPorts", false);
 }
 
-/* ---- choosing ---- */
-
-/* Of the host's side. */
-static int family_of(const struct binding *b)
-{
-        return b->port.host.family ? b->port.host.family : b->port.to.family;
-}
-
-static const char *host_text(const struct binding *b, char buf[ENDPOINT_ADDRESS_MAX])
-{
-        if (b->link)
-                return b->link;
-        if (b->port.host.family)
-                return endpoint_address_text(&b->port.host, false, buf);
-        return b->port.to.family == AF_INET ? "0.0.0.0" : "::";
-}
-
-static socklen_t socket_address(const struct binding *b, uint16_t port, struct sockaddr_storage *ret)
-{
-        struct sockaddr_in6 *six = (struct sockaddr_in6 *)ret;
-        struct sockaddr_in *four = (struct sockaddr_in *)ret;
-
-        *ret = (struct sockaddr_storage){.ss_family = (sa_family_t)family_of(b)};
-        if (family_of(b) == AF_INET) {
-                four->sin_port = htons(port);
-                memcpy(&four->sin_addr, b->port.host.data, b->port.host.family ? 4 : 0);
-                return sizeof(*four);
-        }
-        six->sin6_port = htons(port);
-        memcpy(&six->sin6_addr, b->port.host.data, b->port.host.family ? 16 : 0);
-        return sizeof(*six);
-}
-
-/* Could it be bound on the host? 0, or -errno. Protocols that the kernel has not are nobody's. */
-static int try_bind(const struct binding *b, uint16_t port)
-{
-        int type = b->port.protocol == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM, one = 1;
-        _cleanup_close_ int s = socket(family_of(b), type | SOCK_CLOEXEC, b->port.protocol);
-        struct sockaddr_storage at;
-        socklen_t size;
-
-        if (s < 0)
-                return errno == EPROTONOSUPPORT || errno == EAFNOSUPPORT ? 0 : -errno;
-        if (family_of(b) == AF_INET6)
-                (void)setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-        if (b->link && setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, b->link, (socklen_t)strlen(b->link)) < 0)
-                return -errno;
-        size = socket_address(b, port, &at);
-        return bind(s, (struct sockaddr *)&at, size) < 0 ? -errno : 0;
-}
-
-/* Can a port not be had at both, the HostIp @ip and where @b wants it? Of two devices each has its own. */
-static bool overlap(const char *ip, const struct binding *b)
-{
-        char host[ENDPOINT_ADDRESS_MAX];
-        struct link_address a;
-        bool address = endpoint_address_parse(ip, &a);
-
-        if (address && a.family != family_of(b))
-                return false;
-        if (!address && b->link)
-                return str_eq(ip, b->link);
-        return !address || !b->port.host.family || str_eq(ip, "0.0.0.0") || str_eq(ip, "::") ||
-               str_eq(ip, host_text(b, host));
-}
-
-/* Does the document of ports have one that is where @b wants @port? */
-static bool has_port(const json *ports, const struct binding *b, uint16_t port)
-{
-        const char *proto = strchr(b->key, '/');
-        char number[8];
-
-        (void)snprintf(number, sizeof(number), "%u", port);
-        JSON_EACH (ports, it)
-                for (size_t i = 0; i < json_len(it.value); i++) {
-                        const json *one = json_at(it.value, i);
-
-                        if (!json_get_bool(one, PORTS_OPEN, false) && str_eq(json_get_str(one, "HostPort"), number) &&
-                            str_eq(strchr(it.key, '/'), proto) && overlap(json_get_str_or(one, "HostIp", ""), b))
-                                return true;
-                }
-        return false;
-}
-
-/* Which running container of this engine has it? *@ret is NULL when none has. */
-static err *find_container(const struct publish *p, const struct binding *b, uint16_t port, char **ret)
-{
-        _cleanup_container_list_ struct container_list list = {0};
-
-        TRY(container_list(p->c->engine, &list));
-        for (size_t i = 0; !*ret && i < list.n; i++) {
-                _cleanup_json_ json *settings = json_new_object();
-                struct container *other = list.items[i];
-
-                if (str_eq(other->id, p->c->id) || !container_is_alive(other))
-                        continue;
-                TRY(endpoints_inspect(other, settings));
-                if (!has_port(json_get(settings, "Ports"), b, port))
-                        continue;
-                *ret = str_format("container %s", other->name);
-                if (!*ret)
-                        return err_nomem();
-        }
-        return NULL;
-}
-
-/* Who has the port that could not be bound? *@ret is NULL when it is a connection that happens to use it: what belongs
- * to a connection stays its own, and new ones come to us. */
-static err *find_owner(const struct publish *p, const struct binding *b, uint16_t port, char **ret)
-{
-        const void *address = b->port.host.family ? b->port.host.data : NULL;
-        struct listener l;
-
-        TRY(find_container(p, b, port, ret));
-        if (*ret)
-                return NULL;
-        if (listener_find(b->port.protocol, family_of(b), address, port, &l) == 0)
-                *ret = b->port.protocol == IPPROTO_TCP ? NULL : str_dup("another program");
-        else if (l.pid)
-                *ret = str_format("%s, process %d", l.name, l.pid);
-        else
-                *ret = str_dup("another program");
-        return *ret || b->port.protocol == IPPROTO_TCP ? NULL : err_nomem();
-}
-
-/* 0, or -errno; *@ret_owner: of a port in use, owned. */
-static err *probe(const struct publish *p, const struct binding *b, uint16_t port, int *ret, char **ret_owner)
-{
-        *ret = try_bind(b, port);
-        if (*ret != -EADDRINUSE)
-                return NULL;
-        free(*ret_owner);
-        *ret_owner = NULL;
-        TRY(find_owner(p, b, port, ret_owner));
-        *ret = *ret_owner ? -EADDRINUSE : 0;
-        return NULL;
-}
-
-/* @owner: NULL when it is another binding of this container. Scripts look for docker's words for either case. */
-static err *cannot_bind(const struct binding *b, uint16_t port, int r, const char *owner)
-{
-        char host[ENDPOINT_ADDRESS_MAX], to[ENDPOINT_ADDRESS_MAX];
-
-        if (r == -EADDRINUSE && (!owner || str_starts(owner, "container ")))
-                return err_new(ERR_CONFLICT, "Bind for %s:%u failed: port is already allocated%s%s%s",
-                               host_text(b, host), port, owner ? " (by " : "", owner ? owner : "", owner ? ")" : "");
-        if (r == -EADDRINUSE)
-                return err_new(ERR_CONFLICT, "failed to bind host port for %s:%u:%s:%s: address already in use (by %s)",
-                               host_text(b, host), port, endpoint_address_text(&b->port.to, false, to), b->key, owner);
-        return err_sys(-r, "failed to bind host port for %s:%u:%s:%s", host_text(b, host), port,
-                       endpoint_address_text(&b->port.to, false, to), b->key);
-}
-
-/* Has another binding of this container the port already? It is bound by nobody yet. */
-static bool is_ours(const struct publish *p, const struct binding *b, uint16_t port)
-{
-        for (size_t i = 0; i < p->n; i++) {
-                const struct firewall_port *x = &p->list[i].port, *y = &b->port;
-
-                if (&p->list[i] == b || x->open || x->host_port != port || x->protocol != y->protocol ||
-                    family_of(&p->list[i]) != family_of(b))
-                        continue;
-                if (x->link && y->link ? str_eq(x->link, y->link)
-                                       : !x->host.family || !y->host.family || address_compare(&x->host, &y->host) == 0)
-                        return true;
-        }
-        return false;
-}
-
-static struct binding *twin_of(const struct publish *p, struct binding *b)
-{
-        return b + 1 < p->list + p->n && b[1].twin ? b + 1 : NULL;
-}
-
-/* Can @b have the host's @port? 0 or -errno. */
-static err *try_port(const struct publish *p, const struct binding *b, uint16_t port, int *ret, char **ret_owner)
-{
-        if (!is_ours(p, b, port) && !has_port(p->has, b, port))
-                return probe(p, b, port, ret, ret_owner);
-        free(*ret_owner);
-        *ret_owner = str_format("container %s itself", p->c->name);
-        *ret = -EADDRINUSE;
-        return *ret_owner ? NULL : err_nomem();
-}
-
-/* The next host port at or after @from that nobody has bound: of @b and its twin. */
-static err *choose(const struct publish *p, struct binding *b, uint32_t from)
-{
-        uint16_t first = b->first ? b->first : FIRST_RANDOM, last = b->first ? b->last : LAST_RANDOM;
-        struct binding *twin = twin_of(p, b), *at = b;
-        _cleanup_free_ char *owner = NULL;
-        int r = 0;
-
-        for (uint32_t port = from > first ? from : first; port <= last; port++) {
-                at = b;
-                TRY(try_port(p, b, (uint16_t)port, &r, &owner));
-                if (r == 0 && twin) {
-                        at = twin;
-                        TRY(try_port(p, twin, (uint16_t)port, &r, &owner));
-                }
-                if (r == 0) {
-                        b->port.host_port = (uint16_t)port;
-                        if (twin)
-                                twin->port.host_port = (uint16_t)port;
-                        return NULL;
-                }
-                if (r != -EADDRINUSE)
-                        break;
-        }
-        return cannot_bind(at, first, r ? r : -EADDRINUSE, owner);
-}
-
-/* Those that name one port come first: the others have a choice. */
-static err *choose_all(struct publish *p)
-{
-        uint32_t from = 0; /* thousands that have any port do not look at the first thousands again */
-
-        for (unsigned pass = 0; pass < 2; pass++)
-                for (size_t i = 0; i < p->n; i++) {
-                        struct binding *b = &p->list[i];
-
-                        if (b->twin || b->port.open || (b->first && b->first == b->last) != (pass == 0))
-                                continue;
-                        TRY(choose(p, b, b->first ? 0 : from));
-                        if (!b->first)
-                                from = b->port.host_port + 1u;
-                }
-        return NULL;
-}
-
 /* ---- publishing ---- */
 
-static json *document(const struct publish *p)
+static json *document(const struct ports_publish *p)
 {
         char host[ENDPOINT_ADDRESS_MAX], number[8];
         json *doc = json_new_object();
@@ -460,7 +204,7 @@ static json *document(const struct publish *p)
                         continue; /* one word for both families */
                 one = json_new_object();
                 (void)snprintf(number, sizeof(number), "%u", p->list[i].port.host_port);
-                json_set_str(one, "HostIp", host_text(&p->list[i], host));
+                json_set_str(one, "HostIp", ports_host_text(&p->list[i], host));
                 json_set_str(one, "HostPort", number);
                 if (p->list[i].port.open)
                         json_set_bool(one, PORTS_OPEN, true);
@@ -469,23 +213,24 @@ static json *document(const struct publish *p)
         return doc;
 }
 
-static err *lines(const struct publish *p, char ***ret)
+static err *lines(const struct ports_publish *p, char ***ret)
 {
         char host[ENDPOINT_ADDRESS_MAX], to[ENDPOINT_ADDRESS_MAX];
 
         for (size_t i = 0; i < p->n; i++) {
-                const struct binding *b = &p->list[i];
+                const struct ports_binding *b = &p->list[i];
 
                 if (b->port.open) /* the host's are free */
                         continue;
-                TRY(strv_push(ret, str_format("%u %s %u %s %u", b->port.protocol, host_text(b, host), b->port.host_port,
-                                              endpoint_address_text(&b->port.to, false, to), b->port.port)));
+                TRY(strv_push(ret, str_format("%u %s %u %s %u", b->port.protocol, ports_host_text(b, host),
+                                              b->port.host_port, endpoint_address_text(&b->port.to, false, to),
+                                              b->port.port)));
         }
         return NULL;
 }
 
 /* What the firewall gets; *@ret_which: where each is in the list. */
-static err *entries(const struct publish *p, struct firewall_port **ret, size_t **ret_which, size_t *ret_n)
+static err *entries(const struct ports_publish *p, struct firewall_port **ret, size_t **ret_which, size_t *ret_n)
 {
         _cleanup_free_ struct firewall_port *ports = MEM_NEW0(struct firewall_port, p->n);
         _cleanup_free_ size_t *which = MEM_NEW0(size_t, p->n);
@@ -504,7 +249,7 @@ static err *entries(const struct publish *p, struct firewall_port **ret, size_t 
         return NULL;
 }
 
-static err *put(struct publish *p, struct firewall *f, size_t *ret_taken, char owner[FIREWALL_OWNER_MAX])
+static err *put(struct ports_publish *p, struct firewall *f, size_t *ret_taken, char owner[FIREWALL_OWNER_MAX])
 {
         _cleanup_free_ struct firewall_port *ports = NULL;
         _cleanup_free_ size_t *which = NULL;
@@ -521,7 +266,7 @@ static err *put(struct publish *p, struct firewall *f, size_t *ret_taken, char o
 }
 
 /* Whose container has gone, or is this one's last start: of all that is wanted. */
-static err *take_from(const struct publish *p, struct firewall *f, const char *owner)
+static err *take_from(const struct ports_publish *p, struct firewall *f, const char *owner)
 {
         _cleanup_free_ struct firewall_port *ports = NULL;
         _cleanup_free_ size_t *which = NULL;
@@ -531,7 +276,7 @@ static err *take_from(const struct publish *p, struct firewall *f, const char *o
         return firewall_unpublish(f, owner, ports, n);
 }
 
-static err *is_taken(const struct publish *p, const struct binding *b, const char *owner)
+static err *is_taken(const struct ports_publish *p, const struct ports_binding *b, const char *owner)
 {
         _cleanup_container_ struct container *other = NULL;
         char host[ENDPOINT_ADDRESS_MAX];
@@ -539,14 +284,14 @@ static err *is_taken(const struct publish *p, const struct binding *b, const cha
 
         err_free(container_find(p->c->engine, owner, &other));
         known = other && other->name;
-        return err_new(ERR_CONFLICT, "Bind for %s:%u failed: port is already allocated%s%s%s", host_text(b, host),
+        return err_new(ERR_CONFLICT, "Bind for %s:%u failed: port is already allocated%s%s%s", ports_host_text(b, host),
                        b->port.host_port, known ? " (by container " : "", known ? other->name : "", known ? ")" : "");
 }
 
 /* A port of the maps is somebody else's: one who has ended without a word, or a reason to choose another. */
-static err *resolve(struct publish *p, struct firewall *f, size_t taken, const char *owner)
+static err *resolve(struct ports_publish *p, struct firewall *f, size_t taken, const char *owner)
 {
-        struct binding *b = &p->list[taken];
+        struct ports_binding *b = &p->list[taken];
 
         if (!*owner) /* given back while we looked */
                 return NULL;
@@ -556,10 +301,10 @@ static err *resolve(struct publish *p, struct firewall *f, size_t taken, const c
                 return is_taken(p, b, owner);
         if (b->twin)
                 b--;
-        return choose(p, b, b->port.host_port + 1u);
+        return ports_choose(p, b, b->port.host_port + 1u);
 }
 
-static err *publish(struct publish *p, ports_note *note, void *arg)
+static err *publish(struct ports_publish *p, ports_note *note, void *arg)
 {
         _cleanup_firewall_ struct firewall *f = NULL;
 
@@ -579,10 +324,10 @@ static err *publish(struct publish *p, ports_note *note, void *arg)
         return err_new(ERR_BUSY, "others publish ports as fast as they are found");
 }
 
-static err *publish_collected(struct publish *p, err *e, ports_note *note, void *arg, char ***ret_lines)
+static err *publish_collected(struct ports_publish *p, err *e, ports_note *note, void *arg, char ***ret_lines)
 {
         if (!e)
-                e = choose_all(p);
+                e = ports_choose_all(p);
         if (!e && p->n)
                 e = publish(p, note, arg);
         if (!e)
@@ -593,7 +338,7 @@ static err *publish_collected(struct publish *p, err *e, ports_note *note, void 
 
 err *ports_publish(struct container *c, const struct ports_target *t, ports_note *note, void *arg, char ***ret_lines)
 {
-        struct publish p = {.c = c, .target = t};
+        struct ports_publish p = {.c = c, .target = t};
 
         memcpy(p.to, t->to, sizeof(p.to));
         return publish_collected(&p, collect(&p), note, arg, ret_lines);
@@ -602,7 +347,7 @@ err *ports_publish(struct container *c, const struct ports_target *t, ports_note
 err *ports_publish_more(struct container *c, const json *has, const json *bindings, const struct ports_target *t,
                         ports_note *note, void *arg, char ***ret_lines)
 {
-        struct publish p = {.c = c, .has = has, .target = t};
+        struct ports_publish p = {.c = c, .has = has, .target = t};
 
         memcpy(p.to, t->to, sizeof(p.to));
         return publish_collected(&p, collect_bindings(&p, bindings), note, arg, ret_lines);
