@@ -197,6 +197,12 @@ err *endpoints_unpublish(struct attach *a)
 
 /* ---- from start to end ---- */
 
+static err *shared_alone(void)
+{
+        return err_new(ERR_INVALID, "container sharing network namespace with another container or host cannot be "
+                                    "connected to any other network");
+}
+
 static err *none_alone(void)
 {
         return err_new(ERR_INVALID, "container cannot be connected to multiple networks with one of the networks in "
@@ -208,8 +214,7 @@ static err *check_shared(const struct container *c, const char *mode)
 {
         JSON_EACH (json_path(c->record, "NetworkSettings.Networks"), it)
                 if (!str_eq(it.key, mode))
-                        return err_new(ERR_INVALID, "container sharing network namespace with another container or "
-                                                    "host cannot be connected to any other network");
+                        return shared_alone();
         return NULL;
 }
 
@@ -227,6 +232,8 @@ static err *attach_all(struct attach *a, const char *mode, struct monitor_conf *
 
                         if (str_eq(it.key, first) == rest)
                                 continue;
+                        if (str_starts(it.key, "container:") || str_starts(it.key, "ns:"))
+                                return shared_alone();
                         TRY(endpoints_take(a, it.key, it.value, &name));
                         json_del(json_get(json_get(a->doc, "Networks"), name), ENDPOINTS_PENDING);
                 }

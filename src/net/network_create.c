@@ -214,6 +214,9 @@ static err *complete_ipam(json *doc, const struct network_list *others)
                 if (taken(&subnet, others))
                         return err_new(ERR_DENIED,
                                        "invalid pool request: Pool overlaps with other one on this address space");
+                if (has[subnet.family == AF_INET ? 0 : 1])
+                        return err_new(ERR_DENIED, "%s driver does not support multiple subnets",
+                                       json_get_str_or(doc, "Driver", "bridge"));
                 has[subnet.family == AF_INET ? 0 : 1] = true;
         }
         json_set_bool(doc, "HodConfigured", given > 0);

@@ -186,6 +186,7 @@ apart() {
                 refused 1 "$text" hod network create $bad
         done <<-END
 		--subnet $(sub 1 0)/024 n|invalid subnet .*/024: invalid CIDR block notation
+		--subnet $(sub 1 0)/24 --subnet $(sub 2 0)/24 n|bridge driver does not support multiple subnets
 		--subnet $(sub 1 0)/+24 n|invalid CIDR block notation
 		--subnet $(sub 1 0)/24 --ip-range $(sub 1 0)/025 n|no matching subnet for range
 		-o com.docker.network.bridge.name=hx$A$B n|the name hx$A$B belongs to a network device that is no bridge

@@ -289,6 +289,8 @@ reaches() { hod exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
 		--network none --network n1|container cannot be connected to multiple networks with one of the networks in private \(none\) mode
 		--network n1 --network none|container cannot be connected to multiple networks with one of the networks in private \(none\) mode
 		--network host --network n1|cannot be connected to any other network
+		--network n1 --network container:x|cannot be connected to any other network
+		--network n1 --network ns:/x|cannot be connected to any other network
 		--network n1 --network n1|network "n1" is specified multiple times
 		--network n1 --network $id|network "n1" is specified multiple times
 		--network name=n1,foo=bar|invalid field key foo
