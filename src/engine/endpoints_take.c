@@ -70,8 +70,6 @@ static err *read_settings(const struct network *n, const json *settings, struct 
         TRY(check_addresses(n, r->wanted));
         if (*mac && !endpoint_mac_parse(mac, r->mac))
                 return err_new(ERR_INVALID, "%s is not a valid mac address", mac);
-        if (*mac && ((r->mac[0] & 1) || str_eq(mac, "00:00:00:00:00:00")))
-                return err_new(ERR_INVALID, "%s cannot be the mac address of one device", mac);
         if (*mac && str_eq(n->driver, "ipvlan"))
                 return err_new(ERR_INVALID, "ipvlan interfaces do not support custom mac address assignment");
         return NULL;

@@ -290,7 +290,7 @@ err *firewall_publish(struct firewall *f, const char *owner, const struct firewa
         if (r < 0)
                 return err_sys(-r, "publishing ports");
         firewall_forget(f->fd, ports, count, true);
-        return firewall_note_links(f->fd, ports, count);
+        return NULL;
 }
 
 err *firewall_republish(struct firewall *f, const char *owner, const struct firewall_port *ports, size_t count)
@@ -311,7 +311,7 @@ err *firewall_republish(struct firewall *f, const char *owner, const struct fire
                         failed = r;
         }
         firewall_forget(f->fd, ports, count, true);
-        return failed ? err_sys(-failed, "publishing ports") : firewall_note_links(f->fd, ports, count);
+        return failed ? err_sys(-failed, "publishing ports") : NULL;
 }
 
 err *firewall_unpublish(struct firewall *f, const char *owner, const struct firewall_port *ports, size_t count)

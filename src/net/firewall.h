@@ -5,7 +5,7 @@
  *                                                     the addresses of bridges, nobody on an internal network other
  *                                                     addresses of the host than its bridge's
  *   chain prerouting   nat                            local address? → published
- *   chain output       nat                            local address? → published; of a link → its ports
+ *   chain output       nat                            local address? → published
  *   chain published                                   maps (address . protocol . port) → (address . port): dnat
  *   chain postrouting  nat                            from a network to elsewhere, and hairpins: masquerade
  *   chain forward      filter                         known connections; published ports; isolation; nothing else to us

@@ -17,8 +17,3 @@ void firewall_table(struct nft *n);
 /* Forget the UDP and SCTP connections that such ports have made stale: what went to the host itself before they were
  * @published, or to their containers until they were taken back. @fd: a NETLINK_NETFILTER socket. */
 void firewall_forget(int fd, const struct firewall_port *ports, size_t n, bool published);
-
-/* Write down which addresses the devices have that @ports are published on, as they are now: what the host itself sends
- * to them is for those ports. An address that moves is known where it was until ports of its new device are published.
- */
-MUST_USE err *firewall_note_links(int fd, const struct firewall_port *ports, size_t n);

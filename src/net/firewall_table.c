@@ -31,18 +31,6 @@ static const struct nft_set sets[] = {
          .key_size = 24,
          .part = {16, 1, 2},
          .flags = NFT_SET_CONCAT},
-        {.name = "links4",
-         .key_type = NFT_TYPE_IPV4,
-         .key_size = 4,
-         .flags = NFT_SET_MAP,
-         .data_type = NFT_TYPE_IFNAME,
-         .data_size = 16},
-        {.name = "links6",
-         .key_type = NFT_TYPE_IPV6,
-         .key_size = 16,
-         .flags = NFT_SET_MAP,
-         .data_type = NFT_TYPE_IFNAME,
-         .data_size = 16},
         {.name = "ports4",
          .key_type = NFT_CONCAT3(NFT_TYPE_IPV4, NFT_TYPE_PROTOCOL, NFT_TYPE_SERVICE),
          .key_size = 12,
@@ -222,21 +210,6 @@ static void translate(struct nft *n, uint8_t which, const char *map)
         nft_rule_end(n);
 }
 
-/* What the host sends to itself comes by no device: by the one whose address it is sent to. */
-static void fill_output(struct nft *n, uint8_t which)
-{
-        bool six = which == NFPROTO_IPV6;
-
-        begin(n, "output");
-        family(n, which);
-        nft_fib(n, NFTA_FIB_F_DADDR, NFT_FIB_RESULT_ADDRTYPE, NFT_REG_1);
-        nft_cmp_u32(n, NFT_CMP_EQ, NFT_REG_1, RTN_LOCAL);
-        address(n, which, false, NFT_REG_4);
-        nft_lookup(n, six ? "links6" : "links4", NFT_REG_4, NFT_REG32_00, 0);
-        service(n, NFT_REG32_04);
-        translate(n, which, six ? "link_ports6" : "link_ports4");
-}
-
 static void fill_published(struct nft *n, uint8_t which)
 {
         bool six = which == NFPROTO_IPV6;
@@ -344,8 +317,6 @@ void firewall_table(struct nft *n)
         fill_internal(n);
         fill_jump(n, "prerouting");
         fill_jump(n, "output");
-        fill_output(n, NFPROTO_IPV4);
-        fill_output(n, NFPROTO_IPV6);
         fill_published(n, NFPROTO_IPV4);
         fill_published(n, NFPROTO_IPV6);
         fill_postrouting(n, NFPROTO_IPV4);
