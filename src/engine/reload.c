@@ -3,6 +3,7 @@
 
 #include <net/if.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 
 #include "base/file.h"
 #include "base/str.h"
@@ -126,6 +127,25 @@ static bool lock_living(struct container *c, int *ret_lock)
         return !gone && container_is_alive(c);
 }
 
+/* Without its lock: it may have ended, and given back what it had, before this was put in place. */
+static void undo_if_ended(struct reload *r, struct container *c, const json *doc)
+{
+        struct link_address any[LINK_ADDRESSES] = {{.family = AF_INET}, {.family = AF_INET6}};
+        _cleanup_strv_ char **lines = NULL;
+        err *e = container_reload(c);
+        bool gone = err_code(e) == ERR_NOT_FOUND;
+
+        err_free(e);
+        if (!gone && container_is_alive(c))
+                return;
+        keep_error(r, endpoints_lines(doc, &lines));
+        keep_error(r, traffic_forget(c, lines));
+        JSON_EACH (json_get(doc, "Networks"), it)
+                keep_error(r, guards_remove(it.value));
+        if (json_get(doc, "Ports"))
+                keep_error(r, ports_unpublish(c, json_get(doc, "Ports"), any));
+}
+
 static void reload_container(struct reload *r, struct container *c, struct firewall *f)
 {
         _cleanup_json_ json *doc = NULL;
@@ -143,6 +163,8 @@ static void reload_container(struct reload *r, struct container *c, struct firew
         keep_error(r, traffic_apply(c, c->state_fd));
         if (json_get_str(doc, ENDPOINTS_OUTWARD))
                 keep_error(r, republish(r, c, f));
+        if (lock < 0)
+                undo_if_ended(r, c, doc);
         lock = file_close(lock);
         if (json_len(json_get(doc, "Networks")))
                 keep_error(r, connect_wake(c));

@@ -181,6 +181,17 @@ err *traffic_detach(struct container *c)
         return first;
 }
 
+err *traffic_forget(const struct container *c, char *const *endpoints)
+{
+        _cleanup_close_ int nft = netlink_open(NETLINK_NETFILTER);
+        _cleanup_ports_ struct ports p = {0};
+
+        if (nft < 0)
+                return err_sys(-nft, "opening a netlink socket");
+        TRY(read_ports(endpoints, &p));
+        return egress_remove(nft, c->id, p.list, p.n);
+}
+
 /* ---- while it runs ---- */
 
 err *traffic_connect(struct container *c, int state_fd, const struct endpoint *endpoint)

@@ -19,6 +19,9 @@ MUST_USE err *traffic_attach(struct container *c, int state_fd, char *const *end
 /* Take back what is in place. Nothing is fine. */
 MUST_USE err *traffic_detach(struct container *c);
 
+/* Take rules out that were put in for the interfaces @endpoints, whatever is written down of them. */
+MUST_USE err *traffic_forget(const struct container *c, char *const *endpoints);
+
 /* A running container is about to get the interface @e, has got it, or has lost it. */
 MUST_USE err *traffic_connect(struct container *c, int state_fd, const struct endpoint *e);
 MUST_USE err *traffic_connected(int state_fd, const struct endpoint *e);

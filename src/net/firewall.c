@@ -161,6 +161,7 @@ static void change_network(struct change *c, const struct firewall_network *net)
 
 err *firewall_network_add(struct firewall *f, const struct firewall_network *net)
 {
+        _cleanup_close_ int lock = nft_lock(true);
         struct change c = {.add = true};
         int r;
 
@@ -378,7 +379,8 @@ static int try_remove_idle(int fd)
 
 err *firewall_remove_idle(struct firewall *f)
 {
-        int r = -EAGAIN;
+        _cleanup_close_ int lock = nft_lock(false);
+        int r = lock < 0 ? lock : -EAGAIN;
 
         for (int i = 0; i < IDLE_TRIES && r == -EAGAIN; i++)
                 r = try_remove_idle(f->fd);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/str.h"
 #include "sys/egress.h"
@@ -510,6 +511,7 @@ static int remove_inbound(int nft, const char *id, const struct endpoint *port)
 err *egress_install(int nft, int route, const char *id, const struct egress *e, const struct endpoint *ports,
                     size_t count)
 {
+        _cleanup_close_ int lock = nft_lock(true);
         _cleanup_nft_ struct nft n;
         int r;
 
@@ -556,7 +558,8 @@ static int try_remove_idle(int fd)
 
 static err *removed(int fd, const char *id, int r)
 {
-        int idle = -EAGAIN;
+        _cleanup_close_ int lock = nft_lock(false);
+        int idle = lock < 0 ? lock : -EAGAIN;
 
         for (int i = 0; i < IDLE_TRIES && idle == -EAGAIN; i++)
                 idle = try_remove_idle(fd);

@@ -3,10 +3,13 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/str.h"
 #include "sys/nft_private.h"
 
@@ -354,6 +357,18 @@ static int count_elements(const struct nlmsghdr *h, void *arg)
                 n -= (size_t)NLA_ALIGN(a.nla_len);
         }
         return 0;
+}
+
+int nft_lock(bool shared)
+{
+        _cleanup_close_ int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+        if (fd < 0)
+                return -errno;
+        while (flock(fd, shared ? LOCK_SH : LOCK_EX) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        return TAKE_FD(fd);
 }
 
 int nft_set_count(int fd, uint8_t family, const char *table, const char *set, unsigned *ret)

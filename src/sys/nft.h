@@ -37,6 +37,10 @@ void nft_done(struct nft *n);
  * nothing of it has happened then. *@ret_failed (may be NULL): which message, counted from 0 as they were added. */
 int nft_commit(int fd, struct nft *n, unsigned *ret_failed);
 
+/* Keep whoever removes what is empty away (@shared) while something is put in; alone: nobody puts anything in. Of our
+ * network namespace, for all engines. The kernel counts a generation before what belongs to it can be seen, so that the
+ * generation alone does not prove that a set was empty. A descriptor (close it), or -errno. */
+int nft_lock(bool shared);
 /* Number of the ruleset's present generation. 0 or -errno. */
 int nft_generation(int fd, uint32_t *ret);
 /* As nft_begin(), for a batch that is refused (-ERESTART, 512 or EAGAIN) when anybody has changed the ruleset since
