@@ -149,9 +149,12 @@ err *traffic_attach(struct container *c, int state_fd, char *const *endpoints)
  * minute: the pair is not waited for. */
 static err *drop_link(int route, const struct endpoint *e, bool limited)
 {
-        if (limited)
-                TRY(link_delete(route, e->host_name));
-        return rate_clear(route, e->host_name);
+        err *first = limited ? link_delete(route, e->host_name) : NULL, *next = rate_clear(route, e->host_name);
+
+        if (!first)
+                return next;
+        err_free(next);
+        return first;
 }
 
 err *traffic_detach(struct container *c)
