@@ -28,6 +28,8 @@ static inline void mem_freep(void *p)
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define _unused_ __attribute__((unused))
 #define _noreturn_ __attribute__((noreturn))
+/* A large buffer in a function that is called for each file: not zeroed first, as the build has all others. */
+#define _uninitialized_ __attribute__((uninitialized))
 
 /* A helper that frees a pointer type: DEFINE_CLEANUP(struct x *, x_free) gives x_freep. */
 #define DEFINE_CLEANUP(type, function)                                                                                 \

@@ -28,6 +28,8 @@ static const struct subcommand container_commands[] = {
         {&cmd_container_unpublish},
         {&cmd_update},
         {&cmd_wait},
+        {&cmd_container_mount},
+        {&cmd_container_mount, "umount", "unmount"},
         {0},
 };
 static const struct command cmd_container = {
@@ -152,6 +154,8 @@ static const struct subcommand root_commands[] = {
         {&cmd_update},
         {&cmd_wait},
         {&cmd_internal},
+        {&cmd_container_mount},
+        {&cmd_container_mount, "umount", "unmount"},
         {0},
 };
 

@@ -14,6 +14,7 @@ extern const struct command cmd_hod;
 extern const struct command cmd_attach;
 extern const struct command cmd_commit;
 extern const struct command cmd_container_inspect;
+extern const struct command cmd_container_mount;
 extern const struct command cmd_container_prune;
 extern const struct command cmd_container_publish;
 extern const struct command cmd_container_unpublish;

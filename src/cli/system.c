@@ -311,7 +311,8 @@ const struct command cmd_system_check = {
                 "\n"
                 "With --repair, damaged trees are unpacked again (not under a running container or a mounted image), "
                 "configurations and manifests are written again, damaged blobs, names of nothing and leftovers are "
-                "removed; so are networks whose file is damaged, unless a running container uses them.",
+                "removed; so are networks whose file is damaged, unless a running container uses them. A layer that is "
+                "damaged and cannot be made again is removed when it can be pulled again and no container needs it.",
         .opts = check_opts,
         .args_size = sizeof(struct check_args),
         .run = check_run,

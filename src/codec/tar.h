@@ -104,6 +104,14 @@ struct tar_writer;
 MUST_USE err *tar_writer_new(struct sink *sink, struct tar_writer **ret);
 void tar_writer_free(struct tar_writer *w);
 DEFINE_CLEANUP(struct tar_writer *, tar_writer_free)
+/* Before the first entry: have everything but files' data told to @bytes, in order, and where the data of a file of
+ * more than 0 bytes follows, that to @content. */
+struct tar_watch {
+        err *(*bytes)(void *arg, const void *data, size_t size);
+        err *(*content)(void *arg, const char *name, uint64_t size);
+        void *arg;
+};
+void tar_writer_watch(struct tar_writer *w, const struct tar_watch *watch);
 /* Begin an entry. For TAR_FILE exactly @entry->size bytes of tar_write_data() must follow (map is ignored: holes are
  * written as zeros, see tar_write_zeros()). Directories get their final slash here. Nothing is kept of @entry.
  * Errors: ERR_INVALID (empty name, NUL, numbers that no format holds), and the sink's. */

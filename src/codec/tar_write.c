@@ -13,7 +13,8 @@
 
 struct tar_writer {
         struct sink *sink; /* borrowed */
-        uint64_t left;     /* data of the current file */
+        struct tar_watch watch;
+        uint64_t left; /* data of the current file */
         size_t padding;
         size_t used;
         unsigned char buffer[BUFFER];
@@ -26,6 +27,7 @@ err *tar_writer_new(struct sink *sink, struct tar_writer **ret)
         if (!w)
                 return err_nomem();
         w->sink = sink;
+        w->watch = (struct tar_watch){0};
         w->left = 0;
         w->padding = w->used = 0;
         *ret = w;
@@ -35,6 +37,11 @@ err *tar_writer_new(struct sink *sink, struct tar_writer **ret)
 void tar_writer_free(struct tar_writer *w)
 {
         free(w);
+}
+
+void tar_writer_watch(struct tar_writer *w, const struct tar_watch *watch)
+{
+        w->watch = *watch;
 }
 
 static err *flush(struct tar_writer *w)
@@ -68,6 +75,21 @@ static err *put_zeros(struct tar_writer *w, uint64_t size)
                 size -= n;
         }
         return NULL;
+}
+
+/* What is no file's data. */
+static err *put_meta(struct tar_writer *w, const void *data, size_t size)
+{
+        if (w->watch.bytes && size)
+                TRY(w->watch.bytes(w->watch.arg, data, size));
+        return put(w, data, size);
+}
+
+static err *put_padding(struct tar_writer *w, size_t size)
+{
+        static const unsigned char zeros[2 * TAR_BLOCK_SIZE];
+
+        return put_meta(w, zeros, size);
 }
 
 static bool plain_ascii(const char *s)
@@ -239,9 +261,9 @@ static err *put_pax(struct tar_writer *w, const char *name, const struct str *re
         octal(h.dev_major, sizeof(h.dev_major), 0);
         octal(h.dev_minor, sizeof(h.dev_minor), 0);
         seal(&h);
-        TRY(put(w, &h, sizeof(h)));
-        TRY(put(w, records->data, records->len));
-        return put_zeros(w, -records->len % TAR_BLOCK_SIZE);
+        TRY(put_meta(w, &h, sizeof(h)));
+        TRY(put_meta(w, records->data, records->len));
+        return put_padding(w, -records->len % TAR_BLOCK_SIZE);
 }
 
 static err *check(const struct tar_writer *w, const struct tar_entry *t)
@@ -294,7 +316,9 @@ err *tar_write_entry(struct tar_writer *w, const struct tar_entry *t)
         octal(h.dev_major, sizeof(h.dev_major), device ? t->dev_major : 0);
         octal(h.dev_minor, sizeof(h.dev_minor), device ? t->dev_minor : 0);
         seal(&h);
-        TRY(put(w, &h, sizeof(h)));
+        TRY(put_meta(w, &h, sizeof(h)));
+        if (w->watch.content && file && t->size)
+                TRY(w->watch.content(w->watch.arg, t->name, t->size));
         w->left = file ? t->size : 0;
         w->padding = (size_t)(-w->left % TAR_BLOCK_SIZE);
         return NULL;
@@ -316,7 +340,7 @@ static err *pad(struct tar_writer *w)
         if (w->left)
                 return NULL;
         w->padding = 0;
-        return put_zeros(w, n);
+        return put_padding(w, n);
 }
 
 err *tar_write_data(struct tar_writer *w, const void *data, size_t size)
@@ -376,6 +400,6 @@ err *tar_write_end(struct tar_writer *w)
         if (w->left)
                 return err_new(ERR_INVALID, "tar: %llu bytes of the last file are missing",
                                (unsigned long long)w->left);
-        TRY(put_zeros(w, 2 * TAR_BLOCK_SIZE));
+        TRY(put_padding(w, 2 * TAR_BLOCK_SIZE));
         return flush(w);
 }

@@ -172,7 +172,7 @@ static err *read_link(int fd, const char *path, char target[4096])
 static err *add_open(struct archive *a, const char *path, int fd, const struct stat *st)
 {
         struct tar_entry t;
-        char target[4096];
+        char target[4096] _uninitialized_;
         bool done;
 
         TRY(add_link(a, st, path, &done));

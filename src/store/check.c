@@ -190,6 +190,17 @@ static err *new_manifest(struct check *c, const struct image *image, struct dige
         return txn_commit(&t);
 }
 
+/* No gc sees the document before the record names it. */
+static err *new_manifest_leased(struct check *c, const struct image *image, struct digest *ret)
+{
+        err *e;
+
+        TRY(txn_lease(c->store));
+        e = new_manifest(c, image, ret);
+        txn_unlease(c->store);
+        return e;
+}
+
 static err *check_manifest(struct check *c, const struct image *image)
 {
         _cleanup_free_ char *what = str_format("blob %s", image->manifest);
@@ -203,7 +214,7 @@ static err *check_manifest(struct check *c, const struct image *image)
         TRY(look_at_document(c, image->manifest, INGEST_DOCUMENT_MAX, &good, problem));
         if (good)
                 return NULL;
-        e = c->options->repair ? new_manifest(c, image, &now) : err_new(ERR_NOT_FOUND, "not asked for");
+        e = c->options->repair ? new_manifest_leased(c, image, &now) : err_new(ERR_NOT_FOUND, "not asked for");
         if (!e) {
                 check_say(c, CHECK_MENDED, what, "manifest of image %s: %s; it is %s now", image->id, problem,
                           now.text);
@@ -251,14 +262,37 @@ static err *check_image(struct check *c, const struct image *image, char ***seen
         return NULL;
 }
 
-static err *check_images(struct check *c)
+static err *list_ids(struct check *c, char ***ret)
 {
-        _cleanup_strv_ char **seen = NULL;
         _cleanup_image_list_ struct image_list all = {0};
 
         TRY(image_list(c->store, &all));
         for (size_t i = 0; i < all.n; i++)
-                TRY(check_image(c, all.items[i], &seen));
+                TRY(strv_add(ret, all.items[i]->id));
+        return NULL;
+}
+
+/* By a list of its own, not by the lease: exchanging a tree takes the whole store, and a lease would be lost by that.
+ */
+static err *check_one(struct check *c, const char *id, char ***seen)
+{
+        _cleanup_image_ struct image *image = NULL;
+        err *e = image_find(c->store, id, &image);
+
+        if (err_code(e) == ERR_NOT_FOUND) /* removed meanwhile */
+                return err_free(e);
+        TRY(e);
+        TRY(image_keep(image));
+        return check_image(c, image, seen);
+}
+
+static err *check_images(struct check *c)
+{
+        _cleanup_strv_ char **ids = NULL, **seen = NULL;
+
+        TRY(list_ids(c, &ids));
+        for (char **id = ids; id && *id; id++)
+                TRY(check_one(c, *id, &seen));
         return NULL;
 }
 

@@ -102,8 +102,9 @@ static err *replace_tree(struct subject *s, struct staging *st)
         return layer_sync_directories(s->check->store);
 }
 
-/* A container that runs on the tree: its files would go with the old one. (Driver "dir" has copies.) */
-static err *container_on(struct subject *s, const char *path, char **ret)
+/* A container that stands on the tree, or only one that runs: its files would go with the old one. (Driver "dir" has
+ * copies.) */
+static err *container_on(struct subject *s, const char *path, bool stopped_too, char **ret)
 {
         const struct check_options *o = s->check->options;
         _cleanup_record_list_ struct record_list list = {0};
@@ -112,15 +113,16 @@ static err *container_on(struct subject *s, const char *path, char **ret)
         for (size_t i = 0; i < list.n && !*ret; i++) {
                 _cleanup_snapshot_ struct snapshot snap = {0};
                 _cleanup_json_ json *doc = NULL;
+                bool runs = o->is_running && o->is_running(list.items[i].id, o->running_arg);
 
-                if (!o->is_running || !o->is_running(list.items[i].id, o->running_arg))
+                if (!runs && !stopped_too)
                         continue;
                 err_free(json_parse(list.items[i].json, strlen(list.items[i].json), &doc)); /* told of elsewhere */
                 /* One without a snapshot stands on nothing of ours. */
                 err_free(snapshot_get(s->check->store, list.items[i].id, json_get_str_or(doc, "Image", ""), &snap));
                 if (!strv_contains(snap.lower, path))
                         continue;
-                *ret = str_format("container %.12s is running on it", list.items[i].id);
+                *ret = str_format("container %.12s %s it", list.items[i].id, runs ? "is running on" : "needs");
                 if (!*ret)
                         return err_nomem();
         }
@@ -145,12 +147,12 @@ static err *mount_on(struct subject *s, char **ret)
         return NULL;
 }
 
-static err *find_user(struct subject *s, char **ret)
+static err *find_user(struct subject *s, bool stopped_too, char **ret)
 {
         _cleanup_free_ char *path = NULL;
 
         TRY(layer_path(s->check->store, s->layer->chain, &path));
-        TRY(container_on(s, path, ret));
+        TRY(container_on(s, path, stopped_too, ret));
         return *ret ? NULL : mount_on(s, ret);
 }
 
@@ -161,7 +163,7 @@ static err *replace_unused(struct subject *s, struct staging *st, char **ret_use
         err *e;
 
         TRY(txn_exclusive(store));
-        e = s->tree_fd >= 0 ? find_user(s, ret_user) : NULL;
+        e = s->tree_fd >= 0 ? find_user(s, false, ret_user) : NULL;
         if (!e && !*ret_user)
                 e = replace_tree(s, st);
         txn_exclusive_end(store);
@@ -184,6 +186,61 @@ static err *mend_tree(struct subject *s, struct staging *st, const char *what)
         return NULL;
 }
 
+/* Was an image that has the layer pulled? Then that can be done again. *@ret: its name with the digest, or NULL. */
+static err *find_origin(struct subject *s, char **ret)
+{
+        _cleanup_image_list_ struct image_list all = {0};
+
+        TRY(image_list(s->check->store, &all));
+        for (size_t i = 0; i < all.n && !*ret; i++)
+                for (size_t k = 0; k < all.items[i]->n_layers && !*ret; k++)
+                        if (*all.items[i]->digests && str_eq(all.items[i]->layers[k].chain, s->layer->chain)) {
+                                *ret = str_dup(*all.items[i]->digests);
+                                if (!*ret)
+                                        return err_nomem();
+                        }
+        return NULL;
+}
+
+/* The tree goes, so that the next pull gets it again, which takes for good what is here. */
+static err *drop_alone(struct subject *s, char **ret_user)
+{
+        struct store *store = s->check->store;
+
+        TRY(find_user(s, true, ret_user));
+        if (*ret_user)
+                return NULL;
+        TRY(snapshot_drop_trees(store, s->layer->chain));
+        return layer_remove(store, s->layer->chain);
+}
+
+/* What is wrong with the files is known, but not how they were. */
+static err *bad_files(struct subject *s, const char *why)
+{
+        _cleanup_free_ char *origin = NULL, *user = NULL;
+        struct check *c = s->check;
+        err *e;
+
+        TRY(find_origin(s, &origin));
+        if (!origin) {
+                check_say(c, CHECK_WRONG, s->name, "%s; remove image %s, and make or load it again", why, s->image->id);
+                return NULL;
+        }
+        if (!c->options->repair) {
+                check_say(c, CHECK_WRONG, s->name, "%s; after a repair, %s can be pulled again", why, origin);
+                return NULL;
+        }
+        TRY(txn_exclusive(c->store));
+        e = drop_alone(s, &user);
+        txn_exclusive_end(c->store);
+        TRY(e);
+        if (!user)
+                s->tree_fd = file_close(s->tree_fd);
+        check_say(c, CHECK_WRONG, s->name, "%s; %s%s; pull %s again", why, user ? "not removed, because " : "removed",
+                  user ? user : "", origin);
+        return NULL;
+}
+
 /* A damaged blob helps nobody, and would be pushed. */
 static err *bad_archive(struct subject *s, err *why)
 {
@@ -195,10 +252,8 @@ static err *bad_archive(struct subject *s, err *why)
                 return why;
         (void)err_text(why, text, sizeof(text));
         err_free(why);
-        if (!s->has_blob) {
-                check_say(c, CHECK_WRONG, s->name, "%s; make or pull image %s again", text, s->image->id);
-                return NULL;
-        }
+        if (!s->has_blob)
+                return bad_files(s, text);
         if (!c->options->repair) {
                 check_say(c, CHECK_WRONG, s->blob, "%s", text);
                 return NULL;

@@ -60,7 +60,7 @@ static err *append(struct differ *d, const struct diff_entry *entry, const char 
 
         if (d->each) {
                 struct diff_entry told = *entry;
-                char full[PATH_MAX + 2];
+                char full[PATH_MAX + 2] _uninitialized_;
 
                 *full = '/';
                 memcpy(full + 1, path, len);

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "codec/stream.h"
+#include "codec/tar.h"
 #include "store/image.h"
 #include "store/snapshot.h"
 #include "store/store.h"
@@ -46,8 +47,10 @@ MUST_USE err *diff_each(const struct snapshot *snap,
 
 /* Write the changes to @sink (not finished) as an OCI layer tar: whiteouts are .wh. files, opaque directories hold
  * .wh..wh..opq, hardlinks within the layer stay, xattrs and nanoseconds in pax records, sockets are left out. Sorted:
- * the same changes give the same bytes. *@ret_empty (may be NULL): there were no changes. */
-MUST_USE err *diff_write_layer(const struct snapshot *snap, struct sink *sink, bool *ret_empty);
+ * the same changes give the same bytes. @watch (may be NULL): see tar.h. *@ret_empty (may be NULL): there were no
+ * changes. */
+MUST_USE err *diff_write_layer(const struct snapshot *snap, struct sink *sink, const struct tar_watch *watch,
+                               bool *ret_empty);
 
 /* Write the tree @root_fd (a mounted root file system, or a directory) to @fd as a plain tar, sorted, for `export`.
  * Stays on the tree's file system: mounts inside are written as empty directories. @watch may be NULL. */

@@ -114,7 +114,7 @@ static err *write_root(struct archive *a, int top_fd, const char *lower, bool *r
         return archive_add(a, top_fd, ".", ".");
 }
 
-err *diff_write_layer(const struct snapshot *snap, struct sink *sink, bool *ret_empty)
+err *diff_write_layer(const struct snapshot *snap, struct sink *sink, const struct tar_watch *watch, bool *ret_empty)
 {
         const char *top = snap->upper ? snap->upper : snap->lower[0];
         const char *lower = snap->upper ? snap->lower[0] : snap->image[0];
@@ -125,6 +125,8 @@ err *diff_write_layer(const struct snapshot *snap, struct sink *sink, bool *ret_
         if (fd < 0)
                 return err_sys(errno, "opening %s", top);
         TRY(tar_writer_new(sink, &writer));
+        if (watch)
+                tar_writer_watch(writer, watch);
         w.archive.writer = writer;
         TRY(write_root(&w.archive, fd, lower, &w.any));
         TRY(diff_each(snap, write_change, &w));

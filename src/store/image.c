@@ -70,6 +70,7 @@ static err *parse_layers(const char *text, struct image *i)
                 TRY(dup_member(from, "media_type", &l->media_type));
                 l->size = json_get_uint(from, "size", 0);
                 l->blob_size = json_get_uint(from, "blob_size", 0);
+                l->diff_size = json_get_uint(from, "diff_size", 0);
                 /* Of the whole image; it stands with the top layer. */
                 if (n + 1 == json_len(list) && json_get_str(from, "parent"))
                         TRY(dup_member(from, "parent", &i->parent));
@@ -389,7 +390,7 @@ json *image_record_layers(const char *text)
 struct layer_size {
         const char *chain;
         bool found;
-        uint64_t size;
+        uint64_t size, diff_size;
 };
 
 static err *take_layer_size(const struct db_row *row, void *arg)
@@ -403,23 +404,26 @@ static err *take_layer_size(const struct db_row *row, void *arg)
                 if (!str_eq(json_get_str(json_at(list, n), "chain"), l->chain))
                         continue;
                 l->size = json_get_uint(json_at(list, n), "size", 0);
+                l->diff_size = json_get_uint(json_at(list, n), "diff_size", 0);
                 l->found = true;
         }
         return NULL;
 }
 
-err *image_layer_size(struct store *s, const char *chain, uint64_t *ret)
+err *image_layer_size(struct store *s, struct image_layer *layer)
 {
-        struct layer_size l = {.chain = chain};
+        struct layer_size l = {.chain = layer->chain};
         _cleanup_close_ int fd = -1;
         struct db *db;
 
         TRY(txn_reader(s, &db));
-        TRY(db_select(db, take_layer_size, &l, "SELECT layers FROM images WHERE instr(layers, ?) LIMIT 1", "s", chain));
+        TRY(db_select(db, take_layer_size, &l, "SELECT layers FROM images WHERE instr(layers, ?) LIMIT 1", "s",
+                      layer->chain));
         if (!l.found) {
-                TRY(layer_open(s, chain, &fd));
+                TRY(layer_open(s, layer->chain, &fd));
                 TRY(tree_usage(fd, &l.size));
         }
-        *ret = l.size;
+        layer->size = l.size;
+        layer->diff_size = l.diff_size;
         return NULL;
 }

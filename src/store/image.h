@@ -22,6 +22,7 @@ struct image_layer {
         char *digest;  /* "sha256:..." of the blob as received */
         uint64_t size; /* bytes of the unpacked files */
         uint64_t blob_size;
+        uint64_t diff_size; /* of the uncompressed tar; 0 = an older version did not note it */
         char *media_type;
 };
 

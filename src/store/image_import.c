@@ -68,7 +68,7 @@ err *image_import(struct store *s, const struct image_import *i, char **ret_id)
 
 static err *copy_layer(const struct image_layer *from, struct image_layer *to)
 {
-        *to = (struct image_layer){.size = from->size, .blob_size = from->blob_size};
+        *to = (struct image_layer){.size = from->size, .blob_size = from->blob_size, .diff_size = from->diff_size};
         to->chain = str_dup(from->chain);
         to->diff_id = str_dup(from->diff_id);
         to->digest = str_dup(from->digest);
@@ -82,12 +82,12 @@ struct commit_source {
         bool empty;
 };
 
-static err *write_changes(void *arg, struct sink *to)
+static err *write_changes(void *arg, struct sink *to, const struct tar_watch *watch)
 {
         struct commit_source *c = arg;
         struct watch_sink watched;
 
-        return diff_write_layer(c->snap, watch_sink(&watched, to, c->watch), &c->empty);
+        return diff_write_layer(c->snap, watch_sink(&watched, to, c->watch), watch, &c->empty);
 }
 
 /* The container's changes as a tar that is unpacked while it is written. */

@@ -45,8 +45,9 @@ MUST_USE err *image_manifest_text(const struct image_layer *layers, size_t n, co
 json *image_layer_record(const struct image_layer *l);
 /* The list of layers in a record's text; NULL when it is damaged: `system check` tells of it. */
 json *image_record_layers(const char *text);
-/* Bytes of the files of a layer that is here: from a record, or counted. */
-MUST_USE err *image_layer_size(struct store *s, const char *chain, uint64_t *ret);
+/* Bytes of the files of @layer->chain, which is here: from a record, or counted; and of its archive, if a record has
+ * them. */
+MUST_USE err *image_layer_size(struct store *s, struct image_layer *layer);
 /* Were images committed from it, which are still here? */
 MUST_USE err *image_has_children(struct store *s, const char *id, bool *ret);
 /* The familiar form of a full name. */

@@ -152,6 +152,8 @@ json *image_layer_record(const struct image_layer *l)
         json_set_str(o, "media_type", l->media_type);
         json_set(o, "size", json_new_uint(l->size));
         json_set(o, "blob_size", json_new_uint(l->blob_size));
+        if (l->diff_size)
+                json_set(o, "diff_size", json_new_uint(l->diff_size));
         return o;
 }
 

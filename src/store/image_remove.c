@@ -26,7 +26,10 @@ struct removal {
         char **documents; /* what names with a digest pointed at */
         struct image_removed *done;
         size_t n_done;
-        uint64_t bytes; /* what became free: files of layers, blobs */
+        uint64_t bytes;    /* what became free: files of layers, blobs */
+        bool content_last; /* only the record goes at first: what only it needed is found out once for many images */
+        bool gone;         /* the record */
+        bool keep_layers;  /* stopped containers need them */
 };
 
 void image_removed_free(struct image_removed *list, size_t n)
@@ -218,7 +221,9 @@ static err *take_relatives(const struct db_row *row, void *arg)
                 l = &r->items[r->n++];
                 *l = (struct image_layer){.chain = str_dup(json_get_str_or(from, "chain", "")),
                                           .diff_id = str_dup(json_get_str_or(from, "diff_id", "")),
-                                          .digest = str_dup(json_get_str_or(from, "digest", ""))};
+                                          .digest = str_dup(json_get_str_or(from, "digest", "")),
+                                          .blob_size = json_get_uint(from, "blob_size", 0),
+                                          .diff_size = json_get_uint(from, "diff_size", 0)};
                 if (!l->chain || !l->diff_id || !l->digest)
                         return err_nomem();
         }
@@ -272,34 +277,54 @@ static err *remove_blob(struct removal *r, const struct roots *roots, const char
         return NULL;
 }
 
-static err *remove_content(struct removal *r, bool keep_layers)
+/* One that is not there went with another image. */
+static err *remove_layer(struct removal *r, const struct image_layer *l)
 {
-        _cleanup_roots_ struct roots roots = {0};
+        _cleanup_close_ int fd = -1;
+        err *e = layer_open(r->store, l->chain, &fd);
 
-        TRY(roots_collect(r->store, &roots));
-        TRY(remove_blob(r, &roots, r->image->id));
-        TRY(remove_blob(r, &roots, r->image->manifest));
+        if (err_code(e) == ERR_NOT_FOUND)
+                return err_free(e);
+        TRY(e);
+        TRY(note(r, true, l->chain));
+        TRY(layer_remove(r->store, l->chain));
+        r->bytes += l->size;
+        return NULL;
+}
+
+static err *remove_unneeded(struct removal *r, const struct roots *roots)
+{
+        TRY(remove_blob(r, roots, r->image->id));
+        TRY(remove_blob(r, roots, r->image->manifest));
         for (char **d = r->documents; d && *d; d++)
-                TRY(remove_blob(r, &roots, *d));
+                TRY(remove_blob(r, roots, *d));
         for (size_t i = r->image->n_layers; i > 0; i--) {
                 const struct image_layer *l = &r->image->layers[i - 1];
 
-                TRY(remove_blob(r, &roots, l->digest));
-                if (keep_layers || roots_have(&roots, ROOTS_LAYERS, l->chain))
-                        continue;
-                TRY(note(r, true, l->chain));
-                TRY(layer_remove(r->store, l->chain));
-                r->bytes += l->size;
+                TRY(remove_blob(r, roots, l->digest));
+                if (!r->keep_layers && !roots_have(roots, ROOTS_LAYERS, l->chain))
+                        TRY(remove_layer(r, l));
         }
+        return NULL;
+}
+
+/* What @n images consisted of, as far as nothing else needs it. */
+static err *remove_content(struct removal *list, size_t n)
+{
+        _cleanup_roots_ struct roots roots = {0};
+
+        TRY(roots_collect(list->store, &roots));
+        for (size_t i = 0; i < n; i++)
+                if (list[i].gone)
+                        TRY(remove_unneeded(&list[i], &roots));
         return NULL;
 }
 
 static err *delete_image(struct removal *r)
 {
         _cleanup_txn_ struct txn t = {0};
-        bool keep;
 
-        TRY(keep_for_users(r, &keep));
+        TRY(keep_for_users(r, &r->keep_layers));
         TRY(keep_for_images(r));
         TRY(image_mounts_forget(r->store, r->image->id));
         TRY(txn_begin(r->store, true, &t));
@@ -307,10 +332,12 @@ static err *delete_image(struct removal *r)
         TRY(txn_run(&t, "DELETE FROM images WHERE id=?", "s", r->image->id));
         TRY(txn_run(&t, "DELETE FROM pins WHERE image=?", "s", r->image->id));
         TRY(txn_commit(&t));
+        r->gone = true;
         TRY(note_names(r));
         TRY(note(r, true, r->image->id));
         /* It is gone now; what stays behind is only space, and gc will find it. */
-        log_error_free(LOG_LEVEL_WARN, remove_content(r, keep));
+        if (!r->content_last)
+                log_error_free(LOG_LEVEL_WARN, remove_content(r, 1));
         return NULL;
 }
 
@@ -486,27 +513,58 @@ static err *is_prunable(struct removal *r, const struct image_prune_options *o, 
         return NULL;
 }
 
-static err *prune_one(struct removal *all, struct image *image, const struct image_prune_options *o)
+/* The records of those that are to go. Parents come later in the list. */
+static err *prune_records(struct removal *all, struct image *const *images, size_t n,
+                          const struct image_prune_options *o)
 {
-        /* Parents come later in the list; the image is the list's. */
         static const struct image_remove_options force = {.force = true, .no_prune = true};
-        struct removal r = {.store = all->store,
-                            .options = &force,
-                            .image = image,
-                            .done = all->done,
-                            .n_done = all->n_done,
-                            .bytes = all->bytes};
-        bool yes;
-        err *e = is_prunable(&r, o, &yes);
 
-        if (!e && yes)
-                e = remove_by_id(&r);
-        all->done = r.done;
-        all->n_done = r.n_done;
-        all->bytes = r.bytes;
-        record_list_done(&r.users);
-        strv_free(r.names);
-        strv_free(r.documents);
+        for (size_t i = 0; i < n; i++) {
+                struct removal *r = &all[i];
+                bool yes;
+
+                *r = (struct removal){.store = all->store, .options = &force, .image = images[i], .content_last = true};
+                TRY(is_prunable(r, o, &yes));
+                if (yes)
+                        TRY(remove_by_id(r));
+        }
+        return NULL;
+}
+
+/* Move what one removal did to the end of @to. */
+static err *append_done(struct removal *to, struct removal *from)
+{
+        to->bytes += from->bytes;
+        for (size_t i = 0; i < from->n_done; i++) {
+                if (mem_grow(&to->done, to->n_done, sizeof(*to->done)) < 0)
+                        return err_nomem();
+                to->done[to->n_done++] = from->done[i];
+                from->done[i].text = NULL;
+        }
+        return NULL;
+}
+
+static err *prune_list(struct removal *to, struct image *const *images, size_t n, const struct image_prune_options *o)
+{
+        struct removal *all = MEM_NEW0(struct removal, n + 1);
+        bool any = false;
+        err *e;
+
+        if (!all)
+                return err_nomem();
+        all->store = to->store;
+        e = prune_records(all, images, n, o);
+        for (size_t i = 0; i < n; i++)
+                any |= all[i].gone;
+        if (any)
+                log_error_free(LOG_LEVEL_WARN, remove_content(all, n));
+        for (size_t i = 0; i < n; i++) {
+                if (!e)
+                        e = append_done(to, &all[i]);
+                all[i].image = NULL; /* the list's */
+                removal_done(&all[i]);
+        }
+        free(all);
         return e;
 }
 
@@ -515,9 +573,7 @@ static err *prune_alone(struct removal *r, const struct image_prune_options *o)
         _cleanup_image_list_ struct image_list all = {0};
 
         TRY(image_list(r->store, &all));
-        for (size_t i = 0; i < all.n; i++)
-                TRY(prune_one(r, all.items[i], o));
-        return NULL;
+        return prune_list(r, all.items, all.n, o);
 }
 
 err *image_prune(struct store *s, const struct image_prune_options *o, struct image_removed **ret, size_t *ret_n,

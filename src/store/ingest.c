@@ -87,7 +87,7 @@ static err *look_at(struct ingest *i, struct ingest_item *item)
         }
         item->shown.state = INGEST_EXISTS;
         item->shown.here = item->shown.size;
-        return image_layer_size(i->store, item->layer.chain, &item->layer.size);
+        return image_layer_size(i->store, &item->layer);
 }
 
 static err *look(struct ingest *i)

@@ -166,6 +166,7 @@ static err *ended(struct run *r, struct ingest_item *item, const struct ingest_m
         item->staged = true;
         item->has_root = m->result.root;
         item->layer.size = m->result.bytes;
+        item->layer.diff_size = m->diff_size;
         item->blob->whole = true;
         return NULL;
 }

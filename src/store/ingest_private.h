@@ -56,6 +56,7 @@ struct ingest_message {
         int code, errnum; /* enum err_code, 0 = success */
         bool again;       /* what an earlier fetch left may be to blame: it was thrown away */
         struct unpack_result result;
+        uint64_t diff_size; /* of the uncompressed archive */
         char text[INGEST_TEXT];
 };
 

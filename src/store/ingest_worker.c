@@ -254,17 +254,18 @@ static err *explain(struct pipeline *p, err *e)
         return worse;
 }
 
-static err *fetch(struct pipeline *p, const struct ingest_item *item, int tree_fd, struct unpack_result *ret)
+static err *fetch(struct pipeline *p, const struct ingest_item *item, int tree_fd, struct ingest_message *m)
 {
         err *e;
 
         TRY(open_pipeline(p));
-        e = unpack_stream(tree_fd, UNPACK_LAYER | UNPACK_END_OPTIONAL, p->plain, ret);
+        e = unpack_stream(tree_fd, UNPACK_LAYER | UNPACK_END_OPTIONAL, p->plain, &m->result);
         /* What the unpacker did not want, the hashers do. */
         if (!e)
                 e = stream_drain(p->plain);
         if (e)
                 return explain(p, e);
+        m->diff_size = digest_hasher_size(p->diff);
         TRY(compare(p->blob, item->layer.digest, "content"));
         return compare(p->diff, item->layer.diff_id, "uncompressed content");
 }
@@ -312,7 +313,7 @@ static err *run(const struct ingest_work *w, struct ingest_message *m)
         TRY(measure(b, &p.feed.here));
         before = p.feed.here;
         report(&p.feed, before == b->size ? INGEST_UNPACKING : INGEST_FETCHING, true);
-        e = fetch(&p, w->item, w->tree_fd, &m->result);
+        e = fetch(&p, w->item, w->tree_fd, m);
         m->here = p.feed.here;
         judge(w, &p.feed, before > 0, e, m);
         return e;

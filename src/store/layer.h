@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "codec/digest.h"
 #include "codec/stream.h"
+#include "codec/tar.h"
 #include "store/image.h"
 #include "store/txn.h"
 
@@ -48,8 +49,10 @@ MUST_USE err *layer_root_like(int from, int to);
  * Fills everything of @ret but the chain. */
 MUST_USE err *layer_stage(struct staging *st, struct stream *from, int fd, const char *parent_chain,
                           struct image_layer *ret);
-/* The same for a plain archive that @write makes: it is unpacked while it is being written. */
-MUST_USE err *layer_stage_written(struct staging *st, err *(*write)(void *arg, struct sink *to), void *arg,
+/* The same for a plain archive that @write makes with a tar writer that has @watch: it is unpacked while it is being
+ * written. */
+MUST_USE err *layer_stage_written(struct staging *st,
+                                  err *(*write)(void *arg, struct sink *to, const struct tar_watch *watch), void *arg,
                                   const char *parent_chain, struct image_layer *ret);
 /* Make the staged layer READY under @l->chain, and its blob if it has one; an equal one that exists is kept. Synced
  * before. */

@@ -74,9 +74,9 @@ err *skeleton_raw(void *arg, const void *data, size_t size)
         return s->used > RAW_MAX ? put(s, "", 0) : NULL;
 }
 
-err *skeleton_content(struct skeleton *s, const char *path, uint64_t size)
+err *skeleton_content(void *arg, const char *path, uint64_t size)
 {
-        return put(s, path, size);
+        return put(arg, path, size);
 }
 
 err *skeleton_end(struct skeleton *s)
@@ -198,7 +198,8 @@ err *layer_skeleton_fill(struct stream *skeleton, int tree_fd, struct sink *to)
                 if (!n)
                         return NULL;
                 path_size = le32toh(head.path);
-                if (n != sizeof(head) || path_size >= sizeof(path))
+                /* Each record makes at least a byte: who limits those limits the records. */
+                if (n != sizeof(head) || path_size >= sizeof(path) || !(path_size ? head.content : head.raw))
                         return corrupt();
                 TRY(copy_raw(skeleton, le32toh(head.raw), to));
                 TRY(stream_read_full(skeleton, path, path_size, &n));

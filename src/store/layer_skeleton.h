@@ -19,10 +19,10 @@ void skeleton_free(struct skeleton *s);
 DEFINE_CLEANUP(struct skeleton *, skeleton_free)
 /* Is the content of @entry left out? All others' is given to skeleton_raw(), too. */
 bool skeleton_wants(const struct tar_entry *entry);
-/* Bytes of the archive; @arg is the skeleton: fits tar_reader_watch(). */
+/* Bytes of the archive; @arg is the skeleton: fits tar_reader_watch() and struct tar_watch. */
 MUST_USE err *skeleton_raw(void *arg, const void *data, size_t size);
 /* Here @size bytes follow that will be the file @path of the tree. */
-MUST_USE err *skeleton_content(struct skeleton *s, const char *path, uint64_t size);
+MUST_USE err *skeleton_content(void *arg, const char *path, uint64_t size);
 /* The archive ends here. Does not finish the sink. */
 MUST_USE err *skeleton_end(struct skeleton *s);
 

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "oci/image.h"
 #include "store/layer.h"
+#include "store/layer_skeleton.h"
 #include "store/layer_tar.h"
 #include "store/unpack.h"
 
@@ -151,7 +152,9 @@ static err *open_stage(struct stage *g, struct stream *from)
 static err *fill(struct stage *g, const struct unpack_result *unpacked, struct image_layer *ret)
 {
         bool plain = g->format == STREAM_PLAIN;
-        struct image_layer l = {.size = unpacked->bytes, .blob_size = digest_hasher_size(plain ? g->diff : g->blob)};
+        struct image_layer l = {.size = unpacked->bytes,
+                                .blob_size = digest_hasher_size(plain ? g->diff : g->blob),
+                                .diff_size = digest_hasher_size(g->diff)};
         struct digest blob, diff;
 
         TRY(digest_hasher_final(g->diff, &diff));
@@ -235,8 +238,43 @@ err *layer_stage(struct staging *st, struct stream *from, int fd, const char *pa
         return stage(st, &g, from, ret);
 }
 
-err *layer_stage_written(struct staging *st, err *(*write)(void *arg, struct sink *to), void *arg,
-                         const char *parent_chain, struct image_layer *ret)
+/* The skeleton of an archive that is being written here: the unpacker has enough to do. */
+struct own_skeleton {
+        struct sink *out;
+        struct skeleton *skeleton;
+};
+
+static void own_skeleton_done(struct own_skeleton *s)
+{
+        skeleton_free(s->skeleton);
+        sink_free(s->out);
+}
+
+static err *own_skeleton_open(int fd, struct own_skeleton *s)
+{
+        struct sink *gzip;
+
+        TRY(sink_open_fd(fd, &s->out));
+        TRY(sink_open_gzip(s->out, 1, &gzip));
+        s->out = gzip;
+        return skeleton_new(s->out, &s->skeleton);
+}
+
+static err *write_all(struct unpack *unpack, err *(*write)(void *arg, struct sink *to, const struct tar_watch *watch),
+                      void *arg, int skeleton_fd)
+{
+        _cleanup_(own_skeleton_done) struct own_skeleton own = {0};
+        struct tar_watch watch = {.bytes = skeleton_raw, .content = skeleton_content};
+
+        TRY(own_skeleton_open(skeleton_fd, &own));
+        watch.arg = own.skeleton;
+        TRY(write(arg, unpack_sink(unpack), &watch));
+        TRY(skeleton_end(own.skeleton));
+        return sink_finish(own.out);
+}
+
+err *layer_stage_written(struct staging *st, err *(*write)(void *arg, struct sink *to, const struct tar_watch *watch),
+                         void *arg, const char *parent_chain, struct image_layer *ret)
 {
         _cleanup_stage_ struct stage g = STAGE_INIT;
         _cleanup_(unpack_abortp) struct unpack *unpack = NULL; /* goes before its hasher */
@@ -246,9 +284,9 @@ err *layer_stage_written(struct staging *st, err *(*write)(void *arg, struct sin
         TRY(make_diff_dir(st, parent_chain, &g.diff_fd));
         TRY(make_file(st, SKELETON, &g.skeleton_fd));
         TRY(digest_hasher_new(&g.diff));
-        TRY(unpack_start(g.diff_fd, UNPACK_LAYER, NULL, g.skeleton_fd, &unpack));
+        TRY(unpack_start(g.diff_fd, UNPACK_LAYER, NULL, -1, &unpack));
         TRY(unpack_hash(unpack, g.diff));
-        e = write(arg, unpack_sink(unpack));
+        e = write_all(unpack, write, arg, g.skeleton_fd);
         if (e && !unpack_broken(unpack))
                 return e;
         err_free(e);

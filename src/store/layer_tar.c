@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "codec/digest.h"
 #include "codec/json.h"
+#include "codec/tar.h"
 #include "store/blob.h"
 #include "store/image_private.h"
 #include "store/layer.h"
@@ -119,12 +120,24 @@ struct pass {
         struct sink sink; /* first */
         struct sink *to;
         struct digest_hasher *hasher;
+        uint64_t max;
 };
+
+/* What is made of a damaged blob or skeleton may have no end: it is not longer than what was unpacked here. */
+static uint64_t archive_size(const struct image_layer *l)
+{
+        if (l->diff_size)
+                return l->diff_size;
+        return strcmp(l->digest, l->diff_id) == 0 && l->blob_size ? l->blob_size : tar_limits_default.max_bytes;
+}
 
 static err *pass_write(struct sink *sink, const void *data, size_t size)
 {
         struct pass *p = (struct pass *)sink;
 
+        if (size > p->max - digest_hasher_size(p->hasher))
+                return err_new(ERR_CORRUPT, "what it is made from gives more than its %llu bytes",
+                               (unsigned long long)p->max);
         digest_hasher_update(p->hasher, data, size);
         return p->to ? sink_write(p->to, data, size) : NULL;
 }
@@ -147,7 +160,7 @@ static err *write_checked(struct store *s, const struct image_layer *l, const ch
         struct pass pass;
 
         TRY(digest_hasher_new(&h));
-        pass = (struct pass){{.write = pass_write}, to, h};
+        pass = (struct pass){{.write = pass_write}, to, h, archive_size(l)};
         if (blob) {
                 TRY(open_plain(s, blob, &fd, &plain));
                 TRY(stream_copy(plain, &pass.sink, NULL));

@@ -101,7 +101,7 @@ static err *add_name(struct listing *l, unsigned char type, const char *name)
 /* @fd has just been opened, and is read by nobody else. */
 static err *list_directory(int fd, struct listing *l)
 {
-        _Alignas(struct dirent64) char buffer[32768];
+        _Alignas(struct dirent64) char buffer[32768] _uninitialized_;
         size_t n = 0, i = 0;
         ssize_t got;
 
@@ -380,7 +380,7 @@ err *tree_xattrs_read(int fd, struct tree_xattrs *ret)
         struct tree_xattrs x = {0};
         struct subject subject = {.fd = fd};
         _cleanup_free_ char *big = NULL;
-        char list[4096], *names = list;
+        char list[4096] _uninitialized_, *names = list;
         ssize_t size = list_names(&subject, list, sizeof(list));
         err *e = NULL;
 

@@ -542,7 +542,7 @@ static bool has_reserved_dir(const char *dir)
 
 static err *place(struct unpacker *u, struct tar_reader *tar, const struct tar_entry *entry)
 {
-        char path[UNPACK_PATH_MAX], dir[UNPACK_PATH_MAX];
+        char path[UNPACK_PATH_MAX] _uninitialized_, dir[UNPACK_PATH_MAX] _uninitialized_;
         const char *base;
         int parent = -1;
 

@@ -134,6 +134,31 @@ $R/t/two:1"
         rm -rf "$T/other"
 }
 
+@test "a layer that lost content, and whose blob is not here: a repair drops it, the next pull has it again" {
+        other() { "$HOD_BIN/hod" --root "$T/other" --state "$T/other-state" "$@"; }
+        hod tag two "$R/t/heal:1"
+        hod push -q "$R/t/heal:1" >/dev/null
+        hod rmi "$R/t/heal:1" >/dev/null
+        other pull -q "$R/t/heal:1" >/dev/null
+        other image prune --blobs -f >/dev/null
+        printf x | dd of="$(find "$T/other/layers" -name random)" bs=1 seek=1000000 conv=notrunc status=none
+        run other system check
+        is "$status" 1
+        like "$output" "wrong: layer sha256:.*; after a repair, $R/t/heal@sha256:[0-9a-f]+ can be pulled again"
+        id=$(other create "$R/t/heal:1" true)
+        run other system check --repair
+        is "$status" 1
+        like "$output" "; not removed, because container ${id:0:12} needs it; pull $R/t/heal@sha256:"
+        other rm "$id" >/dev/null
+        run other system check --repair
+        is "$status" 1
+        like "$output" "; removed; pull $R/t/heal@sha256:[0-9a-f]+ again"
+        like "$(other pull "$R/t/heal:1")" ': Pull complete'
+        other system check >/dev/null
+        is "$(other run --rm --network none "$R/t/heal:1" sha256sum /random | cut -d' ' -f1)" "$(sha256sum <"$T/random" | cut -d' ' -f1)"
+        rm -rf "$T/other-state" "$T/other"
+}
+
 @test "what does not exist" {
         refused 1 "manifest for $R/t/bb:nosuch not found: manifest unknown: manifest unknown" hod pull -q "$R/t/bb:nosuch"
         refused 1 "manifest for $R/nosuch/x:latest not found: manifest unknown" hod pull -q "$R/nosuch/x"

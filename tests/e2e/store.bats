@@ -336,8 +336,58 @@ saved_is() {
         printf xxxxxxxx | dd of="$file" bs=1 seek=1000 conv=notrunc status=none
         run hod system check --repair
         is "$status" 1
-        like "$output" 'wrong: layer sha256:'
+        like "$output" 'wrong: layer sha256:.*; remove image sha256:[0-9a-f]+, and make or load it again'
         rm -rf tree ./*.tar
+}
+
+@test "a skeleton that somebody has changed: save ends with the archive's size, whatever it promises" {
+        hod import "$(busybox_file)" bb >/dev/null
+        skeleton=$(find "$HOD_ROOT/layers" -name skeleton)
+        cp "$skeleton" good
+        # 8 GB of zeros; a file as often as one likes; records that make nothing, and no end.
+        for what in 'I(1 << 20, 0, 0) + bytes(1 << 20)' 'I(0, 11, size) + b"bin/busybox"' 'I(0, 0, 0) * 65536'; do
+                python3 - "$skeleton" "$what" "$(stat -c %s "$(find "$HOD_ROOT/layers" -path '*/bin/busybox')")" <<-'END'
+		import gzip, struct, sys
+		I = lambda *a: struct.pack("<IIQ", *a)
+		size = int(sys.argv[3])
+		record = gzip.compress(eval(sys.argv[2]), 1)
+		with open(sys.argv[1], "wb") as f:
+		    for n in range(8192): f.write(record)
+		END
+                refused 1 "(gives more than its [0-9]+ bytes|skeleton is damaged)" timeout 10 "$HOD_BIN/hod" save -o big.tar bb
+                [[ ! -e big.tar ]] || (($(stat -c %s big.tar) < 20000000)) || fail "$what: $(stat -c %s big.tar)"
+        done
+        mv good "$skeleton"
+        hod save -o big.tar bb
+        rm big.tar
+}
+
+@test "system check beside loads and rmi: what goes meanwhile is nothing wrong" {
+        for _ in {1..20}; do
+                hod load -qi layout && hod rmi crashed
+        done >/dev/null &
+        loader=$!
+        while alive "$loader"; do
+                hod system check >check.out 2>&1 || fail "$(cat check.out)"
+                hod system check --repair >check.out 2>&1 || fail "$(cat check.out)"
+                grep -qv 'layer.*unpacked again' check.out || fail "$(cat check.out)"
+        done
+        wait "$loader"
+}
+
+@test "image prune: what images have in common goes once, with the last of them" {
+        hod load -qi layout
+        for n in 1 2 3; do
+                hod create --name "c$n" crashed true >/dev/null
+                hod commit -m "$n" "c$n" "common:$n" >/dev/null
+                hod rm "c$n" >/dev/null
+        done
+        layers=$(find "$HOD_ROOT/layers" -mindepth 1 -maxdepth 1 | wc -l)
+        hod image prune -af >pruned
+        is "$(grep -c '^untagged: ' pruned)" 4
+        is "$(grep '^deleted: ' pruned | sort | uniq -d)" ''
+        is "$(grep -c '^deleted: ' pruned)" "$((layers + 4))"
+        is "$(ls "$HOD_ROOT/layers" "$HOD_ROOT/blobs/sha256" | grep -c '^[0-9a-f]')" 0
 }
 
 @test "a committed layer is kept without its files' content, and is pushed as what its diff id says" {
