@@ -340,7 +340,7 @@ static err *is_current(struct pull *p, const struct digest *digest, bool *ret)
         _cleanup_free_ char *name = NULL, *id = NULL, *manifest = NULL, *text = NULL;
         _cleanup_json_ json *j = NULL, *config = NULL;
         struct digest chosen = *digest;
-        bool list = false;
+        bool list = false, complete;
         int64_t size;
         size_t n;
         err *e;
@@ -349,6 +349,9 @@ static err *is_current(struct pull *p, const struct digest *digest, bool *ret)
         TRY(digest_name(p, digest, &name));
         TRY(find_here(p, name, &id, &manifest, &config));
         if (!id || (p->ref.tag && !str_eq(id, p->old_id)))
+                return NULL;
+        TRY(image_is_complete(p->engine->store, id, &complete));
+        if (!complete)
                 return NULL;
         e = blob_read(p->engine->store, digest->text, INGEST_DOCUMENT_MAX, &text, &n);
         if (!e)
@@ -391,9 +394,13 @@ static err *take_in(struct pull *p, const char *config_digest, char *const *name
         };
         const struct ingest_source source = {.open = open_layer, .progress = on_progress, .arg = p};
         _cleanup_free_ char *id = NULL, *known = NULL;
+        bool complete = false;
 
         TRY(find_here(p, config_digest, &known, NULL, NULL));
-        p->silent = known;
+        if (known)
+                TRY(image_is_complete(p->engine->store, known, &complete));
+        p->silent = complete;
+        p->updated |= known && !complete;
         TRY(ingest_begin(p->engine->store, &options, &p->ingest));
         p->told = MEM_NEW0(unsigned char, ingest_n_layers(p->ingest) + 1);
         if (!p->told)

@@ -14,6 +14,34 @@
 #include "store/layer_tar.h"
 #include "store/roots.h"
 
+static err *is_complete(const struct image *i, const struct image_layer *l, bool *ret)
+{
+        _cleanup_free_ char *blob = NULL;
+        _cleanup_close_ int fd = -1;
+        err *e = layer_open(i->store, l->chain, &fd);
+
+        *ret = !e;
+        if (err_code(e) == ERR_NOT_FOUND)
+                return err_free(e);
+        TRY(e);
+        if (layer_tar_kept(i->store, l))
+                return NULL;
+        TRY(layer_tar_blob(i->store, l, &blob));
+        *ret = blob;
+        return NULL;
+}
+
+err *image_is_complete(struct store *s, const char *id, bool *ret)
+{
+        _cleanup_image_ struct image *i = NULL;
+
+        TRY(image_find(s, id, &i));
+        *ret = true;
+        for (size_t n = 0; n < i->n_layers && *ret; n++)
+                TRY(is_complete(i, &i->layers[n], ret));
+        return NULL;
+}
+
 /* Make all dispensable that can be. */
 static err *keep_all(struct store *s)
 {

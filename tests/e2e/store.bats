@@ -363,7 +363,7 @@ saved_is() {
 }
 
 @test "system check beside loads and rmi: what goes meanwhile is nothing wrong" {
-        for _ in {1..20}; do
+        for _ in {1..8}; do
                 hod load -qi layout && hod rmi crashed
         done >/dev/null &
         loader=$!
