@@ -186,12 +186,14 @@ err *traffic_detach(struct container *c)
 
 err *traffic_forget(const struct container *c, char *const *endpoints)
 {
-        _cleanup_close_ int nft = netlink_open(NETLINK_NETFILTER);
+        _cleanup_close_ int nft = -1, route = -1;
         _cleanup_ports_ struct ports p = {0};
 
-        if (nft < 0)
-                return err_sys(-nft, "opening a netlink socket");
+        TRY(open_both(&nft, &route));
         TRY(read_ports(endpoints, &p));
+        for (size_t i = 0; i < p.n; i++)
+                if (p.list[i].kind == ENDPOINT_BRIDGE)
+                        TRY(rate_clear(route, p.list[i].host_name));
         return egress_remove(nft, c->id, p.list, p.n);
 }
 

@@ -19,7 +19,7 @@ MUST_USE err *traffic_attach(struct container *c, int state_fd, char *const *end
 /* Take back what is in place. Nothing is fine. */
 MUST_USE err *traffic_detach(struct container *c);
 
-/* Take rules out that were put in for the interfaces @endpoints, whatever is written down of them. */
+/* Take rules and limits out that were put in for the interfaces @endpoints, whatever is written down of them. */
 MUST_USE err *traffic_forget(const struct container *c, char *const *endpoints);
 
 /* A running container is about to get the interface @e, has got it, or has lost it. */
