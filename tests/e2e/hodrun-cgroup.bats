@@ -75,7 +75,7 @@ no_cgroup() { [[ -z $(find /sys/fs/cgroup -depth -type d -path "*$CG-c*" 2>/dev/
         run -0 hodrun update --kernel-memory 1M c
         contains "$output" "Kernel memory settings are ignored"
         hodrun kill c KILL
-        eventually 5 test "$(hodrun state c | jq -r .status)" = stopped || true
+        eventually 5 eval '[[ $(hodrun state c | jq -r .status) == stopped ]]'
         run -1 hodrun update --pids-limit 5 c
         contains "$output" "container not running"
 }

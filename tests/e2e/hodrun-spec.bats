@@ -281,7 +281,7 @@ both() {
         hodrun create c >"$T/out" 2>&1
         hodrun start c
         # Not even a byte of a file can be written.
-        eventually 5 test "$(hodrun state c | jq -r .status)" = stopped
+        eventually 5 eval '[[ $(hodrun state c | jq -r .status) == stopped ]]'
 }
 
 @test "limits that cannot be: one clear line" {

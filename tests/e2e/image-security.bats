@@ -73,7 +73,7 @@ image_with() {
         pid=$!
         exec 8>"$T/slow"
         head -c 1000000 "$(busybox_file)" >&8
-        eventually 10 test -n "$(find "$HOD_ROOT/tmp" -mindepth 1 -maxdepth 1)"
+        eventually 10 eval '[[ -n $(find "$HOD_ROOT/tmp" -mindepth 1 -maxdepth 1) ]]'
         is "$(stat -c %a "$HOD_ROOT/tmp" "$HOD_ROOT"/tmp/* | sort -u)" 700
         like "$(ls "$HOD_ROOT/tmp")" '[0-9a-zA-Z]{8}'
         is "$(find "$T/tmpdir" -mindepth 1)" ''

@@ -53,7 +53,7 @@ teardown() { e2e_clean; }
         seq 300000 >"$T/numbers"
         like "$(hod run --rm -i -v "$T/work:/w" -a stdin busybox sh -c 'sleep 0.3; cat >/w/in' <"$T/numbers")" '^[0-9a-f]{64}$'
         eventually 5 cmp -s "$T/work/in" "$T/numbers"
-        eventually 5 [ -z "$(hod ps -q)" ]
+        eventually 5 eval '[[ -z $(hod ps -q) ]]'
         # Without -a stdin nobody feeds it: it stays open for an attach.
         is "$(hod run --rm -i -a stdout busybox sh -c 'timeout 0.3 cat || echo open' </dev/null)" open
 }

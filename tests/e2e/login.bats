@@ -156,7 +156,7 @@ config() { cat "$HOME/.docker/config.json"; }
         [ "$status" = 0 ]
         run hod login "$r" </dev/null
         [ "$status" = 1 ]
-        run hod logout --authfile "$T/work/new/auth.json" "$r"
+        hod logout --authfile "$T/work/new/auth.json" "$r"
         [ "$(jq -c .auths "$T/work/new/auth.json")" = '{}' ]
         rm -r "$T/work/new"
 }

@@ -131,7 +131,7 @@ AL_X_PORT_80_TCP_PROTO=tcp"
         is "$(hod run --rm --network host --add-host h:host-gateway busybox grep 'h$' /etc/hosts | tail -n 1)" $'127.0.0.1\th'
         unshare -n sleep 60 &
         ns=/proc/$!/ns/net
-        eventually 3 test "$(readlink "$ns")" != "$(readlink /proc/self/ns/net)"
+        eventually 3 eval '[[ $(readlink "$ns") != "$(readlink /proc/self/ns/net)" ]]'
         is "$(hod run --rm --network "ns:$ns" busybox readlink /proc/self/ns/net)" "$(readlink "$ns")"
         kill "$!"
         refused 125 'must be absolute' hod run --network ns:rel busybox true
