@@ -80,6 +80,7 @@ static const struct {
         struct nft_hook hook;
 } chains[] = {
         {"from_internal", {0}},
+        {"from_bridge", {0}},
         {"raw", {"filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW, false}},
         {"prerouting", {"nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST, false}},
         {"output", {"nat", NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST, false}},
@@ -133,26 +134,34 @@ static void address(struct nft *n, uint8_t which, bool source, unsigned reg)
 
 /* ---- the chains' rules ---- */
 
-static void fill_raw(struct nft *n)
+/* ip daddr 127.0.0.0/8 drop: bridges have route_localnet; and what comes from a neighbour on the link would be
+ * translated (a port published on 127.0.0.1) before the kernel finds it odd. */
+static void drop_loopback(struct nft *n, const char *chain)
 {
         static const unsigned char loopback[4] = {127}, mask[4] = {255};
 
-        /* iifname != lo ip daddr 127.0.0.0/8 drop: bridges have route_localnet; and what comes from a neighbour on the
-         * link would be translated (a port published on 127.0.0.1) before the kernel finds it odd. */
-        begin(n, "raw");
-        nft_meta(n, NFT_META_IIFNAME, NFT_REG_1);
-        nft_cmp_name(n, NFT_CMP_NEQ, NFT_REG_1, "lo");
+        begin(n, chain);
         family(n, NFPROTO_IPV4);
         address(n, NFPROTO_IPV4, false, NFT_REG_1);
         nft_bitwise(n, NFT_REG_1, 4, mask);
         nft_cmp(n, NFT_CMP_EQ, NFT_REG_1, loopback, 4);
         end(n, NF_DROP, NULL);
-        for (unsigned i = 0; i < 2; i++) { /* iifname != lo iifname != @bridges ip daddr @gateways drop */
+}
+
+static void fill_raw(struct nft *n)
+{
+        begin(n, "raw"); /* each packet: few steps for those of bridges, which are most */
+        in_set(n, NFT_META_IIFNAME, "bridges", false);
+        end(n, NFT_GOTO, "from_bridge");
+        begin(n, "raw"); /* iifname lo accept */
+        nft_meta(n, NFT_META_IIFNAME, NFT_REG_1);
+        nft_cmp_name(n, NFT_CMP_EQ, NFT_REG_1, "lo");
+        end(n, NF_ACCEPT, NULL);
+        drop_loopback(n, "from_bridge");
+        drop_loopback(n, "raw");
+        for (unsigned i = 0; i < 2; i++) { /* ip daddr @gateways drop */
                 begin(n, "raw");
                 family(n, i ? NFPROTO_IPV6 : NFPROTO_IPV4); /* first: the rest is not looked at for the other one */
-                nft_meta(n, NFT_META_IIFNAME, NFT_REG_1);
-                nft_cmp_name(n, NFT_CMP_NEQ, NFT_REG_1, "lo");
-                nft_lookup(n, "bridges", NFT_REG_1, 0, NFT_LOOKUP_F_INV);
                 address(n, i ? NFPROTO_IPV6 : NFPROTO_IPV4, false, NFT_REG_1);
                 nft_lookup(n, i ? "gateways6" : "gateways4", NFT_REG_1, 0, 0);
                 end(n, NF_DROP, NULL);
@@ -173,9 +182,9 @@ static void fill_internal(struct nft *n)
                 nft_cmp_u32(n, NFT_CMP_NEQ, NFT_REG_1, kinds[i]);
                 end(n, NF_DROP, NULL);
         }
-        begin(n, "raw");
+        begin(n, "from_bridge");
         in_set(n, NFT_META_IIFNAME, "internal", false);
-        end(n, NFT_JUMP, "from_internal");
+        end(n, NFT_GOTO, "from_internal");
 }
 
 static void fill_jump(struct nft *n, const char *chain)

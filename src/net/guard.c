@@ -16,6 +16,7 @@
 
 #define TABLE "hod"
 #define TRIES 4
+#define KEY_MAX 40      /* of the sets */
 #define PRIORITY (-300) /* before anybody else's on the bridge */
 
 #define RA 134
@@ -48,6 +49,17 @@ static const struct nft_set sets[] = {
          .key_size = 32,
          .flags = NFT_SET_CONCAT,
          .part = {16, 16}},
+        /* all of these at once, for what there is most of */
+        {.name = "sender4",
+         .key_type = NFT_CONCAT3(NFT_TYPE_IFNAME, NFT_TYPE_ETHER, NFT_TYPE_IPV4),
+         .key_size = 28,
+         .flags = NFT_SET_CONCAT,
+         .part = {16, 6, 4}},
+        {.name = "sender6",
+         .key_type = NFT_CONCAT3(NFT_TYPE_IFNAME, NFT_TYPE_ETHER, NFT_TYPE_IPV6),
+         .key_size = 40,
+         .flags = NFT_SET_CONCAT,
+         .part = {16, 6, 16}},
         /* of a bridge, by its number: somebody's */
         {.name = "all",
          .key_type = NFT_CONCAT2(NFT_TYPE_MARK, NFT_TYPE_ETHER),
@@ -208,6 +220,34 @@ static void fill(struct nft *n, bool loose)
         nft_rule_end(n);
 }
 
+/* What is its sender's own is let through at the first rule; a packet that passes all of them costs a microsecond.
+ * iifname . ether saddr . ip saddr @sender4 ip daddr != 127.0.0.0/8 accept; IPv6 but for ICMP. */
+static void pass_own(struct nft *n)
+{
+        static const unsigned char loopback[4] = {127}, mask[4] = {255};
+
+        for (unsigned six = 0; six < 2; six++) {
+                const uint8_t icmp6 = IPPROTO_ICMPV6;
+
+                nft_rule_begin(n, TABLE, "from");
+                protocol(n, six ? ETH_P_IPV6 : ETH_P_IP);
+                nft_meta(n, NFT_META_IIFNAME, NFT_REG32_00);
+                nft_payload(n, NFT_PAYLOAD_LL_HEADER, 6, 6, NFT_REG32_04);
+                nft_payload(n, NFT_PAYLOAD_NETWORK_HEADER, six ? 8 : 12, six ? 16 : 4, NFT_REG32_06);
+                nft_lookup(n, six ? "sender6" : "sender4", NFT_REG32_00, 0, 0);
+                if (six) {
+                        nft_meta(n, NFT_META_L4PROTO, NFT_REG_1);
+                        nft_cmp(n, NFT_CMP_NEQ, NFT_REG_1, &icmp6, sizeof(icmp6));
+                } else {
+                        nft_payload(n, NFT_PAYLOAD_NETWORK_HEADER, 16, 4, NFT_REG_1);
+                        nft_bitwise(n, NFT_REG_1, 4, mask);
+                        nft_cmp(n, NFT_CMP_NEQ, NFT_REG_1, loopback, 4);
+                }
+                nft_verdict(n, NF_ACCEPT, NULL);
+                nft_rule_end(n);
+        }
+}
+
 static void jump(struct nft *n, const char *set, const char *chain)
 {
         nft_rule_begin(n, TABLE, "from");
@@ -235,6 +275,7 @@ static void table(struct nft *n)
         }
         fill(n, false);
         fill(n, true);
+        pass_own(n);
         jump(n, "strict", "from_strict");
         jump(n, "loose", "from_loose");
 }
@@ -276,9 +317,9 @@ static void element(struct change *c, const char *set, const struct nft_element 
 }
 
 /* name or number . address; padded to 4 bytes each */
-static size_t make_key(char key[32], const void *first, size_t first_size, const void *address, size_t size)
+static size_t make_key(char key[KEY_MAX], const void *first, size_t first_size, const void *address, size_t size)
 {
-        memset(key, 0, 32);
+        memset(key, 0, KEY_MAX);
         memcpy(key, first, first_size);
         memcpy(key + first_size, address, size);
         return first_size + (size + 3) / 4 * 4;
@@ -287,7 +328,7 @@ static size_t make_key(char key[32], const void *first, size_t first_size, const
 static void pair(struct change *c, const char *set, const void *first, size_t first_size, const void *address,
                  size_t size)
 {
-        char key[32];
+        char key[KEY_MAX];
         const struct nft_element e = {.key = key, .key_size = make_key(key, first, first_size, address, size)};
 
         element(c, set, &e);
@@ -298,7 +339,7 @@ static void pair(struct change *c, const char *set, const void *first, size_t fi
 static void shared(struct change *c, const char *set, uint32_t bridge, const void *address, size_t size,
                    const char *owner)
 {
-        char key[32], whose[NFT_COMMENT_MAX + 1];
+        char key[KEY_MAX], whose[NFT_COMMENT_MAX + 1];
         struct nft_element e = {.key = key, .key_size = make_key(key, &bridge, sizeof(bridge), address, size)};
 
         if (c->what != ADD) {
@@ -333,12 +374,17 @@ static void link_local(const unsigned char mac[6], unsigned char ret[16])
         memcpy(ret, a, sizeof(a));
 }
 
-static void its_own(struct change *c, const char name[16], uint32_t bridge, const struct link_address *a)
+static void its_own(struct change *c, const struct endpoint *e, const char name[16], uint32_t bridge,
+                    const struct link_address *a)
 {
         bool six = a->family == AF_INET6;
+        char from[24] = "";
 
         if (!a->family)
                 return;
+        memcpy(from, name, 16);
+        memcpy(from + 16, e->mac, sizeof(e->mac));
+        pair(c, six ? "sender6" : "sender4", from, sizeof(from), a->data, six ? 16 : 4);
         pair(c, six ? "own6" : "own4", name, 16, a->data, six ? 16 : 4);
         shared(c, six ? "all6" : "all4", bridge, a->data, six ? 16 : 4, name);
 }
@@ -356,16 +402,16 @@ static void change(struct change *c, const struct endpoint *e, const struct link
         pair(c, "own", name, 16, e->mac, 6);
         shared(c, "all", bridge, e->mac, 6, name);
         for (unsigned i = 0; i < LINK_ADDRESSES; i++) {
-                its_own(c, name, bridge, &e->address[i]);
+                its_own(c, e, name, bridge, &e->address[i]);
                 if (gateway && e->address[i].family && gateway[i].family)
                         pair(c, i ? "all6" : "all4", &bridge, 4, gateway[i].data, i ? 16 : 4);
         }
         for (unsigned i = 0; i < e->n_extra; i++)
-                its_own(c, name, bridge, &e->extra[i]);
+                its_own(c, e, name, bridge, &e->extra[i]);
         if (!e->ipv6)
                 return;
         link_local(e->mac, local.data);
-        its_own(c, name, bridge, &local);
+        its_own(c, e, name, bridge, &local);
 }
 
 static bool unsupported(int r)
