@@ -11,7 +11,7 @@ int64_t tar_checksum(const struct tar_header *h, bool as_signed)
 {
         const unsigned char *p = (const unsigned char *)h;
         const size_t from = offsetof(struct tar_header, checksum), to = from + sizeof(h->checksum);
-        const uint64_t odd = 0x00ff00ff00ff00ff;
+        const uint64_t odd = 0x00ff00ff00ff00ff, ones = 0x0101010101010101;
         uint64_t sums = 0, sum = 0, high = 0;
 
         /* Eight bytes at once: four sums of 16 bits, which hold 128 bytes each. */
@@ -20,7 +20,7 @@ int64_t tar_checksum(const struct tar_header *h, bool as_signed)
 
                 memcpy(&word, p + i, sizeof(word));
                 sums += (word & odd) + (word >> 8 & odd);
-                high += (uint64_t)__builtin_popcountll(word & 0x8080808080808080);
+                high += (word >> 7 & ones) * ones >> 56; /* how many of the eight have the highest bit */
         }
         for (; sums; sums >>= 16)
                 sum += sums & 0xffff;
