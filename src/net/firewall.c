@@ -161,7 +161,7 @@ static void change_network(struct change *c, const struct firewall_network *net)
 
 err *firewall_network_add(struct firewall *f, const struct firewall_network *net)
 {
-        _cleanup_close_ int lock = nft_lock(true);
+        _cleanup_close_ _unused_ int lock = nft_lock(true);
         struct change c = {.add = true};
         int r;
 

@@ -441,7 +441,7 @@ static void close_socket(int *fd)
 
 err *guard_add(const struct endpoint *e, const struct link_address gateway[LINK_ADDRESSES], bool loose)
 {
-        _cleanup_close_ int lock = nft_lock(true);
+        _cleanup_close_ _unused_ int lock = nft_lock(true);
         _cleanup_(close_socket) int fd = -1;
         bool replace = false;
         int r;

@@ -511,7 +511,7 @@ static int remove_inbound(int nft, const char *id, const struct endpoint *port)
 err *egress_install(int nft, int route, const char *id, const struct egress *e, const struct endpoint *ports,
                     size_t count)
 {
-        _cleanup_close_ int lock = nft_lock(true);
+        _cleanup_close_ _unused_ int lock = nft_lock(true);
         _cleanup_nft_ struct nft n;
         int r;
 

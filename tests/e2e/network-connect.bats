@@ -524,7 +524,9 @@ mm" ]]
                 hod network connect bridge c
                 hod stop -t 0 c >/dev/null
                 # What a reboot takes: links, rules, the state directory.
-                for link in $(ip -o link | sed -n "s/^[0-9]*: \(br-[^:@]*\|hod[^:@]*\).*/\1/p"); do ip link del $link; done
+                for link in $(ip -o link | sed -n "s/^[0-9]*: \(br-[^:@]*\|hod[^:@]*\).*/\1/p"); do
+                        ip link del $link || [[ ! -e /sys/class/net/$link ]] # the kernel may have been as fast
+                done
                 nft delete table inet hod
                 rm -rf "$HOD_STATE/networks"
                 hod start c >/dev/null
