@@ -59,7 +59,9 @@ static err *commit(struct container *c, const struct commit_options *o, char **r
         bytes.progress = progress_sink(view);
         watched.watch = (struct watch){progress_bytes, &bytes};
         TRY(progress_result(view, snapshots_commit(c, &watched, ret_id)));
-        return bytes.told ? progress_done(bytes.progress, bytes.id, "Committed") : NULL;
+        if (bytes.told) /* an interruption comes too late: the image is made */
+                err_free(progress_done(bytes.progress, bytes.id, "Committed"));
+        return NULL;
 }
 
 static err *commit_run(struct invocation *inv)

@@ -62,7 +62,9 @@ static err *import(struct engine *e, const char *url, const struct image_import 
         watched.watch = (struct watch){progress_bytes, &bytes};
         TRY(progress_result(view,
                             url ? import_url(e, url, &watched, ret_id) : image_import(e->store, &watched, ret_id)));
-        return bytes.told ? progress_done(bytes.progress, bytes.id, "Imported") : NULL;
+        if (bytes.told) /* an interruption comes too late: the image is made */
+                err_free(progress_done(bytes.progress, bytes.id, "Imported"));
+        return NULL;
 }
 
 static err *import_run(struct invocation *inv)

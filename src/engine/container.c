@@ -363,7 +363,7 @@ err *container_connect(struct container *c, int *ret_fd)
                                      : err_new(ERR_BUSY, "it has no monitor, and none can be started");
                 if (!e)
                         return NULL;
-                if (tries == CONNECT_TRIES)
+                if (tries == CONNECT_TRIES || err_code(e) == ERR_TIMEOUT)
                         return err_wrap(e, "container %s", c->id);
                 err_free(e);
                 (void)usleep(CONNECT_PAUSE_US);

@@ -150,6 +150,7 @@ static void reload_container(struct reload *r, struct container *c, struct firew
 {
         _cleanup_json_ json *doc = NULL;
         _cleanup_close_ int lock = -1;
+        err *e;
 
         if (!container_is_alive(c) || !lock_living(c, &lock))
                 return;
@@ -166,8 +167,10 @@ static void reload_container(struct reload *r, struct container *c, struct firew
         if (lock < 0)
                 undo_if_ended(r, c, doc);
         lock = file_close(lock);
-        if (json_len(json_get(doc, "Networks")))
-                keep_error(r, connect_wake(c));
+        if (!json_len(json_get(doc, "Networks")))
+                return;
+        e = connect_wake(c);
+        keep_error(r, err_code(e) == ERR_NOT_RUNNING ? err_free(e) : e); /* it has ended meanwhile */
 }
 
 err *reload_networks(struct engine *e, char ***ret_names)

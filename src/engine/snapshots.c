@@ -70,6 +70,7 @@ static err *mounted_root(struct container *c, int *ret_fd)
         _cleanup_close_ int fd = -1;
 
         TRY(container_connect(c, &fd));
+        proto_be_patient(fd);
         TRY(proto_send(fd, PROTO_ROOTFS, NULL, 0, NULL, 0));
         TRY(proto_receive(fd, &p));
         if (p.type != PROTO_OK || p.n_fds != 1)

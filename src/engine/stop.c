@@ -195,6 +195,7 @@ err *stop_pause_held(struct container *c, int *ret_fd)
         _cleanup_close_ int fd = -1;
 
         TRY(container_connect(c, &fd));
+        proto_be_patient(fd);
         TRY(proto_send(fd, PROTO_PAUSE, &p, sizeof(p), NULL, 0));
         TRY(proto_wait_ok(fd));
         *ret_fd = TAKE_FD(fd);
@@ -251,7 +252,8 @@ static err *remove_ended(struct container *c, bool volumes)
                 return NULL;
         if (interrupted)
                 cleanup_cgroup(c);
-        return cleanup_delete(c, volumes);
+        /* The end of an --rm container takes its volumes along, whoever sees to it. */
+        return cleanup_delete(c, volumes || (interrupted && container_auto_remove(c)));
 }
 
 /* How it ended need not be written down: its record goes. */
@@ -322,9 +324,15 @@ void stop_remove_each(struct engine *e, char *const *refs, bool force, bool volu
         int held[AHEAD];
 
         for (size_t i = 0; i < n; i++) {
+                err *error;
+
                 for (; force && ahead < n && ahead < i + AHEAD; ahead++)
                         held[ahead % AHEAD] = n > 1 ? kill_ahead(e, refs[ahead]) : -1;
-                report(arg, refs[i], remove_ref(e, refs[i], force, volumes));
+                error = remove_ref(e, refs[i], force, volumes);
+                /* One with --rm that was killed here may have been removed by others before its turn came. */
+                if (force && held[i % AHEAD] >= 0 && err_code(error) == ERR_NOT_FOUND)
+                        error = err_free(error);
+                report(arg, refs[i], error);
                 if (force)
                         (void)file_close(held[i % AHEAD]);
         }

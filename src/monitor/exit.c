@@ -308,8 +308,15 @@ void exit_cleaned(struct monitor *m)
 
 void exit_cleaner_gone(struct monitor *m)
 {
-        if ((m->phase == PHASE_ENDED || m->phase == PHASE_FAILED) && !m->handed_over && !m->cleanup_pid)
-                m->cleanup_at_ns = loop_now_ns();
+        bool failed = m->phase == PHASE_FAILED;
+
+        if ((m->phase != PHASE_ENDED && !failed) || m->handed_over || m->cleanup_pid)
+                return;
+        /* Somebody else may still be at it; the patience with him is counted already. */
+        for (const struct client *c = m->clients; c; c = c->next)
+                if (!c->dead && (failed ? c->starter : c->cleaner || c->waits))
+                        return;
+        m->cleanup_at_ns = loop_now_ns();
 }
 
 /* Try, and try again: 0.1, 1, 10, 60, 60 ... seconds. */

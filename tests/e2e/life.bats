@@ -225,6 +225,13 @@ sleeper() { hod run -d --name "$1" "${@:2}" busybox sleep 1000 >/dev/null; }
         is "$(hod volume ls -q | wc -l)" 0
 }
 
+@test "rm -f of several that run with --rm names them all; their anonymous volumes are gone" {
+        for i in 1 2 3 4; do hod run -d --rm --name "rm$i" -v /anon busybox sleep 1000 >/dev/null; done
+        run hod rm -f rm1 rm2 rm3 rm4
+        is "$status $output" $'0 rm1\nrm2\nrm3\nrm4'
+        is "$(hod volume ls -q | wc -l)" 0
+}
+
 @test "what a container changed is there after stop and start; the host name and address files too" {
         hod run -d --name ff -h keep --add-host x:1.2.3.4 busybox sh -c 'echo n >> /runs; sleep 1000' >/dev/null
         sleep 0.2
