@@ -35,6 +35,6 @@ struct check_result {
  * @quick).
  *   mended: a layer whose tree is missing, or differs and nothing running stands on it, is unpacked again from its
  *   blob; without one, when it was pulled and no container needs it, it is removed, so that a pull gets it again; a
- * config is written again from the database; a manifest that is missing or damaged is made anew; damaged blobs, names
- * of nothing and leftovers are removed. */
+ *   config is written again from the database; a manifest that is missing or damaged is made anew; damaged blobs,
+ *   names of nothing and leftovers are removed. */
 MUST_USE err *store_check(struct store *s, const struct check_options *o, struct check_result *ret);

@@ -102,9 +102,8 @@ static err *replace_tree(struct subject *s, struct staging *st)
         return layer_sync_directories(s->check->store);
 }
 
-/* A container that stands on the tree, or only one that runs: its files would go with the old one. (Driver "dir" has
- * copies.) */
-static err *container_on(struct subject *s, const char *path, bool stopped_too, char **ret)
+/* A container that runs on the tree: its files would go with the old one. (Driver "dir" has copies.) */
+static err *container_on(struct subject *s, const char *path, char **ret)
 {
         const struct check_options *o = s->check->options;
         _cleanup_record_list_ struct record_list list = {0};
@@ -113,16 +112,15 @@ static err *container_on(struct subject *s, const char *path, bool stopped_too, 
         for (size_t i = 0; i < list.n && !*ret; i++) {
                 _cleanup_snapshot_ struct snapshot snap = {0};
                 _cleanup_json_ json *doc = NULL;
-                bool runs = o->is_running && o->is_running(list.items[i].id, o->running_arg);
 
-                if (!runs && !stopped_too)
+                if (!o->is_running || !o->is_running(list.items[i].id, o->running_arg))
                         continue;
                 err_free(json_parse(list.items[i].json, strlen(list.items[i].json), &doc)); /* told of elsewhere */
                 /* One without a snapshot stands on nothing of ours. */
                 err_free(snapshot_get(s->check->store, list.items[i].id, json_get_str_or(doc, "Image", ""), &snap));
                 if (!strv_contains(snap.lower, path))
                         continue;
-                *ret = str_format("container %.12s %s it", list.items[i].id, runs ? "is running on" : "needs");
+                *ret = str_format("container %.12s is running on it", list.items[i].id);
                 if (!*ret)
                         return err_nomem();
         }
@@ -147,12 +145,12 @@ static err *mount_on(struct subject *s, char **ret)
         return NULL;
 }
 
-static err *find_user(struct subject *s, bool stopped_too, char **ret)
+static err *find_user(struct subject *s, char **ret)
 {
         _cleanup_free_ char *path = NULL;
 
         TRY(layer_path(s->check->store, s->layer->chain, &path));
-        TRY(container_on(s, path, stopped_too, ret));
+        TRY(container_on(s, path, ret));
         return *ret ? NULL : mount_on(s, ret);
 }
 
@@ -163,7 +161,7 @@ static err *replace_unused(struct subject *s, struct staging *st, char **ret_use
         err *e;
 
         TRY(txn_exclusive(store));
-        e = s->tree_fd >= 0 ? find_user(s, false, ret_user) : NULL;
+        e = s->tree_fd >= 0 ? find_user(s, ret_user) : NULL;
         if (!e && !*ret_user)
                 e = replace_tree(s, st);
         txn_exclusive_end(store);
@@ -186,54 +184,105 @@ static err *mend_tree(struct subject *s, struct staging *st, const char *what)
         return NULL;
 }
 
+/* Which layer of @image it is; -1: none. */
+static ssize_t place_in(const struct subject *s, const struct image *image)
+{
+        for (size_t n = 0; n < image->n_layers; n++)
+                if (str_eq(image->layers[n].chain, s->layer->chain))
+                        return (ssize_t)n;
+        return -1;
+}
+
 /* Was an image that has the layer pulled? Then that can be done again. *@ret: its name with the digest, or NULL. */
 static err *find_origin(struct subject *s, char **ret)
 {
         _cleanup_image_list_ struct image_list all = {0};
 
         TRY(image_list(s->check->store, &all));
-        for (size_t i = 0; i < all.n && !*ret; i++)
-                for (size_t k = 0; k < all.items[i]->n_layers && !*ret; k++)
-                        if (*all.items[i]->digests && str_eq(all.items[i]->layers[k].chain, s->layer->chain)) {
-                                *ret = str_dup(*all.items[i]->digests);
-                                if (!*ret)
-                                        return err_nomem();
-                        }
+        for (size_t i = 0; i < all.n && !*ret; i++) {
+                if (!*all.items[i]->digests || place_in(s, all.items[i]) < 0)
+                        continue;
+                *ret = str_dup(*all.items[i]->digests);
+                if (!*ret)
+                        return err_nomem();
+        }
         return NULL;
 }
 
-/* The tree goes, so that the next pull gets it again, which takes for good what is here. */
+/* A container that was made from an image with the layer. Whatever its driver, and whether or not it runs: without the
+ * layer it does not start. */
+static err *container_of(struct subject *s, const struct image_list *all, char **ret)
+{
+        _cleanup_free_ char *notes = NULL;
+
+        for (size_t i = 0; i < all->n && !*ret; i++) {
+                _cleanup_record_list_ struct record_list users = {0};
+
+                if (place_in(s, all->items[i]) < 0)
+                        continue;
+                TRY(record_image_users(s->check->store, all->items[i]->id, &users));
+                if (!users.n)
+                        continue;
+                *ret = str_format("container %.12s needs it", users.items[0].id);
+                if (!*ret)
+                        return err_nomem();
+        }
+        if (*ret)
+                return NULL;
+        TRY(snapshot_notes(s->check->store, &notes));
+        if (!strstr(notes, s->layer->chain))
+                return NULL;
+        *ret = str_dup("a container whose image was removed needs it");
+        return *ret ? NULL : err_nomem();
+}
+
+/* The tree goes, so that the next pull gets it again, which takes for good what is here. So do the drivers' trees of
+ * this layer and of those above it: they have its files, too. */
 static err *drop_alone(struct subject *s, char **ret_user)
 {
+        _cleanup_image_list_ struct image_list all = {0};
         struct store *store = s->check->store;
 
-        TRY(find_user(s, true, ret_user));
+        TRY(image_list(store, &all));
+        TRY(container_of(s, &all, ret_user));
+        if (!*ret_user)
+                TRY(mount_on(s, ret_user));
         if (*ret_user)
                 return NULL;
-        TRY(snapshot_drop_trees(store, s->layer->chain));
+        for (size_t i = 0; i < all.n; i++) {
+                ssize_t place = place_in(s, all.items[i]);
+
+                for (size_t n = place < 0 ? all.items[i]->n_layers : (size_t)place; n < all.items[i]->n_layers; n++)
+                        TRY(snapshot_drop_trees(store, all.items[i]->layers[n].chain));
+        }
         return layer_remove(store, s->layer->chain);
 }
 
-/* What is wrong with the files is known, but not how they were. */
+/* What is wrong with the files is known, but not how they were. The repair is alone with the store from its first look
+ * on: else the image that can be pulled might be removed meanwhile. */
 static err *bad_files(struct subject *s, const char *why)
 {
         _cleanup_free_ char *origin = NULL, *user = NULL;
         struct check *c = s->check;
+        bool repair = c->options->repair;
         err *e;
 
-        TRY(find_origin(s, &origin));
+        if (repair)
+                TRY(txn_exclusive(c->store));
+        e = find_origin(s, &origin);
+        if (!e && origin && repair)
+                e = drop_alone(s, &user);
+        if (repair)
+                txn_exclusive_end(c->store);
+        TRY(e);
         if (!origin) {
                 check_say(c, CHECK_WRONG, s->name, "%s; remove image %s, and make or load it again", why, s->image->id);
                 return NULL;
         }
-        if (!c->options->repair) {
+        if (!repair) {
                 check_say(c, CHECK_WRONG, s->name, "%s; after a repair, %s can be pulled again", why, origin);
                 return NULL;
         }
-        TRY(txn_exclusive(c->store));
-        e = drop_alone(s, &user);
-        txn_exclusive_end(c->store);
-        TRY(e);
         if (!user)
                 s->tree_fd = file_close(s->tree_fd);
         check_say(c, CHECK_WRONG, s->name, "%s; %s%s; pull %s again", why, user ? "not removed, because " : "removed",
