@@ -57,7 +57,8 @@ MUST_USE err *image_keep(struct image *i);
 /* image_find() and image_keep(), before an image is pushed or saved. Blobs that image_drop_blobs() removed are made
  * again, with another compression and a manifest that says so; nothing is done when nothing is missing. */
 MUST_USE err *image_find_whole(struct store *s, const char *ref, struct image **ret);
-/* Is every layer of image @id here, with what its archive can be had from? What a repair has dropped is not. */
+/* Is every layer of image @id here, with what its archive can be had from? What a repair has dropped is not,
+ * and nothing of an image that is not here. */
 MUST_USE err *image_is_complete(struct store *s, const char *id, bool *ret);
 /* All images, newest first, with their names. Damaged ones are left out, with a warning. */
 struct image_list {

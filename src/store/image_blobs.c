@@ -34,9 +34,12 @@ static err *is_complete(const struct image *i, const struct image_layer *l, bool
 err *image_is_complete(struct store *s, const char *id, bool *ret)
 {
         _cleanup_image_ struct image *i = NULL;
+        err *e = image_find(s, id, &i);
 
-        TRY(image_find(s, id, &i));
-        *ret = true;
+        *ret = !e;
+        if (err_code(e) == ERR_NOT_FOUND) /* removed meanwhile */
+                return err_free(e);
+        TRY(e);
         for (size_t n = 0; n < i->n_layers && *ret; n++)
                 TRY(is_complete(i, &i->layers[n], ret));
         return NULL;

@@ -192,6 +192,23 @@ static err *settle_stand_ins(struct ingest *i, bool replaces)
         return NULL;
 }
 
+/* A layer that was here when we looked may have been found damaged since: a repair heeds no list. */
+static err *look_again(const struct ingest *i)
+{
+        for (size_t n = 0; n < i->n; n++) {
+                _cleanup_close_ int fd = -1;
+                err *e = layer_open(i->store, i->items[n].layer.chain, &fd);
+
+                if (err_code(e) == ERR_NOT_FOUND) {
+                        err_free(e);
+                        return err_new(ERR_BUSY, "layer %s was removed by a repair meanwhile: try again",
+                                       i->items[n].layer.digest);
+                }
+                TRY(e);
+        }
+        return NULL;
+}
+
 static err *write_with_lease(struct ingest *i, char *const *names)
 {
         _cleanup_(known_done) struct known before = {0}, k = {0};
@@ -199,6 +216,7 @@ static err *write_with_lease(struct ingest *i, char *const *names)
         int64_t now = clock_now_ns();
         struct db *db;
 
+        TRY(look_again(i));
         TRY(txn_reader(i->store, &db));
         TRY(find_known(i, db, &before));
         TRY(settle_stand_ins(i, before.found && !keeps_old(i, &before)));
