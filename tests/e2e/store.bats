@@ -370,7 +370,7 @@ saved_is() {
         while alive "$loader"; do
                 hod system check >check.out 2>&1 || fail "$(cat check.out)"
                 hod system check --repair >check.out 2>&1 || fail "$(cat check.out)"
-                grep -qv 'layer.*unpacked again' check.out || fail "$(cat check.out)"
+                ! grep -q 'layer.*unpacked again' check.out || fail "$(cat check.out)"
         done
         wait "$loader"
 }
