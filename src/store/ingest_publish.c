@@ -1,6 +1,7 @@
 /* ingest_publish.c - the moment when an image from elsewhere is visible. */
 #include <string.h>
 
+#include "base/file.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
