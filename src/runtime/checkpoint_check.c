@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -86,21 +87,38 @@ static bool descends(pid_t pid, pid_t from)
         return false;
 }
 
-static bool same_namespace(pid_t a, pid_t b, const char *name)
+/* 1: the same, 0: two, -1: one of them has none (any more). */
+static int compare_namespace(pid_t a, pid_t b, const char *name)
 {
         struct stat one, other;
         char path[64];
 
         (void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)a, name);
         if (stat(path, &one) < 0)
-                return false;
+                return -1;
         (void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)b, name);
-        return stat(path, &other) == 0 && one.st_ino == other.st_ino && one.st_dev == other.st_dev;
+        if (stat(path, &other) < 0)
+                return -1;
+        return one.st_ino == other.st_ino && one.st_dev == other.st_dev;
+}
+
+static bool same_namespace(pid_t a, pid_t b, const char *name)
+{
+        return compare_namespace(a, b, name) == 1;
+}
+
+bool checkpoint_may_mount(const struct checkpoint_container *c)
+{
+        const struct oci_process *p = c->spec->process;
+
+        return !p || !p->caps.set || p->caps.bounding >> CAP_SYS_ADMIN & 1;
 }
 
 /* criu has the host's namespaces, but for a copy of its mounts. */
-static err *check_namespaces(const struct checkpoint_container *c, pid_t criu, pid_t pid)
+static err *check_namespaces(const struct checkpoint_container *c, pid_t init, pid_t criu, pid_t pid)
 {
+        const struct oci_namespace *mount = &c->spec->linux_.ns[OCI_NS_MOUNT];
+
         for (unsigned i = 0; i < OCI_NS_MAX_; i++) {
                 const char *name = oci_ns_proc_name((enum oci_ns)i);
 
@@ -113,10 +131,14 @@ static err *check_namespaces(const struct checkpoint_container *c, pid_t criu, p
                                        "the checkpoint restores a process into the %s namespace of the host",
                                        oci_ns_name((enum oci_ns)i));
         }
+        /* In another one nobody looks at mounts (checkpoint_enforce.c). */
+        if (mount->present && !mount->path && !checkpoint_may_mount(c) && compare_namespace(pid, init, "mnt") == 0)
+                return err_new(ERR_DENIED, "the checkpoint restores a process with a mount namespace of its own, which "
+                                           "config.json gives it no capability for");
         return NULL;
 }
 
-static err *check_process(const struct checkpoint_container *c, pid_t criu, pid_t pid)
+static err *check_process(const struct checkpoint_container *c, pid_t init, pid_t criu, pid_t pid)
 {
         const struct oci_process *p = c->spec->process;
         struct facts f;
@@ -133,7 +155,7 @@ static err *check_process(const struct checkpoint_container *c, pid_t criu, pid_
         if (p && p->no_new_privileges && !f.no_new_privs)
                 return err_new(ERR_DENIED, "the checkpoint restores a process without no_new_privs, which config.json "
                                            "demands");
-        return check_namespaces(c, criu, pid);
+        return check_namespaces(c, init, criu, pid);
 }
 
 err *checkpoint_check(const struct checkpoint_container *c, pid_t init, pid_t criu)
@@ -144,10 +166,10 @@ err *checkpoint_check(const struct checkpoint_container *c, pid_t init, pid_t cr
 
         TRY(cgroup_layout_get(&l));
         if (l->mode == CGROUP_MODE_NONE)
-                return check_process(c, criu, init);
+                return check_process(c, init, criu, init);
         TRY(cgroup_pids(l, c->cgroup, true, &pids, &n));
         for (size_t i = 0; i < n; i++)
                 if (!descends(pids[i], criu))
-                        TRY(check_process(c, criu, pids[i]));
+                        TRY(check_process(c, init, criu, pids[i]));
         return NULL;
 }

@@ -1,12 +1,14 @@
 /* checkpoint_enforce.c - see checkpoint_enforce.h.
  *
  * The plan of a create says what there should be: its bind mounts are opened and finished, though never attached. A
- * helper process enters the restored mount namespace and compares. */
+ * helper process enters the restored mount namespace and compares.
+ *
+ * It gets there by names, and the root file system is the container's: a directory that it has renamed, with a link in
+ * its place, leads to another mount than create has made there. So flags are only ever added. */
 #include "runtime/checkpoint_enforce.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/magic.h>
 #include <linux/stat.h>
 #include <sched.h>
@@ -19,6 +21,7 @@
 
 #include "base/file.h"
 #include "base/str.h"
+#include "runtime/checkpoint_check.h"
 #include "runtime/child/child.h"
 #include "sys/device.h"
 #include "sys/process.h"
@@ -41,24 +44,43 @@ static bool is_mount(int fd)
 
 /* ---- mounts ---- */
 
-/* What @m gets at create: exactly these, or only in addition to what is there. */
-static int wanted(const struct plan_mount *m, uint64_t *set, uint64_t *clear)
+/* What @m gets at create, and whether that says how access times are kept. */
+static int wanted(const struct plan_mount *m, uint64_t *set, uint64_t *atime)
 {
-        *clear = MOUNTFD_ATTRS;
+        *atime = MOUNT_ATTR__ATIME;
         if (m->kind == PLAN_MOUNT_REMOUNT) {
                 *set = m->set;
-                *clear = m->clear;
+                *atime &= m->clear;
                 return 0;
         }
         if (m->kind == PLAN_MOUNT_TREE && m->tree_fd >= 0)
                 return mountfd_attrs(m->tree_fd, set);
         if (m->kind == PLAN_MOUNT_TREE) { /* of a source inside: as it is there, which came from the bundle, too */
                 *set = m->wish.set;
-                *clear = m->wish.clear;
+                *atime &= m->wish.clear;
                 return 0;
         }
         *set = m->fs.attrs | (m->make_readonly ? MOUNT_ATTR_RDONLY : 0);
         return 0;
+}
+
+/* What a remount of the same place, later in the list, takes away again. */
+static uint64_t taken_back(const struct plan *p, const struct plan_mount *m)
+{
+        uint64_t gone = 0;
+
+        for (size_t k = (size_t)(m - p->mounts) + 1; k < p->n_mounts; k++)
+                if (p->mounts[k].kind == PLAN_MOUNT_REMOUNT && str_eq(p->mounts[k].destination, m->destination))
+                        gone |= p->mounts[k].clear & ~(uint64_t)MOUNT_ATTR__ATIME;
+        return gone;
+}
+
+static int add_flags(int fd, unsigned flags, uint64_t set, uint64_t atime)
+{
+        int r = mountfd_set(fd, flags, set, atime, 0);
+
+        /* A user namespace's mounts keep access times as they did. */
+        return r == -EPERM ? mountfd_set(fd, flags, set & ~(uint64_t)MOUNT_ATTR__ATIME, 0, 0) : r;
 }
 
 /* Something that is mounted later lies over it. */
@@ -75,7 +97,7 @@ static err *enforce_mount(const struct comparison *x, const struct plan_mount *m
 {
         _cleanup_close_ int fd = child_path_open(x->root, m->destination, O_PATH | (m->nofollow ? O_NOFOLLOW : 0), 0);
         bool hierarchy = m->kind == PLAN_MOUNT_TREE && !m->bind; /* another machine may have others */
-        uint64_t set, clear;
+        uint64_t set, atime;
         int r;
 
         if (fd < 0 || !is_mount(fd)) {
@@ -84,11 +106,11 @@ static err *enforce_mount(const struct comparison *x, const struct plan_mount *m
                 return err_new(ERR_DENIED, "the checkpoint has nothing mounted at %s, where config.json mounts %s",
                                m->destination, m->shown);
         }
-        r = wanted(m, &set, &clear);
+        r = wanted(m, &set, &atime);
         if (r == 0)
-                r = mountfd_set(fd, 0, set, clear & ~(set & ~(uint64_t)MOUNT_ATTR__ATIME), 0);
+                r = add_flags(fd, 0, set & ~taken_back(&x->plan, m), atime);
         if (r == 0)
-                r = mountfd_set(fd, AT_RECURSIVE, m->rec_set, m->rec_clear, 0);
+                r = add_flags(fd, AT_RECURSIVE, m->rec_set, m->rec_clear & MOUNT_ATTR__ATIME);
         return r < 0 ? err_sys(-r, "setting the options of mount %s", m->destination) : NULL;
 }
 
@@ -211,8 +233,7 @@ static err *run_helper(struct comparison *x, int ns)
         if (pid == 0)
                 help(x, ns, answer);
         (void)process_wait(pidfd, -1);
-        (void)process_reap(pidfd, &status);
-        if (status == 0)
+        if (process_reap(pidfd, &status) == 0 && status == 0)
                 return NULL;
         if (lseek(answer, 0, SEEK_SET) < 0 || file_read_fd(answer, ANSWER_MAX, &text, &size) < 0 || size < 2)
                 return err_new(ERR_SYS, "comparing mounts: the helper died");
@@ -222,9 +243,7 @@ static err *run_helper(struct comparison *x, int ns)
 err *checkpoint_enforce(const struct checkpoint_container *c, pid_t init)
 {
         const struct oci_namespace *own = &c->spec->linux_.ns[OCI_NS_MOUNT];
-        const struct oci_process *p = c->spec->process;
-        struct comparison x = {
-                .c = c, .root = -1, .lenient = !p || !p->caps.set || p->caps.bounding >> CAP_SYS_ADMIN & 1};
+        struct comparison x = {.c = c, .root = -1, .lenient = checkpoint_may_mount(c)};
         _cleanup_close_ int ns = -1, bundle = -1;
         char path[40];
         err *e;

@@ -1,8 +1,9 @@
 /* runtime_private.h - between the files of runtime: the start of one process, step by step.
  *
- *   runtime.c          prepare: plan, root, cgroup, mounts; then the others; undo whatever was made if one of them
- * fails runtime_cgroup.c   the cgroup that the process begins in runtime_clone.c    the clone, and where the parent
- * itself has to go for it runtime_talk.c     what the child asks for until its program runs */
+ *   - runtime.c: plan, root, cgroup, mounts; then the others; undoes whatever was made if one of them fails
+ *   - runtime_cgroup.c: the cgroup that the process begins in
+ *   - runtime_clone.c: the clone, and where the parent itself has to go for it
+ *   - runtime_talk.c: what the child asks for until its program runs */
 #pragma once
 
 #include <sys/types.h>

@@ -50,11 +50,7 @@ int mountfd_clone(int dirfd, const char *path, unsigned flags);
 /* Change attributes of the mount @fd. @flags: 0 or AT_RECURSIVE. Nothing to change is success without a call.
  * @propagation: MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_UNBINDABLE or 0. */
 int mountfd_set(int fd, unsigned flags, uint64_t set, uint64_t clear, uint64_t propagation);
-/* All attributes that mountfd_attrs() knows. */
-#define MOUNTFD_ATTRS                                                                                                  \
-        ((uint64_t)(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |                     \
-                    MOUNT_ATTR_NOSYMFOLLOW | MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME))
-/* Those that the mount @fd has (a read-only file system counts as a read-only mount). */
+/* Attributes that the mount @fd has (a read-only file system counts as a read-only mount). */
 int mountfd_attrs(int fd, uint64_t *ret);
 /* Give the detached mount @fd the id map of the user namespace @userns_fd (Linux 5.12). */
 int mountfd_idmap(int fd, unsigned flags, int userns_fd);

@@ -16,6 +16,8 @@ Installed as "criu" with a file criu.json beside it:
   bare         ... does not
   loose        ... with no flags but those of the file systems, as an image may say it
   unmasked     ... without maskedPaths and readonlyPaths
+  moved        ... where each was at the dump: {destination: place}
+  apart        a second process, with a mount namespace of its own
 """
 import array
 import ctypes
@@ -182,7 +184,8 @@ def inside(path):
 
 
 def make_mount(m):
-    target, source, options = inside(m["destination"]), m.get("source", "none"), m.get("options", [])
+    target = inside(conf.get("moved", {}).get(m["destination"], m["destination"]))
+    source, options = m.get("source", "none"), m.get("options", [])
     bind = m.get("type") == "bind" or "bind" in options or "rbind" in options
     if bind:
         source = os.path.join(conf["bundle"], source)
@@ -232,6 +235,16 @@ def enter_root():
     os.chdir("/")
 
 
+def make_second():
+    """Returns in both, in the first when the new one executes its program."""
+    ready, done = os.pipe()  # which closes them
+    if os.fork() == 0:
+        assert libc.unshare(CLONE["mount"]) == 0
+    else:
+        os.close(done)
+        os.read(ready, 1)
+
+
 def become_container():
     """The child: as the configuration wants it, then a sleep that ends with its parent's patience."""
     flags = 0
@@ -240,6 +253,8 @@ def become_container():
     assert libc.unshare(flags) == 0
     if "mount" in conf.get("unshare", list(CLONE)):
         enter_root()
+    if conf.get("apart"):
+        make_second()
     for cap in range(41):
         if not conf.get("keep", 0x20000420) >> cap & 1:
             libc.prctl(24, cap, 0, 0, 0)
@@ -248,6 +263,17 @@ def become_container():
     for fd in range(3):
         os.dup2(quiet, fd)
     os.execv("/bin/busybox", ["sleep", "600"])
+
+
+def wait_for_exec(pid):
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        try:
+            if os.readlink("/proc/%d/exe" % pid).endswith("/busybox"):
+                return
+        except OSError:  # it has ended
+            return
+        time.sleep(0.01)
 
 
 def restore(opts):
@@ -272,7 +298,7 @@ def restore(opts):
         become_container()
     if conf.get("terminal"):
         notify("orphan-pts-master", fd=os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY))
-    time.sleep(0.3)  # for the exec
+    wait_for_exec(pid)
     fine = notify("setup-namespaces", pid) and notify("post-restore", pid) and conf.get("fail") != "hang-up-late"
     if not fine or not notify("pre-resume"):
         os.kill(pid, signal.SIGKILL)

@@ -426,6 +426,38 @@ PY
         nothing_left
 }
 
+@test "restore: a link that the container has put in the place of a mount's directory makes no other mount writable" {
+        restorable
+        mkdir -p src rootfs/a rootfs/secret rootfs/a2/t
+        ln -s /secret rootfs/a/t
+        add '{"destination": "/secret", "source": "src", "options": ["bind", "ro", "nosuid"]}'
+        add '{"destination": "/a/t", "source": "x", "type": "tmpfs"}'
+        fake '{moved: {"/a/t": "/a2/t"}}'
+        restore
+        local at
+        at=/proc/$(hodrun state c | jq .pid)/mountinfo
+        is "$(awk '$5 == "/a2/t" {print "there"}' "$at")" there
+        like "$(awk '$5 == "/secret" {print $6}' "$at")" '^ro,nosuid'
+        hodrun delete -f c
+        nothing_left
+        rm -r rootfs/a rootfs/a2
+}
+
+@test "restore: a process with a mount namespace of its own, which nobody could have made, is refused" {
+        restorable
+        fake '{apart: true}'
+        run restore
+        ((status == 1)) || fail "exit status $status"
+        contains "$output" 'restores a process with a mount namespace of its own'
+        nothing_left
+        # Control: CAP_SYS_ADMIN makes them.
+        edit '.process.capabilities |= map_values(. + ["CAP_SYS_ADMIN"])'
+        restore
+        is "$(status_of)" running
+        hodrun delete -f c
+        nothing_left
+}
+
 @test "restore: what the image does not mount or mask, though config.json does, is refused" {
         restorable
         refused() { # refused BEHAVIOUR TEXT
