@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # A hostile container on the bridge (NET_ADMIN, NET_RAW), and somebody who changes a part of our rules. Each attack has
 # its control: the same thing where it is allowed, or where nothing keeps it from happening.
-# Everything happens in network namespaces of the tests' own.
+# Everything but the last happens in network namespaces of the tests' own.
 
 load lib
 load alone
@@ -189,9 +189,9 @@ loopback() {
 }
 
 @test "two containers on one network do not have one link address; on two they may, and are limited apart" {
-        hod network create --subnet 10.75.0.0/24 na >/dev/null
-        hod network create --subnet 10.76.0.0/24 nb >/dev/null
-        local one mac=02:00:00:00:07:01
+        local a=$((100 + RANDOM % 50)) b=$((RANDOM % 200)) one mac=02:00:00:00:07:01
+        hod network create --subnet "10.$a.$b.0/24" na >/dev/null
+        hod network create --subnet "10.$a.$((b + 1)).0/24" nb >/dev/null
         answers() { [[ $(hod exec "$1" timeout 2 wget -q -O - "http://$2/hostname" 2>/dev/null) == "$3" ]]; }
         for one in a b; do
                 hod run -d --name "far$one" -h "host-far$one" --network "n$one" busybox httpd -f -p 80 -h /etc >/dev/null
@@ -199,9 +199,9 @@ loopback() {
         done
         refused 125 "MAC address $mac is already in use on network na \(by container lima\)" hod run --rm --network na --mac-address $mac busybox true
         # Somebody has asked for what the next container would have had.
-        hod run -d --name asks --network na --mac-address 02:42:0a:4b:00:09 busybox sleep 100 >/dev/null
-        run -0 hod run --rm --network na --ip 10.75.0.9 busybox cat /sys/class/net/eth0/address
-        is "$output" 02:43:0a:4b:00:09
+        hod run -d --name asks --network na --mac-address "$(printf 02:42:0a:%02x:%02x:09 $a $b)" busybox sleep 100 >/dev/null
+        run -0 hod run --rm --network na --ip "10.$a.$b.9" busybox cat /sys/class/net/eth0/address
+        is "$output" "$(printf 02:43:0a:%02x:%02x:09 $a $b)"
         for one in a b; do
                 eventually 5 answers "far$one" "$(hod inspect -f "{{.NetworkSettings.Networks.n$one.IPAddress}}" "lim$one")" "host-lim$one"
                 run ! answers "lim$one" "$(hod inspect -f "{{.NetworkSettings.Networks.n$one.IPAddress}}" "far$one")" "host-far$one"
