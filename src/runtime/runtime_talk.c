@@ -156,6 +156,8 @@ static err *change_process(struct runtime_session *s, const struct plan_report *
 
 static err *answer(struct runtime_session *s, const struct plan_report *r, int *fd, bool *ready)
 {
+        if (!s->request && (r->kind == PLAN_REPORT_WANT_MAP || r->kind == PLAN_REPORT_WANT_HOOKS))
+                return err_new(ERR_INTERNAL, "the session asks for what a container is made with (%u)", r->kind);
         switch (r->kind) {
         case PLAN_REPORT_FAILED:
                 return report_to_err(&s->plan, r);
