@@ -384,6 +384,6 @@ err *firewall_remove_idle(struct firewall *f)
 
         for (int i = 0; i < IDLE_TRIES && r == -EAGAIN; i++)
                 r = try_remove_idle(f->fd);
-        /* Changed all the time: whoever takes the last bridge out is the next to try. */
-        return r < 0 && r != -EAGAIN ? err_sys(-r, "removing table inet hod") : NULL;
+        /* Changed or held all the time: whoever takes the last bridge out is the next to try. */
+        return r < 0 && r != -EAGAIN && r != -ETIMEDOUT ? err_sys(-r, "removing table inet hod") : NULL;
 }

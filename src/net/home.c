@@ -6,12 +6,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "sys/link.h"
+#include "sys/netlink.h"
 
 #define LINE_MAX 32
 #define FILE_MAX 4096
@@ -48,15 +49,14 @@ err *home_note(int use)
 {
         _cleanup_strv_ char **lines = NULL;
         char here[LINE_MAX];
-        struct stat st;
 
         TRY(of_process("self", here));
         TRY(read_lines(use, &lines));
         if (strv_contains(lines, here))
                 return NULL;
         (void)snprintf(here + strlen(here), sizeof(here) - strlen(here), "\n");
-        /* At its end as it is: whoever starts at the same moment writes the same. */
-        if (fstat(use, &st) < 0 || pwrite(use, here, strlen(here), st.st_size) < 0)
+        /* Others may do so at the same moment, from here or elsewhere: twice is fine, and none is lost. */
+        if (fcntl(use, F_SETFL, O_APPEND) < 0 || write(use, here, strlen(here)) < 0)
                 return err_sys(errno, "writing where a network is");
         return NULL;
 }
@@ -70,7 +70,7 @@ static err *find_process(const char *line, char ret[16])
         if (!d)
                 return err_sys(errno, "reading /proc");
         for (struct dirent *x; !*ret && (x = readdir(d));) {
-                char where[LINE_MAX];
+                char where[LINE_MAX] = "";
                 uint64_t pid;
 
                 if (!parse_u64(x->d_name, &pid) || strlen(x->d_name) > 15)
@@ -81,6 +81,18 @@ static err *find_process(const char *line, char ret[16])
         }
         (void)closedir(d);
         return NULL;
+}
+
+/* The kernel gives the number of one that is gone to the next: is it the one that has the bridge? */
+static bool has_bridge(const char *process, const struct network *n)
+{
+        _cleanup_close_ int ns = -1, fd = -1;
+        char path[40];
+
+        (void)snprintf(path, sizeof(path), "/proc/%.16s/ns/net", process);
+        ns = open(path, O_RDONLY | O_CLOEXEC);
+        fd = ns < 0 ? -1 : netlink_open_in(ns, NETLINK_ROUTE);
+        return fd < 0 || link_index(fd, n->link) != -ENODEV;
 }
 
 /* `ip netns add` keeps one without processes, by a mount. */
@@ -102,7 +114,7 @@ err *home_check(int use, const struct network *n)
                 if (!**line || str_eq(*line, here))
                         continue;
                 TRY(find_process(*line, pid));
-                if (*pid || is_mounted(*line))
+                if (*pid ? has_bridge(pid, n) : is_mounted(*line))
                         return err_new(ERR_CONFLICT,
                                        "network %s has been made in another network namespace, %s%s%s%s: it can be "
                                        "removed there",

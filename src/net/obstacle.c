@@ -31,6 +31,7 @@
 
 #define NAMES_MAX 4096
 #define CHAINS 32
+#define TRIES 8
 
 struct chain {
         uint8_t family;
@@ -95,19 +96,28 @@ static int take_chain(const struct nlmsghdr *h, void *arg)
         return 0;
 }
 
-/* The first packet of a connection from a container, and that of one to a published port. */
-static void try_family(const struct verdict_rules *rules, const struct chain *c, const struct network *n, unsigned i,
-                       struct finding *f)
+/* By which link the world is reached; that of the other family where one leads nowhere yet. */
+static void find_world(char ret[LINK_ADDRESSES][LINK_NAME_MAX + 1])
 {
         _cleanup_close_ int fd = netlink_open(NETLINK_ROUTE);
-        char other[LINK_NAME_MAX + 1] = "";
+
+        memset(ret, 0, sizeof(*ret) * LINK_ADDRESSES);
+        if (fd < 0)
+                return;
+        link_default(fd, AF_INET, ret[0]);
+        link_default(fd, AF_INET6, ret[1]);
+        for (unsigned i = 0; i < LINK_ADDRESSES; i++)
+                if (!*ret[i])
+                        memcpy(ret[i], ret[1 - i], sizeof(*ret));
+}
+
+/* The first packet of a connection from a container, and that of one to a published port. @other: the world's link. */
+static void try_family(const struct verdict_rules *rules, const struct chain *c, const struct network *n, unsigned i,
+                       const char *other, struct finding *f)
+{
         struct verdict_packet p = {.family = i ? NFPROTO_IPV6 : NFPROTO_IPV4, .ours = n->link};
         struct verdict v;
 
-        if (fd >= 0)
-                link_default(fd, i ? AF_INET6 : AF_INET, other);
-        if (fd >= 0 && !*other) /* a family that leads nowhere yet */
-                link_default(fd, i ? AF_INET : AF_INET6, other);
         p.in = n->link;
         p.out = other;
         p.from = &n->pool[i].gateway;
@@ -222,24 +232,47 @@ static char *say_chain(const struct chain *c, const struct finding *f, const cha
                           c->name, bridge);
 }
 
+/* Others, other starts of ours among them, may change something while it is read. */
+static int read_chains(int fd, struct search *ret)
+{
+        int r = -EAGAIN;
+
+        for (unsigned i = 0; i < TRIES && r == -EAGAIN; i++) {
+                ret->n = 0;
+                r = nft_dump(fd, NFPROTO_UNSPEC, NFT_MSG_GETCHAIN, 0, NULL, take_chain, ret);
+        }
+        return r;
+}
+
+static int read_rules(int fd, const struct chain *c, struct verdict_rules **ret)
+{
+        int r = -EAGAIN;
+
+        for (unsigned i = 0; i < TRIES && r == -EAGAIN; i++)
+                r = verdict_rules_read(fd, c->family, c->table, ret);
+        return r;
+}
+
 static err *find_nft(const struct network *network, char ***ret)
 {
         _cleanup_close_ int fd = netlink_open(NETLINK_NETFILTER);
+        char world[LINK_ADDRESSES][LINK_NAME_MAX + 1];
         struct search s = {0};
 
-        if (fd < 0 || nft_dump(fd, NFPROTO_UNSPEC, NFT_MSG_GETCHAIN, 0, NULL, take_chain, &s) < 0)
+        if (fd < 0 || read_chains(fd, &s) < 0 || !s.n)
                 return NULL;
+        find_world(world);
         for (size_t i = 0; i < s.n; i++) {
                 _cleanup_verdict_rules_ struct verdict_rules *rules = NULL;
                 const struct chain *c = &s.list[i];
                 struct finding f = {0};
 
-                if (verdict_rules_read(fd, c->family, c->table, &rules) < 0)
+                if (read_rules(fd, c, &rules) < 0)
                         continue;
                 if (network->pool[0].subnet.family && c->family != NFPROTO_IPV6)
-                        try_family(rules, c, network, 0, &f);
+                        try_family(rules, c, network, 0, world[0], &f);
                 if (network->pool[1].subnet.family && c->family != NFPROTO_IPV4)
-                        try_family(rules, c, network, 1, &f);
+                        try_family(rules, c, network, 1, world[1], &f);
                 if (f.out || f.in)
                         TRY(strv_push(ret, say_chain(c, &f, network->link)));
         }

@@ -20,7 +20,7 @@
 #define RULES_MAX 65536
 #define DEPTH_MAX 16 /* the kernel's own */
 #define STEPS_MAX 200000
-#define NAME_SIZE 64
+#define NAME_SIZE NFT_NAME_MAXLEN
 #define WORDS 16
 
 struct rule {
@@ -35,6 +35,7 @@ struct verdict_rules {
         char table[NAME_SIZE];
         struct rule *list; /* chain after chain, as they follow each other */
         size_t n;
+        bool more; /* than are followed */
 };
 
 /* ---- reading ---- */
@@ -74,8 +75,9 @@ static int take_rule(const struct nlmsghdr *h, void *arg)
         p = netlink_attribute(all, size, NFTA_RULE_EXPRESSIONS, &n);
         if (!p)
                 return 0;
-        if (r->n == RULES_MAX)
-                return -E2BIG;
+        r->more |= r->n == RULES_MAX;
+        if (r->more) /* the socket is not to be left within a dump */
+                return 0;
         rule.expressions = malloc(n + 1);
         if (!rule.expressions || mem_grow(&r->list, r->n, sizeof(*r->list)) < 0) {
                 free(rule.expressions);
@@ -98,8 +100,8 @@ int verdict_rules_read(int fd, uint8_t family, const char *table, struct verdict
         r->family = family;
         (void)snprintf(r->table, sizeof(r->table), "%s", table);
         error = nft_dump(fd, family, NFT_MSG_GETRULE, NFTA_RULE_TABLE, table, take_rule, r);
-        if (error < 0)
-                return error;
+        if (error < 0 || r->more)
+                return error < 0 ? error : -E2BIG;
         *ret = TAKE_PTR(r);
         return 0;
 }
@@ -332,7 +334,7 @@ static bool do_cmp(struct machine *m, const struct expression *e)
 /* The kernel is asked. How large the keys are is not said: what has another size is not found, which is an error. */
 static bool do_lookup(struct machine *m, const struct expression *e)
 {
-        static const size_t sizes[] = {16, 4, 1};
+        static const size_t sizes[] = {16, 4, 2, 1};
         uint32_t reg = number(e, NFTA_LOOKUP_SREG, 0);
         char set[NAME_SIZE], comment[NFT_COMMENT_MAX + 1];
         size_t n;
@@ -394,6 +396,7 @@ static enum outcome do_immediate(struct machine *m, const struct expression *e)
         v.data = netlink_attribute(p, n, NFTA_DATA_VERDICT, &v.size);
         if (!v.data)
                 return NEXT;
+        *m->target = '\0';
         (void)copy_text(v.data, v.size, NFTA_VERDICT_CHAIN, m->target);
         switch ((int32_t)number(&v, NFTA_VERDICT_CODE, (uint32_t)NFT_CONTINUE)) {
         case NF_DROP:
@@ -416,6 +419,8 @@ static enum outcome do_target(const struct expression *e)
         char name[NAME_SIZE] = "";
 
         (void)copy_text(e->data, e->size, NFTA_TARGET_NAME, name);
+        if (str_eq(name, "NFQUEUE")) /* as "queue" is */
+                return ACCEPTED;
         return str_eq(name, "REJECT") || str_eq(name, "DROP") ? REFUSED : NEXT;
 }
 

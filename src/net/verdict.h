@@ -31,7 +31,8 @@ void verdict_rules_free(struct verdict_rules *r);
 DEFINE_CLEANUP(struct verdict_rules *, verdict_rules_free)
 #define _cleanup_verdict_rules_ __attribute__((cleanup(verdict_rules_freep)))
 
-/* The rules of a table. @fd: a NETLINK_NETFILTER socket, which is to stay open as long. 0 or -errno. */
+/* The rules of a table. @fd: a NETLINK_NETFILTER socket, which is to stay open as long. 0 or -errno (-EAGAIN: they were
+ * changed meanwhile; -E2BIG: there are too many). */
 int verdict_rules_read(int fd, uint8_t family, const char *table, struct verdict_rules **ret);
 
 /* Follow the packet from @chain, whose policy is to drop if @drop. */

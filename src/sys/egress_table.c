@@ -447,20 +447,22 @@ static void make_inbound(const struct endpoint *port, const struct link_address 
 /* A former container may have had it: whose it is says the comment. */
 static int add_one_inbound(int nft, const char *id, struct inbound *in)
 {
-        int r = -EEXIST;
+        bool taken = false;
+        int r = -ENOENT;
 
         in->e.comment = id;
         in->e.exclusive = true;
-        for (unsigned tries = 0; tries < 2 && (r == -EEXIST || r == -EBUSY); tries++) {
+        for (unsigned tries = 0; tries < 3 && (taken || r == -ENOENT); tries++) {
                 _cleanup_nft_ struct nft n;
 
                 nft_begin(&n, NFPROTO_BRIDGE);
-                if (tries) /* somebody's who is not cleaned up */
+                if (taken) /* by somebody who is not cleaned up; -ENOENT: he is, now */
                         nft_element_delete(&n, BRIDGE_TABLE, in->set, &in->e);
                 nft_element_add(&n, BRIDGE_TABLE, in->set, &in->e);
                 r = nft_commit(nft, &n, NULL);
+                taken = r == -EEXIST || r == -EBUSY;
         }
-        return r == -EEXIST || r == -EBUSY ? 0 : r;
+        return taken ? 0 : r;
 }
 
 static int add_inbound(int nft, int route, const char *id, const struct endpoint *port)
@@ -563,7 +565,7 @@ static err *removed(int fd, const char *id, int r)
 
         for (int i = 0; i < IDLE_TRIES && idle == -EAGAIN; i++)
                 idle = try_remove_idle(fd);
-        if (r == 0 && idle < 0 && idle != -EAGAIN)
+        if (r == 0 && idle < 0 && idle != -EAGAIN && idle != -ETIMEDOUT)
                 r = idle;
         return r < 0 ? err_sys(-r, "taking back the egress rules of container %.12s", id) : NULL;
 }

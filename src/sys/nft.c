@@ -7,6 +7,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -16,6 +17,8 @@
 #define UDATA_SET_KEYBYTEORDER 0
 #define UDATA_COMMENT 0
 #define BATCH_RECEIVE (1 << 20)
+#define LOCK_STEP_NS 1000000
+#define LOCK_STEPS 500
 
 /* ---- messages ---- */
 
@@ -365,9 +368,13 @@ int nft_lock(bool shared)
 
         if (fd < 0)
                 return -errno;
-        while (flock(fd, shared ? LOCK_SH : LOCK_EX) < 0)
-                if (errno != EINTR)
+        for (unsigned i = 0; flock(fd, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) < 0; i++) {
+                if (errno != EWOULDBLOCK)
                         return -errno;
+                if (i == LOCK_STEPS)
+                        return -ETIMEDOUT;
+                (void)nanosleep(&(struct timespec){0, LOCK_STEP_NS}, NULL);
+        }
         return TAKE_FD(fd);
 }
 

@@ -39,7 +39,10 @@ int nft_commit(int fd, struct nft *n, unsigned *ret_failed);
 
 /* Keep whoever removes what is empty away (@shared) while something is put in; alone: nobody puts anything in. Of our
  * network namespace, for all engines. The kernel counts a generation before what belongs to it can be seen, so that the
- * generation alone does not prove that a set was empty. A descriptor (close it), or -errno. */
+ * generation alone does not prove that a set was empty. A descriptor (close it), or -errno.
+ *
+ * -ETIMEDOUT: somebody has it for longer than any of us would, and anybody on the host may (it is flock(2) of a file
+ * that all can open). Whoever puts something in goes on without it; whoever removes lets be. */
 int nft_lock(bool shared);
 /* Number of the ruleset's present generation. 0 or -errno. */
 int nft_generation(int fd, uint32_t *ret);

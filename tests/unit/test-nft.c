@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <linux/netfilter.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -151,6 +153,28 @@ static void nft_commit_of_an_old_generation_is_refused(void **state)
 }
 
 /* The kernel answers once, not once a message. */
+static void nft_lock_is_not_waited_for_without_end(void **state)
+{
+        _cleanup_close_ int other = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC); /* as anybody may */
+        _cleanup_firewall_ struct firewall *f = NULL;
+        const struct firewall_network net = {.bridge = "br0"};
+        int first, second;
+
+        (void)state;
+        assert_true(other >= 0);
+        assert_int_equal(flock(other, LOCK_EX), 0);
+        assert_int_equal(nft_lock(true), -ETIMEDOUT);
+        check_ok(firewall_open(&f)); /* a start goes on, and an end does not remove the tables */
+        check_ok(firewall_network_add(f, &net));
+        check_ok(firewall_remove_idle(f));
+        assert_int_equal(flock(other, LOCK_UN), 0);
+        first = nft_lock(true);
+        second = nft_lock(true);
+        assert_true(first >= 0 && second >= 0);
+        (void)file_close(first);
+        (void)file_close(second);
+}
+
 static void nft_commit_without_rights_ends(void **state)
 {
         pid_t pid = fork();
@@ -257,6 +281,7 @@ int main(void)
                 cmocka_unit_test_setup(nft_element_end_makes_room_for_the_same_at_once, begin),
                 cmocka_unit_test_setup(nft_commit_of_an_old_generation_is_refused, begin),
                 cmocka_unit_test_setup(nft_commit_without_rights_ends, begin),
+                cmocka_unit_test_setup(nft_lock_is_not_waited_for_without_end, begin),
                 cmocka_unit_test_setup(firewall_network_is_known_until_it_is_removed, begin),
                 cmocka_unit_test_setup(firewall_publish_is_all_or_nothing_and_says_whose_it_is, begin),
         };
