@@ -517,11 +517,16 @@ static enum outcome follow_rule(struct machine *m, const struct rule *rule)
 
 /* ---- chains ---- */
 
+static void set_chain(struct verdict *v, const char *chain)
+{
+        (void)snprintf(v->chain, sizeof(v->chain), "%.*s", (int)sizeof(v->chain) - 1, chain);
+}
+
 static void note(struct verdict *v, const char *chain)
 {
         size_t n = strlen(v->path), more = strlen(chain);
 
-        (void)snprintf(v->chain, sizeof(v->chain), "%s", chain);
+        set_chain(v, chain);
         if (n + more + 2 < sizeof(v->path))
                 (void)snprintf(v->path + n, sizeof(v->path) - n, "%s%s ", n ? "" : " ", chain);
 }
@@ -550,7 +555,7 @@ static enum outcome follow_chain(struct machine *m, const char *chain, unsigned 
                         return inner;
                 if (outcome == GOTO)
                         return RETURNED;
-                (void)snprintf(m->verdict->chain, sizeof(m->verdict->chain), "%s", chain);
+                set_chain(m->verdict, chain);
         }
         return RETURNED;
 }
