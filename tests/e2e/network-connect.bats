@@ -525,7 +525,7 @@ mm" ]]
                 hod stop -t 0 c >/dev/null
                 # What a reboot takes: links, rules, the state directory.
                 for link in $(ip -o link | sed -n "s/^[0-9]*: \(br-[^:@]*\|hod[^:@]*\).*/\1/p"); do
-                        ip link del $link || [[ ! -e /sys/class/net/$link ]] # the kernel may have been as fast
+                        ip link del $link 2>/dev/null || [[ ! -e /sys/class/net/$link ]] # the kernel may have been as fast
                 done
                 nft delete table inet hod
                 rm -rf "$HOD_STATE/networks"

@@ -235,9 +235,9 @@ static void verdict_rules_read_leaves_the_socket_fit_when_there_are_too_many(voi
         (void)state;
         begin_table(&n, chains);
         commit(&n);
-        for (unsigned i = 0; i < 9; i++) {
+        for (unsigned i = 0; i < 144; i++) { /* as many answers as a socket holds */
                 nft_begin(&n, NFPROTO_INET);
-                for (unsigned k = 0; k < 8000; k++)
+                for (unsigned k = 0; k < 500; k++)
                         always(&n, "f", NFT_RETURN, NULL);
                 commit(&n);
         }
