@@ -49,6 +49,11 @@ static err *add_globals(const struct invocation *inv, char ***argv)
         return NULL;
 }
 
+/* What to ask for, and for which platform (NULL = this machine's). */
+struct wanted {
+        const char *name, *platform;
+};
+
 /* The tag that is meant is said: run does not tell that it took the default. */
 static err *add_name(const char *name, char ***argv)
 {
@@ -58,8 +63,9 @@ static err *add_name(const char *name, char ***argv)
         return strv_push(argv, str_format("%s%s", name, r.tag || r.digest ? "" : ":latest"));
 }
 
-static err *child_argv(const struct invocation *inv, const struct create_args *a, char ***ret)
+static err *child_argv(const struct invocation *inv, const struct wanted *w, char ***ret)
 {
+        const struct create_args *a = inv->args;
         _cleanup_strv_ char **argv = NULL;
 
         TRY(strv_add(&argv, "hod"));
@@ -69,10 +75,10 @@ static err *child_argv(const struct invocation *inv, const struct create_args *a
         TRY(strv_push(&argv, str_format("--error-fd=%d", ERROR_FD)));
         if (a->quiet)
                 TRY(strv_add(&argv, "--quiet"));
-        if (a->platform)
-                TRY(strv_push(&argv, str_format("--platform=%s", a->platform)));
+        if (w->platform)
+                TRY(strv_push(&argv, str_format("--platform=%s", w->platform)));
         TRY(strv_add(&argv, "--"));
-        TRY(add_name(inv->operands[0], &argv));
+        TRY(add_name(w->name, &argv));
         *ret = TAKE_PTR(argv);
         return NULL;
 }
@@ -120,7 +126,7 @@ static err *wait_for_pull(int pidfd, int error_fd)
         return read_error(text, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
-static err *pull(const struct invocation *inv, const struct create_args *a)
+static err *pull(const struct invocation *inv, const struct wanted *w)
 {
         _cleanup_close_ int read_fd = -1, write_fd = -1, pidfd = -1;
         _cleanup_strv_ char **argv = NULL;
@@ -129,7 +135,7 @@ static err *pull(const struct invocation *inv, const struct create_args *a)
         int ends[2], r;
 
         TRY(ui_program(UI_FULL_PROGRAM, &path));
-        TRY(child_argv(inv, a, &argv));
+        TRY(child_argv(inv, w, &argv));
         r = file_pipe(ends);
         if (r < 0)
                 return err_sys(r, "making a pipe");
@@ -178,26 +184,46 @@ static err *check_policy(const char *policy)
                        policy);
 }
 
+/* What lacks is fetched again, as it was: by digest, as the name may mean something else by now. */
+static err *pull_layer(const struct invocation *inv, const struct image_origin *origin)
+{
+        const struct wanted again = {origin->name, origin->platform};
+        const struct create_args *a = inv->args;
+
+        if (!a->quiet)
+                (void)fprintf(stderr, "Image '%s' lacks a layer: pulling %s\n", inv->operands[0], origin->name);
+        return pull(inv, &again);
+}
+
 err *pull_policy_create(const struct invocation *inv, struct engine *e, struct create_options *o,
                         struct container **ret, char ***warnings)
 {
         const struct create_args *a = inv->args;
         const char *policy = a->pull, *name = inv->operands[0];
+        const struct wanted wanted = {name, a->platform};
         bool possible = !a->rootfs && !is_id(name), no_image = false;
+        _cleanup_image_origin_ struct image_origin origin = {0};
         _cleanup_err_ err *pull_error = NULL;
         struct create_options asked = *o;
         err *error;
 
         TRY(check_policy(policy));
         asked.ret_no_image = &no_image;
+        asked.ret_origin = &origin;
         if (possible && strcmp(policy, "always") == 0)
-                TRY(pull(inv, a));
+                TRY(pull(inv, &wanted));
         if (possible && strcmp(policy, "newer") == 0)
-                pull_error = pull(inv, a);
+                pull_error = pull(inv, &wanted);
         if (pull_error && err_code(pull_error) == ERR_INTERRUPTED)
                 return TAKE_PTR(pull_error);
         error = create_container(e, &asked, ret, warnings);
-        if (!error || !no_image || !possible)
+        asked.ret_origin = NULL; /* once */
+        if (origin.name && strcmp(policy, "never") != 0) {
+                err_free(error);
+                TRY(pull_layer(inv, &origin));
+                error = create_container(e, &asked, ret, warnings);
+        }
+        if (!error || !no_image || !possible || origin.name)
                 return error;
         if (pull_error) { /* what is missing here is so because of that */
                 err_free(error);
@@ -207,6 +233,6 @@ err *pull_policy_create(const struct invocation *inv, struct engine *e, struct c
                 return error;
         err_free(error);
         say_missing(a, name);
-        TRY(pull(inv, a));
+        TRY(pull(inv, &wanted));
         return create_container(e, &asked, ret, warnings);
 }

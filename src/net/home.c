@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -15,7 +16,7 @@
 #include "sys/netlink.h"
 
 #define LINE_MAX 32
-#define FILE_MAX 4096
+#define USE_MAX (16u << 20) /* lines of namespaces that are gone stay until the network goes */
 #define MOUNTS_MAX (16u << 20)
 
 /* "net:[number]", as the links of /proc/PID/ns are. */
@@ -34,14 +35,28 @@ static err *of_process(const char *process, char ret[LINE_MAX])
 
 static err *read_lines(int use, char ***ret)
 {
-        _cleanup_free_ char *text = MEM_NEW0(char, FILE_MAX + 1);
-        ssize_t n;
+        _cleanup_free_ char *text = NULL;
+        size_t have = 0;
+        struct stat st;
 
+        if (fstat(use, &st) < 0)
+                return err_sys(errno, "reading where a network is");
+        if (st.st_size > USE_MAX)
+                return err_new(ERR_LIMIT, "reading where a network is: the file has %lld bytes", (long long)st.st_size);
+        text = MEM_NEW0(char, (size_t)st.st_size + 1);
         if (!text)
                 return err_nomem();
-        n = pread(use, text, FILE_MAX, 0);
-        if (n < 0)
-                return err_sys(errno, "reading where a network is");
+        while (have < (size_t)st.st_size) {
+                ssize_t n = pread(use, text + have, (size_t)st.st_size - have, (off_t)have);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return err_sys(errno, "reading where a network is");
+                if (n == 0)
+                        break;
+                have += (size_t)n;
+        }
         return strv_split(text, '\n', ret);
 }
 

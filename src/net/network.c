@@ -334,25 +334,46 @@ static err *add(struct network_list *list, struct network *one)
         return NULL;
 }
 
-/* Of @file, which is no network that can be used: the others are. */
-static err *damaged(struct networks *s, const char *file, err *e, char ***ret_damaged)
+/* Is it the document, and not the moment or the disk, that is to blame? What is damaged may be removed. */
+static bool is_damage(const err *e)
 {
-        _cleanup_free_ char *id = strndup(file, strlen(file) - strlen(ENDING));
+        int r = err_errno(e);
 
-        if (!id || err_code(e) == ERR_NOMEM || err_code(e) == ERR_NOT_FOUND) /* removed meanwhile */
-                return err_code(e) == ERR_NOT_FOUND ? err_free(e) : e ? e : err_nomem();
-        if (ret_damaged) {
-                err_free(e);
-                return strv_add(ret_damaged, id);
-        }
-        if (!s->told)
-                log_error_free(LOG_LEVEL_WARN, err_wrap(e,
-                                                        "a network is left out, its file is damaged (`hod network "
-                                                        "rm %s` removes it)",
-                                                        id));
+        return err_code(e) != ERR_NOMEM && (err_code(e) != ERR_SYS || r == EISDIR || r == ELOOP);
+}
+
+/* A network that cannot be used is left out: the others can be. */
+static err *leave_out(struct networks *s, const char *id, bool damage, err *e)
+{
+        if (s->told)
+                return err_free(e);
+        if (damage)
+                e = err_wrap(e, "a network is left out, its file is damaged (`hod network rm %s` removes it)", id);
         else
-                err_free(e);
+                e = err_wrap(e, "network %.12s is left out", id);
+        log_error_free(LOG_LEVEL_WARN, e);
         return NULL;
+}
+
+/* Of @file, which could not be loaded. */
+static err *not_loaded(struct networks *s, const char *file, err *e, char ***ret_damaged)
+{
+        _cleanup_free_ char *id = NULL;
+        bool damage = is_damage(e);
+
+        if (err_code(e) == ERR_NOT_FOUND) /* removed meanwhile */
+                return err_free(e);
+        if (!damage && err_errno(e) != EIO)
+                return e;
+        id = strndup(file, strlen(file) - strlen(ENDING));
+        if (!id) {
+                err_free(e);
+                return err_nomem();
+        }
+        if (!ret_damaged)
+                return leave_out(s, id, damage, e);
+        err_free(e);
+        return damage ? strv_add(ret_damaged, id) : NULL;
 }
 
 /* @ret_damaged: NULL = they are warned of, once. */
@@ -374,7 +395,7 @@ static err *read_all(struct networks *s, struct network_list *list, char ***ret_
                 if (!str_ends(x->d_name, ENDING))
                         continue;
                 e = load(s, x->d_name, &one);
-                e = e ? damaged(s, x->d_name, e, ret_damaged) : add(list, one);
+                e = e ? not_loaded(s, x->d_name, e, ret_damaged) : add(list, one);
         }
         (void)closedir(d);
         s->told |= !ret_damaged;

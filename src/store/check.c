@@ -125,9 +125,13 @@ static err *look_at_document(struct check *c, const char *digest, size_t max, bo
         c->result.blobs++;
         e = blob_read(c->store, digest, max, &data, NULL);
         *ret_good = !e;
-        if (err_code(e) != ERR_NOT_FOUND && err_code(e) != ERR_CORRUPT && err_code(e) != ERR_LIMIT)
+        if (err_code(e) != ERR_NOT_FOUND && err_code(e) != ERR_CORRUPT && err_code(e) != ERR_LIMIT &&
+            err_errno(e) != EIO)
                 return e;
-        (void)snprintf(text, 256, "%s", err_code(e) == ERR_NOT_FOUND ? "it is missing" : "it is damaged");
+        (void)snprintf(text, 256, "%s",
+                       err_code(e) == ERR_NOT_FOUND ? "it is missing"
+                       : err_errno(e) == EIO        ? "the disk cannot read it"
+                                                    : "it is damaged");
         err_free(e);
         return NULL;
 }

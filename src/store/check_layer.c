@@ -11,6 +11,7 @@
 #include "codec/digest.h"
 #include "store/blob.h"
 #include "store/check_private.h"
+#include "store/image_private.h"
 #include "store/image_mounts.h"
 #include "store/layer.h"
 #include "store/layer_tar.h"
@@ -184,29 +185,15 @@ static err *mend_tree(struct subject *s, struct staging *st, const char *what)
         return NULL;
 }
 
-/* Which layer of @image it is; -1: none. */
-static ssize_t place_in(const struct subject *s, const struct image *image)
+/* What can be done about what is not here: "pull busybox@sha256:... again". */
+static err *remedy(struct subject *s, char **ret)
 {
-        for (size_t n = 0; n < image->n_layers; n++)
-                if (str_eq(image->layers[n].chain, s->layer->chain))
-                        return (ssize_t)n;
-        return -1;
-}
+        _cleanup_image_origin_ struct image_origin o = {0};
 
-/* Was an image that has the layer pulled? Then that can be done again. *@ret: its name with the digest, or NULL. */
-static err *find_origin(struct subject *s, char **ret)
-{
-        _cleanup_image_list_ struct image_list all = {0};
-
-        TRY(image_list(s->check->store, &all));
-        for (size_t i = 0; i < all.n && !*ret; i++) {
-                if (!*all.items[i]->digests || place_in(s, all.items[i]) < 0)
-                        continue;
-                *ret = str_dup(*all.items[i]->digests);
-                if (!*ret)
-                        return err_nomem();
-        }
-        return NULL;
+        TRY(image_origin(s->check->store, s->layer->chain, &o));
+        *ret = o.name ? str_format("pull %s again", o.name)
+                      : str_format("remove image %s, and make or load it again", s->image->id);
+        return *ret ? NULL : err_nomem();
 }
 
 /* A container that was made from an image with the layer. Whatever its driver, and whether or not it runs: without the
@@ -218,7 +205,7 @@ static err *container_of(struct subject *s, const struct image_list *all, char *
         for (size_t i = 0; i < all->n && !*ret; i++) {
                 _cleanup_record_list_ struct record_list users = {0};
 
-                if (place_in(s, all->items[i]) < 0)
+                if (image_layer_place(all->items[i], s->layer->chain) < 0)
                         continue;
                 TRY(record_image_users(s->check->store, all->items[i]->id, &users));
                 if (!users.n)
@@ -236,9 +223,30 @@ static err *container_of(struct subject *s, const struct image_list *all, char *
         return *ret ? NULL : err_nomem();
 }
 
+/* Images that have the layer and were not pulled: nobody would think of them when it goes. *@ret: ", which image child
+ * needs, too", or "". */
+static err *name_others(struct subject *s, const struct image_list *all, char **ret)
+{
+        _cleanup_str_ struct str text = {0};
+
+        for (size_t i = 0; i < all->n; i++) {
+                const struct image *image = all->items[i];
+                _cleanup_free_ char *name = NULL;
+
+                if (*image->digests || image_layer_place(image, s->layer->chain) < 0)
+                        continue;
+                if (*image->names)
+                        TRY(image_familiar(*image->names, &name));
+                str_printf(&text, "%s %s", text.len ? " and" : ", which image", name ? name : image->id);
+        }
+        if (text.len)
+                str_add(&text, " needs, too");
+        return str_take(&text, ret);
+}
+
 /* The tree goes, so that the next pull gets it again, which takes for good what is here. So do the drivers' trees of
  * this layer and of those above it: they have its files, too. */
-static err *drop_alone(struct subject *s, char **ret_user)
+static err *drop_alone(struct subject *s, char **ret_user, char **ret_others)
 {
         _cleanup_image_list_ struct image_list all = {0};
         struct store *store = s->check->store;
@@ -249,8 +257,9 @@ static err *drop_alone(struct subject *s, char **ret_user)
                 TRY(mount_on(s, ret_user));
         if (*ret_user)
                 return NULL;
+        TRY(name_others(s, &all, ret_others));
         for (size_t i = 0; i < all.n; i++) {
-                ssize_t place = place_in(s, all.items[i]);
+                ssize_t place = image_layer_place(all.items[i], s->layer->chain);
 
                 for (size_t n = place < 0 ? all.items[i]->n_layers : (size_t)place; n < all.items[i]->n_layers; n++)
                         TRY(snapshot_drop_trees(store, all.items[i]->layers[n].chain));
@@ -262,31 +271,32 @@ static err *drop_alone(struct subject *s, char **ret_user)
  * on: else the image that can be pulled might be removed meanwhile. */
 static err *bad_files(struct subject *s, const char *why)
 {
-        _cleanup_free_ char *origin = NULL, *user = NULL;
+        _cleanup_free_ char *user = NULL, *others = NULL;
+        _cleanup_image_origin_ struct image_origin origin = {0};
         struct check *c = s->check;
         bool repair = c->options->repair;
         err *e;
 
         if (repair)
                 TRY(txn_exclusive(c->store));
-        e = find_origin(s, &origin);
-        if (!e && origin && repair)
-                e = drop_alone(s, &user);
+        e = image_origin(c->store, s->layer->chain, &origin);
+        if (!e && origin.name && repair)
+                e = drop_alone(s, &user, &others);
         if (repair)
                 txn_exclusive_end(c->store);
         TRY(e);
-        if (!origin) {
+        if (!origin.name) {
                 check_say(c, CHECK_WRONG, s->name, "%s; remove image %s, and make or load it again", why, s->image->id);
                 return NULL;
         }
         if (!repair) {
-                check_say(c, CHECK_WRONG, s->name, "%s; after a repair, %s can be pulled again", why, origin);
+                check_say(c, CHECK_WRONG, s->name, "%s; after a repair, %s can be pulled again", why, origin.name);
                 return NULL;
         }
         if (!user)
                 s->tree_fd = file_close(s->tree_fd);
         check_say(c, CHECK_WRONG, s->name, "%s; %s%s; pull %s again", why, user ? "not removed, because " : "removed",
-                  user ? user : "", origin);
+                  user ? user : others, origin.name);
         return NULL;
 }
 
@@ -294,6 +304,7 @@ static err *bad_files(struct subject *s, const char *why)
 static err *bad_archive(struct subject *s, err *why)
 {
         struct check *c = s->check;
+        _cleanup_free_ char *again = NULL;
         char text[1024];
 
         if (err_code(why) != ERR_DIGEST && err_code(why) != ERR_CORRUPT && err_code(why) != ERR_UNSAFE_PATH &&
@@ -307,8 +318,9 @@ static err *bad_archive(struct subject *s, err *why)
                 check_say(c, CHECK_WRONG, s->blob, "%s", text);
                 return NULL;
         }
+        TRY(remedy(s, &again));
         TRY(blob_remove(c->store, s->layer->digest));
-        check_say(c, CHECK_MENDED, s->blob, "%s; removed, pull image %s again to have it back", text, s->image->id);
+        check_say(c, CHECK_MENDED, s->blob, "%s; removed; %s to have it back", text, again);
         if (s->tree_fd < 0)
                 check_say(c, CHECK_WRONG, s->name, "its tree is missing, and so is its blob now");
         return NULL;
@@ -345,20 +357,20 @@ static err *compare(struct subject *s)
 
 static err *check_without_blob(struct subject *s)
 {
-        _cleanup_free_ char *other = NULL;
+        _cleanup_free_ char *other = NULL, *again = NULL;
         struct check *c = s->check;
 
-        if (s->tree_fd < 0) {
-                check_say(c, CHECK_WRONG, s->name, "its tree is missing, and its blob is not here; pull image %s again",
-                          s->image->id);
-                return NULL;
-        }
-        if (layer_tar_kept(c->store, s->layer))
+        if (s->tree_fd >= 0 && layer_tar_kept(c->store, s->layer))
                 return compare(s);
-        TRY(layer_tar_blob(c->store, s->layer, &other));
-        if (!other)
-                check_say(c, CHECK_WRONG, s->name,
-                          "its blob is not here: it cannot be saved or pushed; pull image %s again", s->image->id);
+        if (s->tree_fd >= 0)
+                TRY(layer_tar_blob(c->store, s->layer, &other));
+        if (other)
+                return NULL;
+        TRY(remedy(s, &again));
+        check_say(c, CHECK_WRONG, s->name, "%s; %s",
+                  s->tree_fd < 0 ? "its tree is missing, and its blob is not here"
+                                 : "its blob is not here: it cannot be saved or pushed",
+                  again);
         return NULL;
 }
 

@@ -60,6 +60,17 @@ MUST_USE err *image_find_whole(struct store *s, const char *ref, struct image **
 /* Is every layer of image @id here, with what its archive can be had from? What a repair has dropped is not,
  * and nothing of an image that is not here. */
 MUST_USE err *image_is_complete(struct store *s, const char *id, bool *ret);
+/* What a layer can be had from again: an image that has it and was pulled. */
+struct image_origin {
+        char *name;     /* "docker.io/library/busybox@sha256:..."; NULL = there is none */
+        char *platform; /* of that image, "linux/amd64"; NULL = it does not say */
+};
+void image_origin_done(struct image_origin *o);
+#define _cleanup_image_origin_ __attribute__((cleanup(image_origin_done)))
+MUST_USE err *image_origin(struct store *s, const char *chain, struct image_origin *ret);
+/* Are the files of all layers of @i here, as a container needs them? ERR_NOT_FOUND otherwise, with @name as what the
+ * image was called, and @ret_origin of the first layer that lacks (may be NULL). */
+MUST_USE err *image_check_layers(const struct image *i, const char *name, struct image_origin *ret_origin);
 /* All images, newest first, with their names. Damaged ones are left out, with a warning. */
 struct image_list {
         struct image **items; /* owned, with what they point to */

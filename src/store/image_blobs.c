@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "oci/image.h"
+#include "oci/platform.h"
 #include "store/blob.h"
 #include "store/gc.h"
 #include "store/image_private.h"
@@ -42,6 +43,71 @@ err *image_is_complete(struct store *s, const char *id, bool *ret)
         TRY(e);
         for (size_t n = 0; n < i->n_layers && *ret; n++)
                 TRY(is_complete(i, &i->layers[n], ret));
+        return NULL;
+}
+
+void image_origin_done(struct image_origin *o)
+{
+        free(o->name);
+        free(o->platform);
+}
+
+/* Which layer of @i @chain is; -1: none. */
+ssize_t image_layer_place(const struct image *i, const char *chain)
+{
+        for (size_t n = 0; n < i->n_layers; n++)
+                if (str_eq(i->layers[n].chain, chain))
+                        return (ssize_t)n;
+        return -1;
+}
+
+err *image_origin(struct store *s, const char *chain, struct image_origin *ret)
+{
+        _cleanup_image_list_ struct image_list all = {0};
+        _cleanup_image_origin_ struct image_origin o = {0};
+        char text[PLATFORM_TEXT];
+        struct platform p;
+
+        TRY(image_list(s, &all));
+        for (size_t i = 0; i < all.n && !o.name; i++) {
+                if (!*all.items[i]->digests || image_layer_place(all.items[i], chain) < 0)
+                        continue;
+                o.name = str_dup(*all.items[i]->digests);
+                if (platform_read(all.items[i]->config, &p))
+                        o.platform = str_dup(platform_text(&p, text));
+                if (!o.name)
+                        return err_nomem();
+        }
+        *ret = o;
+        o = (struct image_origin){0};
+        return NULL;
+}
+
+static err *no_layer(const struct image *i, const char *chain, const char *name, struct image_origin *ret_origin)
+{
+        _cleanup_image_origin_ struct image_origin o = {0};
+        err *e;
+
+        TRY(image_origin(i->store, chain, &o));
+        if (o.name)
+                e = err_new(ERR_NOT_FOUND, "image %s lacks its layer %s: pull %s again", name, chain, o.name);
+        else
+                e = err_new(ERR_NOT_FOUND,
+                            "image %s lacks its layer %s, which no image here was pulled with: remove it, and make or "
+                            "load it again",
+                            name, chain);
+        if (ret_origin) {
+                *ret_origin = o;
+                o = (struct image_origin){0};
+        }
+        return e;
+}
+
+err *image_check_layers(const struct image *i, const char *name, struct image_origin *ret_origin)
+{
+        for (size_t n = 0; n < i->n_layers; n++)
+                if (!layer_is_here(i->store, i->layers[n].chain))
+                        return no_layer(i, i->layers[n].chain, name, ret_origin);
         return NULL;
 }
 

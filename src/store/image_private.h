@@ -41,6 +41,8 @@ void image_draft_history(json *config, int64_t now, const char *created_by, cons
 /* The manifest of an image with these layers. */
 MUST_USE err *image_manifest_text(const struct image_layer *layers, size_t n, const char *config, size_t config_size,
                                   char **ret);
+/* Which layer of @i @chain is; -1: none. */
+ssize_t image_layer_place(const struct image *i, const char *chain);
 /* A layer as an image's record has it. */
 json *image_layer_record(const struct image_layer *l);
 /* The list of layers in a record's text; NULL when it is damaged: `system check` tells of it. */

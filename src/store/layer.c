@@ -200,6 +200,14 @@ err *layer_open(struct store *s, const char *chain, int *ret_fd)
         return NULL;
 }
 
+bool layer_is_here(const struct store *s, const char *chain)
+{
+        char path[128];
+
+        (void)snprintf(path, sizeof(path), "layers/%.64s/diff", hex_of(chain));
+        return faccessat(s->root_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
 err *layer_path(struct store *s, const char *chain, char **ret)
 {
         TRY(check_digest(chain));

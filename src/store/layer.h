@@ -67,6 +67,8 @@ MUST_USE err *layer_sync_directories(struct store *s);
 
 /* Open a layer's diff directory. ERR_NOT_FOUND. */
 MUST_USE err *layer_open(struct store *s, const char *chain, int *ret_fd);
+/* Is it there? For who only wants to know; what cannot be looked at is. */
+bool layer_is_here(const struct store *s, const char *chain);
 /* Its absolute path, owned. */
 MUST_USE err *layer_path(struct store *s, const char *chain, char **ret);
 /* Remove a layer, or a blob, that nothing needs any more; missing ones are fine. Alone with the store. */

@@ -139,6 +139,9 @@ static err *btrfs_check_layer(struct store *s, const struct image *image, size_t
         TRY(open_layer_tree(s, image->layers[n].chain, &have));
         if (have < 0)
                 return NULL;
+        for (size_t i = 0; i <= n; i++) /* without one below there is nothing to compare with: that has been told */
+                if (!layer_is_here(s, image->layers[i].chain))
+                        return NULL;
         if (n)
                 TRY(open_layer_tree(s, image->layers[n - 1].chain, &below));
         TRY(staging_begin(s, &st));

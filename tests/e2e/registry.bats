@@ -161,6 +161,32 @@ $R/t/two:1"
         rm -rf "$T/other-state" "$T/other"
 }
 
+@test "what a repair dropped is fetched by run, also for an image that was made from the one that was pulled" {
+        local image out
+        other() { "$HOD_BIN/hod" --root "$T/other" --state "$T/other-state" "$@"; }
+        hod tag two "$R/t/heal:2"
+        hod push -q "$R/t/heal:2" >/dev/null
+        hod rmi "$R/t/heal:2" >/dev/null
+        other pull -q "$R/t/heal:2" >/dev/null
+        other commit "$(other create "$R/t/heal:2" sh)" child:1 >/dev/null
+        other rm "$(other ps -aq)" >/dev/null
+        for image in child:1 "$R/t/heal:2" "$(other images -q child:1)"; do
+                other image prune --blobs -f >/dev/null
+                printf x | dd of="$(find "$T/other/layers" -name random)" bs=1 seek=1000000 conv=notrunc status=none
+                run other system check --repair
+                is "$status" 1
+                like "$output" "; removed, which image child:1 needs, too; pull $R/t/heal@sha256:[0-9a-f]+ again"
+                refused 125 "image $image lacks its layer sha256:[0-9a-f]+: pull $R/t/heal@sha256:[0-9a-f]+ again" \
+                        other run --rm --pull never "$image" true
+                is "$(other ps -aq)" ""
+                out=$(other run --rm --network none "$image" sha256sum /random 2>"$T/err") || fail "$(cat "$T/err")"
+                is "${out%% *}" "$(sha256sum <"$T/random" | cut -d' ' -f1)"
+                like "$(cat "$T/err")" "^Image '$image' lacks a layer: pulling $R/t/heal@sha256:"
+        done
+        other system check >/dev/null
+        rm -rf "$T/other-state" "$T/other"
+}
+
 @test "what does not exist" {
         refused 1 "manifest for $R/t/bb:nosuch not found: manifest unknown: manifest unknown" hod pull -q "$R/t/bb:nosuch"
         refused 1 "manifest for $R/nosuch/x:latest not found: manifest unknown" hod pull -q "$R/nosuch/x"
