@@ -115,17 +115,62 @@ static err *split(const char *path, char **ret_dir, char **ret_name)
         return *ret_dir && *ret_name ? NULL : err_nomem();
 }
 
+/* What a killed one left: nobody has a lock on it. */
+static err *remove_dead(const struct fileout *o)
+{
+        int copy = openat(o->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+        struct dirent *d;
+
+        if (!dir) {
+                (void)file_close(copy);
+                return err_sys(errno, "reading %s", o->path ? o->path : "the directory of the archive");
+        }
+        while ((d = readdir(dir))) {
+                _cleanup_close_ int fd = -1;
+
+                if (!str_starts(d->d_name, TEMPORARY) || strlen(d->d_name) != strlen(o->temporary))
+                        continue;
+                fd = openat(o->dirfd, d->d_name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+                if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+                        (void)unlinkat(o->dirfd, d->d_name, 0);
+        }
+        (void)closedir(dir);
+        return NULL;
+}
+
+/* What gets its name when it is whole; remove_dead() leaves it alone as long as we live. */
+static err *open_temporary(struct fileout *o, mode_t mode, int *ret)
+{
+        for (;;) {
+                _cleanup_close_ int fd =
+                        openat(o->dirfd, o->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+                struct stat st;
+
+                if (fd < 0)
+                        return err_sys(errno, "making a file%s%s", o->path ? " in " : "", o->path ? o->path : "");
+                (void)flock(fd, LOCK_EX | LOCK_NB);
+                if (fstat(fd, &st) < 0 || st.st_nlink) {
+                        *ret = TAKE_FD(fd);
+                        return NULL;
+                }
+                /* Somebody's remove_dead() was faster than our lock. */
+        }
+}
+
 /* Without a name where the file system can do that; else a temporary one. */
 static err *open_new(struct fileout *o)
 {
         o->fd = openat(o->dirfd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
-        if (o->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
-                o->fd = openat(o->dirfd, o->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-                if (o->fd >= 0)
-                        TRY(strv_add(&o->created, o->temporary));
-        }
         o->owned = o->fd >= 0;
-        return NULL;
+        if (o->owned)
+                return NULL;
+        if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
+                return err_sys(errno, "making a file");
+        TRY(remove_dead(o));
+        TRY(open_temporary(o, 0600, &o->fd));
+        o->owned = true;
+        return strv_add(&o->created, o->temporary);
 }
 
 err *fileout_open_bytes(const char *path, struct fileout **ret)
@@ -142,9 +187,7 @@ err *fileout_open_bytes(const char *path, struct fileout **ret)
                 return err_sys(errno, "invalid output path: stat %s", dir);
         if (!*o->name || (fstatat(o->dirfd, o->name, &st, 0) == 0 && !S_ISREG(st.st_mode)))
                 return err_new(ERR_INVALID, "invalid output path: \"%s\" must be a file", path);
-        TRY(open_new(o));
-        if (o->fd < 0)
-                return err_sys(errno, "writing to %s", path);
+        TRY_WRAP(open_new(o), "writing to %s", path);
         *ret = TAKE_PTR(o);
         return NULL;
 }
@@ -161,30 +204,6 @@ err *fileout_open_file(const char *path, struct fileout **ret)
         TRY(fileout_open_bytes(path, &o));
         TRY(begin_tar(o));
         *ret = TAKE_PTR(o);
-        return NULL;
-}
-
-/* What a killed one left: nobody has a lock on it. */
-static err *remove_dead(const struct fileout *o)
-{
-        int copy = openat(o->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-        struct dirent *d;
-
-        if (!dir) {
-                (void)file_close(copy);
-                return err_sys(errno, "reading %s", o->path);
-        }
-        while ((d = readdir(dir))) {
-                _cleanup_close_ int fd = -1;
-
-                if (!str_starts(d->d_name, TEMPORARY) || strlen(d->d_name) != strlen(o->temporary))
-                        continue;
-                fd = openat(o->dirfd, d->d_name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
-                if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-                        (void)unlinkat(o->dirfd, d->d_name, 0);
-        }
-        (void)closedir(dir);
         return NULL;
 }
 
@@ -328,25 +347,6 @@ static err *copy_bytes(const struct fileout *o, const char *name, const struct f
         return tell(o, name, from->size, from->size);
 }
 
-/* A blob of a directory: it gets its name when it is whole. */
-static err *open_blob(struct fileout *o, int *ret)
-{
-        for (;;) {
-                _cleanup_close_ int fd =
-                        openat(o->dirfd, o->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
-                struct stat st;
-
-                if (fd < 0)
-                        return err_sys(errno, "making a file in %s", o->path);
-                (void)flock(fd, LOCK_EX | LOCK_NB);
-                if (fstat(fd, &st) < 0 || st.st_nlink) {
-                        *ret = TAKE_FD(fd);
-                        return NULL;
-                }
-                /* Somebody's remove_dead() was faster than our lock. */
-        }
-}
-
 static err *close_blob(struct fileout *o, const char *name, err *e)
 {
         bool there = file_exists(o->dirfd, name);
@@ -380,7 +380,7 @@ err *fileout_copy(struct fileout *o, const char *name, const struct fileset_file
         }
         if (fileout_has(o, name, from->size))
                 return NULL;
-        TRY(open_blob(o, &fd));
+        TRY(open_temporary(o, 0644, &fd));
         return close_blob(o, name, copy_bytes(o, name, from, fd));
 }
 
@@ -432,7 +432,7 @@ err *fileout_pump(struct fileout *o, const char *name, uint64_t size, const stru
                 TRY(begin_file(o, name, size));
                 return pump(o, name, -1, size, digest, from);
         }
-        TRY(open_blob(o, &fd));
+        TRY(open_temporary(o, 0644, &fd));
         return close_blob(o, name, pump(o, name, fd, size, digest, from));
 }
 

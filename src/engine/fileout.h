@@ -16,7 +16,8 @@ struct fileout;
 /* An archive to @fd (borrowed): a pipe, or any file. */
 MUST_USE err *fileout_open_stream(int fd, struct fileout **ret);
 /* An archive as the file @path, which appears, or is replaced, at the end. Nothing is left of one that is not finished,
- * not even if we are killed. ERR_INVALID (no regular file), ERR_SYS. */
+ * not even if we are killed (on a file system without O_TMPFILE the next one there removes it). ERR_INVALID (no regular
+ * file), ERR_SYS. */
 MUST_USE err *fileout_open_file(const char *path, struct fileout **ret);
 /* The same for bytes that the caller writes himself, to fileout_fd(): nothing is added to it, it is only finished. */
 MUST_USE err *fileout_open_bytes(const char *path, struct fileout **ret);

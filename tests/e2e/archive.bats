@@ -138,6 +138,23 @@ id_of() { hod images --no-trunc --format '{{.ID}}' "$1"; }
         done
 }
 
+@test "save: a file system that has no files without a name" {
+        mkdir -p k
+        nameless() { # strace's arguments, how hod ends
+                strace -f -qq -o strace.out -P k -e trace=openat -e inject=openat:error=EOPNOTSUPP:when=2 "$@" \
+                        "$HOD_BIN/hod" save -o k/x.tar busybox 2>/dev/null
+        }
+        echo old >k/x.tar
+        ! nameless -e trace=openat,renameat -e inject=renameat:signal=KILL
+        like "$(cat strace.out)" 'O_TMPFILE.*EOPNOTSUPP .*INJECTED'
+        is "$(cat k/x.tar)" old
+        like "$(ls -A k)" '^\.hod-[0-9a-f]{16}'
+        nameless
+        is "$(ls -A k)" x.tar
+        is "$(hod save busybox | cmp - k/x.tar)" ''
+        rm -r k strace.out
+}
+
 @test "load: what cannot be, in docker's words" {
         refused 1 '^hod: open nosuch.tar: No such file' hod load -i nosuch.tar
         refused 1 'truncated|EOF' bash -c 'echo junk | "$HOD_BIN/hod" load'

@@ -23,7 +23,11 @@ monitor_pid() {
         log=$(field cc '{{.LogPath}}')
         mapfile -t before <"$log"
         now=("${before[@]}")
-        until ((${#now[@]} > ${#before[@]})); do mapfile -t now <"$log"; done
+        deadline=$((SECONDS + 60))
+        until ((${#now[@]} > ${#before[@]})); do
+                ((SECONDS < deadline)) || fail "it writes no more: $(hod ps -a)"
+                mapfile -t now <"$log"
+        done
         kill -9 "$old"
         sleep 0.5
         alive "$pid" || fail "the container died with its monitor"
