@@ -223,8 +223,11 @@ static err *write_with_lease(struct ingest *i, char *const *names)
         TRY(settle_stand_ins(i, before.found && !keeps_old(i, &before)));
         TRY(txn_begin(i->store, true, &t));
         TRY(find_known(i, i->store->run, &k));
-        if (!keeps_old(i, &k))
+        if (!keeps_old(i, &k)) {
+                if (!blob_exists(i->store, i->manifest.text)) /* left out, because there was a record */
+                        return err_new(ERR_BUSY, "image %s was removed meanwhile: try again", i->id.text);
                 TRY(write_image(i, &k, &t));
+        }
         for (; *names; names++)
                 TRY(txn_run(&t, "INSERT OR REPLACE INTO names VALUES(?,?,?)", "ssi", *names, i->id.text, now));
         return txn_commit(&t);
@@ -272,25 +275,58 @@ static err *publish_documents(struct ingest *i)
         return publish_document(i, &i->options.index, &i->index);
 }
 
-static bool all_here(const struct ingest *i)
+static bool layers_here(const struct ingest *i)
 {
         for (size_t n = 0; n < i->n; n++)
                 if (i->items[n].shown.state != INGEST_EXISTS)
                         return false;
-        return blob_exists(i->store, i->id.text) && blob_exists(i->store, i->manifest.text) &&
-               (!*i->index.text || blob_exists(i->store, i->index.text));
+        return blob_exists(i->store, i->id.text);
+}
+
+static bool documents_here(const struct ingest *i)
+{
+        return blob_exists(i->store, i->manifest.text) && (!*i->index.text || blob_exists(i->store, i->index.text));
+}
+
+/* The record keeps another manifest, and no name is to have the digest of this one: nothing would point at it. */
+static bool needs_no_documents(struct ingest *i, const struct known *k, char *const *names)
+{
+        for (; *names; names++)
+                if (strchr(*names, '@'))
+                        return false;
+        return keeps_old(i, k) && strcmp(k->manifest, i->manifest.text) != 0;
+}
+
+/* If everything that it takes is here. *@ret: has it been done? */
+static err *publish_known(struct ingest *i, char *const *names, bool *ret)
+{
+        _cleanup_(known_done) struct known k = {0};
+        struct db *db;
+        err *e = NULL;
+
+        *ret = false;
+        if (!layers_here(i))
+                return NULL;
+        TRY(txn_reader(i->store, &db));
+        TRY(find_known(i, db, &k));
+        if (!documents_here(i) && !needs_no_documents(i, &k, names))
+                return NULL;
+        TRY(is_known(i, db, names, ret));
+        if (!*ret)
+                e = write_records(i, names);
+        if (err_code(e) == ERR_BUSY) /* the record went meanwhile: all of it, then */
+                return err_free(e);
+        *ret = true;
+        return e;
 }
 
 static err *publish(struct ingest *i, char *const *names)
 {
-        struct db *db;
-        bool known = false;
+        bool done;
 
-        if (all_here(i)) {
-                TRY(txn_reader(i->store, &db));
-                TRY(is_known(i, db, names, &known));
-                return known ? NULL : write_records(i, names);
-        }
+        TRY(publish_known(i, names, &done));
+        if (done)
+                return NULL;
         for (size_t n = 0; n < i->n; n++)
                 if (i->items[n].shown.state != INGEST_DONE && i->items[n].shown.state != INGEST_EXISTS)
                         return err_new(ERR_INTERNAL, "layer %s is not complete", i->items[n].layer.digest);

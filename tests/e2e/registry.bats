@@ -162,7 +162,7 @@ $R/t/two:1"
 }
 
 @test "what a repair dropped is fetched by run, also for an image that was made from the one that was pulled" {
-        local image out
+        local before image out
         other() { "$HOD_BIN/hod" --root "$T/other" --state "$T/other-state" "$@"; }
         hod tag two "$R/t/heal:2"
         hod push -q "$R/t/heal:2" >/dev/null
@@ -184,7 +184,12 @@ $R/t/two:1"
                 like "$(cat "$T/err")" "^Image '$image' lacks a layer: pulling $R/t/heal@sha256:"
         done
         other system check >/dev/null
-        rm -rf "$T/other-state" "$T/other"
+        # The same image, here with another manifest: that of the archive, which nothing would need, does not stay.
+        other save -o "$T/pulled.tar" "$R/t/heal:2"
+        before=$(ls "$HOD_ROOT/blobs/sha256")
+        is "$(hod load -i "$T/pulled.tar")" "Loaded image: $R/t/heal:2"
+        is "$(ls "$HOD_ROOT/blobs/sha256")" "$before"
+        rm -rf "$T/other-state" "$T/other" "$T/pulled.tar"
 }
 
 @test "what does not exist" {
