@@ -14,6 +14,8 @@
 
 /* ---- load ---- */
 
+#define KEPT "what was loaded before stays"
+
 struct load_args {
         const char *input, *platform, *progress;
         bool quiet;
@@ -42,7 +44,7 @@ static err *load_show(const struct invocation *inv, struct engine *e, struct loa
         struct load_progress progress = {.say = load_say, .arg = out};
         _cleanup_progress_ struct progress_view *view = NULL;
 
-        TRY(progress_open(a->progress, a->quiet || nobody, stdout, "what was loaded before stays", &view));
+        TRY(progress_open(a->progress, a->quiet || nobody, stdout, KEPT, KEPT, &view));
         progress.progress = progress_sink(view);
         if (str_eq(a->progress, "json") && !a->quiet)
                 out->json = progress.progress;
@@ -111,7 +113,8 @@ static err *save_run(struct invocation *inv)
         if (!o.output && isatty(STDOUT_FILENO))
                 return err_new(ERR_INVALID, "cowardly refusing to save to a terminal. Use the -o flag or redirect");
         TRY(ui_engine(inv, &e));
-        TRY(progress_open(a->progress, nobody, stderr, "nothing was saved", &view));
+        TRY(progress_open(a->progress, nobody, stderr, "nothing was saved", "the archive is whole or not there",
+                          &view));
         o.progress = progress_sink(view);
         return progress_result(view, save_images(e, &o));
 }

@@ -55,7 +55,8 @@ static err *commit(struct container *c, const struct commit_options *o, char **r
         struct progress_bytes bytes = {.id = "layer", .status = "Committing"};
         struct commit_options watched = *o;
 
-        TRY(progress_open(NULL, !isatty(STDOUT_FILENO), stdout, "no image was made", &view));
+        TRY(progress_open(NULL, !isatty(STDOUT_FILENO), stdout, "no image was made",
+                          "look at `hod images` whether one was made", &view));
         bytes.progress = progress_sink(view);
         watched.watch = (struct watch){progress_bytes, &bytes};
         TRY(progress_result(view, snapshots_commit(c, &watched, ret_id)));
@@ -122,7 +123,8 @@ static err *export_to(struct container *c, struct fileout *to)
         struct progress_bytes bytes = {0};
         const struct watch watch = {progress_bytes, &bytes};
 
-        TRY(progress_open("none", true, stderr, to ? "nothing was written" : NULL, &view));
+        TRY(progress_open("none", true, stderr, to ? "nothing was written" : NULL,
+                          to ? "the file is whole or not there" : NULL, &view));
         bytes.progress = progress_sink(view);
         return progress_result(view, snapshots_export(c, to ? fileout_fd(to) : STDOUT_FILENO, &watch));
 }

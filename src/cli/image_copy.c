@@ -50,7 +50,7 @@ static err *copy_run(struct invocation *inv)
 
         fill(inv, a, &o);
         TRY(ui_engine(inv, &e));
-        TRY(progress_open(a->progress, a->quiet, stderr, "nothing was changed", &view));
+        TRY(progress_open(a->progress, a->quiet, stderr, "nothing was changed", "it may have been copied", &view));
         o.progress = progress_sink(view);
         TRY(progress_result(view, copy_image(e, &o, &digest)));
         if (a->digestfile)

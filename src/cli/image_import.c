@@ -57,7 +57,8 @@ static err *import(struct engine *e, const char *url, const struct image_import 
         struct progress_bytes bytes = {.id = "archive", .status = "Importing", .total = rest_of(i->fd)};
         struct image_import watched = *i;
 
-        TRY(progress_open(NULL, !isatty(STDOUT_FILENO), stdout, "nothing was imported", &view));
+        TRY(progress_open(NULL, !isatty(STDOUT_FILENO), stdout, "nothing was imported",
+                          "look at `hod images` whether it was imported", &view));
         bytes.progress = progress_sink(view);
         watched.watch = (struct watch){progress_bytes, &bytes};
         TRY(progress_result(view,

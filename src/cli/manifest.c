@@ -149,7 +149,7 @@ static err *push_run(struct invocation *inv)
 
         fill(inv, a->insecure, &o);
         TRY(ui_engine(inv, &e));
-        TRY(progress_open("auto", false, stderr, "the list was not pushed", &view));
+        TRY(progress_open("auto", false, stderr, "the list was not pushed", "it may have been pushed", &view));
         TRY(progress_result(view, manifest_list_push(e, inv->operands[0], a->purge, &o, progress_sink(view), &digest)));
         progress_close(TAKE_PTR(view));
         (void)printf("%s\n", digest.text);

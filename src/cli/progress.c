@@ -62,6 +62,7 @@ static void on_signal(int signum)
         (void)setitimer(ITIMER_REAL, &soon, NULL);
 }
 
+/* @note: what die_now() says. */
 static void catch_signals(const char *note)
 {
         const struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
@@ -216,7 +217,8 @@ static enum mode choose_mode(const char *text, bool quiet, FILE *out)
         return MODE_TTY;
 }
 
-err *progress_open(const char *mode, bool quiet, FILE *out, const char *note, struct progress_view **ret)
+err *progress_open(const char *mode, bool quiet, FILE *out, const char *note, const char *killed,
+                   struct progress_view **ret)
 {
         struct progress_view *v = MEM_NEW0(struct progress_view, 1);
 
@@ -226,7 +228,7 @@ err *progress_open(const char *mode, bool quiet, FILE *out, const char *note, st
         v->mode = choose_mode(mode, quiet, out);
         v->out = out;
         v->note = note;
-        catch_signals(note);
+        catch_signals(killed);
         *ret = v;
         return NULL;
 }

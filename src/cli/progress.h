@@ -31,9 +31,10 @@ void progress_report_to(int fd);
 struct progress_view;
 /* Show progress on @out in the given way; "auto" or NULL: tty on a terminal, else plain. From now on SIGINT, SIGTERM
  * and SIGHUP end the operation with ERR_INTERRUPTED at its next message; if none comes within half a second, the
- * process ends there with status 128 + the signal's number. Both say @note: what becomes of the work done so far. One
- * at a time. */
-MUST_USE err *progress_open(const char *mode, bool quiet, FILE *out, const char *note, struct progress_view **ret);
+ * process ends there with status 128 + the signal's number. What becomes of the work done so far: @note says it when
+ * the operation has ended, @killed when the process does, which may be just after all was done. One at a time. */
+MUST_USE err *progress_open(const char *mode, bool quiet, FILE *out, const char *note, const char *killed,
+                            struct progress_view **ret);
 /* For the operation; borrowed. */
 const struct progress *progress_sink(const struct progress_view *v);
 /* Draw the last state, let signals do what they did before, free. NULL is fine. */

@@ -23,7 +23,7 @@ static err *pull(struct engine *e, struct pull_options *o, const struct pull_arg
 {
         _cleanup_progress_ struct progress_view *view = NULL;
 
-        TRY(progress_open(a->progress, a->quiet, out, KEPT, &view));
+        TRY(progress_open(a->progress, a->quiet, out, KEPT, KEPT, &view));
         o->progress = progress_sink(view);
         return progress_result(view, pull_image(e, o, ret_name));
 }

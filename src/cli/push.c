@@ -24,7 +24,7 @@ static err *push(struct engine *e, struct push_options *o, const struct push_arg
 {
         _cleanup_progress_ struct progress_view *view = NULL;
 
-        TRY(progress_open(a->progress, a->quiet, stdout, KEPT, &view));
+        TRY(progress_open(a->progress, a->quiet, stdout, KEPT, KEPT, &view));
         o->progress = progress_sink(view);
         return progress_result(view, push_image(e, o, ret_name, ret_digest));
 }

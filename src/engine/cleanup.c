@@ -42,6 +42,7 @@ static err *record_exit(struct container *c)
         json_set(c->record, "State", state);
         json_set_int(c->record, "RestartCount", c->status.restarts);
         json_del(c->record, "HodStartedBoot");
+        endpoints_remember(c);
         return container_save(c);
 }
 
@@ -141,10 +142,10 @@ void cleanup_start_failed(struct container *c, const err *e)
         err *error;
 
         (void)err_text(e, text, sizeof(text));
-        /* If the monitor died, what it was making may still be there, and its forks, which share its lock, may still be
-         * making it. */
+        /* If the monitor died (after a time-out it was killed), what it was making may still be there, and its forks,
+         * which share its lock, may still be making it. */
         err_free(container_refresh(c));
-        if (err_code(e) == ERR_NOT_RUNNING && c->state_fd >= 0) {
+        if ((err_code(e) == ERR_NOT_RUNNING || err_code(e) == ERR_TIMEOUT) && c->state_fd >= 0) {
                 _cleanup_close_ int old = status_open_lock(c->state_fd);
 
                 if (!status_wait_ended(old, DEAD_MONITOR_MS))

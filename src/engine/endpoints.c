@@ -361,6 +361,23 @@ err *endpoints_inspect(const struct container *c, json *settings)
         return NULL;
 }
 
+void endpoints_remember(struct container *c)
+{
+        static const char *const kept[] = {"NetworkID", "DNSNames"};
+        json *record = json_get(json_get(c->record, "NetworkSettings"), "Networks");
+        _cleanup_json_ json *doc = NULL;
+
+        log_error_free(LOG_LEVEL_DEBUG, endpoints_read(c, &doc));
+        JSON_EACH (json_get(doc, "Networks"), it) {
+                json *mine = json_get(record, it.key);
+
+                /* One that was asked for by its id is shown by that again until the next start. */
+                for (size_t i = 0; mine && i < ARRAY_SIZE(kept); i++)
+                        json_set(mine, kept[i],
+                                 json_get(it.value, kept[i]) ? json_ref(json_get(it.value, kept[i])) : NULL);
+        }
+}
+
 /* ---- published ports of a running container ---- */
 
 static void address_of(const json *endpoint, const char *key, struct link_address *ret)

@@ -38,6 +38,10 @@ bool endpoints_holder_lives(struct engine *e, const char *id);
  * has cleaned up, are taken back. */
 bool endpoints_reclaim(struct engine *e, const char *id);
 
+/* It has ended: which networks it was in and what it was called there goes into the record, as docker keeps it. Not
+ * saved. What cannot be read is left out. */
+void endpoints_remember(struct container *c);
+
 /* Complete docker's NetworkSettings document @settings with what a running container has. */
 MUST_USE err *endpoints_inspect(const struct container *c, json *settings);
 

@@ -1,12 +1,18 @@
 /* hostconfig.c - defaults and merging; the checks are in hostconfig_check.c. */
 #include "engine/hostconfig.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
+#include "base/parse.h"
 #include "base/str.h"
 #include "engine/defaults.h"
+
+#define CPUS_MAX 4096
+#define CPU_LIMIT 65536
 
 /* How a member looks that nobody gave. */
 enum shape { NIL, EMPTY_ARRAY, EMPTY_OBJECT, TEXT, ZERO, NO, SKIP /* absent unless given (Go's omitempty) */ };
@@ -154,18 +160,32 @@ static void set_paths(json *host, const char *key, const struct default_path *pa
                 json_add_str(list, paths[i].path);
 }
 
+/* The last number in the kernel's list of processors ("0-3,8-11"): there may be holes before it. */
+static uint64_t last_cpu(void)
+{
+        _cleanup_free_ char *text = NULL;
+        const char *last = NULL;
+        uint64_t n = 0;
+
+        if (file_read(AT_FDCWD, DEFAULTS_CPUS, CPUS_MAX, &text, NULL) < 0)
+                return 0;
+        text[strcspn(text, "\n")] = '\0';
+        for (const char *p = text; *p; p++)
+                if (p == text || p[-1] == '-' || p[-1] == ',')
+                        last = p;
+        return last && parse_u64(last, &n) && n < CPU_LIMIT ? n : 0;
+}
+
 /* Of every processor; a virtual machine's have none. One that is switched off has lost its own, for now. */
 static void add_masked_per_cpu(json *list)
 {
-        char cpu[48], path[96];
+        uint64_t last = last_cpu();
+        char path[96];
 
-        for (unsigned i = 0;; i++) {
-                (void)snprintf(cpu, sizeof(cpu), DEFAULTS_CPU, i);
-                (void)snprintf(path, sizeof(path), "%s/" DEFAULTS_MASKED_PER_CPU, cpu);
+        for (uint64_t i = 0; i <= last; i++) {
+                (void)snprintf(path, sizeof(path), DEFAULTS_MASKED_PER_CPU, (unsigned)i);
                 if (access(path, F_OK) == 0)
                         json_add_str(list, path);
-                else if (i == 0 || access(cpu, F_OK) < 0)
-                        return;
         }
 }
 

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "base/trace.h"
+#include "monitor/proto.h"
 #include "sys/exe.h"
 
 #define FIRST_CLIENT_FD 3
@@ -77,12 +78,11 @@ static int spawn_clean(const char *program, char *const argv[], const int fds[2]
 /* The monitor forks what enters the container: whoever gets hold of its program there must not be able to write to it
  * (sys/exe.h). The clone of its mount is open only until the program runs; closing it makes the kernel wait a moment,
  * while the monitor starts. */
-static int spawn_monitor(const char *program, char *const argv[], int *client, int lock)
+static int spawn_monitor(const char *program, char *const argv[], int *client, int lock, pid_t *ret)
 {
         _cleanup_close_ int exe = exe_open_protected(program), shared = -1;
         int r = exe < 0 ? exe : out_of_the_way(&exe);
         char path[32];
-        pid_t pid;
 
         if (r == 0)
                 r = out_of_the_way(client);
@@ -94,10 +94,10 @@ static int spawn_monitor(const char *program, char *const argv[], int *client, i
                         return -errno;
         }
         (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", exe);
-        return spawn_clean(path, argv, (int[]){*client, shared}, &pid);
+        return spawn_clean(path, argv, (int[]){*client, shared}, ret);
 }
 
-err *monitor_spawn(struct engine *e, const char *id, int lock, int *ret_fd)
+err *monitor_spawn(struct engine *e, const char *id, int lock, int *ret_fd, pid_t *ret_pid)
 {
         struct trace_span span = trace_begin(TRACE_MONITOR_START);
         _cleanup_free_ char *dir = str_format("%s/containers/%s", e->state, id);
@@ -111,7 +111,7 @@ err *monitor_spawn(struct engine *e, const char *id, int lock, int *ret_fd)
                 return err_sys(errno, "making a socket pair for the monitor");
         ours = pair[0];
         theirs = pair[1];
-        r = spawn_monitor(e->monitor, argv, &theirs, lock);
+        r = spawn_monitor(e->monitor, argv, &theirs, lock, ret_pid);
         trace_end(&span, -r, e->monitor);
         if (r < 0)
                 return err_sys(r, "starting %s", e->monitor);
@@ -125,6 +125,7 @@ err *monitor_adopt(struct engine *e, const char *id)
         char *argv[] = {(char[]){"hod-monitor"}, (char[]){"--adopt"}, dir, NULL};
         _cleanup_close_ int ours = -1, theirs = -1;
         int pair[2], r;
+        pid_t pid;
         char c;
 
         if (!dir)
@@ -133,11 +134,13 @@ err *monitor_adopt(struct engine *e, const char *id)
                 return err_sys(errno, "making a socket pair for the monitor");
         ours = pair[0];
         theirs = pair[1];
-        r = spawn_monitor(e->monitor, argv, &theirs, -1);
+        r = spawn_monitor(e->monitor, argv, &theirs, -1, &pid);
         if (r < 0)
                 return err_sys(r, "starting %s --adopt", e->monitor);
         theirs = file_close(theirs);
-        /* Ready, or ended (somebody else adopted it, or it is over): either way there is a packet or the end. */
+        /* Ready, or ended (somebody else adopted it, or it is over): either way there is a packet or the end. Whoever
+         * talks to one that hangs is told. */
+        proto_be_patient(ours);
         (void)recv(ours, &c, 1, 0);
         return NULL;
 }

@@ -66,17 +66,12 @@ err *snapshots_commit(struct container *c, const struct commit_options *o, char 
 /* Ask the monitor for the mounted root. */
 static err *mounted_root(struct container *c, int *ret_fd)
 {
-        struct proto_packet p = {0};
         _cleanup_close_ int fd = -1;
 
         TRY(container_connect(c, &fd));
         proto_be_patient(fd);
         TRY(proto_send(fd, PROTO_ROOTFS, NULL, 0, NULL, 0));
-        TRY(proto_receive(fd, &p));
-        if (p.type != PROTO_OK || p.n_fds != 1)
-                return err_new(ERR_INTERNAL, "the monitor of container %s did not give its root", c->name);
-        *ret_fd = p.fds[0];
-        return NULL;
+        return proto_wait_descriptor(fd, ret_fd);
 }
 
 err *snapshots_root(struct container *c, int *ret_fd)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -232,13 +233,16 @@ static err *ask_start(int fd, const struct start_options *o)
 #define OLD_MONITOR_MS 15000
 
 /* End the last run of @c. *@lock is released: its directory is gone. The old monitor may still have the cgroup and the
- * root file system to take down, and its cleanup waits for our lock, so wait for it only then. */
-static err *end_last_run(struct container *c, bool keep, int *lock)
+ * root file system to take down, and its cleanup waits for our lock, so wait for it only then. @monitor: a connection
+ * that keeps it from starting that cleanup, or -1. */
+static err *end_last_run(struct container *c, bool keep, int *lock, int monitor)
 {
         _cleanup_close_ int old = c->state_fd >= 0 ? status_open_lock(c->state_fd) : -1;
 
         TRY(keep ? cleanup_keep(c) : cleanup_locked(c));
         *lock = file_close(*lock);
+        if (monitor >= 0)
+                cleanup_tell(monitor);
         if (!status_wait_ended(old, OLD_MONITOR_MS))
                 return err_new(ERR_BUSY, "the last monitor of container %s does not end", c->id);
         return NULL;
@@ -281,7 +285,7 @@ static err *lock_stopped(struct container *c, bool fresh, int *ret_lock)
                         *ret_lock = TAKE_FD(lock);
                         return NULL;
                 }
-                TRY(end_last_run(c, false, &lock));
+                TRY(end_last_run(c, false, &lock, -1));
         }
         return err_new(ERR_BUSY, "container %s is started by others over and over", c->id);
 }
@@ -289,6 +293,7 @@ static err *lock_stopped(struct container *c, bool fresh, int *ret_lock)
 err *start_container(struct container *c, const struct start_options *o, int *ret_fd)
 {
         _cleanup_close_ int lock = -1, fd = -1;
+        pid_t monitor = 0;
         err *e;
 
         TRY(lock_stopped(c, o->fresh, &lock));
@@ -296,9 +301,11 @@ err *start_container(struct container *c, const struct start_options *o, int *re
                 TRY(cleanup_mark_started(c));
         e = prepare(c, lock);
         if (!e)
-                e = monitor_spawn(c->engine, c->id, lock, &fd);
+                e = monitor_spawn(c->engine, c->id, lock, &fd, &monitor);
         if (!e)
                 e = ask_start(fd, o);
+        if (err_code(e) == ERR_TIMEOUT && monitor > 0)
+                (void)kill(monitor, SIGKILL); /* our child: or it would go on some day, and nobody knows of that run */
         if (e) {
                 cleanup_start_failed(c, e);
                 return e;
@@ -310,18 +317,19 @@ err *start_container(struct container *c, const struct start_options *o, int *re
 
 err *start_restart(struct container *c, int signal, int timeout_s)
 {
-        _cleanup_close_ int lock = -1;
+        _cleanup_close_ int lock = -1, monitor = -1;
         struct start_options o = {0};
         err *e;
 
         TRY(lock_fresh(c, false, &lock));
         if (container_is_alive(c)) {
-                TRY(stop_end(c, signal, timeout_s));
+                TRY(stop_end(c, signal, timeout_s, &monitor));
                 TRY(container_refresh(c));
         }
         if (has_ended_run(c))
-                TRY(end_last_run(c, true, &lock));
+                TRY(end_last_run(c, true, &lock, monitor));
         lock = file_close(lock);
+        monitor = file_close(monitor);
         e = start_container(c, &o, NULL);
         /* Somebody else was faster: it has been restarted. */
         return err_code(e) == ERR_NOT_MODIFIED ? err_free(e) : e;

@@ -112,9 +112,12 @@ static err *end_once(struct container *c, int signal, int timeout_s, int *ret_fd
                 TRY(proto_send(fd, PROTO_SIGNAL, &s, sizeof(s), NULL, 0));
                 e = proto_wait_exit_for(fd, KILL_PATIENCE, &exit);
                 if (err_code(e) == ERR_TIMEOUT)
-                        return err_wrap(e, "container %s is stuck in the kernel after SIGKILL", c->id);
+                        return err_wrap(e,
+                                        "container %s is stuck in the kernel after SIGKILL, or its monitor (process "
+                                        "%d) was stopped",
+                                        c->id, (int)c->status.monitor_pid);
         }
-        if (!e && ret_fd)
+        if (!e)
                 *ret_fd = TAKE_FD(fd);
         return e;
 }
@@ -145,17 +148,12 @@ static err *end_as(struct container *c, void *arg)
         return end_once(c, how->signal, how->timeout_s, how->ret_fd);
 }
 
-/* As long as *@ret_fd is open its monitor leaves the cleanup to us. */
-static err *end(struct container *c, int signal, int timeout_s, int *ret_fd)
+err *stop_end(struct container *c, int signal, int timeout_s, int *ret_fd)
 {
         struct end_how how = {signal, timeout_s, ret_fd};
 
+        *ret_fd = -1;
         return until_ended(c, end_as, &how);
-}
-
-err *stop_end(struct container *c, int signal, int timeout_s)
-{
-        return end(c, signal, timeout_s, NULL);
 }
 
 err *stop_container(struct container *c, int signal, int timeout_s)
@@ -164,7 +162,7 @@ err *stop_container(struct container *c, int signal, int timeout_s)
 
         if (!container_is_alive(c))
                 return NULL;
-        TRY(end(c, signal, timeout_s, &fd));
+        TRY(stop_end(c, signal, timeout_s, &fd));
         return cleanup_container(c);
 }
 
@@ -260,7 +258,7 @@ static err *remove_ended(struct container *c, bool volumes)
 static err *kill_for_removal(struct container *c, int *ret_fd)
 {
         *ret_fd = file_close(*ret_fd);
-        return container_auto_remove(c) ? stop_container(c, SIGKILL, 0) : end(c, SIGKILL, 0, ret_fd);
+        return container_auto_remove(c) ? stop_container(c, SIGKILL, 0) : stop_end(c, SIGKILL, 0, ret_fd);
 }
 
 err *stop_remove(struct container *c, bool force, bool volumes)

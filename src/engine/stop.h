@@ -11,8 +11,9 @@ MUST_USE err *stop_kill(struct container *c, int signal);
  * -2 = wait forever). A container that does not run is fine. Returns when it has ended and is cleaned up. */
 MUST_USE err *stop_container(struct container *c, int signal, int timeout_s);
 
-/* The same without the cleanup (for who holds the container's lock). */
-MUST_USE err *stop_end(struct container *c, int signal, int timeout_s);
+/* The same without the cleanup (for who holds the container's lock). As long as *@ret_fd is open (-1: it did not run),
+ * the monitor leaves that to the caller, see cleanup_tell(). */
+MUST_USE err *stop_end(struct container *c, int signal, int timeout_s, int *ret_fd);
 
 /* Wait for the end of the current run. @ret_code is the exit status; a container that does not run answers at once. */
 MUST_USE err *stop_wait(struct container *c, int *ret_code);

@@ -66,14 +66,40 @@ static bool has_processes(const char *cgroup)
         return n > 0;
 }
 
-/* With a PID namespace of its own the end of init ends everything; without, the rest would stay. */
-static err *kill_one_and_rest(const struct state *s, int signal, int pidfd)
+static err *has_pid_namespace(struct state *s, bool *ret)
 {
-        const struct oci_namespace *pid_ns = &s->spec->linux_.ns[OCI_NS_PID];
+        err *e = state_load_spec(s);
+        _cleanup_json_ json *doc = NULL;
+        const json *list;
+
+        if (!e) {
+                const struct oci_namespace *ns = &s->spec->linux_.ns[OCI_NS_PID];
+
+                *ret = ns->present && !ns->path;
+                return NULL;
+        }
+        if (err_code(e) != ERR_INVALID)
+                return e;
+        /* Another version has accepted it. */
+        err_free(e);
+        TRY(state_load_document(s, &doc));
+        list = json_get(json_get(doc, "linux"), "namespaces");
+        *ret = false;
+        for (size_t i = 0; i < json_len(list); i++)
+                if (str_eq(json_get_str(json_at(list, i), "type"), "pid"))
+                        *ret = str_empty(json_get_str(json_at(list, i), "path"));
+        return NULL;
+}
+
+/* With a PID namespace of its own the end of init ends everything; without, the rest would stay. */
+static err *kill_one_and_rest(struct state *s, int signal, int pidfd)
+{
+        bool own = true;
         int r;
 
-        if (signal == SIGKILL && (!pid_ns->present || pid_ns->path) && !str_empty(s->cgroup) &&
-            (pidfd >= 0 || has_processes(s->cgroup)))
+        if (signal == SIGKILL)
+                TRY(has_pid_namespace(s, &own));
+        if (!own && !str_empty(s->cgroup) && (pidfd >= 0 || has_processes(s->cgroup)))
                 return runtime_cgroup_kill(s->cgroup, signal);
         r = pidfd < 0 ? -ESRCH : process_signal(pidfd, signal);
         if (r == -ESRCH)
@@ -98,7 +124,6 @@ static err *kill_container(struct invocation *inv, const char *id)
         if (a->all)
                 return str_empty(s->cgroup) ? rootless_kill(s, signal) : runtime_cgroup_kill(s->cgroup, signal);
         pidfd = state_pidfd(s);
-        TRY(state_load_spec(s));
         return kill_one_and_rest(s, signal, pidfd);
 }
 

@@ -19,24 +19,45 @@ extern char **environ;
 
 /* ---- state, list ---- */
 
+/* The specification: s->spec, or (owned) *@ret_doc. *@ret_version is its version, or NULL. */
+static err *describe_spec(struct state *s, const char **ret_version, json **ret_doc)
+{
+        err *e = state_load_spec(s);
+
+        if (!e) {
+                *ret_version = s->spec->oci_version;
+                return NULL;
+        }
+        if (err_code(e) != ERR_INVALID)
+                return e;
+        err_free(e); /* another version has accepted it */
+        TRY(state_load_document(s, ret_doc));
+        *ret_version = json_get_str(*ret_doc, "ociVersion");
+        return NULL;
+}
+
 /* The document of `state`; @owner "" there, a name in `list`. */
 static err *describe(struct state *s, const char *owner, json **ret)
 {
         enum state_status status = state_status(s);
+        _cleanup_json_ json *doc = NULL;
+        const char *version = NULL;
         char created[CLOCK_TEXT_MAX];
         json *j;
 
-        TRY(state_load_spec(s));
+        TRY(describe_spec(s, &version, &doc));
         j = json_new_object();
         clock_format(s->created_ns, created);
-        json_set_str(j, "ociVersion", s->spec->oci_version ? s->spec->oci_version : OCI_SPEC_VERSION);
+        json_set_str(j, "ociVersion", version ? version : OCI_SPEC_VERSION);
         json_set_str(j, "id", s->id);
         json_set_int(j, "pid", status == STATE_STOPPED ? 0 : s->pid);
         json_set_str(j, "status", state_status_name(status));
         json_set_str(j, "bundle", s->bundle);
         json_set_str(j, "rootfs", s->rootfs);
         json_set_str(j, "created", created);
-        for (size_t i = 0; i < s->spec->n_annotations; i++)
+        JSON_EACH (json_get(doc, "annotations"), it)
+                json_set(json_sub_object(j, "annotations"), it.key, json_ref(it.value));
+        for (size_t i = 0; s->spec && i < s->spec->n_annotations; i++)
                 json_set_str(json_sub_object(j, "annotations"), s->spec->annotations[i].key,
                              s->spec->annotations[i].value);
         json_set_str(j, "owner", owner);

@@ -300,9 +300,17 @@ static err *read_spec(struct state *s, const char *seccomp_cache, struct seccomp
         size_t size;
 
         TRY(json_load(s->dirfd, "config.json", &text, &size));
-        TRY_WRAP(seccomp_ops_parse(text, size, seccomp_cache, known, &s->spec), "config.json");
+        TRY_WRAP(seccomp_ops_parse(text, size, seccomp_cache, known, &s->spec),
+                 "config.json of container %s, which this version of hodrun does not accept (delete the container and "
+                 "create it again)",
+                 s->id);
         known->text = NULL; /* whoever made the container has kept it */
         return NULL;
+}
+
+err *state_load_document(const struct state *s, json **ret)
+{
+        return json_read(s->dirfd, "config.json", ret);
 }
 
 err *state_load_spec(struct state *s)
@@ -535,6 +543,10 @@ err *state_destroy(struct state *s)
          */
         if (!s->ends_quietly && file_exists(s->dirfd, STATE_FILE) && file_exists(s->dirfd, "config.json"))
                 e = state_load_spec(s);
+        if (err_code(e) == ERR_INVALID) { /* of another version; it must be possible to get rid of it */
+                warn_free(err_wrap(e, "poststop hooks do not run"));
+                e = NULL;
+        }
         if (s->spec)
                 warn_free(runtime_rdt_remove(s->spec, s->id));
         if (s->spec)

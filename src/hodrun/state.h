@@ -55,6 +55,9 @@ bool state_is_rootless(void);
 MUST_USE err *state_where(struct runtime_unit *u, bool user);
 /* Load the copy of config.json into s->spec (once). */
 MUST_USE err *state_load_spec(struct state *s);
+/* The same, not looked at any further (*@ret: owned), for what must work on containers that another version made and
+ * whose specification we refuse. */
+MUST_USE err *state_load_document(const struct state *s, json **ret);
 /* The same, but a profile that is known is not read; see seccomp_ops_parse(). */
 MUST_USE err *state_load_spec_but_seccomp(struct state *s, const char *seccomp_cache, struct seccomp_known *known);
 /* Write state.json, in place of the one that is there. */

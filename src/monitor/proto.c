@@ -18,6 +18,7 @@
 
 #define LINGER_MS 5000
 #define PATIENCE_MS 15000 /* longer than it may be busy */
+#define ASK_MS 5000       /* of silence, after which it is asked whether it is there */
 
 #define SMALL 4096 /* more than any answer of a monitor that a waiting client looks at */
 
@@ -322,12 +323,54 @@ err *proto_wait_ok(int fd)
         return NULL;
 }
 
+err *proto_wait_descriptor(int fd, int *ret)
+{
+        struct proto_packet p = {.data = scratch, .room = sizeof(scratch)};
+
+        TRY(await(fd, PROTO_OK, &p));
+        if (p.n_fds != 1) {
+                proto_packet_close(&p);
+                return err_new(ERR_CORRUPT, "the container's monitor sent a malformed answer");
+        }
+        *ret = TAKE_FD(p.fds[0]);
+        return NULL;
+}
+
+/* As await(). Hooks, mounts and a slow machine may make it last; meanwhile the monitor, which has a builder for all of
+ * that, can say that it is there. */
+static err *await_patiently(int fd, enum proto_type type, struct proto_packet *p)
+{
+        int silent = 0;
+
+        for (;;) {
+                err *e = proto_receive(fd, p);
+
+                if (err_code(e) == ERR_TIMEOUT && ++silent < PATIENCE_MS / ASK_MS) {
+                        err_free(e);
+                        if (silent == 1)
+                                TRY(proto_send(fd, PROTO_STATUS, NULL, 0, NULL, 0));
+                        continue;
+                }
+                TRY(e);
+                silent = 0;
+                if (p->type == type)
+                        return NULL;
+                proto_packet_close(p);
+                if (p->type == PROTO_ERROR)
+                        return error_of(p);
+        }
+}
+
 err *proto_wait_started(int fd, pid_t *ret_pid, int *ret_terminal)
 {
         struct proto_packet p = {.data = scratch, .room = sizeof(scratch)};
         struct proto_started s;
 
-        TRY(await(fd, PROTO_STARTED, &p));
+        limit(fd, SO_SNDTIMEO, PATIENCE_MS);
+        limit(fd, SO_RCVTIMEO, ASK_MS);
+        TRY(await_patiently(fd, PROTO_STARTED, &p));
+        limit(fd, SO_SNDTIMEO, 0); /* whoever is attached waits for as long as it takes */
+        limit(fd, SO_RCVTIMEO, 0);
         if (p.size != sizeof(s)) {
                 proto_packet_close(&p);
                 return err_new(ERR_CORRUPT, "the container's monitor sent a malformed answer");

@@ -41,7 +41,10 @@ MUST_USE err *proto_receive(int fd, struct proto_packet *p);
 /* Wait for OK; ERROR becomes an error with its code and text. Other packets on the way are dropped: for connections
  * that are not attached. */
 MUST_USE err *proto_wait_ok(int fd);
-/* Wait for STARTED. Both outputs may be NULL; *@ret_terminal is -1 when there is none. */
+/* Wait for OK with its descriptor (ROOTFS), O_CLOEXEC. */
+MUST_USE err *proto_wait_descriptor(int fd, int *ret);
+/* Wait for STARTED, for as long as the monitor says that it is there; ERR_TIMEOUT when it does not any more. Both
+ * outputs may be NULL; *@ret_terminal is -1 when there is none. */
 MUST_USE err *proto_wait_started(int fd, pid_t *ret_pid, int *ret_terminal);
 /* Wait for EXIT, at most @timeout_ms in all (-1 = for ever; 0 = only what is there): ERR_TIMEOUT. Other packets on the
  * way (the OK of a signal) are dropped, so polling the descriptor for POLLIN first proves nothing. */

@@ -3,7 +3,8 @@
  * What is restored is decided by two sides. From the image come memory, open files, and who the processes are; from the
  * bundle's config.json come the root file system, the sources of bind mounts, namespaces that are joined, the cgroup
  * and its limits. Before a restored process runs, all of them are compared with config.json (checkpoint_check.c): an
- * image cannot give more than the bundle does.
+ * image gives no process more rights than the bundle does, and no mount of the bundle's fewer flags
+ * (checkpoint_enforce.h). What it mounts besides is not looked at: an image is trusted like one that is run.
  *
  * Privilege: root. Errors: ERR_UNSUPPORTED (no criu, or too old), ERR_INVALID (the spec), ERR_SYS (criu says no; its
  * log is quoted through `warn`). */

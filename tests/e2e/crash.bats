@@ -218,6 +218,28 @@ killed_at() {
         wait "$pid" || true
 }
 
+@test "a monitor that was stopped holds neither exec nor start for ever" {
+        local monitor exec
+        mkdir "$T/bin"
+        cp "$HOD_BIN/hod" "$T/bin/"
+        printf '#include <signal.h>\nint main(void) { return raise(SIGSTOP); }\n' | gcc -x c -static -o "$T/bin/hod-monitor" -
+        hod run -d --name st busybox sleep 1000 >/dev/null
+        hod create --name two busybox sleep 1000 >/dev/null
+        monitor=$(monitor_pid st)
+        kill -STOP "$monitor"
+        timeout 60 "$HOD_BIN/hod" exec st true >"$T/exec" 2>&1 &
+        exec=$!
+        run timeout 60 "$T/bin/hod" start two
+        wait "$exec" || echo "$?" >>"$T/exec"
+        kill -CONT "$monitor"
+        is "$status" 1
+        like "$output" 'does not answer'
+        is "$(field two '{{.State.Status}} {{.State.ExitCode}}')" 'created 128'
+        like "$(<"$T/exec")" 'does not answer.*1$'
+        hod exec st true
+        hod start two >/dev/null
+}
+
 @test "a commit that is killed leaves the container running, not frozen" {
         hod run -d --name cc busybox sleep 1000 >/dev/null
         hod exec cc dd if=/dev/zero of=/big bs=1M count=200 2>/dev/null

@@ -14,6 +14,36 @@ sleeper() {
         hodrun run -d "${1:-c}" </dev/null >/dev/null 2>&1
 }
 
+# --- another version's containers ----------------------------------------------------------------------------------
+
+@test "what another version accepted and this one refuses can be looked at, killed and deleted; start says what to do" {
+        local config=$T/run/c/config.json
+        refuse() { jq '.annotations.a = "b" | .process.user.umask = 99999' "$config" >"$T/edited" && cp "$T/edited" "$config"; }
+        run_args sleep 1000
+        hodrun create c </dev/null >/dev/null 2>&1
+        refuse
+        run -1 hodrun start c
+        contains "$output" 'does not accept (delete the container and create it again): process.user.umask: must be between'
+        is "$(hodrun state c | jq -r '.status + .annotations.a')" createdb
+        contains "$(hodrun list)" created
+        hodrun kill c KILL
+        eventually 5 stopped c
+        hodrun delete c
+        # Without a PID namespace the end of init is not that of all.
+        edit 'del(.linux.namespaces[] | select(.type == "pid"))'
+        args 'sleep 1000 & sleep 1000'
+        hodrun run -d c </dev/null >/dev/null 2>&1
+        eventually 5 two_processes c
+        refuse
+        hodrun kill c KILL
+        eventually 5 stopped c
+        run -0 hodrun delete c
+        contains "$output" 'poststop hooks do not run'
+        run -1 hodrun state c
+}
+stopped() { [[ $(hodrun state "$1" | jq -r .status) == stopped ]]; }
+two_processes() { (($(hodrun ps -f json "$1" | jq length) >= 2)); }
+
 # --- help and wrong command lines ----------------------------------------------------------------------------------
 
 @test "help has runc's form, for the program and for each command, by every way to ask" {

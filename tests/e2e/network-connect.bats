@@ -85,6 +85,12 @@ reaches() { hod exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
         hod network disconnect n2 c
         run ! reaches c "$(sub 2 2)"
         run ! reaches d see
+        # Which network it was, and what it was called there, is shown after the end, too (as docker does).
+        before=$(of c n1 '[.NetworkID, .DNSNames]')
+        hod stop -t 0 c
+        [[ $(of c n1 '[.NetworkID, .DNSNames]') == "$before" && $(of c n1 '.IPAddress + .EndpointID + .MacAddress') == '' ]]
+        hod start c
+        [[ $(of c n1 '[.NetworkID, .DNSNames]') == "$before" ]]
         [[ $(links c) == 'eth0 lo' && $(hod exec c grep -c 'chost$' /etc/hosts) -eq 1 && $(of c n2 .IPAddress) == null ]]
         run -0 hod network inspect -f '{{range .Containers}}{{.Name}} {{end}}' n2
         [[ $output == 'd ' ]]

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -165,6 +167,46 @@ static void proto_wait_started_gives_errors_as_they_were(void **state)
         assert_int_equal(terminal, -1);
 }
 
+static void proto_wait_started_asks_a_silent_monitor_and_goes_on_when_it_answers(void **state)
+{
+        _cleanup_pair_ struct pair s = pair_open();
+        struct proto_started started = {.pid = 7};
+        char body[64];
+        struct proto_packet p = {.data = body, .room = sizeof(body)};
+        pid_t child = fork(), pid = 0;
+
+        if (child == 0) { /* it answers nothing but the question whether it is there, and then has started */
+                struct pollfd one = {.fd = s.a, .events = POLLIN};
+
+                if (poll(&one, 1, -1) != 1 || proto_try_receive(s.a, &p) != 1 || p.type != PROTO_STATUS ||
+                    proto_try_send(s.a, PROTO_STATUS, "x", 1, NULL, 0) < 0 ||
+                    proto_try_send(s.a, PROTO_STARTED, &started, sizeof(started), NULL, 0) < 0)
+                        _exit(1);
+                _exit(0);
+        }
+        check_ok(proto_wait_started(s.b, &pid, NULL));
+        assert_int_equal(pid, 7);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+static void proto_wait_descriptor_gives_errors_as_they_were(void **state)
+{
+        _cleanup_pair_ struct pair s = pair_open();
+        struct {
+                struct proto_error e;
+                char text[32];
+        } error = {.e = {.code = ERR_NOT_RUNNING}, .text = "container c is not running"};
+        _cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC), got = -1;
+
+        assert_int_equal(proto_try_send(s.a, PROTO_ERROR, &error, sizeof(error.e) + strlen(error.text), NULL, 0), 0);
+        check_err(proto_wait_descriptor(s.b, &got), "container c is not running");
+        assert_int_equal(proto_try_send(s.a, PROTO_OK, NULL, 0, NULL, 0), 0);
+        check_code(proto_wait_descriptor(s.b, &got), ERR_CORRUPT);
+        assert_int_equal(proto_try_send(s.a, PROTO_OK, NULL, 0, &null, 1), 0);
+        check_ok(proto_wait_descriptor(s.b, &got));
+        assert_true(fcntl(got, F_GETFD) & FD_CLOEXEC);
+}
+
 static void proto_wait_exit_for_drops_what_comes_before_and_times_out(void **state)
 {
         _cleanup_pair_ struct pair s = pair_open();
@@ -224,6 +266,8 @@ int main(void)
                 cmocka_unit_test(proto_receive_tells_the_end),
                 cmocka_unit_test(proto_connect_without_monitor_is_not_running),
                 cmocka_unit_test(proto_wait_started_gives_errors_as_they_were),
+                cmocka_unit_test(proto_wait_started_asks_a_silent_monitor_and_goes_on_when_it_answers),
+                cmocka_unit_test(proto_wait_descriptor_gives_errors_as_they_were),
                 cmocka_unit_test(proto_wait_exit_for_drops_what_comes_before_and_times_out),
                 cmocka_unit_test(proto_exec_split_finds_every_string),
                 cmocka_unit_test(proto_exec_split_refuses_counts_that_lie),
