@@ -281,8 +281,8 @@ static err *start_run(struct invocation *inv)
                 return err_new(ERR_CONFLICT, "cannot start a container in the %s state",
                                state_status_name(state_status(s)));
         }
+        TRY(state_load_spec(s)); /* or nothing runs: an error must not leave it running */
         TRY(open_gate(s));
-        TRY(state_load_spec(s));
         e = hooks_run(s->spec, OCI_HOOK_POSTSTART, s->id, s->bundle, "running", s->pid);
         if (e) {
                 _cleanup_close_ int pidfd = state_pidfd(s);
