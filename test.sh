@@ -195,7 +195,7 @@ bats=(bats)
 run_bats() {
         local out passed failed skipped
         out=$(mktemp)
-        "${bats[@]}" --tap --timing "$@" >"$out" 2>&1 || true
+        "${bats[@]}" --tap --timing --print-output-on-failure "$@" >"$out" 2>&1 || true
         # A failure and what follows it up to the next result.
         awk '/^(not ok|bats)/ {show = 1} /^ok/ {show = 0} show {print}' "$out"
         passed=$(grep -cE '^ok ' "$out" || true)

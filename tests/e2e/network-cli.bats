@@ -2,6 +2,7 @@
 # Networks as docker's command line has them: options, filters, refusals, what inspect says.
 
 load lib
+load alone
 setup_file() {
         e2e_setup
         # Subnets that nobody else uses: 10.A.B.0/24.
@@ -14,6 +15,7 @@ teardown() {
 }
 
 sub() { printf '10.%s.%s.%s' "$A" "$((B + $1))" "$2"; }
+export -f sub
 sleeper() {
         local name=$1
         shift
@@ -21,29 +23,6 @@ sleeper() {
 }
 names() { hod ps -a --format '{{.Names}}' "$@" | sort | paste -sd' '; }
 of() { hod inspect -f "{{json .NetworkSettings.Networks}}" "$1" | jq -c ".\"$2\" | $3"; }
-
-# apart SCRIPT: it runs in a network namespace of its own, with a "neighbour" (pid $N, 192.0.2.2) on the link host0.
-apart() {
-        export -f sub
-        timeout 60 unshare -n bash -c '
-                set -e
-                ip link set lo up
-                unshare -n sleep 60 &
-                N=$!
-                trap "kill $N" EXIT
-                for _ in {1..500}; do [[ $(readlink /proc/$N/ns/net) != $(readlink /proc/self/ns/net) ]] && break; sleep 0.02; done
-                ip link add host0 type veth peer name n0 netns $N
-                ip addr add 192.0.2.1/24 dev host0
-                ip -6 addr add fd00:2::1/64 dev host0 nodad
-                ip link set host0 up
-                nsenter -t $N -n bash -c "ip link set lo up; ip addr add 192.0.2.2/24 dev n0; ip link set n0 up
-                        ip route add default via 192.0.2.1"
-                hod() { "$HOD_BIN/hod" "$@"; }
-                get() { curl -s -m 2 "http://$1:$2/hostname" || true; }
-                neighbour() { nsenter -t $N -n curl -s -m 2 "http://$1:$2/hostname" || true; }
-                serve() { local n=$1; shift; hod run -d --name $n -h host-$n "$@" busybox httpd -f -p 80 -h /etc >/dev/null; sleep 0.2; }
-                '"$1" 2>&1
-}
 
 @test "ps --filter publish, expose: ports and ranges of the host, of the container, as docker" {
         local port
@@ -66,7 +45,7 @@ apart() {
 }
 
 @test "publish: a port that the container has already is its own; unpublish says what there is" {
-        run -0 apart '
+        run -0 alone '
                 hod run -d --name w -p 18080:80 -p 81 busybox sleep 100 >/dev/null
                 any=$(hod port w 81 | head -n 1); any=${any##*:}
                 ! hod container publish w 18080:80 2>&1
@@ -89,7 +68,7 @@ apart() {
 }
 
 @test "a port published on a device: each has its own, and an address of one is not another's to publish" {
-        run -0 apart '
+        run -0 alone '
                 ip link add other type bridge; ip addr add 198.51.100.1/24 dev other; ip link set other up
                 serve w -p host0:18080:80
                 echo "$(neighbour 192.0.2.1 18080) [$(get 127.0.0.1 18080)]"
@@ -211,7 +190,7 @@ apart() {
 }
 
 @test "routed: published ports are reached at the container's own address, others not; nothing is translated" {
-        run -0 apart '
+        run -0 alone '
                 hod network create --subnet $(sub 1 0)/24 -o com.docker.network.bridge.gateway_mode_ipv4=routed nr >/dev/null
                 hod network create --subnet $(sub 2 0)/24 nn >/dev/null
                 a=$(sub 1 9)
@@ -252,7 +231,7 @@ s = socket.socket(); s.bind((\"192.0.2.2\", 18085)); s.listen(); s.settimeout(9)
 }
 
 @test "gateway modes, inhibit_ipv4 and trusted_host_interfaces: who reaches what" {
-        run -0 apart '
+        run -0 alone '
                 hod network create --subnet $(sub 1 0)/24 nn >/dev/null
                 hod network create --subnet $(sub 2 0)/24 -o com.docker.network.bridge.gateway_mode_ipv4=nat-unprotected nu >/dev/null
                 hod network create --subnet $(sub 3 0)/24 -o com.docker.network.bridge.trusted_host_interfaces=host0:eth7 nt >/dev/null

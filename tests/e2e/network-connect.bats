@@ -2,6 +2,7 @@
 # A container on several networks, and networks that come and go while it runs or is stopped.
 
 load lib
+load alone
 setup_file() {
         e2e_setup
         # Subnets that nobody else uses: 10.A.B.0/24, fdAB:...
@@ -14,6 +15,7 @@ teardown() {
 }
 
 sub() { printf '10.%s.%s.%s' "$A" "$((B + $1))" "$2"; }
+export -f sub
 make() { # NAME NUMBER [ARGUMENT...]
         local name=$1 n=$2
         shift 2
@@ -459,21 +461,7 @@ reaches() { hod exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
 }
 
 # on_link SCRIPT: in a network namespace of its own, whose link host0 leads to a "router" (pid $N, address $GW).
-on_link() {
-        export -f sub
-        timeout 80 unshare -n bash -c '
-                set -e
-                ip link set lo up
-                unshare -n sleep 80 &
-                N=$! GW=$(sub 9 1)
-                trap "kill $N" EXIT
-                for _ in {1..500}; do [[ $(readlink /proc/$N/ns/net) != $(readlink /proc/self/ns/net) ]] && break; sleep 0.02; done
-                ip link add host0 type veth peer name n0 netns $N
-                ip link set host0 up
-                nsenter -t $N -n bash -c "ip link set lo up; ip addr add $GW/24 dev n0; ip link set n0 up"
-                hod() { "$HOD_BIN/hod" "$@"; }
-                '"$1"
-}
+on_link() { machine 'GW=$(sub 9 1); nsenter -t $N -n ip addr add $GW/24 dev n0' "$1"; }
 
 @test "macvlan: on the link of the host, from the start and live; what its parent is used for by one is not another's" {
         run -0 on_link '

@@ -13,7 +13,7 @@ setup_file() {
         cat >"$T/sink.py" <<-'END'
 		# sink.py ADDRESS: what arrives at port 7777 there, until "end"
 		import socket, sys
-		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind((sys.argv[1], 7777)); s.settimeout(20); print("ready", flush=True)
+		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind((sys.argv[1], 7777)); s.settimeout(60); print("ready", flush=True)
 		while True:
 		    name = s.recv(100).decode(); print(name, flush=True)
 		    if name == "end": break
@@ -34,11 +34,13 @@ teardown() {
 @test "internal networks: a route of its own leads a container to nothing but its network and the gateway" {
         run -0 alone '
                 ip addr add 2001:db8::1/64 dev host0 nodad
-                busybox httpd -f -p 7070 -h $T/host & nsenter -t $N -n busybox httpd -f -p 7070 -h $T/lan &
+                busybox httpd -f -p 7070 -h $T/host &
+                nsenter -t $N -n busybox httpd -f -p 7070 -h $T/lan &
                 hod network create --internal --ipv6 --subnet 10.71.0.0/24 --subnet fd71::/64 ni >/dev/null
                 hod network create --subnet 10.72.0.0/24 n2 >/dev/null
                 hod run -d --name other --network n2 --ip 10.72.0.2 -h host-other busybox httpd -f -p 7070 -h /etc >/dev/null
                 hod run -d --name peer --network ni --ip 10.71.0.3 -h host-peer busybox httpd -f -p 7070 -h /etc >/dev/null
+                listening $$ 7070; listening $N 7070; listening other 7070; listening peer 7070
                 hod run -d --name bad --network ni --cap-add NET_ADMIN busybox sleep 100 >/dev/null
                 inside bad ip route add default via 10.71.0.1
                 inside bad ip -6 route add default via fd71::1
@@ -47,13 +49,12 @@ teardown() {
                 asks bad 10.71.0.1 "[fd71::1]" 10.71.0.3
                 asks peer 10.71.0.1 "[fd71::1]"
                 asks other 192.0.2.1 192.0.2.2 10.72.0.1 10.71.0.1
-                python3 $T/sink.py "" >$T/out 2>&1 & S=$!
-                ready $T/out
+                background out python3 $T/sink.py ""
                 inside bad python3 $T/send.py 192.0.2.255 address-of-all
                 inside bad python3 $T/send.py 192.0.2.1 address
                 inside bad python3 $T/send.py 255.255.255.255 link-of-all
                 inside bad python3 $T/send.py 10.71.0.1 end
-                wait $S; paste -sd" " $T/out
+                wait $B; paste -sd" " $T/out
                 nft flush ruleset; hod network reload >/dev/null
                 asks bad 192.0.2.1 10.71.0.1
                 hod rm -f other peer bad >/dev/null; hod network rm ni n2 >/dev/null'
@@ -76,14 +77,13 @@ loopback() {
                 hod run -d --name bad --network nl --cap-add NET_ADMIN --cap-add NET_RAW busybox sleep 100 >/dev/null
                 port=$(inside victim ss -Hlnu | grep -o "127[.]0[.]0[.]11:[0-9]*" | cut -d: -f2)
                 inside bad bash -c "ip addr del 127.0.0.1/8 dev lo; ip route add 127.0.0.0/8 via 10.73.0.3; echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet"
-                inside victim python3 $T/sink.py "" >$T/out 2>&1 & S=$!
-                ready $T/out
+                background out nsenter -t $(pid victim) -n python3 $T/sink.py ""
                 for tcp in notcp tcp; do
                         echo "dns $(inside bad dig +short +$tcp +time=1 +tries=1 -p $port @127.0.0.11 victim | grep -c "^10[.]" || true)"
                 done
                 inside bad python3 $T/send.py 127.0.0.1 loopback
                 inside bad python3 $T/send.py 10.73.0.3 end
-                wait $S; paste -sd" " $T/out
+                wait $B; paste -sd" " $T/out
                 for tcp in notcp tcp; do echo "dns $(inside victim dig +short +$tcp +time=2 +tries=1 @127.0.0.11 bad | grep -c "^10[.]" || true)"; done
                 hod rm -f victim bad >/dev/null; hod network rm nl >/dev/null'
 }
@@ -103,12 +103,11 @@ loopback() {
                 hod network create --subnet 10.74.0.0/24 nh >/dev/null
                 hod run -d --name bad --network nh --cap-add NET_ADMIN -p 127.0.0.1:18081:80 busybox sleep 100 >/dev/null
                 inside bad bash -c "ip addr del 127.0.0.1/8 dev lo; ip route add 127.0.0.1/32 via 10.74.0.1; echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet"
-                python3 $T/sink.py 127.0.0.1 >$T/out 2>&1 & S=$!
-                ready $T/out
+                background out python3 $T/sink.py 127.0.0.1
                 inside bad python3 $T/send.py 127.0.0.1 container
                 nsenter -t $N -n python3 $T/send.py 127.0.0.1 neighbour
                 python3 $T/send.py 127.0.0.1 end
-                wait $S; paste -sd" " $T/out
+                wait $B; paste -sd" " $T/out
                 hod rm -f bad >/dev/null; hod network rm nh >/dev/null'
         echo "$output"
         is "$output" 'ready end'
@@ -121,7 +120,7 @@ loopback() {
                 hod run -d --name w -h host-w --network n6 --ip6 fd77::5 -p 18080:80 -p "[::1]:18081:80" -p 7777:83/udp busybox httpd -f -p 80 -h /etc >/dev/null
                 busybox httpd -f -p 7070 -h $T/host &
                 nsenter -t $N -n bash -c "ip addr add 2001:db8::2/64 dev n0 nodad; ip route add fd77::/64 via 2001:db8::1"
-                sleep 0.2
+                listening $$ 7070; listening w 80
                 echo "$(get "[::1]" 18081) $(neighbour "[2001:db8::1]" 18080) $(neighbour "[2001:db8::1]" 7070) [$(neighbour "[fd77::5]" 80)$(neighbour "[fd77::1]" 7070)$(neighbour "[fd77::1]" 18080)$(neighbour "[2001:db8::1]" 18081)]"
                 nsenter -t $N -n python3 $T/send.py 192.0.2.255 one two three
                 sleep 0.2
@@ -144,7 +143,7 @@ loopback() {
                         [[ $how == lowest ]] && want=() && hod network inspect nk >/dev/null
                         hod run -d --name v -h host-v --network nk "${want[@]}" busybox httpd -f -p 80 -h /etc >/dev/null
                         [[ $(hod inspect -f "{{.NetworkSettings.Networks.nk.IPAddress}}" v) == "$address" ]]
-                        sleep 0.2
+                        listening v 80
                         echo "$(get $address 80) [$(neighbour 192.0.2.1 18080)$(get 127.0.0.1 18080)]"
                         hod rm -f w >/dev/null # what it has left is not what the other has now
                         nft list set bridge hod all4 | grep -c " $address comment"
@@ -163,8 +162,14 @@ loopback() {
                 rules() { nft list ruleset | sort; }
                 sleep 0.5
                 rules >$T/rules
-                back() { for _ in {1..40}; do rules | cmp -s - $T/rules && { echo back; return; }; sleep 0.1; done; diff <(rules) $T/rules; }
-                gone() { "$@"; rules | cmp -s - $T/rules && echo "nothing happened: $*"; back; }
+                back() { for _ in {1..150}; do rules | cmp -s - $T/rules && { echo back; return; }; sleep 0.1; done; diff <(rules) $T/rules; }
+                # Who watches stands still until we have seen that something is gone.
+                gone() {
+                        local watch; watch=$(cat $HOD_STATE/networks/watch)
+                        kill -STOP $watch; "$@"
+                        rules | cmp -s - $T/rules && echo "nothing happened: $*"
+                        kill -CONT $watch; back
+                }
                 gone nft flush chain inet hod raw
                 gone nft delete table bridge hod
                 gone nft delete table bridge hod_egress

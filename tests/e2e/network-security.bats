@@ -7,7 +7,8 @@ load alone
 setup_file() {
         e2e_setup
         cat >"$T/udp.py" <<-'END'
-		# udp.py echo PORT NAME | ask FAMILY ADDRESS PORT COUNT: a client that keeps its port; what was answered, a line each
+		# udp.py echo PORT NAME | ask FAMILY ADDRESS PORT: a client that keeps its port; what was answered, a line each (-:
+		# nothing within the seconds that its input says)
 		import socket, sys, time
 		if sys.argv[1] == "echo":
 		    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("", int(sys.argv[2])))
@@ -15,8 +16,9 @@ setup_file() {
 		    while True:
 		        data, who = s.recvfrom(100); s.sendto(sys.argv[3].encode(), who)
 		s = socket.socket(socket.AF_INET6 if sys.argv[2] == "6" else socket.AF_INET, socket.SOCK_DGRAM)
-		s.bind(("", 40404)); s.settimeout(1)
+		s.bind(("", 40404))
 		for line in sys.stdin:
+		    s.settimeout(float(line))
 		    s.sendto(b"x", (sys.argv[3], int(sys.argv[4])))
 		    try: print(s.recv(100).decode(), flush=True)
 		    except OSError: print("-", flush=True)
@@ -59,7 +61,7 @@ setup_file() {
         cat >"$T/sink.py" <<-'END'
 		# sink.py: names of the datagrams that arrive, until "end"
 		import socket
-		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("", 7777)); s.settimeout(20); print("ready", flush=True)
+		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("", 7777)); s.settimeout(60); print("ready", flush=True)
 		while True:
 		    name = s.recv(100).decode(); print(name, flush=True)
 		    if name == "own": break
@@ -83,9 +85,8 @@ teardown() {
 @test "rows 131, 132, 134: a neighbour on the link reaches what is published on all addresses, as itself, and nothing else" {
         run -0 alone '
                 hod run -d --name w -h host-w -p 18080:80 -p 127.0.0.1:18081:80 busybox httpd -f -v -p 80 -h /etc >/dev/null
-                sleep 0.2
+                listening w 80
                 inside=$(hod inspect -f "{{.NetworkSettings.Networks.bridge.IPAddress}}" w) gateway=$(hod inspect -f "{{.NetworkSettings.Networks.bridge.Gateway}}" w)
-                nsenter -t $N -n ip route add ${gateway%.*}.0/24 via 192.0.2.1
                 echo "$(get 127.0.0.1 18081) $(neighbour 192.0.2.1 18080) [$(neighbour 127.0.0.1 18081)$(neighbour 192.0.2.1 18081)$(neighbour $inside 80)$(neighbour $gateway 18080)]"
                 hod logs w 2>&1 | grep -o "192[.]0[.]2[.]2" | sort -u
                 hod rm -f w >/dev/null'
@@ -116,12 +117,10 @@ spoof() {
                 hod run -d --name bad --network ns1 --ip 10.69.0.2 '"$1"' busybox sleep 100 >/dev/null
                 hod exec victim ping -c 1 -W 2 10.69.0.1 >/dev/null
                 hod exec victim ping -c 1 -W 2 10.69.0.5 >/dev/null
-                rm -f $T/sink
-                nsenter -t $(pid victim) -n python3 $T/sink.py >$T/sink 2>&1 & S=$!
-                ready $T/sink
+                background sink nsenter -t $(pid victim) -n python3 $T/sink.py
                 local6=fe80::42:aff:fe45:2
                 inside bad python3 $T/frame.py $local6 '"$2"' own
-                wait $S || true
+                wait $B || true
                 grep -v ready $T/sink | tr "\n" " "
                 echo "| $(inside victim ip neigh | grep -c "02:42:0a:45:00:02" || true) $(inside victim ip -6 addr show dev eth0 | grep -c 2001:db8 || true) $(inside victim ip -6 route | grep -c default.*ra || true) $(ip -6 addr | grep -c 2001:db8 || true)"
                 hod rm -f victim other bad >/dev/null; hod network rm ns1 >/dev/null'
@@ -151,13 +150,12 @@ names='address neighbour gateway link arp-gateway arp-other arp-lie vlan tagged 
                 gateway=$(hod inspect -f "{{.NetworkSettings.Networks.n5.Gateway}}" bad)
                 own=$(hod inspect -f "{{.NetworkSettings.Networks.n5.IPAddress}}" bad)
                 hod exec bad ping -c 1 -W 2 $gateway >/dev/null
-                python3 -c "
+                background host python3 -c "
 import socket
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind((\"\", 7777)); s.settimeout(20); print(\"ready\", flush=True)
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind((\"\", 7777)); s.settimeout(60); print(\"ready\", flush=True)
 while True:
     name = s.recv(100); print(name.decode(), flush=True)
-    if name == b\"end\": break" >$T/host 2>&1 & S=$!
-                ready $T/host
+    if name == b\"end\": break"
                 inside bad python3 - $gateway $own $(inside bad ip neigh show $gateway | grep -o "lladdr [^ ]*" | cut -c 8- | tr -d :) <<-"END"
 			import socket, struct, sys
 			s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(("eth0", 0)); mine = s.getsockname()[4]
@@ -170,7 +168,7 @@ while True:
 			    h = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(p), 1, 0, 64, 17, 0) + socket.inet_aton(frm) + socket.inet_aton(sys.argv[1])
 			    s.send(bytes.fromhex(sys.argv[3]) + mine + b"\x08\x00" + h[:10] + csum(h) + h[12:] + p)
 		END
-                wait $S
+                wait $B
                 grep -v ready $T/host
                 hod rm -f bad >/dev/null; hod network rm n5 >/dev/null'
         echo "$output"
@@ -181,12 +179,11 @@ while True:
         run -0 alone '
                 hod network create ni --internal >/dev/null
                 hod network create n2 >/dev/null
-                hod run -d --name w -h host-w -p 18080:80 -p 127.0.0.1:18081:80 busybox httpd -f -p 80 -h /etc >/dev/null
-                hod run -d --name i --network ni -h host-i busybox httpd -f -p 80 -h /etc >/dev/null
+                serve w -p 18080:80 -p 127.0.0.1:18081:80
+                serve i --network ni
                 hod run -d --name b --network n2 busybox sleep 100 >/dev/null
-                sleep 0.2
                 address=$(hod inspect -f "{{.NetworkSettings.Networks.bridge.IPAddress}}" w)
-                probe() { echo "$(get 127.0.0.1 18081) $(get [::1] 18080) $(neighbour 192.0.2.1 18080) [$(neighbour 127.0.0.1 18081)$(hod exec b timeout 1 busybox nc $address 80 </dev/null 2>&1 | head -c 1)]"; }
+                probe() { echo "$(get 127.0.0.1 18081) $(get "[::1]" 18080) $(neighbour 192.0.2.1 18080) [$(neighbour 127.0.0.1 18081)$(hod exec b timeout 1 busybox nc $address 80 </dev/null 2>&1 | head -c 1)]"; }
                 probe
                 nft list ruleset | sort >$T/rules
                 for how in reload start; do
@@ -205,9 +202,9 @@ while True:
 
 @test "row 133: rules that somebody flushes come back by themselves, also when the watching monitor was killed" {
         run -0 alone '
-                hod run -d --name w -h host-w -p 18080:80 busybox httpd -f -p 80 -h /etc >/dev/null
+                serve w -p 18080:80
                 hod run -d --name x busybox sleep 100 >/dev/null
-                back() { for _ in {1..40}; do nft list table inet hod 2>/dev/null | grep -q 18080 && break; sleep 0.1; done; get 127.0.0.1 18080; }
+                back() { for _ in {1..150}; do nft list table inet hod 2>/dev/null | grep -q 18080 && break; sleep 0.1; done; get 127.0.0.1 18080; }
                 nft flush ruleset; back
                 kill -9 $(cat $HOD_STATE/networks/watch); sleep 0.3
                 nft flush ruleset; back
@@ -224,14 +221,14 @@ while True:
                 hod run -d --name x --network wb busybox sleep 100 >/dev/null
                 bridge=$(hod network inspect -f "{{index .Options \"com.docker.network.bridge.name\"}}" wb)
                 [[ $bridge == "<no value>" || -z $bridge ]] && bridge=br-$(hod network inspect -f "{{slice .Id 0 12}}" wb)
-                back() { for _ in {1..40}; do nft list set inet hod bridges 2>/dev/null | grep -q "$bridge" && { echo back; return; }; sleep 0.1; done; }
+                back() { for _ in {1..150}; do nft list set inet hod bridges 2>/dev/null | grep -q "$bridge" && { echo back; return; }; sleep 0.1; done; }
+                # It may be busy for a moment, not for ever.
+                quiet() { for _ in {1..15}; do timeout 1.5 nft monitor >$T/changes 2>&1 || true; [[ -s $T/changes ]] || { echo quiet; return; }; done; }
                 for net in wa wb; do
                         hod network disconnect $net w
                         [[ $net == wb ]] || hod network rm $net >/dev/null
                         hod run --rm --network wb busybox true
-                        sleep 1.5
-                        timeout 0.8 nft monitor >$T/changes 2>&1 || true
-                        [[ -s $T/changes ]] || echo quiet
+                        quiet
                         nft flush ruleset; back
                 done
                 hod rm -f w x >/dev/null; hod network rm wb >/dev/null'
@@ -242,18 +239,16 @@ while True:
 @test "egress rules with names believe nothing that the container can say itself; a rule about a port leaves the name" {
         run -0 alone '
                 hod network create ng >/dev/null
-                hod run -d --name other -h host-other --network ng busybox httpd -f -p 80 -h /etc >/dev/null
+                serve other --network ng
                 hod run -d --name lim --network ng --cap-add NET_ADMIN --dns 198.51.100.53 --egress "allow=x.test:80,deny=*" busybox sleep 100 >/dev/null
                 address=$(hod inspect -f "{{.NetworkSettings.Networks.ng.IPAddress}}" other)
                 asks() { hod exec lim timeout 5 nslookup x.test 2>&1 | grep -q "$address" && echo -n "known " || echo -n "unknown "; }
                 gets() { echo "[$(hod exec lim timeout 2 wget -q -O - http://$address/hostname 2>/dev/null)]"; }
                 inside lim ip addr add 198.51.100.53/32 dev lo
-                nsenter -t $(pid lim) -n python3 $T/server.py $address >$T/forged 2>&1 & # itself the job that is ended
-                ready $T/forged
+                background forged nsenter -t $(pid lim) -n python3 $T/server.py $address
                 asks; gets
                 ip addr add 198.51.100.53/32 dev lo
-                python3 $T/server.py $address >$T/true 2>&1 &
-                ready $T/true
+                background true python3 $T/server.py $address
                 asks; gets
                 hod update --egress "deny=x.test:80,allow=*" lim >/dev/null
                 asks; gets
@@ -330,9 +325,9 @@ while True:
 
 @test "publish, unpublish: at once, kept by restarts, shown; wrong ones change nothing" {
         run -0 alone '
-                hod run -d --name w -h host-w busybox httpd -f -p 80 -h /etc >/dev/null
+                serve w
                 hod container publish w 18080:80 18090-18092:90-92 127.0.0.1:18081:80 host0:18082:80
-                echo "$(get 127.0.0.1 18080) $(get [::1] 18080) $(get 127.0.0.1 18081) $(neighbour 192.0.2.1 18080) $(neighbour 192.0.2.1 18082) [$(neighbour 192.0.2.1 18081)$(get 127.0.0.1 18082)]"
+                echo "$(get 127.0.0.1 18080) $(get "[::1]" 18080) $(get 127.0.0.1 18081) $(neighbour 192.0.2.1 18080) $(neighbour 192.0.2.1 18082) [$(neighbour 192.0.2.1 18081)$(get 127.0.0.1 18082)]"
                 echo "self $(hod exec w busybox wget -q -O - http://192.0.2.1:18080/hostname)"
                 ! hod container publish w 18099:1 18080:81 2>&1 | grep -o "already allocated (by container w itself"
                 ! hod container publish w nosuch0:18099:1 2>&1
@@ -341,12 +336,12 @@ while True:
                 hod port w | sort
                 hod restart -t 0 w >/dev/null
                 hod port w | sort | cksum | tr "\n" " "; hod port w | sort | wc -l
-                sleep 0.2
+                listening w 80
                 get 127.0.0.1 18080
                 hod container unpublish w 18080-18082 18090 18092
-                echo "[$(hod port w)$(get 127.0.0.1 18080)$(get ::1 18080)$(ss -Hltn)] $(hod inspect -f "{{json .HostConfig.PortBindings}}" w)"
+                echo "[$(hod port w)$(get 127.0.0.1 18080)$(get "[::1]" 18080)$(ss -Hltn)] $(hod inspect -f "{{json .HostConfig.PortBindings}}" w)"
                 hod stop -t 0 w >/dev/null
-                hod container publish w 18083:80; hod start w >/dev/null; sleep 0.2; get 127.0.0.1 18083
+                hod container publish w 18083:80; hod start w >/dev/null; listening w 80; get 127.0.0.1 18083
                 hod rm -f w >/dev/null'
         echo "$output"
         [[ $output == *$'80/tcp -> 0.0.0.0:18080'* && $output == *$'host-w host-w host-w host-w host-w []\nself host-w\n'* ]]
@@ -356,7 +351,7 @@ while True:
 
 @test "publish: what the container has already stays its own; a stopped one is locked, too" {
         run -0 alone '
-                hod run -d --name w -h host-w -p 127.0.0.1::80 -p 127.0.0.1:18081:80 busybox httpd -f -p 80 -h /etc >/dev/null
+                serve w -p 127.0.0.1::80 -p 127.0.0.1:18081:80
                 port=$(hod port w 80 | grep -v 18081); port=${port##*:}
                 hod container publish w 127.0.0.1::81
                 ! hod container publish w 127.0.0.1:18081:81 2>&1 | grep -o "by container w"
@@ -379,16 +374,14 @@ while True:
 
 @test "two ports of the container on any two of the host, both families each; one that a program has for IPv6 only is left out" {
         run -0 alone '
-                python3 -c "
+                background server python3 -c "
 import socket, time
-s = socket.socket(socket.AF_INET6); s.setsockopt(41, 26, 1); s.bind((\"::\", 32768)); s.listen(); print(\"ready\", flush=True); time.sleep(60)" >$T/server 2>&1 & S=$!
-                ready $T/server
+s = socket.socket(socket.AF_INET6); s.setsockopt(41, 26, 1); s.bind((\"::\", 32768)); s.listen(); print(\"ready\", flush=True); time.sleep(100)"
                 hod network create --ipv6 n6 >/dev/null
                 hod run -d --name w --network n6 -p 80 -p 80 busybox sleep 100 >/dev/null
                 hod port w
                 hod rm -f w >/dev/null
-                hod network rm n6 >/dev/null
-                kill $S'
+                hod network rm n6 >/dev/null'
         echo "$output"
         [[ $(awk -F: '{print $NF}' <<<"$output" | sort | uniq -c | tr -s ' ' | paste -sd,) == ' 2 32769, 2 32770' ]]
 }
@@ -397,17 +390,16 @@ s = socket.socket(socket.AF_INET6); s.setsockopt(41, 26, 1); s.bind((\"::\", 327
         run -0 alone '
                 hod run -d --name a busybox sleep 100 >/dev/null
                 hod run -d --name b busybox sleep 100 >/dev/null
-                nsenter -t $(pid a) -n python3 $T/udp.py echo 9000 a >$T/a 2>&1 &
-                nsenter -t $(pid b) -n python3 $T/udp.py echo 9000 b >$T/b 2>&1 &
-                ready $T/a; ready $T/b
+                background a nsenter -t $(pid a) -n python3 $T/udp.py echo 9000 a
+                background b nsenter -t $(pid b) -n python3 $T/udp.py echo 9000 b
                 coproc CLIENT { exec nsenter -t $N -n python3 $T/udp.py ask 4 192.0.2.1 9000 2>/dev/null; }
-                ask() { echo >&${CLIENT[1]}; read -r -u ${CLIENT[0]} line; echo -n "$line "; }
-                ask
-                hod container publish a 9000:9000/udp >/dev/null; ask; ask
-                hod container unpublish a 9000/udp; ask
-                hod container publish b 9000:9000/udp >/dev/null; ask
-                hod rm -f b >/dev/null; ask
-                hod container publish a 9000:9000/udp >/dev/null; ask
+                ask() { echo $1 >&${CLIENT[1]}; read -r -u ${CLIENT[0]} line; echo -n "$line "; }
+                ask 1
+                hod container publish a 9000:9000/udp >/dev/null; ask 20; ask 20
+                hod container unpublish a 9000/udp; ask 1
+                hod container publish b 9000:9000/udp >/dev/null; ask 20
+                hod rm -f b >/dev/null; ask 1
+                hod container publish a 9000:9000/udp >/dev/null; ask 20
                 hod rm -f a >/dev/null'
         echo "$output"
         [[ $output == '- a a - b - a ' ]]
@@ -415,10 +407,9 @@ s = socket.socket(socket.AF_INET6); s.setsockopt(41, 26, 1); s.bind((\"::\", 327
 
 @test "ports: who has it is named; what only a connection uses is free; another protocol is another port" {
         run -0 alone '
-                python3 -c "
+                background server python3 -c "
 import socket, time
-s = socket.socket(); s.bind((\"\", 18070)); s.listen(); print(\"ready\", flush=True); time.sleep(60)" >$T/server 2>&1 & S=$!
-                ready $T/server
+s = socket.socket(); s.bind((\"\", 18070)); s.listen(); print(\"ready\", flush=True); time.sleep(100)"
                 hod run -d --name w -p 18080:80 busybox sleep 100 >/dev/null
                 for p in 18080:81 127.0.0.1:18080:81 18070:80; do ! hod run --rm -p $p busybox true 2>&1 | grep -o "already.*"; done
                 exec 7<>/dev/tcp/127.0.0.1/18070

@@ -3,16 +3,21 @@
 
 load lib
 setup_file() { e2e_setup; }
-# What a limited container still had to send when it ended keeps the kernel at its namespace for a minute.
+# What a container still has to send when it ends keeps the kernel at its namespace for a minute. (By then it is gone,
+# where the kernel cannot end connections.)
+gone() { ! ip -o link | grep -qE ' hod[0-9a-f]{12}@'; }
 teardown_file() {
-        local i
-        for ((i = 0; i < 1200; i++)); do
-                ip -o link | grep -qE ' hod[0-9a-f]{12}@' || break
-                sleep 0.1
-        done
+        eventually 120 gone || true
         e2e_teardown
 }
+# hang_up CONTAINER...: their connections are no more.
+hang_up() {
+        local one
+        for one; do nsenter -t "$(init_pid "$one")" -n ss -K -t >/dev/null 2>&1 || true; done
+}
 teardown() {
+        # shellcheck disable=SC2046  # an id each
+        hang_up $(hod ps -q)
         e2e_clean
         hod network prune -f >/dev/null
 }
@@ -25,42 +30,40 @@ serve() {
         shift
         hod run -d --name "$name" -h "host-$name" "$@" busybox httpd -f -p 80 -h /etc >/dev/null
 }
-# get CONTAINER ADDRESS: whose web server answers there, or nothing.
-get() { hod exec "$1" timeout 2 wget -q -O - "http://$2/hostname" 2>/dev/null || true; }
+# get CONTAINER ADDRESS: whose web server answers there, or nothing (within a second: answers are waited for by `reaches`).
+get() { hod exec "$1" timeout 1 wget -q -O - "http://$2/hostname" 2>/dev/null || true; }
+reaches() { eventually 20 answers "$@"; }
 answers() { [[ $(get "$1" "$2") == "$3" ]]; }
 
-# speed CONTAINER NETWORK BYTES: Mbit/s from the container to the host, and from the host to the container.
+# speed CONTAINER NETWORK BYTES LOW HIGH: from the container to the host, and from the host to the container, it is never
+# more than HIGH Mbit/s; LOW it is at least once in five (a machine under load stands still now and then).
 speed() {
-        python3 - "$HOD_BIN/hod" "$1" "$(gateway "$2")" "$3" <<-'END'
+        python3 - "$HOD_BIN/hod" "$1" "$(gateway "$2")" "${@:3}" <<-'END'
 	import socket, subprocess, sys, time
-	hod, container, gateway, size = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+	hod, container, gateway, size, low, high = *sys.argv[1:4], *map(int, sys.argv[4:])
 	server = socket.create_server((gateway, 0))
-	server.settimeout(20)
-	port = str(server.getsockname()[1])
-	def client(script):
-	    p = subprocess.Popen([hod, 'exec', container, 'sh', '-c', script], stdin=subprocess.DEVNULL)
+	server.settimeout(60)
+	def measure(script, transfer):
+	    began = time.monotonic() # nothing moves before
+	    p = subprocess.Popen([hod, 'exec', container, 'sh', '-c', script.format(port=server.getsockname()[1])], stdin=subprocess.DEVNULL)
 	    c = server.accept()[0]
-	    c.settimeout(20)
-	    return p, c
-	p, c = client(f'head -c {size} /dev/zero | nc {gateway} {port}')
-	began = time.monotonic()
-	while c.recv(1 << 16):
-	    pass
-	up = size * 8 / 1e6 / (time.monotonic() - began)
-	c.close()
-	p.wait(20)
-	p, c = client(f'nc {gateway} {port} | head -c {size} >/dev/null')
-	began = time.monotonic()
-	c.sendall(bytes(size))
-	p.wait(20) if c.shutdown(socket.SHUT_WR) is None else None
-	print(round(up), round(size * 8 / 1e6 / (time.monotonic() - began)))
+	    c.settimeout(60)
+	    transfer(c)
+	    c.shutdown(socket.SHUT_WR)
+	    p.wait(60)
+	    c.close()
+	    return size * 8 / 1e6 / (time.monotonic() - began)
+	def receive(c):
+	    while c.recv(1 << 16):
+	        pass
+	for way, script, transfer in (('up', f'head -c {size} /dev/zero | nc {gateway} {{port}}', receive),
+	                              ('down', f'nc {gateway} {{port}} | head -c {size} >/dev/null', lambda c: c.sendall(bytes(size)))):
+	    seen = []
+	    while len(seen) < 5 and max(seen, default=0) < low:
+	        seen.append(measure(script, transfer))
+	    if max(seen) < low or max(seen) > high:
+	        sys.exit(f'{way}: {seen} Mbit/s is not within {low} and {high}')
 	END
-}
-# within LOW HIGH NUMBER...
-within() {
-        local low=$1 high=$2 n
-        shift 2
-        for n in "$@"; do ((n >= low && n <= high)) || fail "$n is not within $low and $high"; done
 }
 limited() { # LINK: has a limit in both directions
         tc qdisc show dev "hod$1" | grep -q "tbf.* rate $2 " && tc qdisc show dev "ifb$1" | grep -q "tbf.* rate $2 "
@@ -68,18 +71,15 @@ limited() { # LINK: has a limit in both directions
 links() { hod inspect -f '{{range .NetworkSettings.Networks}}{{slice .EndpointID 0 12}} {{end}}' "$1"; }
 
 @test "--net-rate limits both directions; update changes and lifts it while the container runs" {
-        local up down one
+        local one
         hod network create nr >/dev/null
         hod run -d --name r --network nr --net-rate 8mbit busybox sleep 1000 >/dev/null
         is "$(field r '{{.HostConfig.NetRate}}')" 8mbit
-        read -r up down < <(speed r nr 1000000)
-        within 4 12 "$up" "$down"
+        speed r nr 1000000 4 12
         is "$(hod update --net-rate 24mbit:64k r)" r
-        read -r up down < <(speed r nr 3000000)
-        within 12 36 "$up" "$down"
+        speed r nr 3000000 12 36
         hod update --net-rate 0 r >/dev/null
-        read -r up down < <(speed r nr 8000000)
-        within 27 1000000 "$up" "$down"
+        speed r nr 8000000 27 1000000
         one=$(links r)
         [[ ! -e /sys/class/net/ifb${one% } ]]
 }
@@ -95,7 +95,7 @@ links() { hod inspect -f '{{range .NetworkSettings.Networks}}{{slice .EndpointID
         hod update --net-rate 6mbit r >/dev/null
         kill -9 "$(init_pid r)"
         again() { [[ $(field r '{{.RestartCount}}') == 1 ]] && is_running r; }
-        eventually 5 again
+        eventually 20 again
         for one in $(links r); do limited "$one" 6Mbit || fail "$one after its restart"; done
         hod restart -t 0 r >/dev/null
         for one in $(links r); do limited "$one" 6Mbit || fail "$one after a restart"; done
@@ -112,37 +112,42 @@ links() { hod inspect -f '{{range .NetworkSettings.Networks}}{{slice .EndpointID
         serve far --network ne
         near=$(address near ne) far=$(address far ne)
         serve lim --network ne --cap-add NET_ADMIN --egress "deny=$near:81,allow=$near:80/tcp,deny=*"
-        eventually 5 answers lim "$near" host-near
+        reaches lim "$near" host-near
         is "$(get lim "$near:81")$(get lim "$far")$(get lim "[$(address near ne GlobalIPv6Address)]")" ''
         run -1 hod exec lim ping -c 1 -W 1 "$(gateway ne)"
         run -1 hod exec lim wget -O - "http://$far/"
         like "$output" "can't connect.*(No route to host|Permission denied)" # at once, not after a timeout
-        eventually 5 answers far "$(address lim ne)" host-lim
-        eventually 5 answers far "[$(address lim ne GlobalIPv6Address)]" host-lim
+        reaches far "$(address lim ne)" host-lim
+        reaches far "[$(address lim ne GlobalIPv6Address)]" host-lim
         hod exec lim sh -c "ip addr add ${far%.*}.77/24 dev eth0; ip route add $far src ${far%.*}.77 dev eth0; ip neigh flush dev eth0"
         is "$(get lim "$far")" ''
         hod exec lim sh -c 'ip link set eth0 down; ip link set eth0 address 02:00:00:00:00:99; ip link set eth0 up'
         is "$(get lim "$far")" ''
-        is "$(get near "$far")" host-far
+        reaches near "$far" host-far
 }
 
 @test "--egress by update: at once, shown, kept over restarts, for networks that come later; connections end" {
         local one two
+        connections() { nsenter -t "$(init_pid lim)" -n ss -Htio state established dst "$one" "$@"; }
+        established() { [[ -n $(connections) ]]; }
+        unheard() { [[ $(connections) == *' retrans:'* ]]; }
         hod network create ne1 >/dev/null
         hod network create ne2 >/dev/null
         serve s1 --network ne1
         serve s2 --network ne2
         one=$(address s1 ne1) two=$(address s2 ne2)
         hod run -d --name lim --network ne1 busybox sleep 1000 >/dev/null
-        eventually 5 answers lim "$one" host-s1
+        reaches lim "$one" host-s1
         # A connection that is open when the rules come: what it says after that is not answered.
-        hod exec lim sh -c "(until [ -e /go ]; do sleep 0.1; done; printf 'GET /hostname HTTP/1.0\\r\\n\\r\\n'; sleep 2) | timeout 20 nc $one 80 >/open" &
+        hod exec lim sh -c "(until [ -e /go ]; do sleep 0.1; done; printf 'GET /hostname HTTP/1.0\\r\\n\\r\\n'; sleep 2) | timeout 100 nc $one 80 >/open" &
         local pid=$!
-        sleep 0.5
+        eventually 20 established
         hod update --egress "allow=192.0.2.0/24,deny=*" lim >/dev/null
         is "$(field lim '{{json .HostConfig.Egress}}')" '["allow=192.0.2.0/24","deny=*"]'
         is "$(get lim "$one")" ''
         hod exec lim touch /go
+        eventually 20 unheard # the kernel has sent it more than once
+        hang_up lim
         wait "$pid" || true
         unlike "$(hod exec lim cat /open)" host
         hod network connect ne2 lim
@@ -150,9 +155,11 @@ links() { hod inspect -f '{{range .NetworkSettings.Networks}}{{slice .EndpointID
         hod restart -t 0 lim >/dev/null
         is "$(get lim "$one")$(get lim "$two")" ''
         hod update --egress "allow=$two,deny=*" lim >/dev/null
-        is "$(get lim "$one")$(get lim "$two")" host-s2
+        reaches lim "$two" host-s2
+        is "$(get lim "$one")" ''
         hod update --egress '' lim >/dev/null
-        is "$(get lim "$one") $(get lim "$two")" 'host-s1 host-s2'
+        reaches lim "$one" host-s1
+        reaches lim "$two" host-s2
         is "$(field lim '{{json .HostConfig.Egress}}')" '[]'
 }
 
@@ -162,10 +169,10 @@ links() { hod inspect -f '{{range .NetworkSettings.Networks}}{{slice .EndpointID
         serve lim --network nl --egress 'deny=*'
         for i in 1 2 3; do
                 hod run -d --name "late$i" --network nl busybox sleep 1000 >/dev/null
-                eventually 5 answers "late$i" "$(address lim nl)" host-lim
+                reaches "late$i" "$(address lim nl)" host-lim
         done
-        answers late1 "$(address lim nl)" host-lim
-        is "$(get lim "$(address lim nl)")" host-lim # itself
+        reaches late1 "$(address lim nl)" host-lim
+        reaches lim "$(address lim nl)" host-lim # itself
         run -1 hod exec lim ping -c 1 -W 1 "$(address late1 nl)"
 }
 
@@ -175,7 +182,7 @@ links() { hod inspect -f '{{range .NetworkSettings.Networks}}{{slice .EndpointID
         hod run -d --name lim --network nf --egress 'deny=*' busybox sleep 1000 >/dev/null
         is "$(get lim "$(address s nf)")" ''
         nft delete table bridge hod_egress
-        eventually 5 answers lim "$(address s nf)" host-s
+        reaches lim "$(address s nf)" host-s
         hod network reload >/dev/null
         is "$(get lim "$(address s nf)")" ''
 }
@@ -186,8 +193,8 @@ links() { hod inspect -f '{{range .NetworkSettings.Networks}}{{slice .EndpointID
         serve other --network nn
         hod run -d --name lim --network nn --egress 'allow=DB:80,deny=*' busybox sleep 1000 >/dev/null
         is "$(get lim "$(address db nn)")" ''
-        eventually 5 answers lim db host-db
-        is "$(get lim "$(address db nn)")" host-db
+        reaches lim db host-db
+        reaches lim "$(address db nn)" host-db
         is "$(get lim other)$(get lim "$(address other nn)")" ''
         refused 125 'names are learnt from the name service' hod run --rm --egress 'allow=db,deny=*' busybox true
 }
