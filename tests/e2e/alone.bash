@@ -11,7 +11,8 @@ machine() {
                 unshare -n sleep 110 &
                 N=$!
                 trap "kill $N; jobs -p | xargs -r kill 2>/dev/null || true" EXIT
-                for _ in {1..500}; do ns=$(readlink /proc/$N/ns/net || true); [[ $ns && $ns != $(readlink /proc/self/ns/net) ]] && break; sleep 0.02; done
+                # In quotes: "net:[4026531840]" would be a pattern, and no namespace matches its own.
+                for _ in {1..500}; do ns=$(readlink /proc/$N/ns/net || true); [[ $ns && $ns != "$(readlink /proc/self/ns/net)" ]] && break; sleep 0.02; done
                 ip link add host0 type veth peer name n0 netns $N
                 ip link set host0 up
                 nsenter -t $N -n bash -c "ip link set lo up; ip link set n0 up"

@@ -56,7 +56,7 @@ make_outside() {
         outside ip addr add 2001:db8:1::2/64 dev out0 nodad
         outside ip link set out0 up
 }
-in_other_namespace() { [[ $(readlink "/proc/$1/ns/net") != $(readlink /proc/self/ns/net) ]]; }
+in_other_namespace() { [[ $(readlink "/proc/$1/ns/net") != "$(readlink /proc/self/ns/net)" ]]; }
 outside() { timeout 20 nsenter -t "$OUTSIDE" -n "$@"; }
 # inside CONTAINER COMMAND...: a program of the host in the container's network.
 inside() {
