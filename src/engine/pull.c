@@ -236,17 +236,28 @@ static err *get_config(struct pull *p, const json *manifest)
 
 /* ---- layers ---- */
 
+static bool is_foreign(const char *media_type)
+{
+        return strstr(media_type, ".foreign.") || strstr(media_type, ".nondistributable.");
+}
+
 static err *open_layer(void *arg, size_t n, uint64_t *offset, struct stream **ret)
 {
         struct pull *p = arg;
         struct digest digest;
+        err *e;
 
         TRY(digest_parse(ingest_layer(p->ingest, n)->digest, &digest));
         if (getpid() != p->pid) {
                 TRY(registry_after_fork(p->registry));
                 p->pid = getpid();
         }
-        return registry_blob_open(p->registry, &digest, offset, ret);
+        e = registry_blob_open(p->registry, &digest, offset, ret);
+        if (err_code(e) != ERR_NOT_FOUND || !is_foreign(ingest_layer(p->ingest, n)->media_type))
+                return e;
+        /* As docker on Linux: an image does not send us anywhere. */
+        return err_wrap(e,
+                        "a foreign layer, which is taken from the registry only and not from the URLs of the manifest");
 }
 
 static err *announce(struct pull *p, const struct ingest *i)
