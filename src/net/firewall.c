@@ -132,9 +132,21 @@ static void change_pair(struct change *c, const char *from, size_t size, const c
         change(c, "pairs", &e);
 }
 
+/* What the host sends from its 127.0.0.0/8 to @bridge, it sends from there. */
+static void change_source(struct change *c, const char *bridge, const struct link_address *gateway)
+{
+        char key[16] = "";
+        struct nft_element e = {.key = key, .key_size = sizeof(key), .data = gateway->data, .data_size = 4};
+
+        memcpy(key, bridge, strnlen(bridge, sizeof(key) - 1));
+        change(c, "source4", &e);
+}
+
 static void change_network(struct change *c, const struct firewall_network *net)
 {
         change_name(c, "bridges", net->bridge);
+        if (net->gateway[0].family)
+                change_source(c, net->bridge, &net->gateway[0]);
         if (net->internal)
                 change_name(c, "internal", net->bridge);
         if (net->icc)

@@ -21,6 +21,13 @@ static const struct nft_set sets[] = {
         {.name = "masquerade6", .key_type = NFT_TYPE_IPV6, .key_size = 16, .flags = NFT_SET_INTERVAL},
         {.name = "gateways4", .key_type = NFT_TYPE_IPV4, .key_size = 4},
         {.name = "gateways6", .key_type = NFT_TYPE_IPV6, .key_size = 16},
+        {.name = "source4",
+         .key_type = NFT_TYPE_IFNAME,
+         .key_size = 16,
+         .flags = NFT_SET_MAP,
+         .data_type = NFT_TYPE_IPV4,
+         .data_size = 4,
+         .host_order = true},
         {.name = "open4",
          .key_type = NFT_CONCAT3(NFT_TYPE_IPV4, NFT_TYPE_PROTOCOL, NFT_TYPE_SERVICE),
          .key_size = 12,
@@ -81,10 +88,13 @@ static const struct {
 } chains[] = {
         {"from_internal", {0}},
         {"from_bridge", {0}},
+        {"published4", {0}},
+        {"published6", {0}},
         {"raw", {"filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW, false}},
         {"prerouting", {"nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST, false}},
         {"output", {"nat", NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST, false}},
-        {"published", {0}},
+        {"from_loopback", {0}},
+        {"to_bridge", {0}},
         {"postrouting", {"nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC, false}},
         {"forward", {"filter", NF_INET_FORWARD, NF_IP_PRI_FILTER, false}},
 };
@@ -132,19 +142,25 @@ static void address(struct nft *n, uint8_t which, bool source, unsigned reg)
                 nft_payload(n, NFT_PAYLOAD_NETWORK_HEADER, source ? 8 : 24, 16, reg);
 }
 
+/* IPv4, and source or destination in 127.0.0.0/8. */
+static void in_loopback(struct nft *n, bool source)
+{
+        static const unsigned char loopback[4] = {127}, mask[4] = {255};
+
+        family(n, NFPROTO_IPV4);
+        address(n, NFPROTO_IPV4, source, NFT_REG_1);
+        nft_bitwise(n, NFT_REG_1, sizeof(mask), mask);
+        nft_cmp(n, NFT_CMP_EQ, NFT_REG_1, loopback, sizeof(loopback));
+}
+
 /* ---- the chains' rules ---- */
 
 /* ip daddr 127.0.0.0/8 drop: bridges have route_localnet; and what comes from a neighbour on the link would be
  * translated (a port published on 127.0.0.1) before the kernel finds it odd. */
 static void drop_loopback(struct nft *n, const char *chain)
 {
-        static const unsigned char loopback[4] = {127}, mask[4] = {255};
-
         begin(n, chain);
-        family(n, NFPROTO_IPV4);
-        address(n, NFPROTO_IPV4, false, NFT_REG_1);
-        nft_bitwise(n, NFT_REG_1, 4, mask);
-        nft_cmp(n, NFT_CMP_EQ, NFT_REG_1, loopback, 4);
+        in_loopback(n, false);
         end(n, NF_DROP, NULL);
 }
 
@@ -187,21 +203,36 @@ static void fill_internal(struct nft *n)
         end(n, NFT_GOTO, "from_internal");
 }
 
-static void fill_jump(struct nft *n, const char *chain)
+/* fib daddr type local goto published */
+static void to_published(struct nft *n, const char *chain, uint8_t which)
+{
+        begin(n, chain);
+        family(n, which);
+        nft_fib(n, NFTA_FIB_F_DADDR, NFT_FIB_RESULT_ADDRTYPE, NFT_REG_1);
+        nft_cmp_u32(n, NFT_CMP_EQ, NFT_REG_1, RTN_LOCAL);
+        end(n, NFT_GOTO, which == NFPROTO_IPV4 ? "published4" : "published6");
+}
+
+static void fill_prerouting(struct nft *n)
+{
+        to_published(n, "prerouting", NFPROTO_IPV4);
+        to_published(n, "prerouting", NFPROTO_IPV6);
+}
+
+static void fill_output(struct nft *n)
 {
         static const unsigned char loopback[16] = {[15] = 1};
 
-        if (str_eq(chain, "output")) { /* ip6 daddr ::1 return: it could not leave; the monitor relays */
-                begin(n, chain);
-                family(n, NFPROTO_IPV6);
-                address(n, NFPROTO_IPV6, false, NFT_REG_1);
-                nft_cmp(n, NFT_CMP_EQ, NFT_REG_1, loopback, sizeof(loopback));
-                end(n, NFT_RETURN, NULL);
-        }
-        begin(n, chain); /* fib daddr type local jump published */
-        nft_fib(n, NFTA_FIB_F_DADDR, NFT_FIB_RESULT_ADDRTYPE, NFT_REG_1);
-        nft_cmp_u32(n, NFT_CMP_EQ, NFT_REG_1, RTN_LOCAL);
-        end(n, NFT_JUMP, "published");
+        begin(n, "output"); /* ip daddr 127.0.0.0/8: no need to look for its route */
+        in_loopback(n, false);
+        end(n, NFT_GOTO, "published4");
+        to_published(n, "output", NFPROTO_IPV4);
+        begin(n, "output"); /* ip6 daddr ::1 return: it could not leave; the monitor relays */
+        family(n, NFPROTO_IPV6);
+        address(n, NFPROTO_IPV6, false, NFT_REG_1);
+        nft_cmp(n, NFT_CMP_EQ, NFT_REG_1, loopback, sizeof(loopback));
+        end(n, NFT_RETURN, NULL);
+        to_published(n, "output", NFPROTO_IPV6);
 }
 
 /* Protocol and destination port into the two registers of 4 bytes that begin at @reg. */
@@ -222,47 +253,60 @@ static void translate(struct nft *n, uint8_t which, const char *map)
 static void fill_published(struct nft *n, uint8_t which)
 {
         bool six = which == NFPROTO_IPV6;
+        const char *chain = six ? "published6" : "published4";
 
-        begin(n, "published"); /* on this address */
+        begin(n, chain); /* on this address */
         family(n, which);
         address(n, which, false, NFT_REG32_00);
         service(n, six ? NFT_REG32_04 : NFT_REG32_01);
         translate(n, which, six ? "ports6" : "ports4");
-        begin(n, "published"); /* on all */
+        begin(n, chain); /* on all */
         family(n, which);
         service(n, NFT_REG32_00);
         translate(n, which, six ? "all_ports6" : "all_ports4");
-        begin(n, "published"); /* on the link that it came by */
+        begin(n, chain); /* on the link that it came by */
         family(n, which);
         nft_meta(n, NFT_META_IIFNAME, NFT_REG32_00);
         service(n, NFT_REG32_04);
         translate(n, which, six ? "link_ports6" : "link_ports4");
 }
 
-static void fill_postrouting(struct nft *n, uint8_t which)
+static void masquerade(struct nft *n, const char *chain, uint8_t which, bool translated)
 {
-        static const unsigned char loopback[4] = {127}, mask[4] = {255};
-        const char *set = which == NFPROTO_IPV4 ? "masquerade4" : "masquerade6";
-
-        for (unsigned hairpin = 0; hairpin < 2; hairpin++) {
-                begin(n, "postrouting");
-                family(n, which);
-                in_set(n, NFT_META_OIFNAME, "bridges", !hairpin);
-                if (hairpin)
-                        ct_bits(n, NFT_CT_STATUS, IPS_DST_NAT);
-                address(n, which, true, NFT_REG_1);
-                nft_lookup(n, set, NFT_REG_1, 0, 0);
-                nft_masquerade(n);
-                nft_rule_end(n);
-        }
-        if (which != NFPROTO_IPV4)
-                return;
-        begin(n, "postrouting"); /* the host's own 127.0.0.1, to a published port */
+        begin(n, chain);
         family(n, which);
-        in_set(n, NFT_META_OIFNAME, "bridges", false);
+        if (translated)
+                ct_bits(n, NFT_CT_STATUS, IPS_DST_NAT);
         address(n, which, true, NFT_REG_1);
-        nft_bitwise(n, NFT_REG_1, 4, mask);
-        nft_cmp(n, NFT_CMP_EQ, NFT_REG_1, loopback, 4);
+        nft_lookup(n, which == NFPROTO_IPV4 ? "masquerade4" : "masquerade6", NFT_REG_1, 0, 0);
+        nft_masquerade(n);
+        nft_rule_end(n);
+}
+
+/* The first packet of each connection comes here, and a connection to a published port by 127.0.0.1 (both ends of which
+ * are on this machine) feels every step: it is asked for first. */
+static void fill_postrouting(struct nft *n)
+{
+        begin(n, "postrouting");
+        in_loopback(n, true);
+        end(n, NFT_GOTO, "from_loopback");
+        begin(n, "postrouting");
+        in_set(n, NFT_META_OIFNAME, "bridges", false);
+        end(n, NFT_GOTO, "to_bridge");
+        masquerade(n, "postrouting", NFPROTO_IPV4, false);
+        masquerade(n, "postrouting", NFPROTO_IPV6, false);
+
+        masquerade(n, "to_bridge", NFPROTO_IPV4, true); /* hairpins */
+        masquerade(n, "to_bridge", NFPROTO_IPV6, true);
+
+        begin(n, "from_loopback"); /* the bridge's address; masquerading would have to look for it */
+        family(n, NFPROTO_IPV4);
+        nft_meta(n, NFT_META_OIFNAME, NFT_REG_1);
+        nft_lookup(n, "source4", NFT_REG_1, NFT_REG_1, 0);
+        nft_nat(n, NFT_NAT_SNAT, NFPROTO_IPV4, NFT_REG_1, 0);
+        nft_rule_end(n);
+        begin(n, "from_loopback"); /* a bridge without one */
+        in_set(n, NFT_META_OIFNAME, "bridges", false);
         nft_masquerade(n);
         nft_rule_end(n);
 }
@@ -324,11 +368,10 @@ void firewall_table(struct nft *n)
         }
         fill_raw(n);
         fill_internal(n);
-        fill_jump(n, "prerouting");
-        fill_jump(n, "output");
+        fill_prerouting(n);
+        fill_output(n);
         fill_published(n, NFPROTO_IPV4);
         fill_published(n, NFPROTO_IPV6);
-        fill_postrouting(n, NFPROTO_IPV4);
-        fill_postrouting(n, NFPROTO_IPV6);
+        fill_postrouting(n);
         fill_forward(n);
 }

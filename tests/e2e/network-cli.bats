@@ -76,7 +76,7 @@ of() { hod inspect -f "{{json .NetworkSettings.Networks}}" "$1" | jq -c ".\"$2\"
                 ! hod container publish w 192.0.2.1:18080:80 2>&1 | grep -o "by container w itself"
                 hod container unpublish w other:18080:80
                 neighbour 192.0.2.1 18080
-                nft list ruleset | grep -c "chain published"
+                nft list ruleset | grep -c "chain published4"
                 hod rm -f w >/dev/null'
         echo "$output"
         [[ $output == $'host-w []\n80/tcp -> other:18080\nby container w itself\nhost-w\n1' ]]
