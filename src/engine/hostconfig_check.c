@@ -341,6 +341,14 @@ static err *check_logs(const json *host)
         return hostconfig_log_limits(host, &size, &files);
 }
 
+/* Now, not at the first start. */
+static err *check_annotations(const json *host)
+{
+        JSON_EACH (json_get(host, "Annotations"), it)
+                TRY(oci_spec_annotation_check(it.key, json_str(it.value)));
+        return NULL;
+}
+
 err *hostconfig_check(const json *config, json *host, char ***warnings)
 {
         int64_t oom = json_get_int(host, "OomScoreAdj", 0);
@@ -371,6 +379,7 @@ err *hostconfig_check(const json *config, json *host, char ***warnings)
         TRY(check_restart(host));
         TRY(check_security(host));
         TRY(check_logs(host));
+        TRY(check_annotations(host));
         if (json_get_int(host, "PidsLimit", 0) < 0)
                 json_set_int(host, "PidsLimit", -1);
         return NULL;

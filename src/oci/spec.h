@@ -366,6 +366,9 @@ void oci_resources_merge(json *resources, const struct oci_resources *change);
  * that need them (hostname without uts, maps without user, sysctls by namespace), devices, seccomp, time offsets, ...
  * Errors: ERR_INVALID, ERR_UNSUPPORTED. */
 MUST_USE err *oci_spec_check(const struct oci_spec *s);
+/* Annotations of crun's that ask for something which there is not are refused: whoever sets one relies on it. Empty
+ * ones ask for nothing. ERR_UNSUPPORTED. */
+MUST_USE err *oci_spec_annotation_check(const char *name, const char *value);
 /* The part of the above that concerns @p, for exec sessions. */
 MUST_USE err *oci_process_check(const struct oci_process *p);
 

@@ -447,3 +447,23 @@ err *oci_spec_check(const struct oci_spec *s)
                 TRY(check_memory_policy(s->linux_.memory_policy));
         return s->linux_.seccomp ? check_seccomp(s) : NULL;
 }
+
+err *oci_spec_annotation_check(const char *name, const char *value)
+{
+        static const struct {
+                const char *name, *why;
+        } refused[] = {
+                {"run.oci.seccomp_bpf_data", "a compiled filter is not taken, give its profile as linux.seccomp"},
+                {"run.oci.seccomp.plugins",
+                 "this program loads no libraries, use a listener (linux.seccomp.listenerPath)"},
+                {"run.oci.handler", "there are no handlers, the program is executed as it is"},
+                {"run.oci.timens_offset", "use linux.timeOffsets"},
+                {"run.oci.systemd.subgroup", "a container is in its scope itself"},
+                {"run.oci.systemd.force_cgroup_v1", "not supported"},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(refused) && !str_empty(value); i++)
+                if (str_eq(name, refused[i].name))
+                        return err_new(ERR_UNSUPPORTED, "annotation %s: %s", name, refused[i].why);
+        return NULL;
+}

@@ -293,25 +293,10 @@ static void warn_personality(char *const *flags)
                          list);
 }
 
-/* Annotations of crun's that ask for something which there is not: refused, whoever sets one relies on it. Empty ones
- * ask for nothing. */
 static err *check_annotations(const struct oci_spec *s)
 {
-        static const struct {
-                const char *name, *why;
-        } refused[] = {
-                {"run.oci.seccomp_bpf_data", "a compiled filter is not taken, give its profile as linux.seccomp"},
-                {"run.oci.seccomp.plugins",
-                 "this program loads no libraries, use a listener (linux.seccomp.listenerPath)"},
-                {"run.oci.handler", "there are no handlers, the program is executed as it is"},
-                {"run.oci.timens_offset", "use linux.timeOffsets"},
-                {"run.oci.systemd.subgroup", "a container is in its scope itself"},
-                {"run.oci.systemd.force_cgroup_v1", "not supported"},
-        };
-
-        for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
-                if (!str_empty(oci_spec_annotation(s, refused[i].name)))
-                        return err_new(ERR_UNSUPPORTED, "annotation %s: %s", refused[i].name, refused[i].why);
+        for (size_t i = 0; i < s->n_annotations; i++)
+                TRY(oci_spec_annotation_check(s->annotations[i].key, s->annotations[i].value));
         return NULL;
 }
 

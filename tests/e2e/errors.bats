@@ -73,6 +73,12 @@ nothing_changed() {
         nothing_changed
 }
 
+@test "annotations that ask for what there is not are refused when the container is made" {
+        refused 1 'there are no handlers' hod create --annotation run.oci.handler=krun busybox true
+        refused 125 'there are no handlers' hod run --rm --annotation run.oci.handler=krun busybox true
+        nothing_changed
+}
+
 @test "names: bad, taken" {
         for name in -bad 'a b' a/b ../x .x 'ü' $'a\nb' "$(printf 'n%.0s' {1..300})"; do
                 refused 125 'invalid container name|name' hod run --rm "--name=$name" busybox true
