@@ -171,8 +171,15 @@ restarted() { [[ $(field "$1" '{{.RestartCount}} {{.State.Status}}') == '2 exite
                 memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us pids/pids.max cpuset/cpuset.cpus) $(ulimit -n) \
                 $(cat /proc/self/oom_score_adj)'
         ends 137 dk run --name one -m 16m --memory-swap 16m busybox dd if=/dev/zero of=/dev/null bs=64M count=1
+        # The shim tells of an end and of the lack of memory in no order: docker knows why only if it heard that first.
+        dk rm one >/dev/null
+        dk run -d --name one -m 16m --memory-swap 16m busybox \
+                sh -c 'dd if=/dev/zero of=/dev/null bs=64M count=1; sleep 1000' >/dev/null
+        eventually 20 was_oom
+        dk kill one >/dev/null
         is "$(field one '{{.State.OOMKilled}}')" true
 }
+was_oom() { [[ -n $(dk events --since 5m --until "$(date +%s)" --filter container=one --filter event=oom) ]]; }
 
 @test "--init, healthcheck" {
         dk run -d --name one --init --health-cmd 'test -e /ok' --health-interval 200ms --health-retries 1 busybox \
