@@ -61,7 +61,7 @@ declare -A host outside
 namespace() { # its keeper is the last of $helpers
         unshare --net sleep 100000 &
         helpers+=($!)
-        until [[ $(readlink "/proc/$!/ns/net") != $(readlink /proc/self/ns/net) ]]; do sleep 0.01; done
+        until [[ $(readlink "/proc/$!/ns/net") != "$(readlink /proc/self/ns/net)" ]]; do sleep 0.01; done
         nsenter -t "$!" -n ip link set lo up
 }
 make_host() { # ENGINE

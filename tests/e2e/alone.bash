@@ -1,6 +1,8 @@
 # alone.bash - a machine of a test's own: a network namespace with a second one on its link.
 # shellcheck shell=bash disable=SC2016
 
+export -f listening
+
 # machine SETUP SCRIPT: both run in a network namespace of its own (errexit holds), whose link host0 is the other end of
 # n0, the link of another namespace (pid $N). What SCRIPT calls is defined below; functions that it needs besides are
 # exported by the test.
@@ -23,16 +25,6 @@ machine() {
                 # answer may take a while on a slow machine.
                 get() { curl -s --connect-timeout 2 -m 20 "http://$1:$2/hostname" || true; }
                 neighbour() { nsenter -t $N -n curl -s --connect-timeout 1 -m 20 "http://$1:$2/hostname" || true; }
-                # listening NAME|PID PORT...: until somebody does there, by TCP.
-                listening() {
-                        local p port name=$1; shift
-                        [[ $name == [0-9]* ]] && p=$name || p=$(pid $name)
-                        for port; do
-                                printf -v port "%04X" $port
-                                for _ in {1..400}; do grep -qs ":$port 0*:0000 0A " /proc/$p/net/tcp /proc/$p/net/tcp6 && continue 2; sleep 0.05; done
-                                echo "$name does not listen at 0x$port"; exit 1
-                        done
-                }
                 # serve NAME ARGUMENT...: a container that serves its name ("host-NAME") at port 80; it listens.
                 serve() {
                         local name=$1; shift

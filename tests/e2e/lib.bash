@@ -253,6 +253,22 @@ is_exited() { state_is "$1" exited; }
 init_pid() { field "$1" '{{.State.Pid}}'; }
 logs_have() { hod logs "$1" 2>&1 | grep -q -- "$2"; }
 
+# listening NAME|PID PORT...: until somebody does in that network namespace, by TCP.
+listening() {
+        local pid=$1 port name=$1
+        shift
+        [[ $pid == [0-9]* ]] || pid=$(hod inspect -f '{{.State.Pid}}' "$name")
+        for port; do
+                printf -v port '%04X' "$port"
+                for _ in {1..400}; do
+                        grep -qs ":$port 0*:0000 0A " "/proc/$pid/net/tcp" "/proc/$pid/net/tcp6" && continue 2
+                        sleep 0.05
+                done
+                echo "$name does not listen at port 0x$port" >&2
+                return 1
+        done
+}
+
 no_container() { ! hod inspect --type container "$1" >/dev/null 2>&1; }
 
 # A process's start is what makes its number its own.

@@ -163,10 +163,12 @@ loopback() {
                 sleep 0.5
                 rules >$T/rules
                 back() { for _ in {1..150}; do rules | cmp -s - $T/rules && { echo back; return; }; sleep 0.1; done; diff <(rules) $T/rules; }
-                # Who watches stands still until we have seen that something is gone.
+                # Who watches stands still until we have seen that something is gone; what it began before has ended.
                 gone() {
                         local watch; watch=$(cat $HOD_STATE/networks/watch)
-                        kill -STOP $watch; "$@"
+                        kill -STOP $watch
+                        while ps --ppid $watch -o stat=,args= | grep "network reload" | grep -qv "^Z"; do sleep 0.05; done
+                        "$@"
                         rules | cmp -s - $T/rules && echo "nothing happened: $*"
                         kill -CONT $watch; back
                 }

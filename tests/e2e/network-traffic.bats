@@ -29,6 +29,7 @@ serve() {
         local name=$1
         shift
         hod run -d --name "$name" -h "host-$name" "$@" busybox httpd -f -p 80 -h /etc >/dev/null
+        listening "$name" 80
 }
 # get CONTAINER ADDRESS: whose web server answers there, or nothing (within a second: answers are waited for by `reaches`).
 get() { hod exec "$1" timeout 1 wget -q -O - "http://$2/hostname" 2>/dev/null || true; }

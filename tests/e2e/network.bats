@@ -3,13 +3,19 @@
 
 load lib
 load alone
-setup_file() { e2e_setup; }
+setup_file() {
+        e2e_setup
+        # Subnets that nobody else uses: 10.A.B.0/24.
+        export A=$((50 + RANDOM % 50)) B=$((RANDOM % 200))
+}
 teardown_file() { e2e_teardown; }
 teardown() {
         e2e_clean
         hod network prune -f >/dev/null
 }
 
+sub() { printf '10.%s.%s.%s' "$A" "$((B + $1))" "$2"; }
+export -f sub
 # get CONTAINER|- ADDRESS PORT: the last line that a web server there says, asked from the container or the host.
 get() {
         local from=()
@@ -20,7 +26,7 @@ serve() {
         local name=$1
         shift
         hod run -d --name "$name" -h "host-$name" "$@" busybox httpd -f -p 80 -h /etc >/dev/null
-        sleep 0.2
+        listening "$name" 80
 }
 address() { hod inspect -f "{{(index .NetworkSettings.Networks \"$2\").IPAddress}}" "$1"; }
 
@@ -34,11 +40,11 @@ address() { hod inspect -f "{{(index .NetworkSettings.Networks \"$2\").IPAddress
 }
 
 @test "network create: what is asked for is in inspect; what is wrong is one line and changes nothing" {
-        run -0 hod network create --subnet 10.60.0.0/24 --gateway 10.60.0.1 --ip-range 10.60.0.128/25 \
-                --aux-address a=10.60.0.5 -o com.docker.network.bridge.name=hodx --label a=b n2
+        run -0 hod network create --subnet "$(sub 0 0)/24" --gateway "$(sub 0 1)" --ip-range "$(sub 0 128)/25" \
+                --aux-address "a=$(sub 0 5)" -o com.docker.network.bridge.name="hx$A$B" --label a=b n2
         [[ $output =~ ^[0-9a-f]{64}$ ]]
         run -0 hod network inspect -f '{{json .IPAM.Config}} {{json .Options}} {{json .Labels}}' n2
-        [[ $output == '[{"Subnet":"10.60.0.0/24","IPRange":"10.60.0.128/25","Gateway":"10.60.0.1","AuxiliaryAddresses":{"a":"10.60.0.5"}}] {"com.docker.network.bridge.name":"hodx"} {"a":"b"}' ]]
+        [[ $output == '[{"Subnet":"'"$(sub 0 0)"'/24","IPRange":"'"$(sub 0 128)"'/25","Gateway":"'"$(sub 0 1)"'","AuxiliaryAddresses":{"a":"'"$(sub 0 5)"'"}}] {"com.docker.network.bridge.name":"hx'"$A$B"'"} {"a":"b"}' ]]
         hod network ls -q >"$T/before-bad"
         local bad
         while IFS='|' read -r bad text; do
@@ -46,23 +52,23 @@ address() { hod inspect -f "{{(index .NetworkSettings.Networks \"$2\").IPAddress
                 run -1 hod network create $bad
                 echo "$bad: $output"
                 [[ $output == *"$text"* && ${#lines[@]} -eq 1 ]]
-        done <<-'END'
+        done <<-END
 		n2|network with name n2 already exists
-		--subnet 10.60.0.0/16 n3|Pool overlaps with other one on this address space
-		--subnet 10.61.0.1/24 n3|it should be 10.61.0.0/24
+		--subnet 10.$A.0.0/16 n3|Pool overlaps with other one on this address space
+		--subnet $(sub 1 1)/24 n3|it should be $(sub 1 0)/24
 		--subnet bogus n3|invalid CIDR block notation
-		--subnet 10.61.0.0/31 n3|no room
-		--subnet 10.61.0.0/32 n3|no room
+		--subnet $(sub 1 0)/31 n3|no room
+		--subnet $(sub 1 0)/32 n3|no room
 		--subnet 0.0.0.0/0 n3|too large
-		--subnet 10.61.0.0/24 --gateway 10.99.0.1 n3|no matching subnet for gateway 10.99.0.1
-		--subnet 10.61.0.0/24 --ip-range 10.62.0.0/25 n3|no matching subnet for range 10.62.0.0/25
-		--gateway 10.61.0.1 n3|every ip-range or gateway must have a corresponding subnet
-		--subnet 10.61.0.0/24 --gateway 10.61.0.1 --gateway 10.61.0.2 n3|every ip-range or gateway must have a corresponding subnet
-		--subnet 10.61.0.0/24 --aux-address a=10.99.0.1 n3|no matching subnet for aux-address 10.99.0.1
+		--subnet $(sub 1 0)/24 --gateway 10.99.0.1 n3|no matching subnet for gateway 10.99.0.1
+		--subnet $(sub 1 0)/24 --ip-range $(sub 2 0)/25 n3|no matching subnet for range $(sub 2 0)/25
+		--gateway $(sub 1 1) n3|every ip-range or gateway must have a corresponding subnet
+		--subnet $(sub 1 0)/24 --gateway $(sub 1 1) --gateway $(sub 1 2) n3|every ip-range or gateway must have a corresponding subnet
+		--subnet $(sub 1 0)/24 --aux-address a=10.99.0.1 n3|no matching subnet for aux-address 10.99.0.1
 		-d nosuch n3|plugin "nosuch" not found
 		-d host n3|only one instance of "host" network is allowed
 		-o com.docker.network.driver.mtu=bogus n3|failed to parse com.docker.network.driver.mtu value: bogus
-		-o com.docker.network.bridge.name=hodx n3|belongs to network n2
+		-o com.docker.network.bridge.name=hx$A$B n3|belongs to network n2
 		--ipam-driver nosuch n3|plugin "nosuch" not found
 		--ipv4=false n3|IPv4 or IPv6 must be enabled
 	END
@@ -106,10 +112,10 @@ address() { hod inspect -f "{{(index .NetworkSettings.Networks \"$2\").IPAddress
 }
 
 @test "a container may be asked for an address; addresses are given out once, and given back" {
-        hod network create --subnet 10.63.0.0/29 ns >/dev/null
-        run -0 hod run -d --name s1 --network ns --ip 10.63.0.5 busybox sleep 100
-        [[ $(address s1 ns) == 10.63.0.5 ]]
-        run -125 hod run --rm --network ns --ip 10.63.0.5 busybox true
+        hod network create --subnet "$(sub 0 0)/29" ns >/dev/null
+        run -0 hod run -d --name s1 --network ns --ip "$(sub 0 5)" busybox sleep 100
+        [[ $(address s1 ns) == "$(sub 0 5)" ]]
+        run -125 hod run --rm --network ns --ip "$(sub 0 5)" busybox true
         [[ $output == *'Address already in use'* ]]
         run -125 hod run --rm --network ns --ip 10.99.0.5 busybox true
         [[ $output == *'no configured subnet or ip-range contain the IP address 10.99.0.5'* ]]
@@ -117,10 +123,10 @@ address() { hod inspect -f "{{(index .NetworkSettings.Networks \"$2\").IPAddress
         [[ $output == *'supported only when connecting to networks with user configured subnets'* ]]
         for i in 2 3 4 5; do hod run -d --name "s$i" --network ns busybox sleep 100 >/dev/null; done
         run -125 hod run --rm --network ns busybox true
-        [[ $output == *"no available IPv4 addresses on this network's address pools: 10.63.0.0/29"* ]]
+        [[ $output == *"no available IPv4 addresses on this network's address pools: $(sub 0 0)/29"* ]]
         hod rm -f s3 >/dev/null
         run -0 hod run --rm --network ns busybox ip -4 -o addr show eth0
-        [[ $output == *' 10.63.0.'* ]]
+        [[ $output == *" $(sub 0 '')"* ]]
 }
 
 @test "an MTU that is too small for IPv6 will do for IPv4" {
@@ -182,16 +188,16 @@ s = socket.socket(); s.bind(("127.0.0.1", 18082)); s.listen(); print("ready", fl
 }
 
 @test "IPv6: addresses, reachability, no link-local address where it was not asked for" {
-        hod network create --ipv6 --subnet fd63:1::/64 n6 >/dev/null
+        hod network create --ipv6 --subnet "fd63:$A:$B::/64" n6 >/dev/null
         hod run -d --name v1 --network n6 busybox sleep 100 >/dev/null
         run -0 hod run --rm --network n6 busybox ping -c 1 -W 2 "$(hod inspect -f '{{.NetworkSettings.Networks.n6.GlobalIPv6Address}}' v1)"
-        [[ $output == *'64 bytes from fd63:1::2'* ]]
+        [[ $output == *"64 bytes from fd63:$A:$B::2"* ]]
         run -0 --separate-stderr hod run --rm --network bridge busybox ip -6 addr show eth0
         [[ -z $output ]]
 }
 
 @test "a killed monitor's addresses and ports are given back by the next command" {
-        hod network create --subnet 10.63.1.0/30 nk >/dev/null
+        hod network create --subnet "$(sub 1 0)/30" nk >/dev/null
         serve k --network nk -p 18085:80
         kill -9 "$(hod inspect -f '{{.State.Pid}}' k)"
         for _ in {1..50}; do [[ $(hod inspect -f '{{.State.Status}}' k) == exited ]] && break || sleep 0.1; done
@@ -212,7 +218,7 @@ s = socket.socket(); s.bind(("127.0.0.1", 18082)); s.listen(); print("ready", fl
         run -0 alone '
                 ip link add br7 type bridge
                 for device in br7 later0; do
-                        hod network create --subnet 10.64.0.0/24 -o com.docker.network.bridge.name=$device nf >/dev/null
+                        hod network create --subnet $(sub 3 0)/24 -o com.docker.network.bridge.name=$device nf >/dev/null
                         [[ $device == br7 ]] || ip link add later0 type veth peer name later1
                         hod run --rm --network nf busybox true 2>&1 | grep -v warning | head -n 1 || true
                         hod network rm nf >/dev/null
@@ -255,7 +261,7 @@ s = socket.socket(); s.bind(("127.0.0.1", 18082)); s.listen(); print("ready", fl
 
 @test "starts that were killed give everything back to who needs it" {
         local ms
-        hod network create --subnet 10.63.2.0/30 nx >/dev/null
+        hod network create --subnet "$(sub 2 0)/30" nx >/dev/null
         for ms in 005 010 015 020 030 040; do
                 timeout -s KILL "0.$ms" "$HOD_BIN/hod" run --rm --network nx -p 18087:80 busybox true >/dev/null 2>&1 || true
         done
