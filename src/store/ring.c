@@ -1,30 +1,30 @@
 /* ring.c - see ring.h.
  *
  * head and tail count bytes and never wrap. Who has to wait says so in shared memory, looks once more, and then
- * receives a byte from the other's end of a socket pair, which also ends when the other process does. Bytes are free
- * again when the reader has had them and the writer's hashing thread, if there is one, too. */
+ * is told by an eventfd; a socket pair ends when the other process does. (A byte in the socket would do for both, but
+ * who is woken by one is put on the processor of the waker, who has more to do.) Bytes are free
+ * again when the reader has had them and the follower, if there is one, too. */
 #include "store/ring.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "store/follower.h"
 
 #define SIZE ((size_t)4 << 20)
 #define WAKE_READER (SIZE / 4) /* so much is worth waking it */
 #define WAKE_WRITER (SIZE / 2)
 #define TELL_WRITER (SIZE / 16)
 #define ROOM (SIZE / 16) /* less is worth waiting for */
-#define HASH_STEP (SIZE / 16)
-#define WAKE_HASH (SIZE / 4)
 
 /* Both may write here. */
 struct shared {
@@ -34,17 +34,6 @@ struct shared {
         _Atomic bool writer_waits;
 };
 
-/* The thread that hashes what the writer writes; in memory of the writer's own. */
-struct follower {
-        pthread_t thread;
-        struct digest_hasher *hasher; /* borrowed, as is the ring's ... */
-        const unsigned char *data;
-        _Atomic uint64_t filled, hashed;
-        pthread_mutex_t lock; /* of what follows */
-        pthread_cond_t more, less;
-        bool waits, last, writer_waits;
-};
-
 struct ring {
         struct stream stream;      /* first */
         struct follower *follower; /* NULL: none */
@@ -52,117 +41,13 @@ struct ring {
         unsigned char *data;
         int memory_fd; /* of the data, for reading only */
         int pair[2];   /* the writer's end, the reader's end */
+        int told[2];   /* eventfds: for the writer, for the reader */
         uint64_t at;   /* head or tail, whichever is ours: never read back */
         uint64_t seen; /* the other one, when it was last looked at: lines of memory that move between processors are
                           slow */
-        uint64_t told; /* reader: tail as the writer knows it */
+        uint64_t said; /* reader: tail as the writer knows it */
         size_t lent;   /* reader: what is still in use */
 };
-
-/* ---- hashing beside ---- */
-
-static bool wait_for_more(struct follower *f, uint64_t done)
-{
-        (void)pthread_mutex_lock(&f->lock);
-        f->waits = true;
-        while (atomic_load(&f->filled) == done && !f->last)
-                (void)pthread_cond_wait(&f->more, &f->lock);
-        f->waits = false;
-        (void)pthread_mutex_unlock(&f->lock);
-        return atomic_load(&f->filled) != done;
-}
-
-static void *follow(void *arg)
-{
-        struct follower *f = arg;
-        uint64_t done = 0;
-
-        while (atomic_load(&f->filled) != done || wait_for_more(f, done)) {
-                size_t n = (size_t)(atomic_load(&f->filled) - done), at = (size_t)(done % SIZE);
-
-                if (n > HASH_STEP)
-                        n = HASH_STEP;
-                if (n > SIZE - at)
-                        n = SIZE - at;
-                digest_hasher_update(f->hasher, f->data + at, n);
-                done += n;
-                atomic_store(&f->hashed, done);
-                (void)pthread_mutex_lock(&f->lock);
-                if (f->writer_waits)
-                        (void)pthread_cond_signal(&f->less);
-                (void)pthread_mutex_unlock(&f->lock);
-        }
-        return NULL;
-}
-
-static void follower_wake(struct follower *f, bool last)
-{
-        (void)pthread_mutex_lock(&f->lock);
-        f->last |= last;
-        if (f->waits)
-                (void)pthread_cond_signal(&f->more);
-        (void)pthread_mutex_unlock(&f->lock);
-}
-
-static void follower_wait(struct follower *f, uint64_t until)
-{
-        (void)pthread_mutex_lock(&f->lock);
-        f->writer_waits = true;
-        if (f->waits)
-                (void)pthread_cond_signal(&f->more);
-        while (atomic_load(&f->hashed) < until)
-                (void)pthread_cond_wait(&f->less, &f->lock);
-        f->writer_waits = false;
-        (void)pthread_mutex_unlock(&f->lock);
-}
-
-static void follower_free(struct follower *f)
-{
-        (void)pthread_cond_destroy(&f->more);
-        (void)pthread_cond_destroy(&f->less);
-        (void)pthread_mutex_destroy(&f->lock);
-        free(f);
-}
-
-/* It hashes everything that there is first. */
-static void stop_following(struct ring *r)
-{
-        struct follower *f = TAKE_PTR(r->follower);
-
-        if (!f)
-                return;
-        follower_wake(f, true);
-        (void)pthread_join(f->thread, NULL);
-        follower_free(f);
-}
-
-err *ring_hash(struct ring *r, struct digest_hasher *h)
-{
-        struct follower *f = MEM_NEW0(struct follower, 1);
-        sigset_t all, old;
-        int e;
-
-        if (!f)
-                return err_nomem();
-        f->hasher = h;
-        f->data = r->data;
-        (void)pthread_mutex_init(&f->lock, NULL);
-        (void)pthread_cond_init(&f->more, NULL);
-        (void)pthread_cond_init(&f->less, NULL);
-        /* Signals are the program's. */
-        (void)sigfillset(&all);
-        (void)pthread_sigmask(SIG_SETMASK, &all, &old);
-        e = pthread_create(&f->thread, NULL, follow, f);
-        (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-        if (e) {
-                follower_free(f);
-                return err_sys(e, "starting a thread");
-        }
-        r->follower = f;
-        return NULL;
-}
-
-/* ---- */
 
 static err *make_data(struct ring *r)
 {
@@ -190,7 +75,7 @@ err *ring_new(struct ring **ret)
 
         if (!r)
                 return err_nomem();
-        r->memory_fd = r->pair[0] = r->pair[1] = -1;
+        r->memory_fd = r->pair[0] = r->pair[1] = r->told[0] = r->told[1] = -1;
         r->shared = mmap(NULL, sizeof(*r->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (r->shared == MAP_FAILED) {
                 r->shared = NULL;
@@ -199,6 +84,9 @@ err *ring_new(struct ring **ret)
         TRY(make_data(r));
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, r->pair) < 0)
                 return err_sys(errno, "making a socket pair");
+        for (size_t i = 0; i < ARRAY_SIZE(r->told); i++)
+                if ((r->told[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
+                        return err_sys(errno, "making an eventfd");
         *ret = TAKE_PTR(r);
         return NULL;
 }
@@ -207,7 +95,7 @@ void ring_free(struct ring *r)
 {
         if (!r)
                 return;
-        stop_following(r);
+        follower_end(TAKE_PTR(r->follower));
         if (r->shared)
                 (void)munmap(r->shared, sizeof(*r->shared));
         if (r->data)
@@ -215,25 +103,28 @@ void ring_free(struct ring *r)
         (void)file_close(r->memory_fd);
         (void)file_close(r->pair[0]);
         (void)file_close(r->pair[1]);
+        (void)file_close(r->told[0]);
+        (void)file_close(r->told[1]);
         free(r);
 }
 
 /* Full of wake-ups that nobody has received: it is awake. */
-static void wake(int fd)
+static void wake(int event)
 {
-        (void)send(fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        (void)eventfd_write(event, 1);
 }
 
-/* Sleep until woken; false when the other side has gone. More than one byte may have come together. */
-static bool nap(int fd)
+/* Sleep until woken; false when the other side has gone. */
+static bool nap(int event, int socket)
 {
-        char bytes[64];
-        ssize_t n;
+        struct pollfd fds[] = {{.fd = event, .events = POLLIN}, {.fd = socket, .events = POLLIN}};
+        eventfd_t n;
 
-        do
-                n = recv(fd, bytes, sizeof(bytes), 0);
-        while (n < 0 && errno == EINTR);
-        return n > 0;
+        while (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+                if (errno != EINTR)
+                        return false;
+        (void)eventfd_read(event, &n);
+        return !fds[1].revents;
 }
 
 /* ---- the writer ---- */
@@ -244,36 +135,48 @@ void ring_write_here(struct ring *r)
         r->memory_fd = file_close(r->memory_fd);
 }
 
-/* Free bytes; SIZE + 1 when the reader says what cannot be. */
+err *ring_hash(struct ring *r, struct digest_hasher *h)
+{
+        return follower_start(h, r->data, SIZE, &r->shared->reader_waits, &r->follower);
+}
+
+/* Free bytes that the reader has had; SIZE + 1 when it says what cannot be. */
 static size_t room(struct ring *r)
 {
         r->seen = atomic_load(&r->shared->tail);
         return r->at - r->seen > SIZE ? SIZE + 1 : SIZE - (size_t)(r->at - r->seen);
 }
 
+/* Free bytes that are hashed. */
+static size_t hashed_room(const struct ring *r)
+{
+        return r->follower ? SIZE - (size_t)(r->at - follower_hashed(r->follower)) : SIZE;
+}
+
+/* Sleep until the reader has made room; false when it has gone. */
+static bool wait_for_reader(struct ring *r)
+{
+        bool there = true;
+
+        atomic_store(&r->shared->writer_waits, true);
+        if (room(r) < ROOM)
+                there = nap(r->told[0], r->pair[0]);
+        atomic_store(&r->shared->writer_waits, false);
+        return there;
+}
+
 err *ring_reserve(struct ring *r, void **ret, size_t *ret_size)
 {
-        size_t at = (size_t)(r->at % SIZE), n = SIZE - (size_t)(r->at - r->seen);
+        size_t at = (size_t)(r->at % SIZE), n = SIZE - (size_t)(r->at - r->seen), hashed = hashed_room(r);
 
-        if (r->follower && r->at - atomic_load(&r->follower->hashed) > SIZE - ROOM)
-                follower_wait(r->follower, r->at - (SIZE - WAKE_WRITER));
-        while (n < ROOM && (n = room(r)) < ROOM) {
-                bool there = true;
-
-                atomic_store(&r->shared->writer_waits, true);
-                if (room(r) < ROOM)
-                        there = nap(r->pair[0]);
-                atomic_store(&r->shared->writer_waits, false);
-                if (!there)
+        while ((n < ROOM && (n = room(r)) < ROOM) || hashed < ROOM) {
+                if ((!r->follower || !follower_help(r->follower)) && n < ROOM && !wait_for_reader(r))
                         return err_sys(EPIPE, "handing the archive to the unpacker");
+                hashed = hashed_room(r);
         }
         if (n > SIZE)
                 return err_new(ERR_INTERNAL, "the unpacker has read what was never written");
-        if (r->follower) {
-                size_t left = SIZE - (size_t)(r->at - atomic_load(&r->follower->hashed));
-
-                n = n < left ? n : left;
-        }
+        n = n < hashed ? n : hashed;
         *ret = r->data + at;
         *ret_size = n < SIZE - at ? n : SIZE - at;
         return NULL;
@@ -282,7 +185,7 @@ err *ring_reserve(struct ring *r, void **ret, size_t *ret_size)
 static void wake_reader(struct ring *r)
 {
         if (atomic_load(&r->shared->reader_waits) && atomic_exchange(&r->shared->reader_waits, false))
-                wake(r->pair[0]);
+                wake(r->told[1]);
 }
 
 void ring_commit(struct ring *r, size_t size)
@@ -291,11 +194,8 @@ void ring_commit(struct ring *r, size_t size)
         atomic_store(&r->shared->head, r->at);
         if (r->at - r->seen >= WAKE_READER)
                 wake_reader(r);
-        if (!r->follower)
-                return;
-        atomic_store(&r->follower->filled, r->at);
-        if (r->at / WAKE_HASH != (r->at - size) / WAKE_HASH)
-                follower_wake(r->follower, false);
+        if (r->follower)
+                follower_filled(r->follower, r->at);
 }
 
 err *ring_write(struct ring *r, const void *data, size_t size)
@@ -321,7 +221,7 @@ void ring_end(struct ring *r)
 {
         atomic_store(&r->shared->ended, true);
         wake_reader(r);
-        stop_following(r);
+        follower_end(TAKE_PTR(r->follower));
 }
 
 /* ---- the reader ---- */
@@ -335,11 +235,11 @@ static void give_back(struct ring *r)
 /* Tell the writer what is free again. */
 static void tell(struct ring *r)
 {
-        r->told = r->at;
+        r->said = r->at;
         atomic_store(&r->shared->tail, r->at);
         if (atomic_load(&r->shared->writer_waits) && atomic_load(&r->shared->head) - r->at <= SIZE - WAKE_WRITER &&
             atomic_exchange(&r->shared->writer_waits, false))
-                wake(r->pair[1]);
+                wake(r->told[0]);
 }
 
 /* Bytes that are there; waits for some unless the end is reached. */
@@ -348,7 +248,7 @@ static size_t available(struct ring *r)
         bool there = true;
 
         give_back(r);
-        if (r->at - r->told >= TELL_WRITER)
+        if (r->at - r->said >= TELL_WRITER)
                 tell(r);
         while (r->seen == r->at) {
                 bool ended = atomic_load(&r->shared->ended) || !there;
@@ -359,7 +259,7 @@ static size_t available(struct ring *r)
                 tell(r);
                 atomic_store(&r->shared->reader_waits, true);
                 if (atomic_load(&r->shared->head) == r->at && !atomic_load(&r->shared->ended))
-                        there = nap(r->pair[1]);
+                        there = nap(r->told[1], r->pair[1]);
                 atomic_store(&r->shared->reader_waits, false);
         }
         return (size_t)(r->seen - r->at);
@@ -406,14 +306,18 @@ err *ring_read_here(struct ring *r)
         return NULL;
 }
 
-int ring_fd(const struct ring *r)
+void ring_fds(const struct ring *r, int ret[RING_FDS])
 {
-        return r->pair[1];
+        ret[0] = r->pair[1];
+        ret[1] = r->told[0];
+        ret[2] = r->told[1];
 }
 
-void ring_moved(struct ring *r, int fd)
+void ring_moved(struct ring *r, int first)
 {
-        r->pair[1] = fd;
+        r->pair[1] = first;
+        r->told[0] = first + 1;
+        r->told[1] = first + 2;
 }
 
 struct stream *ring_stream(struct ring *r)

@@ -33,8 +33,9 @@ void ring_end(struct ring *r);
 
 /* --- the reader, after the fork */
 MUST_USE err *ring_read_here(struct ring *r);
-/* Its one descriptor, and that it has got another number. */
-int ring_fd(const struct ring *r);
-void ring_moved(struct ring *r, int fd);
+/* Its descriptors, and that they have got other numbers, from @first on. */
+#define RING_FDS 3
+void ring_fds(const struct ring *r, int ret[RING_FDS]);
+void ring_moved(struct ring *r, int first);
 /* The bytes as a stream that lends (see stream.h); it ends early when the writer goes. Freeing it frees nothing. */
 struct stream *ring_stream(struct ring *r);

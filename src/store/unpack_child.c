@@ -20,7 +20,7 @@
 #include "sys/caps.h"
 #include "sys/mountfd.h"
 
-enum { FD_DATA = 3, FD_REPORT, FD_MARKS, FD_TIMES, FD_ROOT, FD_SKELETON, FD_END };
+enum { FD_RING = 3, FD_REPORT = FD_RING + RING_FDS, FD_MARKS, FD_TIMES, FD_ROOT, FD_SKELETON, FD_END };
 _Static_assert((int)FD_SKELETON == UNPACK_SKELETON_FD, "what unpack.c believes");
 
 #define BIT(n) (1ull << (n))
@@ -33,7 +33,7 @@ _Static_assert((int)FD_SKELETON == UNPACK_SKELETON_FD, "what unpack.c believes")
 /* Keep these descriptors, at known numbers; 0, 1 and 2 become the first one too: nothing of the caller's is left. */
 static int keep_only(const int *fds, int n)
 {
-        int high[FD_END - FD_DATA];
+        int high[FD_END - FD_RING];
 
         for (int i = 0; i < n; i++) {
                 high[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 64);
@@ -41,13 +41,13 @@ static int keep_only(const int *fds, int n)
                         return -errno;
         }
         for (int i = 0; i < n; i++)
-                if (dup3(high[i], FD_DATA + i, O_CLOEXEC) < 0)
+                if (dup3(high[i], FD_RING + i, O_CLOEXEC) < 0)
                         return -errno;
         for (int i = 0; i < 3; i++)
-                if (dup2(FD_DATA, i) < 0)
+                if (dup2(FD_RING, i) < 0)
                         return -errno;
-        if (syscall(SYS_close_range, FD_DATA + n, ~0u, 0) < 0)
-                for (int fd = FD_DATA + n; fd < 65536; fd++)
+        if (syscall(SYS_close_range, FD_RING + n, ~0u, 0) < 0)
+                for (int fd = FD_RING + n; fd < 65536; fd++)
                         (void)close(fd);
         return 0;
 }
@@ -115,7 +115,6 @@ static err *begin(const struct unpack_work *w, struct unpacker *u)
         TRY(root_in_layer());
         TRY(drop_privileges());
         u->root = FD_ROOT;
-        u->parent_fd = -1;
         u->default_acl = fgetxattr(FD_ROOT, UNPACK_DEFAULT_ACL, NULL, 0) > 0;
         u->flags = w->flags;
         u->marks.fd = FD_MARKS;
@@ -163,14 +162,19 @@ static err *run(const struct unpack_work *w, struct unpack_result *ret)
 /* Without a skeleton its number stays free. */
 static err *prepare(const struct unpack_work *w)
 {
-        const int fds[] = {ring_fd(w->ring), w->report_fd, w->marks_fd, w->times_fd, w->dir_fd, w->skeleton_fd};
+        int fds[FD_END - FD_RING] = {
+                [FD_REPORT - FD_RING] = w->report_fd,     [FD_MARKS - FD_RING] = w->marks_fd,
+                [FD_TIMES - FD_RING] = w->times_fd,       [FD_ROOT - FD_RING] = w->dir_fd,
+                [FD_SKELETON - FD_RING] = w->skeleton_fd,
+        };
         int r;
 
         TRY(ring_read_here(w->ring));
+        ring_fds(w->ring, fds);
         r = keep_only(fds, (int)ARRAY_SIZE(fds) - (w->skeleton_fd < 0));
         if (r < 0)
                 return err_sys(r, "preparing the unpacker's descriptors");
-        ring_moved(w->ring, FD_DATA);
+        ring_moved(w->ring, FD_RING);
         return NULL;
 }
 

@@ -18,7 +18,6 @@
 #define WHITEOUT ".wh."
 #define WHITEOUT_META ".wh..wh."
 #define WHITEOUT_OPAQUE ".wh..wh..opq"
-#define IMPLIED_MODE 0755
 
 err *unpack_list_flush(struct unpack_list *l)
 {
@@ -100,96 +99,6 @@ static const char *split(char path[UNPACK_PATH_MAX], char dir[UNPACK_PATH_MAX])
         return slash ? slash + 1 : path;
 }
 
-static void forget_parent(struct unpacker *u)
-{
-        u->parent_fd = file_close(u->parent_fd);
-        u->parent_known = false;
-}
-
-/* Does something that is made in @parent, the one that open_parent() gave, belong to root and its group at once? Other
- * directories may give it their own group. */
-static bool born_root(struct unpacker *u, int parent, const struct tar_entry *entry)
-{
-        struct stat st;
-
-        if (entry->uid || entry->gid)
-                return false;
-        if (!u->parent_known) {
-                if (fstat(parent, &st) < 0)
-                        return false;
-                u->parent_known = true;
-                u->parent_root = st.st_gid == 0 && !(st.st_mode & S_ISGID);
-        }
-        return u->parent_root;
-}
-
-/* The directories of @dir that are missing. Links on the way count as in the finished tree: an absolute one begins at
- * its root. */
-static int make_parents(const struct unpacker *u, const char *dir)
-{
-        char path[UNPACK_PATH_MAX];
-        int r = 0;
-
-        for (const char *end = dir; r == 0 && *end;) {
-                _cleanup_close_ int above = -1, there = -1;
-                const char *name = path;
-                char *slash;
-
-                end = strchrnul(end + (*end == '/'), '/');
-                memcpy(path, dir, (size_t)(end - dir));
-                path[end - dir] = '\0';
-                there = file_open_in(u->root, path, O_PATH | O_DIRECTORY, 0);
-                if (there != -ENOENT) {
-                        r = there < 0 ? there : 0;
-                        continue;
-                }
-                slash = strrchr(path, '/');
-                if (slash) {
-                        *slash = '\0';
-                        name = slash + 1;
-                        above = file_open_in(u->root, path, O_PATH | O_DIRECTORY, 0);
-                        if (above < 0)
-                                return above;
-                }
-                r = mkdirat(slash ? above : u->root, name, IMPLIED_MODE) < 0 ? -errno : 0;
-        }
-        return r;
-}
-
-/* Descriptor of the directory @dir, made if the archive has no entry for it. Borrowed. */
-static err *open_parent(struct unpacker *u, const char *dir, int *ret)
-{
-        int r;
-
-        if (!*dir) {
-                forget_parent(u);
-                u->parent[0] = '\0';
-                *ret = u->root;
-                return NULL;
-        }
-        if (u->parent_fd >= 0 && strcmp(u->parent, dir) == 0) {
-                *ret = u->parent_fd;
-                return NULL;
-        }
-        forget_parent(u);
-        r = file_open_in(u->root, dir, O_PATH | O_DIRECTORY, 0);
-        if (r == -ENOENT) {
-                r = make_parents(u, dir);
-                if (r == 0)
-                        r = file_open_in(u->root, dir, O_PATH | O_DIRECTORY, 0);
-        }
-        if (r == -ENOTDIR || r == -EEXIST)
-                return err_new(ERR_CORRUPT, "%s: is not a directory but has entries below it", dir);
-        if (r == -ELOOP)
-                return err_new(ERR_UNSAFE_PATH, "%s: too many symbolic links", dir);
-        if (r < 0)
-                return err_sys(r, "opening %s", dir);
-        u->parent_fd = r;
-        memcpy(u->parent, dir, strlen(dir) + 1);
-        *ret = r;
-        return NULL;
-}
-
 static bool is_whiteout(const struct stat *st)
 {
         return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
@@ -230,7 +139,7 @@ static err *clear_way(struct unpacker *u, int parent, const char *base, bool *re
                 return err_sys(r, "replacing %s", base);
         /* Paths that went through it may mean something else now; the caller's descriptor is still good. */
         if (S_ISDIR(st.st_mode) || S_ISLNK(st.st_mode))
-                u->parent[0] = '\0';
+                unpack_place_moved(u);
         return NULL;
 }
 
@@ -351,7 +260,7 @@ static err *make_file(struct unpacker *u, struct tar_reader *tar, const struct t
                 TRY(clear_way(u, parent, base, &whiteout));
         }
         TRY(write_content(u, tar, entry, fd, path));
-        if (!born_root(u, parent, entry) && fchown(fd, entry->uid, entry->gid) < 0)
+        if (!unpack_place_is_root(u, entry) && fchown(fd, entry->uid, entry->gid) < 0)
                 return err_sys(errno, "setting its owner to %u:%u", entry->uid, entry->gid);
         TRY(drop_inherited(u, fd, -1, NULL));
         if (!plain && fchmod(fd, entry->mode) < 0)
@@ -385,22 +294,28 @@ static err *add_time(struct unpacker *u, const struct tar_entry *entry, const ch
 
 static err *make_dir(struct unpacker *u, const struct tar_entry *entry, int parent, const char *base, const char *path)
 {
-        bool whiteout = false, plain = !u->default_acl && !entry->n_xattrs && !(entry->mode & ~0777u);
+        bool whiteout = false, plain = !u->default_acl && !entry->n_xattrs && !(entry->mode & ~0777u), there = false;
         struct stat st;
 
         while (mkdirat(parent, base, plain ? entry->mode : 0700) < 0) {
                 if (errno != EEXIST)
                         return err_sys(errno, "creating it");
                 plain = false;
-                if (fstatat(parent, base, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+                there = fstatat(parent, base, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+                if (there)
                         break;
                 TRY(clear_way(u, parent, base, &whiteout));
         }
         /* Removed and made again in one layer: what lower layers have there stays hidden. */
         if (whiteout)
                 TRY(add_opaque(u, path));
-        if (!plain || !born_root(u, parent, entry))
+        plain = plain && unpack_place_is_root(u, entry);
+        if (!plain)
                 TRY(set_metadata(u, entry, parent, base, path));
+        if (there)
+                unpack_place_moved(u); /* it may be open, by another name, and has a new mode */
+        else
+                unpack_place_made(u, base, entry, plain);
         return add_time(u, entry, path);
 }
 
@@ -417,7 +332,7 @@ static err *make_symlink(struct unpacker *u, const struct tar_entry *entry, int 
                         return err_sys(errno, "creating the symbolic link");
                 TRY(clear_way(u, parent, base, &whiteout));
         }
-        if (!born_root(u, parent, entry) || entry->n_xattrs || u->default_acl)
+        if (!unpack_place_is_root(u, entry) || entry->n_xattrs || u->default_acl)
                 TRY(set_metadata(u, entry, parent, base, path));
         entry_times(entry, ts);
         if (utimensat(parent, base, ts, AT_SYMLINK_NOFOLLOW) < 0)
@@ -509,7 +424,7 @@ static err *set_root(struct unpacker *u, const struct tar_entry *entry)
         if (fchown(u->root, entry->uid, entry->gid) < 0 || fchmod(u->root, entry->mode) < 0)
                 return err_sys(errno, "setting owner and mode of the root");
         TRY(set_xattrs(u, entry, u->root, -1, NULL, ""));
-        forget_parent(u); /* it may be this one by another name */
+        unpack_place_moved(u); /* it may be open, by another name */
         u->result.root = true;
         return add_time(u, entry, "");
 }
@@ -556,7 +471,7 @@ static err *place(struct unpacker *u, struct tar_reader *tar, const struct tar_e
                 return NULL;
         if (has_reserved_dir(dir))
                 return err_new(ERR_UNSAFE_PATH, "a name below a whiteout");
-        TRY(open_parent(u, dir, &parent));
+        TRY(unpack_place_open(u, dir, &parent));
         if (strcmp(base, WHITEOUT_OPAQUE) == 0)
                 return add_opaque(u, dir);
         if (str_starts(base, WHITEOUT))
@@ -577,52 +492,4 @@ err *unpack_entry(struct unpacker *u, struct tar_reader *tar, const struct tar_e
         if (e && err_code(e) != ERR_UNSAFE_PATH)
                 return err_wrap(e, "unpacking %s", name);
         return e ? err_wrap(e, "unsafe archive: %s", name) : NULL;
-}
-
-static err *set_directory_time(struct unpacker *u, const char *path, const struct timespec ts[2])
-{
-        _cleanup_close_ int opened = -1;
-
-        /* Nothing was replaced: what has the name is the directory. */
-        if (!u->result.replaced && *path && utimensat(u->root, path, ts, AT_SYMLINK_NOFOLLOW) == 0)
-                return NULL;
-        opened = *path ? file_open_beneath(u->root, path, O_RDONLY | O_DIRECTORY, 0) : -1;
-        if (*path && opened < 0) /* replaced by a later entry, or reached through a link: not worth more */
-                return NULL;
-        if (futimens(*path ? opened : u->root, ts) < 0)
-                return err_sys(errno, "setting the times of %s", path);
-        return NULL;
-}
-
-err *unpack_directory_times(struct unpacker *u)
-{
-        unsigned char buffer[65536];
-        size_t have = 0, used = 0;
-        ssize_t n;
-
-        forget_parent(u);
-        if (lseek(u->times.fd, 0, SEEK_SET) < 0)
-                return err_sys(errno, "reading a list");
-        for (;;) {
-                struct unpack_time t;
-                struct timespec ts[2];
-                const char *path;
-
-                if (have - used < sizeof(t) + UNPACK_PATH_MAX) {
-                        memmove(buffer, buffer + used, have - used);
-                        have -= used;
-                        used = 0;
-                        n = read(u->times.fd, buffer + have, sizeof(buffer) - have);
-                        if (n < 0)
-                                return err_sys(errno, "reading a list");
-                        have += (size_t)n;
-                        if (!have)
-                                return NULL;
-                }
-                memcpy(&t, buffer + used, sizeof(t));
-                path = (const char *)buffer + used + sizeof(t);
-                used += sizeof(t) + t.path_size;
-                ts[0] = ts[1] = (struct timespec){.tv_sec = t.mtime, .tv_nsec = t.mtime_ns};
-                TRY(set_directory_time(u, path, ts));
-        }
 }

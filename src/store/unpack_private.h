@@ -1,8 +1,10 @@
 /* unpack_private.h - between the files of unpack: parent, child, entries. */
 #pragma once
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "base/err.h"
 #include "codec/tar.h"
@@ -43,6 +45,17 @@ struct unpack_time {
         uint32_t path_size;
 };
 
+/* A directory that is open. */
+struct unpack_level {
+        int fd;
+        size_t len;       /* of its path */
+        bool known, root; /* looked at; what is made in it belongs to root */
+        bool timed;       /* it gets its time when it is left */
+        struct timespec mtime;
+};
+#define UNPACK_LEVELS 64
+#define UNPACK_IMPLIED_MODE 0755 /* of directories that the archive says nothing of */
+
 /* The child's state. */
 struct unpacker {
         int root; /* the layer's directory */
@@ -50,16 +63,31 @@ struct unpacker {
         struct unpack_list marks, times;
         struct unpack_result result;
         bool default_acl; /* some directory gives what is made in it an ACL that the archive knows nothing of */
-        struct skeleton *skeleton;    /* NULL: none is wanted */
-        char parent[UNPACK_PATH_MAX]; /* path of the directory that parent_fd is; parent_fd -1 = none */
-        int parent_fd;
-        bool parent_known,
-                parent_root; /* of whatever open_parent() gave last: looked at; what is made there is root's */
+        struct skeleton *skeleton; /* NULL: none is wanted */
+        /* unpack_place.c: the directories that are open, on the way to the last entry */
+        struct unpack_level levels[UNPACK_LEVELS], top;
+        size_t n_levels;
+        char place[UNPACK_PATH_MAX]; /* path of the last of them */
+        bool moved;                  /* they may be something else by now */
+        bool times_left;             /* not all directories got their times when they were left */
+        bool made, made_root;        /* there is a directory that was made last, and nothing else since */
+        struct timespec made_time;
+        char made_name[NAME_MAX + 1];
 };
 
 /* Put one entry where it belongs. */
 MUST_USE err *unpack_entry(struct unpacker *u, struct tar_reader *tar, const struct tar_entry *entry);
-/* Set the times of the directories, which writing into them has changed. */
+/* Descriptor of the directory @dir, where the next entry belongs; made if the archive has no entry for it. Borrowed
+ * until the next call. */
+MUST_USE err *unpack_place_open(struct unpacker *u, const char *dir, int *ret);
+/* Does what is made there belong to root and its group at once, as @entry wants it? Other directories may give it
+ * their own group. */
+bool unpack_place_is_root(struct unpacker *u, const struct tar_entry *entry);
+/* The directory @name has just been made there; @root: it is root's and gives nothing else to what is made in it. */
+void unpack_place_made(struct unpacker *u, const char *name, const struct tar_entry *entry, bool root);
+/* A path may mean something else now, or a directory be different. What unpack_place_open() gave is still good. */
+void unpack_place_moved(struct unpacker *u);
+/* Set the times of the directories that have not got them yet, which writing into them has changed. */
 MUST_USE err *unpack_directory_times(struct unpacker *u);
 
 /* What the child begins with. */
@@ -71,7 +99,7 @@ struct unpack_work {
         unsigned flags;
         const struct unpack_limits *limits;
 };
-#define UNPACK_SKELETON_FD 8 /* the child's number for it */
+#define UNPACK_SKELETON_FD 10 /* the child's number for it */
 /* The child's whole life. Does not return. */
 _noreturn_ void unpack_child(const struct unpack_work *w);
 
