@@ -14,6 +14,7 @@
 #include "store/unpack_private.h"
 
 #define RAW_MAX (1u << 20) /* raw bytes of one record, about */
+#define WRITE_SIZE (256u << 10)
 
 struct record {
         uint32_t raw, path;
@@ -22,16 +23,60 @@ struct record {
 
 struct skeleton {
         struct sink *to; /* borrowed */
+        size_t start;    /* of the record that is not complete; those before it are not written yet */
         size_t used, room;
-        unsigned char *raw; /* not written yet */
+        unsigned char *data;
 };
+
+static err *add(struct skeleton *s, const void *data, size_t size)
+{
+        if (s->used + size > s->room) {
+                size_t room = (s->used + size) * 2;
+                unsigned char *more = realloc(s->data, room);
+
+                if (!more)
+                        return err_nomem();
+                s->data = more;
+                s->room = room;
+        }
+        if (size)
+                memcpy(s->data + s->used, data, size);
+        s->used += size;
+        return NULL;
+}
+
+/* Its head is filled in when it is complete. */
+static err *begin_record(struct skeleton *s)
+{
+        static const struct record none;
+
+        s->start = s->used;
+        return add(s, &none, sizeof(none));
+}
+
+static size_t raw_size(const struct skeleton *s)
+{
+        return s->used - s->start - sizeof(struct record);
+}
+
+/* Write what is complete: much at a time, because a compressor moves its window for each piece that it gets. */
+static err *write_records(struct skeleton *s)
+{
+        size_t size = s->start;
+
+        s->start = s->used = 0;
+        return size ? sink_write(s->to, s->data, size) : NULL;
+}
 
 err *skeleton_new(struct sink *to, struct skeleton **ret)
 {
-        *ret = MEM_NEW0(struct skeleton, 1);
-        if (!*ret)
+        _cleanup_(skeleton_freep) struct skeleton *s = MEM_NEW0(struct skeleton, 1);
+
+        if (!s)
                 return err_nomem();
-        (*ret)->to = to;
+        s->to = to;
+        TRY(begin_record(s));
+        *ret = TAKE_PTR(s);
         return NULL;
 }
 
@@ -39,39 +84,29 @@ void skeleton_free(struct skeleton *s)
 {
         if (!s)
                 return;
-        free(s->raw);
+        free(s->data);
         free(s);
 }
 
-/* Write the raw bytes, and that the content of @path follows. */
+/* The record ends: after its raw bytes comes the content of @path. */
 static err *put(struct skeleton *s, const char *path, uint64_t content)
 {
-        struct record head = {htole32((uint32_t)s->used), htole32((uint32_t)strlen(path)), htole64(content)};
+        struct record head = {htole32((uint32_t)raw_size(s)), htole32((uint32_t)strlen(path)), htole64(content)};
 
-        TRY(sink_write(s->to, &head, sizeof(head)));
-        if (s->used)
-                TRY(sink_write(s->to, s->raw, s->used));
-        s->used = 0;
-        return *path ? sink_write(s->to, path, strlen(path)) : NULL;
+        memcpy(s->data + s->start, &head, sizeof(head));
+        TRY(add(s, path, strlen(path)));
+        s->start = s->used;
+        if (s->used >= WRITE_SIZE)
+                TRY(write_records(s));
+        return begin_record(s);
 }
 
 err *skeleton_raw(void *arg, const void *data, size_t size)
 {
         struct skeleton *s = arg;
 
-        if (s->used + size > s->room) {
-                size_t room = (s->used + size) * 2;
-                unsigned char *more = realloc(s->raw, room);
-
-                if (!more)
-                        return err_nomem();
-                s->raw = more;
-                s->room = room;
-        }
-        if (size)
-                memcpy(s->raw + s->used, data, size);
-        s->used += size;
-        return s->used > RAW_MAX ? put(s, "", 0) : NULL;
+        TRY(add(s, data, size));
+        return raw_size(s) > RAW_MAX ? put(s, "", 0) : NULL;
 }
 
 err *skeleton_content(void *arg, const char *path, uint64_t size)
@@ -81,7 +116,9 @@ err *skeleton_content(void *arg, const char *path, uint64_t size)
 
 err *skeleton_end(struct skeleton *s)
 {
-        return s->used ? put(s, "", 0) : NULL;
+        if (raw_size(s))
+                TRY(put(s, "", 0));
+        return write_records(s);
 }
 
 /* @content: the entry's data is in the tree. */
