@@ -28,10 +28,14 @@ static uint64_t rest(const struct follower *f)
         return atomic_load(&f->filled) - atomic_load(&f->hashed);
 }
 
-/* Is there something for the thread? */
+/* Is there something for the thread? It begins in time, before the writer has to wait, and does not stop at once. */
 static bool worth_it(const struct follower *f)
 {
-        return (f->eager || atomic_load(f->reader_rests)) && rest(f) >= STEP;
+        uint64_t left = rest(f);
+
+        if (f->eager || atomic_load(f->reader_rests))
+                return left >= STEP;
+        return left >= (atomic_load(&f->waits) ? f->size / 8 * 7 : f->size / 2);
 }
 
 /* The next bytes; the lock is held, and released meanwhile. */
