@@ -219,6 +219,18 @@ static int open_file(const struct walker *w, const char *name, struct stat *st)
         return TAKE_FD(fd);
 }
 
+/* @st: what is opened, looked at; may be NULL. */
+static int open_directory(const struct walker *w, const char *name, struct stat *st)
+{
+        _cleanup_close_ int fd = file_openat2(w->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0,
+                                              RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
+        int r = fd;
+
+        if (fd >= 0 && st && fstat(fd, st) < 0)
+                return -errno;
+        return fd < 0 ? r : TAKE_FD(fd);
+}
+
 static err *visit_open(struct walker *w, struct tree_entry *e, int fd, size_t dir_len)
 {
         _cleanup_close_ int owned = fd;
@@ -244,16 +256,16 @@ static err *visit(struct walker *w, const char *name)
         fd = open_file(w, name, &e.st);
         if (fd >= 0)
                 return visit_open(w, &e, fd, dir_len);
-        fd = -1;
-        if (fstatat(w->fd, name, &e.st, AT_SYMLINK_NOFOLLOW) < 0) {
+        fd = name[-1] == DT_DIR ? open_directory(w, name, &e.st) : -1;
+        if (fd < 0 && fstatat(w->fd, name, &e.st, AT_SYMLINK_NOFOLLOW) < 0) {
                 if (errno != ENOENT)
                         return err_sys(errno, "looking at /%s", w->path);
                 w->path[dir_len] = '\0';
                 return NULL;
         }
         if (S_ISDIR(e.st.st_mode)) {
-                fd = file_openat2(w->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0,
-                                  RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
+                if (fd < 0)
+                        fd = open_directory(w, name, NULL);
                 e.mount_point = fd == -EXDEV;
                 e.fd = fd < 0 ? -1 : fd;
                 if (fd < 0 && !e.mount_point) {
@@ -380,7 +392,7 @@ err *tree_xattrs_read(int fd, struct tree_xattrs *ret)
         struct tree_xattrs x = {0};
         struct subject subject = {.fd = fd};
         _cleanup_free_ char *big = NULL;
-        char list[4096] _uninitialized_, *names = list;
+        char list[256] _uninitialized_, *names = list; /* the kernel takes as much memory for it */
         ssize_t size = list_names(&subject, list, sizeof(list));
         err *e = NULL;
 
