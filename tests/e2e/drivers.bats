@@ -312,6 +312,14 @@ changes='set -e
         hod system check --repair >/dev/null
         hod system check >/dev/null
         is "$(with btrfs run --rm busybox cat /etc/passwd)" "$good"
+        # Without the layer below there is nothing to compare a tree with: the rest is looked at all the same.
+        mv "$base/diff" "$base/away"
+        run hod system check
+        is "$status" 1
+        like "$output" "^wrong: layer sha256:${base##*/}: its tree is missing, and its blob is not here; remove image sha256"
+        like "${lines[-1]}" '^checked [0-9]+ images'
+        mv "$base/away" "$base/diff"
+        hod system check >/dev/null
         hod rmi above >/dev/null
 }
 

@@ -1,16 +1,21 @@
 /* Unit tests of net/network: what may be made, what is chosen, finding, forgetting; in a temporary directory. */
 #include "check.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "net/address.h"
+#include "net/home.h"
 #include "net/network.h"
 #include "sys/endpoint.h"
 
@@ -232,6 +237,50 @@ static void network_settle_writes_the_default_bridge_s_subnet_down(void **state)
         assert_string_equal(again->link, "hodtest");
 }
 
+/* What the moment or the disk is to blame for must not be taken for damage: that may be removed. */
+static void network_list_damaged_names_only_what_the_document_is_to_blame_for(void **state)
+{
+        _cleanup_network_list_ struct network_list list = {0};
+        _cleanup_strv_ char **damaged = NULL, **again = NULL;
+        struct rlimit all, few;
+        err *e;
+        int next;
+
+        (void)state;
+        check_ok(create("{\"Name\":\"good\"}", NULL));
+        assert_int_equal(file_create(root, "networks/bad.json", "{", 1, 0600), 0);
+        assert_int_equal(mkdirat(root, "networks/odd.json", 0700), 0);
+        check_ok(network_list_damaged(s, &damaged));
+        assert_int_equal(strv_len(damaged), 2);
+        assert_true(strv_contains(damaged, "bad") && strv_contains(damaged, "odd"));
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &all), 0);
+        /* One more can be opened: the directory, and no file in it. */
+        next = dup(root);
+        few = (struct rlimit){.rlim_cur = (rlim_t)next + 1, .rlim_max = all.rlim_max};
+        next = file_close(next);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        e = network_list_damaged(s, &again);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+        assert_int_equal(err_errno(e), EMFILE);
+        err_free(e);
+        assert_null(again);
+}
+
+static void home_note_finds_its_line_wherever_it_is(void **state)
+{
+        _cleanup_close_ int fd = openat(root, "use", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        struct stat before, after;
+
+        (void)state;
+        for (unsigned i = 0; i < 1000; i++)
+                assert_true(dprintf(fd, "net:[%u]\n", i + 1) > 0);
+        check_ok(home_note(fd));
+        assert_int_equal(fstat(fd, &before), 0);
+        check_ok(home_note(fd));
+        assert_int_equal(fstat(fd, &after), 0);
+        assert_int_equal(before.st_size, after.st_size);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 int main(void)
 {
@@ -244,6 +293,8 @@ int main(void)
                 TEST(network_create_chooses_subnets_that_do_not_overlap),
                 TEST(network_find_takes_the_beginning_of_an_id),
                 TEST(network_settle_writes_the_default_bridge_s_subnet_down),
+                TEST(network_list_damaged_names_only_what_the_document_is_to_blame_for),
+                TEST(home_note_finds_its_line_wherever_it_is),
         };
 
         (void)unshare(CLONE_NEWNET); /* where no route is in the way of a subnet */
