@@ -29,6 +29,7 @@ struct progress_view {
         struct progress_region region;
         bool dirty;
         int64_t drawn_ns;
+        char told[16]; /* JSON: the part whose amount the last line was, or "" */
 };
 
 /* ---- signals ---- */
@@ -120,11 +121,26 @@ static err *say_plain(struct progress_view *v, const struct progress_event *e)
         return NULL;
 }
 
+/* Of amounts of one part every now and then one is enough. */
+static bool is_too_soon(struct progress_view *v, const struct progress_event *e)
+{
+        int64_t now = e->amount ? clock_monotonic_ns() : 0;
+
+        if (e->amount && now - v->drawn_ns < DRAW_NS && strncmp(e->id, v->told, sizeof(v->told) - 1) == 0)
+                return true;
+        (void)snprintf(v->told, sizeof(v->told), "%s", e->amount ? e->id : "");
+        v->drawn_ns = now;
+        return false;
+}
+
 static err *say_json(struct progress_view *v, const struct progress_event *e)
 {
-        _cleanup_json_ json *j = json_new_object();
+        _cleanup_json_ json *j = NULL;
         _cleanup_free_ char *text = NULL;
 
+        if (is_too_soon(v, e))
+                return NULL;
+        j = json_new_object();
         json_set_str(j, "status", e->status);
         if (e->id) {
                 json *detail = json_sub_object(j, "progressDetail");

@@ -106,6 +106,8 @@ err *image_inspect(const struct image *i, json **ret)
         if (json_get_str(i->config, "variant"))
                 json_set_str(doc, "Variant", json_get_str(i->config, "variant"));
         json_set_str(doc, "Os", json_get_str_or(i->config, "os", ""));
+        if (json_get_str(i->config, "os.version"))
+                json_set_str(doc, "OsVersion", json_get_str(i->config, "os.version"));
         json_set(doc, "Size", json_new_uint(i->size));
         TRY(set_driver(doc, i));
         rootfs = json_sub_object(doc, "RootFS");
