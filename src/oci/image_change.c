@@ -11,6 +11,7 @@
 
 struct change {
         json *config;     /* a copy that replaces the original when everything worked */
+        json *before;     /* the original: $NAME means what it was before the instruction */
         const char *name; /* upper case */
         const char *rest; /* after the instruction, blanks trimmed */
 };
@@ -31,7 +32,7 @@ static const char *lookup_env(const char *name, size_t n, void *arg)
 
 static err *expand(const struct change *c, const char *word, char **ret)
 {
-        return words_expand(word, lookup_env, c->config, ret);
+        return words_expand(word, lookup_env, c->before, ret);
 }
 
 static err *need_argument(const struct change *c)
@@ -378,7 +379,7 @@ err *oci_image_change(json *config, const char *change)
                 return err_new(ERR_INVALID, "an empty change: expected something like CMD, ENV, ENTRYPOINT, LABEL");
         n = strcspn(text, " \t");
         TRY(json_copy(config, &copy));
-        c = (struct change){.config = copy, .rest = text + n + strspn(text + n, " \t")};
+        c = (struct change){.config = copy, .before = config, .rest = text + n + strspn(text + n, " \t")};
         for (size_t i = 0; i < ARRAY_SIZE(instructions); i++) {
                 if (strlen(instructions[i].name) != n || strncasecmp(instructions[i].name, text, n) != 0)
                         continue;

@@ -354,8 +354,10 @@ Deleted: $parent$"
 }
 
 @test "import: file, -, URL; every --change, -m, --platform; what is none of it" {
-        hod import -c 'CMD sh' -c 'ENV A=b' -m 'imported msg' "$TAR" imp:2 >/dev/null
-        is "$(hod inspect -f '{{json .Config.Cmd}} {{.Config.Env}} {{.Comment}} {{len .RootFS.Layers}}' imp:2)" '["/bin/sh","-c","sh"] [A=b] imported msg 1'
+        # As in the reference of Dockerfiles: $A within an instruction is what it was before it.
+        hod import -c 'CMD sh' -c 'ENV A=b' -c 'ENV A=c B=$A' -c 'ENV C=$A' -m 'imported msg' "$TAR" imp:2 >/dev/null
+        is "$(hod inspect -f '{{json .Config.Cmd}} {{.Config.Env}} {{.Comment}} {{len .RootFS.Layers}}' imp:2)" \
+                '["/bin/sh","-c","sh"] [A=c B=b C=c] imported msg 1'
         hod import --platform linux/arm64 - imp:arm <"$TAR" >/dev/null
         is "$(hod inspect -f '{{.Os}}/{{.Architecture}}' imp:arm)" linux/arm64
         refused 1 '^hod: open nosuch.tar: no such file or directory$' hod import nosuch.tar
