@@ -123,7 +123,7 @@ static err *keep_all(struct store *s)
                         err *e;
 
                         /* A skeleton that is there may be half of one: it is tried out in any case. */
-                        if (!blob_exists(s, l->digest))
+                        if (!blob_exists(s, l->digest) || !layer_is_here(s, l->chain))
                                 continue;
                         e = layer_tar_keep(s, l, NULL);
                         if (err_code(e) == ERR_DIGEST || err_code(e) == ERR_CORRUPT)
