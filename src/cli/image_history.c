@@ -92,12 +92,15 @@ static void set_times(json *row, int64_t created, bool human)
 
 static err *history_row(const json *h, const struct history_args *a, json **ret)
 {
+        static const char *const order[] = {"Comment", "CreatedAt", "CreatedBy", "CreatedSince", "ID", "Size"};
         const char *id = json_get_str_or(h, "Id", "<missing>"), *hex = str_after(id, "sha256:");
         _cleanup_json_ json *row = json_new_object();
         uint64_t size = json_get_uint(h, "Size", 0);
         _cleanup_free_ char *by = NULL;
         char text[128];
 
+        for (size_t i = 0; i < ARRAY_SIZE(order); i++) /* docker's, in JSON */
+                json_set(row, order[i], NULL);
         (void)snprintf(text, sizeof(text), "%.*s", hex && !a->no_trunc ? ID_SHORT : (int)sizeof(text),
                        hex && !a->no_trunc ? hex : id);
         json_set_str(row, "ID", text);

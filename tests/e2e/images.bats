@@ -221,7 +221,7 @@ Deleted: $parent$"
         like "$(hod history --no-trunc hist:1)" 'for a table" >/dev/null'
         like "$(hod history -H=false hist:1 | head -n 2)" 'CREATED AT             CREATED BY .*20..-..-..T..:..:..(Z|[+-]..:..)   sh -c'
         is "$(hod history --human=false --format '{{.Size}}|{{.Comment}}' hist:1 | head -n 1)" '2|note'
-        is "$(hod history --format json hist:1 | jq -r 'keys_unsorted | join(" ")' | head -n 1)" 'ID CreatedAt CreatedSince CreatedBy Size Comment'
+        is "$(hod history --format json hist:1 | jq -r 'keys_unsorted | join(" ")' | head -n 1)" 'Comment CreatedAt CreatedBy CreatedSince ID Size'
         is "$(hod history -q hist:1 | wc -l)" 2
         refused 1 '^hod: No such image: nosuch:latest$' hod history nosuch
         hod rm cc >/dev/null
