@@ -12,6 +12,7 @@
 #include "codec/digest.h"
 #include "engine/container.h"
 #include "engine/networks.h"
+#include "net/guard.h"
 #include "net/obstacle.h"
 #include "oci/reference.h"
 #include "store/image.h"
@@ -224,8 +225,11 @@ static void add_runtimes(json *doc, const struct engine *e, const char *version)
 static err *add_obstacles(struct engine *e, json *warnings)
 {
         _cleanup_network_list_ struct network_list list = {0};
+        const char *text = guard_obstacle();
         struct networks *s;
 
+        if (text)
+                json_add_str(warnings, text);
         TRY(networks_of(e, &s));
         TRY(network_list(s, &list));
         for (size_t i = 0; i < list.n; i++) {
@@ -234,8 +238,8 @@ static err *add_obstacles(struct engine *e, json *warnings)
                 if (!str_eq(list.items[i]->driver, "bridge") || list.items[i]->internal)
                         continue;
                 TRY(obstacles_find(list.items[i], &found));
-                for (char **text = found; text && *text; text++)
-                        json_add_str(warnings, *text);
+                for (char **at = found; at && *at; at++)
+                        json_add_str(warnings, *at);
         }
         return NULL;
 }

@@ -87,6 +87,8 @@ static err *make(const struct network *n, int fd)
         TRY(link_bridge_make(fd, &b));
         TRY(set_host(n));
         TRY(link_bridge_up(fd, &b));
+        if (guard_obstacle())
+                log_warn("network %s: %s", n->name, guard_obstacle());
         if (!n->internal)
                 warn(n);
         return NULL;

@@ -175,13 +175,20 @@ err *firewall_network_add(struct firewall *f, const struct firewall_network *net
 {
         _cleanup_close_ _unused_ int lock = nft_lock(true);
         struct change c = {.add = true};
+        unsigned failed = 0, of_table;
         int r;
 
         nft_begin(&c.n, NFPROTO_INET);
-        firewall_table(&c.n);
+        of_table = firewall_table(&c.n);
         change_network(&c, net);
-        r = nft_commit(f->fd, &c.n, NULL);
+        r = nft_commit(f->fd, &c.n, &failed);
         nft_done(&c.n);
+        if (r == -EEXIST && failed < of_table)
+                return err_new(ERR_CONFLICT,
+                               "setting up the firewall for bridge %s: table inet " FIREWALL_TABLE
+                               " was made by another version of hod. `nft delete table inet " FIREWALL_TABLE
+                               "` and `hod network reload` make it anew",
+                               net->bridge);
         if (r == -EEXIST)
                 return err_new(ERR_CONFLICT,
                                "setting up the firewall for bridge %s: its subnet overlaps that of another engine's "
@@ -214,6 +221,8 @@ err *firewall_network_known(struct firewall *f, const struct firewall_network *n
 
         memcpy(key, net->bridge, strnlen(net->bridge, sizeof(key) - 1));
         r = nft_element_get(f->fd, NFPROTO_INET, FIREWALL_TABLE, "bridges", key, sizeof(key), comment);
+        if (r == -EINVAL) /* another version's set: putting the network in says so */
+                r = 0;
         if (r < 0)
                 return err_sys(-r, "looking for bridge %s in the firewall", net->bridge);
         *ret = r > 0;

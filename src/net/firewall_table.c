@@ -357,8 +357,10 @@ static void fill_forward(struct nft *n)
         end(n, NF_ACCEPT, NULL);
 }
 
-void firewall_table(struct nft *n)
+unsigned firewall_table(struct nft *n)
 {
+        unsigned before = n->buf.n;
+
         nft_table_add(n, FIREWALL_TABLE);
         for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++)
                 nft_set_add(n, FIREWALL_TABLE, &sets[i]);
@@ -374,4 +376,5 @@ void firewall_table(struct nft *n)
         fill_published(n, NFPROTO_IPV6);
         fill_postrouting(n);
         fill_forward(n);
+        return n->buf.n - before;
 }

@@ -257,8 +257,10 @@ static void jump(struct nft *n, const char *set, const char *chain)
         nft_rule_end(n);
 }
 
-static void table(struct nft *n)
+/* How many messages it takes. */
+static unsigned table(struct nft *n)
 {
+        unsigned before = n->buf.n;
         static const struct nft_hook hook = {"filter", NF_BR_PRE_ROUTING, PRIORITY, false};
         static const char *const chains[] = {"from_strict", "from_loose", "from"};
 
@@ -278,6 +280,7 @@ static void table(struct nft *n)
         pass_own(n);
         jump(n, "strict", "from_strict");
         jump(n, "loose", "from_loose");
+        return n->buf.n - before;
 }
 
 /* ---- endpoints ---- */
@@ -419,19 +422,42 @@ static bool unsupported(int r)
         return r == -EAFNOSUPPORT || r == -EOPNOTSUPP || r == -EPROTONOSUPPORT;
 }
 
+/* *@ret_foreign: it is the table itself that is not ours. */
 static int try_add(int fd, const struct endpoint *e, const struct link_address *gateway, bool loose, bool with_table,
-                   bool replace)
+                   bool replace, bool *ret_foreign)
 {
         struct change c = {.what = ADD, .loose = loose, .replace = replace};
+        unsigned failed = 0, of_table = 0;
         int r;
 
         nft_begin(&c.n, NFPROTO_BRIDGE);
         if (with_table)
-                table(&c.n);
+                of_table = table(&c.n);
         change(&c, e, gateway);
-        r = nft_commit(fd, &c.n, NULL);
+        r = nft_commit(fd, &c.n, &failed);
         nft_done(&c.n);
+        *ret_foreign = r == -EEXIST && failed < of_table;
         return r;
+}
+
+const char *guard_obstacle(void)
+{
+        int fd = netlink_firewall_open(), r;
+        unsigned failed = 0;
+        struct nft n;
+
+        if (fd < 0)
+                return NULL;
+        nft_begin(&n, NFPROTO_BRIDGE);
+        nft_table_add(&n, "hod_asks");
+        nft_chain_delete(&n, "hod_asks", "none"); /* fails: nothing of it happens */
+        r = nft_commit(fd, &n, &failed);
+        nft_done(&n);
+        netlink_firewall_close(fd);
+        return unsupported(r) && failed == 0
+                       ? "this kernel's nf_tables does not filter bridges (CONFIG_NF_TABLES_BRIDGE): "
+                         "containers of one network can take each other's addresses"
+                       : NULL;
 }
 
 static void close_socket(int *fd)
@@ -443,17 +469,23 @@ err *guard_add(const struct endpoint *e, const struct link_address gateway[LINK_
 {
         _cleanup_close_ _unused_ int lock = nft_lock(true);
         _cleanup_(close_socket) int fd = -1;
-        bool replace = false;
+        bool replace = false, foreign = false;
         int r;
 
         if (e->kind != ENDPOINT_BRIDGE)
                 return NULL;
         fd = netlink_firewall_open();
-        r = fd < 0 ? fd : try_add(fd, e, gateway, loose, false, false);
-        for (int i = 0; i < TRIES && (r == -ENOENT || r == -EEXIST || r == -EBUSY); i++) {
-                replace |= r != -ENOENT;
-                r = try_add(fd, e, gateway, loose, true, replace);
+        r = fd < 0 ? fd : try_add(fd, e, gateway, loose, false, false, &foreign);
+        for (int i = 0; i < TRIES && !foreign && (r == -ENOENT || r == -EEXIST || r == -EBUSY || r == -EINVAL); i++) {
+                replace |= r == -EEXIST || r == -EBUSY;
+                r = try_add(fd, e, gateway, loose, true, replace, &foreign);
         }
+        if (foreign)
+                return err_new(ERR_CONFLICT,
+                               "guarding the bridge's port %s: table bridge " TABLE
+                               " was made by another version of hod. `nft delete table bridge " TABLE
+                               "` and `hod network reload` make it anew",
+                               e->host_name);
         return r < 0 && !unsupported(r) ? err_sys(-r, "guarding the bridge's port %s", e->host_name) : NULL;
 }
 
@@ -462,6 +494,7 @@ static int end_all(struct change *c, const struct endpoint *e)
 {
         char name[16] = "";
         const struct nft_element port = {.key = name, .key_size = sizeof(name)};
+        unsigned count;
         int r;
 
         memcpy(name, e->host_name, strnlen(e->host_name, sizeof(name) - 1));
@@ -470,8 +503,8 @@ static int end_all(struct change *c, const struct endpoint *e)
         change(c, e, NULL);
         r = nft_commit(c->fd, &c->n, NULL);
         nft_done(&c->n);
-        if (r == -ENOENT) /* no table */
-                return 1;
+        if (r == -ENOENT) /* no table; or one of which something lacks */
+                return nft_set_count(c->fd, NFPROTO_BRIDGE, TABLE, "bridge", &count) == -ENOENT;
         return r < 0 ? 0 : nft_element_ends(c->fd, NFPROTO_BRIDGE, TABLE, c->loose ? "loose" : "strict", &port) > 0;
 }
 

@@ -23,3 +23,5 @@ MUST_USE err *guard_add(const struct endpoint *e, const struct link_address gate
 MUST_USE err *guard_remove(const struct endpoint *e, bool loose);
 /* The bridge itself goes: its addresses. */
 MUST_USE err *guard_remove_bridge(const char *bridge, const struct link_address gateway[LINK_ADDRESSES]);
+/* A sentence when the kernel cannot guard anybody, else NULL. Changes nothing. */
+const char *guard_obstacle(void);

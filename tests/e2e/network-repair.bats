@@ -161,3 +161,23 @@ image_with() {
         run -1 ip link show "$link"
         hod rm -f sink >/dev/null
 }
+
+@test "a table of another version of hod is named, with what makes it anew" {
+        run -0 unshare -n bash -c '
+                ip link set lo up
+                PATH=$HOD_BIN:$PATH
+                for what in "bridge hod strict" "inet hod bridges"; do
+                        hod network create v >/dev/null
+                        nft add table ${what% *}
+                        nft add set $what "{ type ipv4_addr; }"
+                        hod run --rm --network v busybox true 2>&1 | grep -o "table .* was made by another version of hod"
+                        nft delete table ${what% *}
+                        hod network reload >/dev/null
+                        hod run --rm --network v busybox echo works
+                        hod network rm v >/dev/null
+                done'
+        is "$output" "table bridge hod was made by another version of hod
+works
+table inet hod was made by another version of hod
+works"
+}
