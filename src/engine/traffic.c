@@ -244,7 +244,8 @@ err *traffic_disconnect(struct container *c, int state_fd, const struct endpoint
         if (!found)
                 return NULL;
         TRY(open_both(&nft, &route));
-        TRY(egress_remove_port(nft, c->id, endpoint));
+        if (t.egress) /* it would leave a chain that nobody else looks for */
+                TRY(egress_remove_port(nft, c->id, endpoint));
         TRY(rate_clear(route, endpoint->host_name));
         strv_free(t.endpoints);
         t.endpoints = TAKE_PTR(left.endpoints);

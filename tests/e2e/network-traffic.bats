@@ -214,3 +214,16 @@ links() { hod inspect -f '{{range .NetworkSettings.Networks}}{{slice .EndpointID
         unlike "$(field c '{{json .HostConfig}}')" 'NetRate|Egress'
         refused 1 'No such container' hod update --net-rate 1mbit nosuch
 }
+
+@test "leaving a network beside a container with egress rules leaves no chain of one that has none" {
+        local id
+        hod network create n >/dev/null
+        hod network create m >/dev/null
+        hod run -d --name limited --network n --egress allow=10.0.0.0/8 --egress 'deny=*' busybox sleep 100 >/dev/null
+        id=$(hod run -d --name rated --network n --net-rate 50mbit busybox sleep 100)
+        hod network connect m rated
+        hod network disconnect n rated
+        nft list chains inet | grep -q "chain egress-$(hod inspect -f '{{slice .Id 0 12}}' limited)"
+        run -1 grep "egress-${id:0:12}" <(nft list chains inet)
+        hod rm -f limited rated >/dev/null
+}
