@@ -166,8 +166,9 @@ loopback() {
                 # Who watches stands still until we have seen that something is gone; what it began before has ended.
                 gone() {
                         local watch; watch=$(cat $HOD_STATE/networks/watch)
-                        kill -STOP $watch
-                        while ps --ppid $watch -o stat=,args= | grep "network reload" | grep -qv "^Z"; do sleep 0.05; done
+                        while kill -STOP $watch; ps --ppid $watch -o stat=,args= | grep "network reload" | grep -qv "^Z"; do
+                                kill -CONT $watch; sleep 0.1 # it waits for who watches
+                        done
                         "$@"
                         rules | cmp -s - $T/rules && echo "nothing happened: $*"
                         kill -CONT $watch; back
