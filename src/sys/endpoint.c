@@ -278,18 +278,28 @@ err *endpoint_reroute(const struct endpoint *e, int ns)
         return r < 0 ? err_sys(-r, "setting the routes by network device %s of the container", e->name) : NULL;
 }
 
+/* Its name inside may have been changed; the device that it is on has not. */
+static err *unmake_sub(const struct endpoint *e, int ns)
+{
+        _cleanup_close_ int host = netlink_open(NETLINK_ROUTE), there = netlink_open_in(ns, NETLINK_ROUTE);
+        int parent;
+
+        if (host < 0 || there < 0)
+                return err_sys(host < 0 ? -host : -there, "opening a netlink socket");
+        parent = link_index(host, e->parent);
+        return parent < 0 ? link_delete(there, e->name) /* renamed, or gone with all that was on it */
+                          : link_sub_delete(there, parent, kinds[e->kind], e->name, e->mac);
+}
+
 err *endpoint_unmake(const struct endpoint *e, int ns)
 {
-        /* The host's end of a pair has a name that is nobody else's; that inside may have been changed. */
-        bool pair = e->kind == ENDPOINT_BRIDGE;
         _cleanup_close_ int fd = -1;
 
-        if (!pair && ns < 0)
-                return NULL;
-        fd = pair ? netlink_open(NETLINK_ROUTE) : netlink_open_in(ns, NETLINK_ROUTE);
-        if (fd < 0)
-                return err_sys(-fd, "opening a netlink socket");
-        return link_delete(fd, pair ? e->host_name : e->name);
+        if (e->kind != ENDPOINT_BRIDGE)
+                return ns < 0 ? NULL : unmake_sub(e, ns);
+        /* The host's end of a pair has a name that is nobody else's; that inside may have been changed. */
+        fd = netlink_open(NETLINK_ROUTE);
+        return fd < 0 ? err_sys(-fd, "opening a netlink socket") : link_delete(fd, e->host_name);
 }
 
 err *endpoint_name_taken(int ns, const char *name, bool *ret)

@@ -125,6 +125,73 @@ err *link_endpoint_sub(int host, int ns, int there, const struct link_endpoint *
         return err_sys(-r, "setting up network device %s of the container", e->name);
 }
 
+struct wanted_sub {
+        int parent;
+        const char *kind, *name;
+        const unsigned char *mac;
+        int index; /* of the best so far */
+        unsigned score, n;
+};
+
+/* A device on the parent in another namespace: only the engine makes such. Its name and link address are what the
+ * container may have changed; the address is less often. */
+static int take_sub(const struct nlmsghdr *h, void *arg)
+{
+        const struct ifinfomsg *m = NLMSG_DATA(h);
+        struct wanted_sub *w = arg;
+        unsigned score = 0;
+        size_t size, n, info_size;
+        const char *all = netlink_attributes(h, sizeof(*m), &size), *info, *data;
+        uint32_t parent;
+
+        if (h->nlmsg_type != RTM_NEWLINK)
+                return 0;
+        data = netlink_attribute(all, size, IFLA_LINK, &n);
+        if (!data || n != sizeof(parent) || !netlink_attribute(all, size, IFLA_LINK_NETNSID, &info_size))
+                return 0;
+        memcpy(&parent, data, sizeof(parent));
+        info = netlink_attribute(all, size, IFLA_LINKINFO, &info_size);
+        data = info ? netlink_attribute(info, info_size, IFLA_INFO_KIND, &n) : NULL;
+        if ((int)parent != w->parent || !data || strnlen(data, n) != strlen(w->kind) ||
+            memcmp(data, w->kind, strlen(w->kind)) != 0)
+                return 0;
+        data = netlink_attribute(all, size, IFLA_ADDRESS, &n);
+        score += data && n == 6 && memcmp(data, w->mac, 6) == 0 ? 2 : 0;
+        data = netlink_attribute(all, size, IFLA_IFNAME, &n);
+        score += data && strnlen(data, n) == strlen(w->name) && memcmp(data, w->name, strlen(w->name)) == 0;
+        if (!w->n++ || score > w->score) {
+                w->index = m->ifi_index;
+                w->score = score;
+        }
+        return 0;
+}
+
+err *link_sub_delete(int there, int parent, const char *kind, const char *name, const unsigned char mac[6])
+{
+        struct wanted_sub w;
+        int r = -EAGAIN;
+
+        for (int i = 0; r == -EAGAIN && i < PATIENCE_TRIES; i++) { /* it has changed while we read it */
+                _cleanup_netbuf_ struct netbuf b = {0};
+                struct ifinfomsg any = {0};
+
+                w = (struct wanted_sub){.parent = parent, .kind = kind, .name = name, .mac = mac};
+                netbuf_begin(&b, RTM_GETLINK, NLM_F_DUMP, &any, sizeof(any));
+                r = netlink_ask(there, &b, take_sub, &w);
+        }
+        if (r == 0 && w.n > 1 && !w.score)
+                return err_new(ERR_CONFLICT, "which of %u %s devices of the container was %s cannot be told any more",
+                               w.n, kind, name);
+        if (r == 0 && w.n) {
+                _cleanup_netbuf_ struct netbuf b = {0};
+                struct ifinfomsg m = {.ifi_index = w.index};
+
+                netbuf_begin(&b, RTM_DELLINK, NLM_F_ACK, &m, sizeof(m));
+                r = netlink_send(there, &b, NULL);
+        }
+        return r < 0 && r != -ENODEV ? err_sys(-r, "removing network device %s of the container", name) : NULL;
+}
+
 /* ---- what these stand on ---- */
 
 static int make_parent(int fd, const struct link_parent *p)

@@ -473,6 +473,7 @@ on_link() { machine 'GW=$(sub 9 1); nsenter -t $N -n ip addr add $GW/24 dev n0' 
                 nsenter -t $N -n ping -c 1 -W 2 $(sub 9 128) >/dev/null && echo seen
                 hod network connect --gw-priority 1 mv b1
                 hod exec b1 sh -c "ping -c 1 -W 2 m1 >/dev/null && echo live; ip route | head -n 1"
+                inside b1 sh -c "ip link set eth1 down; ip link set eth1 name other" # as NET_ADMIN could
                 hod network disconnect mv b1
                 hod exec b1 sh -c "ls /sys/class/net | paste -sd, ; ip route | grep -c default"
                 hod run --rm --network mi busybox ip route | grep -c .

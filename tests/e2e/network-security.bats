@@ -416,6 +416,9 @@ s = socket.socket(); s.bind((\"\", 18070)); s.listen(); print(\"ready\", flush=T
                 busy=$(ss -Htn state established dport = :18070 | awk "{sub(\".*:\", \"\", \$3); print \$3}")
                 hod run --rm -p $busy:80 busybox echo "free $([[ $busy ]] && echo yes)"
                 hod run --rm -p 18080:80/udp -p 18080:80/sctp busybox echo sctp
+                hod run -d --name s -p 18080:80/sctp busybox sleep 100 >/dev/null
+                nft get element inet hod all_ports4 "{ sctp . 18080 }" | grep -o ": [0-9.]* . 80 }" | sed "s/$(hod inspect -f "{{.NetworkSettings.Networks.bridge.IPAddress}}" s)/s/"
+                hod rm -f s >/dev/null
                 hod run --rm -p 18060-18062:80 -p 18060:81 busybox echo range
                 hod run --rm -p 0:80 busybox echo zero
                 ! hod run --rm -p 80:0 busybox true 2>&1 | head -n 1
@@ -423,7 +426,7 @@ s = socket.socket(); s.bind((\"\", 18070)); s.listen(); print(\"ready\", flush=T
                 hod rm -f w >/dev/null'
         echo "$output"
         [[ ${lines[0]} == *'by container w'* && ${lines[1]} == *'by container w'* && ${lines[2]} == *'by python3, process '* ]]
-        [[ $output == *$'free yes\nsctp\nrange\nzero\n'*'0 is no port of a container'*'has no IPv6 address'* ]]
+        [[ $output == *$'free yes\nsctp\n: s . 80 }\nrange\nzero\n'*'0 is no port of a container'*'has no IPv6 address'* ]]
 }
 
 @test "the thousandth port costs what the first did" {
