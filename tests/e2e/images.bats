@@ -410,9 +410,10 @@ Deleted: $parent$"
         hod rmi url:1 url:2 >/dev/null
 }
 
-# Does process PID do something of its own with the signal? NUMBER: the signal's.
-catches() { ((0x$(awk '/^SigCgt/ {print $2}' "/proc/$1/status") >> ($2 - 1) & 1)); }
-makes_something() { [[ -n $(ls -A "$HOD_ROOT/tmp") ]]; }
+# Does PID, which is hod by now, do something of its own with the signal? NUMBER: the signal's.
+catches() { [[ $(<"/proc/$1/comm") == hod* ]] && ((0x$(awk '/^SigCgt/ {print $2}' "/proc/$1/status") >> ($2 - 1) & 1)); }
+# Is anything else in the store's tmp than BEFORE?
+makes_something() { [[ $(ls -A "$HOD_ROOT/tmp") != "$1" ]]; }
 
 # ended SIGNAL SECONDS COMMAND...: $status and $T/err of a command that gets the signal after that time.
 ended() {
@@ -421,17 +422,18 @@ ended() {
 }
 
 @test "Ctrl-C and SIGTERM in import, commit and export: said, docker's status, nothing of it is left" {
-        local before after signal pid status
+        local before after signal pid status tmp
         hod run --name big busybox sh -c 'dd if=/dev/urandom of=/big bs=1M count=12 2>/dev/null'
         before=$(hod images -aq; find "$HOD_ROOT"/{tmp,layers,blobs} -mindepth 1 -maxdepth 2 | sort)
-        mkfifo "$T/slow"
-        exec 7<>"$T/slow"
         for signal in 2 15; do
+                mkfifo "$T/slow"
+                exec 7<>"$T/slow"
                 head -c 60000 "$TAR" >&7
+                tmp=$(ls -A "$HOD_ROOT/tmp")
                 # What is started in the background does not hear of Ctrl-C, unless it is told to.
                 env --default-signal=INT "$HOD_BIN/hod" import - no:1 <"$T/slow" >"$T/out" 2>"$T/err" 7>&- &
                 pid=$!
-                eventually 20 makes_something
+                eventually 20 makes_something "$tmp"
                 eventually 20 catches "$pid" "$signal"
                 kill -"$signal" "$pid"
                 status=0
@@ -439,9 +441,10 @@ ended() {
                 # It ends at its next step, or, while it waits for the pipe, where it is: then it promises nothing.
                 like "$status $(cat "$T/err")" \
                         "^$((128 + signal)) .?hod: interrupted: (nothing was imported|look at .hod images. whether it was imported)\$"
+                exec 7>&-
+                rm "$T/slow"
         done
         ! hod image inspect no:1 >/dev/null 2>&1 || fail 'it was imported'
-        exec 7>&-
         mkdir "$T/to"
         for after in 0.003 0.006 0.01 0.02 0.04; do
                 ended INT $after "$HOD_BIN/hod" export -o "$T/to/e.tar" big
@@ -462,7 +465,7 @@ ended() {
         hod rmi no:1 >/dev/null
         hod system check >/dev/null
         is "$(hod images -aq; find "$HOD_ROOT"/{tmp,layers,blobs} -mindepth 1 -maxdepth 2 | sort)" "$before"
-        rm -r "$T/to" "$T/slow"
+        rm -r "$T/to"
 }
 
 @test "import and commit on a terminal: how far they are, then the id; elsewhere the id alone" {
