@@ -8,7 +8,8 @@
  *            for IPv6, either, and sends no VLAN within a VLAN
  *   both     nothing to 127.0.0.0/8
  *
- * A kernel without nf_tables for bridges guards nobody: no error. Privilege: CAP_NET_ADMIN. */
+ * A kernel without nf_tables for bridges guards nobody: no error here; guard_obstacle() says it. Privilege:
+ * CAP_NET_ADMIN. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,5 +24,5 @@ MUST_USE err *guard_add(const struct endpoint *e, const struct link_address gate
 MUST_USE err *guard_remove(const struct endpoint *e, bool loose);
 /* The bridge itself goes: its addresses. */
 MUST_USE err *guard_remove_bridge(const char *bridge, const struct link_address gateway[LINK_ADDRESSES]);
-/* A sentence when the kernel cannot guard anybody, else NULL. Changes nothing. */
+/* A sentence when the kernel cannot guard anybody, else NULL. Tries with a transaction that fails: nothing changes. */
 const char *guard_obstacle(void);
