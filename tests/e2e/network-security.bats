@@ -392,7 +392,7 @@ s = socket.socket(socket.AF_INET6); s.setsockopt(41, 26, 1); s.bind((\"::\", 327
                 hod run -d --name b busybox sleep 100 >/dev/null
                 background a nsenter -t $(pid a) -n python3 $T/udp.py echo 9000 a
                 background b nsenter -t $(pid b) -n python3 $T/udp.py echo 9000 b
-                coproc CLIENT { exec nsenter -t $N -n python3 $T/udp.py ask 4 192.0.2.1 9000 2>/dev/null; }
+                coproc CLIENT { exec nsenter -t $N -n python3 $T/udp.py ask 4 192.0.2.1 9000; }
                 ask() { echo $1 >&${CLIENT[1]}; read -r -u ${CLIENT[0]} line; echo -n "$line "; }
                 ask 1
                 hod container publish a 9000:9000/udp >/dev/null; ask 20; ask 20
