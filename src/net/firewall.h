@@ -8,8 +8,8 @@
  *   chain output       nat                            local address? → published4, published6
  *   chain published4, published6                      maps (address . protocol . port) → (address . port): dnat
  *   chain postrouting  nat                            from a network to elsewhere, and hairpins: masquerade;
- * 127.0.0.0/8 to a bridge: from the bridge's address chain forward      filter                         known
- * connections; published ports; isolation; nothing else to us
+ *                                                     127.0.0.0/8 to a bridge: as from the bridge's address
+ *   chain forward      filter                         known connections; published ports; isolation; nothing else to us
  *
  * Tables of others are never touched. Every change is one transaction. The table is made when it is first needed;
  * whoever flushed it finds it made again by the next start on a network that is not in it. Engines with other roots use
