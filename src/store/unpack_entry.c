@@ -312,10 +312,12 @@ static err *make_dir(struct unpacker *u, const struct tar_entry *entry, int pare
         plain = plain && unpack_place_is_root(u, entry);
         if (!plain)
                 TRY(set_metadata(u, entry, parent, base, path));
-        if (there)
+        if (there) {
+                u->times_left = true;  /* it may have got its earlier time already */
                 unpack_place_moved(u); /* it may be open, by another name, and has a new mode */
-        else
+        } else {
                 unpack_place_made(u, base, entry, plain);
+        }
         return add_time(u, entry, path);
 }
 

@@ -138,6 +138,15 @@ static void unpack_sets_the_times_of_directories_in_any_order(void **state)
         assert_times(lines);
 }
 
+static void unpack_sets_the_times_of_directories_that_come_again(void **state)
+{
+        const char *const lines[] = {"d a", "f a/f", "d a", "d z", "d z", NULL};
+
+        (void)state;
+        unpack(lines);
+        assert_times(lines);
+}
+
 static void unpack_sets_the_times_of_directories_reached_by_links(void **state)
 {
         const char *const lines[] = {"d a", "d a/b", "l a/l b", "f a/l/f", "d z", "l z/up /", "f z/up/a/b/g", NULL};
@@ -248,6 +257,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(unpack_sets_the_times_of_directories_in_the_order_of_a_walk),
                 TEST(unpack_sets_the_times_of_directories_in_any_order),
+                TEST(unpack_sets_the_times_of_directories_that_come_again),
                 TEST(unpack_sets_the_times_of_directories_reached_by_links),
                 TEST(unpack_sets_the_times_around_directories_without_entries),
                 TEST(unpack_goes_on_where_a_directory_was_replaced),
