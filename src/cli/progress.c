@@ -16,10 +16,17 @@
 
 #define DRAW_NS 80000000
 #define GRACE_US 500000 /* for an operation to end by itself */
+#define TOLD 8          /* more parts than are fetched at a time */
 
 const char *const progress_modes[] = {"auto", "tty", "plain", "json", "none", NULL};
 
 enum mode { MODE_NONE, MODE_PLAIN, MODE_TTY, MODE_JSON };
+
+/* JSON: when a line had the amount of this part last; 0 = something else was said of it since. */
+struct told {
+        char id[16];
+        int64_t ns;
+};
 
 struct progress_view {
         struct progress sink;
@@ -29,7 +36,7 @@ struct progress_view {
         struct progress_region region;
         bool dirty;
         int64_t drawn_ns;
-        char told[16]; /* JSON: the part whose amount the last line was, or "" */
+        struct told told[TOLD];
 };
 
 /* ---- signals ---- */
@@ -121,15 +128,36 @@ static err *say_plain(struct progress_view *v, const struct progress_event *e)
         return NULL;
 }
 
-/* Of amounts of one part every now and then one is enough. */
+/* What has been told of a part; of one that is new: the place of the one that was told of the longest time ago. */
+static struct told *told_of(struct progress_view *v, const char *id)
+{
+        struct told *oldest = v->told;
+
+        for (size_t i = 0; i < ARRAY_SIZE(v->told); i++) {
+                struct told *t = &v->told[i];
+
+                if (strncmp(t->id, id, sizeof(t->id) - 1) == 0)
+                        return t;
+                if (t->ns < oldest->ns)
+                        oldest = t;
+        }
+        *oldest = (struct told){.ns = 0};
+        (void)snprintf(oldest->id, sizeof(oldest->id), "%s", id);
+        return oldest;
+}
+
+/* Of amounts of one part every now and then one is enough; several come in turns. */
 static bool is_too_soon(struct progress_view *v, const struct progress_event *e)
 {
-        int64_t now = e->amount ? clock_monotonic_ns() : 0;
+        int64_t now = clock_monotonic_ns();
+        struct told *t;
 
-        if (e->amount && now - v->drawn_ns < DRAW_NS && strncmp(e->id, v->told, sizeof(v->told) - 1) == 0)
+        if (!e->id)
+                return false;
+        t = told_of(v, e->id);
+        if (e->amount && t->ns && now - t->ns < DRAW_NS)
                 return true;
-        (void)snprintf(v->told, sizeof(v->told), "%s", e->amount ? e->id : "");
-        v->drawn_ns = now;
+        t->ns = e->amount ? now : 0;
         return false;
 }
 

@@ -192,7 +192,7 @@ static err *pull_layer(const struct invocation *inv, const struct image_origin *
 
         if (!a->quiet)
                 (void)fprintf(stderr, "Image '%s' lacks a layer: pulling %s\n", inv->operands[0], origin->name);
-        return pull(inv, &again);
+        return err_wrap(pull(inv, &again), "image %s lacks a layer", inv->operands[0]);
 }
 
 err *pull_policy_create(const struct invocation *inv, struct engine *e, struct create_options *o,

@@ -151,6 +151,7 @@ void cleanup_start_failed(struct container *c, const err *e)
                 if (!status_wait_ended(old, DEAD_MONITOR_MS))
                         log_warn("container %s: what its dead monitor was making is not done", c->id);
                 err_free(container_refresh(c));
+                c->monitor_alive = false; /* stuck in the kernel at most: the cgroup is ours to empty */
         }
         cleanup_cgroup(c);
         if (container_auto_remove(c)) {

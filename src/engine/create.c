@@ -66,9 +66,8 @@ static err *check_platform(const struct draft *d, const char *name, const char *
                        name, platform_text(&have, have_text), platform_text(&want, want_text));
 }
 
-static err *find_image(struct draft *d, const struct create_options *o)
+static err *find_image(struct draft *d, const json *body, const char *platform)
 {
-        const json *body = o->body;
         struct trace_span span = trace_begin(TRACE_IMAGE_RESOLVE);
         const char *rootfs = json_get_str(json_get(body, "HostConfig"), "Rootfs");
         const char *name = json_get_str_or(body, "Image", "");
@@ -82,9 +81,8 @@ static err *find_image(struct draft *d, const struct create_options *o)
                 return NULL;
         }
         TRY(image_find(d->engine->store, name, &d->image));
-        if (o->platform)
-                TRY(check_platform(d, name, o->platform));
-        TRY(image_check_layers(d->image, name, o->ret_origin));
+        if (platform)
+                TRY(check_platform(d, name, platform));
         trace_end(&span, 0, name);
         return NULL;
 }
@@ -349,10 +347,13 @@ err *create_container(struct engine *e, const struct create_options *o, struct c
         /* Before the image is looked up: it may have to be alone with the store for a moment. */
         TRY(pending_begin(e->store, d.id, &d.pending));
         d.made.marker = d.pending;
-        error = find_image(&d, o);
+        error = find_image(&d, o->body, o->platform);
         if (o->ret_no_image)
                 *o->ret_no_image = error && err_code(error) == ERR_NOT_FOUND;
         TRY(error);
+        /* One that is here and lacks a layer: what a registry has under its name need not be the same. */
+        if (d.image)
+                TRY(image_check_layers(d.image, json_get_str_or(o->body, "Image", ""), o->ret_origin));
         error = build(&d, o, name, now, warnings);
         if (error) {
                 draft_undo(&d);

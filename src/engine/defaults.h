@@ -16,7 +16,7 @@ struct default_path {
 extern const struct default_path defaults_masked[];
 extern const size_t defaults_n_masked;
 /* Masked too, for every processor that the machine has: its thermal counters tell what others do. */
-#define DEFAULTS_CPUS "/sys/devices/system/cpu/possible"
+#define DEFAULTS_CPUS "/sys/devices/system/cpu/present"
 #define DEFAULTS_MASKED_PER_CPU "/sys/devices/system/cpu/cpu%u/thermal_throttle"
 
 /* Bound onto themselves read-only. */

@@ -41,15 +41,21 @@ struct fileout {
         char temporary[32]; /* name of what is not finished; process ids come again, and what a killed one left stays */
 };
 
+static void choose_temporary(struct fileout *o)
+{
+        uint64_t salt = 0;
+
+        (void)!getrandom(&salt, sizeof(salt), 0);
+        (void)snprintf(o->temporary, sizeof(o->temporary), TEMPORARY "%016llx", (unsigned long long)salt);
+}
+
 static struct fileout *fileout_new(void)
 {
         struct fileout *o = MEM_NEW0(struct fileout, 1);
-        uint64_t salt = 0;
 
         if (!o)
                 return NULL;
-        (void)!getrandom(&salt, sizeof(salt), 0);
-        (void)snprintf(o->temporary, sizeof(o->temporary), TEMPORARY "%016llx", (unsigned long long)salt);
+        choose_temporary(o);
         o->dirfd = o->fd = -1;
         return o;
 }
@@ -139,22 +145,26 @@ static err *remove_dead(const struct fileout *o)
         return NULL;
 }
 
-/* What gets its name when it is whole; remove_dead() leaves it alone as long as we live. */
+/* What gets its name when it is whole; remove_dead() leaves it alone as long as we live. A name of its own each time: a
+ * remove_dead() that is slow removes the one that it has looked at. */
 static err *open_temporary(struct fileout *o, mode_t mode, int *ret)
 {
         for (;;) {
-                _cleanup_close_ int fd =
-                        openat(o->dirfd, o->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+                _cleanup_close_ int fd = -1;
                 struct stat st;
+                bool taken;
 
+                choose_temporary(o);
+                fd = openat(o->dirfd, o->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
                 if (fd < 0)
                         return err_sys(errno, "making a file%s%s", o->path ? " in " : "", o->path ? o->path : "");
-                (void)flock(fd, LOCK_EX | LOCK_NB);
-                if (fstat(fd, &st) < 0 || st.st_nlink) {
+                taken = flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+                if (!taken && (fstat(fd, &st) < 0 || st.st_nlink)) {
                         *ret = TAKE_FD(fd);
                         return NULL;
                 }
                 /* Somebody's remove_dead() was faster than our lock. */
+                (void)unlinkat(o->dirfd, o->temporary, 0);
         }
 }
 

@@ -138,9 +138,10 @@ err *monitor_adopt(struct engine *e, const char *id)
         if (r < 0)
                 return err_sys(r, "starting %s --adopt", e->monitor);
         theirs = file_close(theirs);
-        /* Ready, or ended (somebody else adopted it, or it is over): either way there is a packet or the end. Whoever
-         * talks to one that hangs is told. */
+        /* Ready, or ended (somebody else adopted it, or it is over): either way there is a packet or the end. */
         proto_be_patient(ours);
-        (void)recv(ours, &c, 1, 0);
+        if (recv(ours, &c, 1, 0) < 0 && errno == EAGAIN) /* not to be tried over and over */
+                return err_new(ERR_TIMEOUT, "the new monitor of container %s (process %d) does not answer", id,
+                               (int)pid);
         return NULL;
 }

@@ -10,5 +10,5 @@
  * to, so that nobody takes the container for a stopped one when its starter is killed meanwhile.
  * The monitor starts with default signals, in a session of its own, with no descriptor of ours but these two. */
 MUST_USE err *monitor_spawn(struct engine *e, const char *id, int lock, int *ret_fd, pid_t *ret_pid);
-/* Start a monitor that takes over the running container @id and wait until it serves. */
+/* Start a monitor that takes over the running container @id and wait until it serves. ERR_TIMEOUT: it does not. */
 MUST_USE err *monitor_adopt(struct engine *e, const char *id);

@@ -340,19 +340,22 @@ err *proto_wait_descriptor(int fd, int *ret)
  * that, can say that it is there. */
 static err *await_patiently(int fd, enum proto_type type, struct proto_packet *p)
 {
+        struct pollfd one = {.fd = fd, .events = POLLIN};
         int silent = 0;
 
         for (;;) {
-                err *e = proto_receive(fd, p);
+                int r = poll(&one, 1, ASK_MS);
 
-                if (err_code(e) == ERR_TIMEOUT && ++silent < PATIENCE_MS / ASK_MS) {
-                        err_free(e);
-                        if (silent == 1)
-                                TRY(proto_send(fd, PROTO_STATUS, NULL, 0, NULL, 0));
+                if (r < 0 && errno != EINTR)
+                        return err_sys(errno, "waiting for the container's monitor");
+                if (r == 0 && ++silent == PATIENCE_MS / ASK_MS)
+                        return transport_error(EAGAIN, "waiting for");
+                if (r == 0 && silent == 1) /* if that fails, the next poll says why */
+                        (void)proto_try_send(fd, PROTO_STATUS, NULL, 0, NULL, 0);
+                if (r <= 0)
                         continue;
-                }
-                TRY(e);
                 silent = 0;
+                TRY(proto_receive(fd, p));
                 if (p->type == type)
                         return NULL;
                 proto_packet_close(p);
@@ -366,11 +369,7 @@ err *proto_wait_started(int fd, pid_t *ret_pid, int *ret_terminal)
         struct proto_packet p = {.data = scratch, .room = sizeof(scratch)};
         struct proto_started s;
 
-        limit(fd, SO_SNDTIMEO, PATIENCE_MS);
-        limit(fd, SO_RCVTIMEO, ASK_MS);
         TRY(await_patiently(fd, PROTO_STARTED, &p));
-        limit(fd, SO_SNDTIMEO, 0); /* whoever is attached waits for as long as it takes */
-        limit(fd, SO_RCVTIMEO, 0);
         if (p.size != sizeof(s)) {
                 proto_packet_close(&p);
                 return err_new(ERR_CORRUPT, "the container's monitor sent a malformed answer");

@@ -189,6 +189,11 @@ $R/t/two:1"
         before=$(ls "$HOD_ROOT/blobs/sha256")
         is "$(hod load -i "$T/pulled.tar")" "Loaded image: $R/t/heal:2"
         is "$(ls "$HOD_ROOT/blobs/sha256")" "$before"
+        # What a registry has under the name of an image that was made here does not stand in for it.
+        other rmi "$R/t/heal:2" >/dev/null
+        rm -rf "$(dirname "$(find "$T/other/layers" -name random)")"
+        refused 125 "image child:1 lacks its layer sha256:[0-9a-f]+, which no image here was pulled with" \
+                other run --rm child:1 true
         rm -rf "$T/other-state" "$T/other" "$T/pulled.tar"
 }
 
