@@ -441,8 +441,10 @@ static void on_client(struct monitor *m, struct source *s, uint32_t events)
 
         if (events & EPOLLOUT)
                 client_flush(m, c);
-        if (!c->dead && events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-                (void)read_one(m, c);
+        if (c->dead || !(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+                return;
+        c->left = events & EPOLLHUP;
+        (void)read_one(m, c);
 }
 
 struct client *client_new(struct monitor *m, int fd)

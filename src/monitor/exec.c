@@ -174,6 +174,8 @@ void exec_begin(struct monitor *m, struct client *c, struct proto_packet *p)
         int socket;
         err *e = refusal(m);
 
+        if (!e && c->left) /* it waited for the answer until it gave us up, and said that nothing was run */
+                e = err_new(ERR_INTERRUPTED, "nobody waits for the session");
         if (!e && (p->n_fds != fds || c->session || c->streams))
                 e = err_new(ERR_CORRUPT, "malformed request");
         if (!e)

@@ -31,6 +31,7 @@ struct client {
         struct client *next;
         unsigned streams; /* PROTO_STREAM_* attached */
         bool dead;        /* freed at the end of the round */
+        bool left;        /* has closed its end: what it has sent is still read */
         bool starter;     /* sent START and waits for the answer */
         bool cleaner;     /* takes on the cleanup */
         bool lingers;     /* and waits for our end */

@@ -227,7 +227,7 @@ killed_at() {
         hod create --name two busybox sleep 1000 >/dev/null
         monitor=$(monitor_pid st)
         kill -STOP "$monitor"
-        timeout 60 "$HOD_BIN/hod" exec st true >"$T/exec" 2>&1 &
+        timeout 60 "$HOD_BIN/hod" exec st touch /late >"$T/exec" 2>&1 &
         exec=$!
         run timeout 60 "$T/bin/hod" start two
         wait "$exec" || echo "$?" >>"$T/exec"
@@ -237,6 +237,7 @@ killed_at() {
         is "$(field two '{{.State.Status}} {{.State.ExitCode}}')" 'created 128'
         like "$(<"$T/exec")" 'does not answer.*1$'
         hod exec st true
+        hod exec st test ! -e /late
         hod start two >/dev/null
 }
 
