@@ -21,7 +21,7 @@ DEFINE_CLEANUP(struct ring *, ring_free)
 
 /* --- the writer, after the fork */
 void ring_write_here(struct ring *r);
-/* Have everything that will be written hashed by a thread, until ring_end() or ring_free(). */
+/* Have everything hashed, see follower.h, until ring_end() or ring_free(). Before the first byte. */
 MUST_USE err *ring_hash(struct ring *r, struct digest_hasher *h);
 /* Room for at least one byte, when there is some. ERR_SYS EPIPE: the reader has gone. */
 MUST_USE err *ring_reserve(struct ring *r, void **ret, size_t *ret_size);

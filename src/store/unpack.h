@@ -37,8 +37,8 @@ struct unpack;
  * archive's skeleton (layer_skeleton.h, in gzip), or -1. */
 MUST_USE err *unpack_start(int dir_fd, unsigned flags, const struct unpack_limits *limits, int skeleton_fd,
                            struct unpack **ret);
-/* Have everything that is written hashed by a thread beside, until unpack_finish() or unpack_abort(). Nobody forks
- * meanwhile. @h is borrowed. */
+/* Before the first byte: have everything that is written hashed, by a thread beside, too, until unpack_finish() or
+ * unpack_abort(). Nobody forks meanwhile. @h is borrowed until then. */
 MUST_USE err *unpack_hash(struct unpack *u, struct digest_hasher *h);
 /* Where the caller writes the plain tar; owned by @u. A write fails when the child has given up: unpack_finish() then
  * says why. */
