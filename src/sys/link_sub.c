@@ -168,7 +168,7 @@ static int take_sub(const struct nlmsghdr *h, void *arg)
 
 err *link_sub_delete(int there, int parent, const char *kind, const char *name, const unsigned char mac[6])
 {
-        struct wanted_sub w;
+        struct wanted_sub w = {0};
         int r = -EAGAIN;
 
         for (int i = 0; r == -EAGAIN && i < PATIENCE_TRIES; i++) { /* it has changed while we read it */

@@ -145,7 +145,7 @@ id_of() { hod images --no-trunc --format '{{.ID}}' "$1"; }
                         "$HOD_BIN/hod" save -o k/x.tar busybox 2>/dev/null
         }
         echo old >k/x.tar
-        ! nameless -e trace=openat,renameat -e inject=renameat:signal=KILL
+        run ! nameless -e trace=openat,renameat -e inject=renameat:signal=KILL
         like "$(cat strace.out)" 'O_TMPFILE.*EOPNOTSUPP .*INJECTED'
         is "$(cat k/x.tar)" old
         like "$(ls -A k)" '^\.hod-[0-9a-f]{16}'

@@ -129,7 +129,7 @@ links() { hod inspect -f '{{range .NetworkSettings.Networks}}{{slice .EndpointID
 
 @test "--egress by update: at once, shown, kept over restarts, for networks that come later; connections end" {
         local one two
-        connections() { nsenter -t "$(init_pid lim)" -n ss -Htio state established dst "$one" "$@"; }
+        connections() { nsenter -t "$(init_pid lim)" -n ss -Htio state established dst "$one"; }
         established() { [[ -n $(connections) ]]; }
         unheard() { [[ $(connections) == *' retrans:'* ]]; }
         hod network create ne1 >/dev/null

@@ -240,7 +240,6 @@ static void network_settle_writes_the_default_bridge_s_subnet_down(void **state)
 /* What the moment or the disk is to blame for must not be taken for damage: that may be removed. */
 static void network_list_damaged_names_only_what_the_document_is_to_blame_for(void **state)
 {
-        _cleanup_network_list_ struct network_list list = {0};
         _cleanup_strv_ char **damaged = NULL, **again = NULL;
         struct rlimit all, few;
         err *e;
