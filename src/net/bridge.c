@@ -70,6 +70,7 @@ static err *make(const struct network *n, int fd)
 {
         struct link_bridge b = {.name = n->link, .mtu = n->mtu, .ipv6 = has_ipv6(n)};
         char alias[LINK_ALIAS_MAX + 1];
+        const char *unguarded;
 
         mark(n, alias);
         b.alias = alias;
@@ -87,8 +88,9 @@ static err *make(const struct network *n, int fd)
         TRY(link_bridge_make(fd, &b));
         TRY(set_host(n));
         TRY(link_bridge_up(fd, &b));
-        if (guard_obstacle())
-                log_warn("network %s: %s", n->name, guard_obstacle());
+        unguarded = n->guard ? guard_obstacle() : NULL;
+        if (unguarded)
+                log_warn("network %s: %s", n->name, unguarded);
         if (!n->internal)
                 warn(n);
         return NULL;

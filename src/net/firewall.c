@@ -171,19 +171,45 @@ static void change_network(struct change *c, const struct firewall_network *net)
         }
 }
 
-err *firewall_network_add(struct firewall *f, const struct firewall_network *net)
+/* @replace: what there is in source4 of its bridge. *@ret_foreign: it is the table itself that is not ours. */
+static int try_add(int fd, const struct firewall_network *net, bool replace, bool *ret_foreign)
 {
-        _cleanup_close_ _unused_ int lock = nft_lock(true);
-        struct change c = {.add = true};
+        struct change c = {.add = !replace};
         unsigned failed = 0, of_table;
         int r;
 
         nft_begin(&c.n, NFPROTO_INET);
         of_table = firewall_table(&c.n);
+        if (replace)
+                change_source(&c, net->bridge, &net->gateway[0]);
+        c.add = true;
         change_network(&c, net);
-        r = nft_commit(f->fd, &c.n, &failed);
+        r = nft_commit(fd, &c.n, &failed);
         nft_done(&c.n);
-        if (r == -EEXIST && failed < of_table)
+        *ret_foreign = r == -EEXIST && failed < of_table;
+        return r;
+}
+
+static bool has_source(int fd, const struct firewall_network *net)
+{
+        char key[16] = "", comment[NFT_COMMENT_MAX + 1];
+
+        memcpy(key, net->bridge, strnlen(net->bridge, sizeof(key) - 1));
+        return net->gateway[0].family &&
+               nft_element_get(fd, NFPROTO_INET, FIREWALL_TABLE, "source4", key, sizeof(key), comment) > 0;
+}
+
+err *firewall_network_add(struct firewall *f, const struct firewall_network *net)
+{
+        _cleanup_close_ _unused_ int lock = nft_lock(true);
+        bool foreign;
+        int r = try_add(f->fd, net, false, &foreign);
+
+        /* A bridge of its name was another's, or somebody has changed it. One that leads elsewhere is EBUSY for some
+         * kernels. */
+        if (!foreign && (r == -EEXIST || r == -EBUSY) && has_source(f->fd, net))
+                r = try_add(f->fd, net, true, &foreign);
+        if (foreign)
                 return err_new(ERR_CONFLICT,
                                "setting up the firewall for bridge %s: table inet " FIREWALL_TABLE
                                " was made by another version of hod. `nft delete table inet " FIREWALL_TABLE
