@@ -195,6 +195,22 @@ static err *move_ports(struct attach *a)
         return ports_move(a->c, json_get(a->doc, "Ports"), e.address);
 }
 
+/* How many of its other interfaces stand on what @e stands on. */
+static err *count_beside(const struct attach *a, const struct endpoint *e, unsigned *ret)
+{
+        *ret = 0;
+        JSON_EACH (json_get(a->doc, "Networks"), it) {
+                const char *line = json_get_str(it.value, ENDPOINTS_LINE);
+                struct endpoint other;
+
+                if (!line)
+                        continue;
+                TRY(endpoint_parse(line, &other));
+                *ret += other.kind == e->kind && str_eq(other.parent, e->parent);
+        }
+        return NULL;
+}
+
 /* Take an interface of network.json away, with its address. */
 static err *leave(struct attach *a, const char *network)
 {
@@ -203,6 +219,7 @@ static err *leave(struct attach *a, const char *network)
         _cleanup_json_ json *entry = NULL;
         const char *line;
         struct endpoint e;
+        unsigned others;
 
         if (!name)
                 return err_nomem();
@@ -212,7 +229,8 @@ static err *leave(struct attach *a, const char *network)
         TRY(tell_monitor(a));
         if (line) {
                 TRY(endpoint_parse(line, &e));
-                TRY(endpoint_unmake(&e, a->ns));
+                TRY(count_beside(a, &e, &others));
+                TRY(endpoint_unmake(&e, a->ns, others));
                 TRY(traffic_disconnect(a->c, a->state_fd, &e));
                 TRY(reroute(a));
         }

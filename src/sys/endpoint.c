@@ -279,7 +279,7 @@ err *endpoint_reroute(const struct endpoint *e, int ns)
 }
 
 /* Its name inside may have been changed; the device that it is on has not. */
-static err *unmake_sub(const struct endpoint *e, int ns)
+static err *unmake_sub(const struct endpoint *e, int ns, unsigned others)
 {
         _cleanup_close_ int host = netlink_open(NETLINK_ROUTE), there = netlink_open_in(ns, NETLINK_ROUTE);
         int parent;
@@ -288,15 +288,15 @@ static err *unmake_sub(const struct endpoint *e, int ns)
                 return err_sys(host < 0 ? -host : -there, "opening a netlink socket");
         parent = link_index(host, e->parent);
         return parent < 0 ? link_delete(there, e->name) /* renamed, or gone with all that was on it */
-                          : link_sub_delete(there, parent, kinds[e->kind], e->name, e->mac);
+                          : link_sub_delete(there, parent, kinds[e->kind], e->name, e->mac, others);
 }
 
-err *endpoint_unmake(const struct endpoint *e, int ns)
+err *endpoint_unmake(const struct endpoint *e, int ns, unsigned others)
 {
         _cleanup_close_ int fd = -1;
 
         if (e->kind != ENDPOINT_BRIDGE)
-                return ns < 0 ? NULL : unmake_sub(e, ns);
+                return ns < 0 ? NULL : unmake_sub(e, ns, others);
         /* The host's end of a pair has a name that is nobody else's; that inside may have been changed. */
         fd = netlink_open(NETLINK_ROUTE);
         return fd < 0 ? err_sys(-fd, "opening a netlink socket") : link_delete(fd, e->host_name);

@@ -166,7 +166,8 @@ static int take_sub(const struct nlmsghdr *h, void *arg)
         return 0;
 }
 
-err *link_sub_delete(int there, int parent, const char *kind, const char *name, const unsigned char mac[6])
+err *link_sub_delete(int there, int parent, const char *kind, const char *name, const unsigned char mac[6],
+                     unsigned others)
 {
         struct wanted_sub w = {0};
         int r = -EAGAIN;
@@ -179,6 +180,8 @@ err *link_sub_delete(int there, int parent, const char *kind, const char *name, 
                 netbuf_begin(&b, RTM_GETLINK, NLM_F_DUMP, &any, sizeof(any));
                 r = netlink_ask(there, &b, take_sub, &w);
         }
+        if (r == 0 && w.n <= others && !w.score) /* it is gone, or was never made */
+                return NULL;
         if (r == 0 && w.n > 1 && !w.score)
                 return err_new(ERR_CONFLICT, "which of %u %s devices of the container was %s cannot be told any more",
                                w.n, kind, name);

@@ -264,14 +264,35 @@ static void endpoint_unmake_takes_both_ends_and_minds_nothing_that_is_gone(void 
         bridge();
         check_ok(endpoint_parse(LINE, &e));
         check_ok(endpoint_make(&e, there));
-        check_ok(endpoint_unmake(&e, there));
-        check_ok(endpoint_unmake(&e, -1));
+        check_ok(endpoint_unmake(&e, there, 0));
+        check_ok(endpoint_unmake(&e, -1, 0));
         assert_int_equal(links(), 2);
         check_ok(endpoint_name_taken(there, "eth0", &taken));
         assert_false(taken);
         e.kind = ENDPOINT_MACVLAN;
-        check_ok(endpoint_unmake(&e, there));
-        check_ok(endpoint_unmake(&e, -1));
+        check_ok(endpoint_unmake(&e, there, 0));
+        check_ok(endpoint_unmake(&e, -1, 0));
+}
+
+/* Two networks may have one parent. What was never made is not what the other one has. */
+static void endpoint_unmake_leaves_what_another_has_on_the_same_device(void **state)
+{
+        struct endpoint e, never;
+        bool taken;
+
+        (void)state;
+        bridge();
+        check_ok(endpoint_parse("kind=macvlan mode=bridge parent=hod0 name=eth0 mac=02:42:0a:09:00:02", &e));
+        never = e;
+        never.name[3] = '1';
+        never.mac[5] = 3;
+        check_ok(endpoint_make(&e, there));
+        check_ok(endpoint_unmake(&never, there, 1));
+        check_ok(endpoint_name_taken(there, "eth0", &taken));
+        assert_true(taken);
+        check_ok(endpoint_unmake(&never, there, 0)); /* alone it is the one, whatever it is called */
+        check_ok(endpoint_name_taken(there, "eth0", &taken));
+        assert_false(taken);
 }
 
 static void link_bridge_remove_takes_what_has_the_mark(void **state)
@@ -310,7 +331,7 @@ static void link_bridge_make_gives_it_an_address_that_no_port_changes(void **sta
                 assert_int_equal(link_mac(host, "hod0", mac[1]), 0);
                 assert_memory_equal(mac[0], mac[1], 6);
         }
-        check_ok(endpoint_unmake(&e, there));
+        check_ok(endpoint_unmake(&e, there, 0));
         assert_int_equal(link_mac(host, "hod0", mac[1]), 0);
         assert_memory_equal(mac[0], mac[1], 6);
         check_ok(link_bridge_make(host, &(struct link_bridge){.name = "br7"}));
@@ -353,6 +374,7 @@ int main(void)
                 cmocka_unit_test_setup(endpoint_make_leaves_nothing_of_a_failure, begin),
                 cmocka_unit_test_setup(endpoint_reroute_replaces_what_leads_elsewhere, begin),
                 cmocka_unit_test_setup(endpoint_unmake_takes_both_ends_and_minds_nothing_that_is_gone, begin),
+                cmocka_unit_test_setup(endpoint_unmake_leaves_what_another_has_on_the_same_device, begin),
                 cmocka_unit_test_setup(link_bridge_remove_takes_what_has_the_mark, begin),
                 cmocka_unit_test_setup(link_bridge_make_gives_it_an_address_that_no_port_changes, begin),
                 cmocka_unit_test_setup(link_route_overlaps_names_the_link, begin),
