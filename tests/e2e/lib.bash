@@ -122,13 +122,16 @@ leak_snapshot() {
         ours | sed 's/^/process /'
 }
 
-# What differs. Cgroups, processes and pairs of links that went away, and cgroups in which somebody else runs, are other engines'.
+# What differs. Cgroups, processes and pairs of links that went away, cgroups in which somebody else runs, and mounts below
+# the directories of other suites, are other engines'.
 leak_diff() {
         local line id
         diff -U0 "$T/before" "$T/after" | grep -E '^[-+][a-z]' | while read -r line; do
                 case $line in
                 -cgroup* | -process*) continue ;;
                 -link\ hod*@if*) continue ;; # the kernel was still at the namespace of a test before
+                ?mount\ */"${T##*/}"[/\ ]*) ;; # ours
+                ?mount\ */hod-e2e.*) continue ;;
                 +cgroup*)
                         id=${line#* }
                         if find /sys/fs/cgroup -path "*/$id*" -name cgroup.procs -exec cat {} + 2>/dev/null | grep -q . &&

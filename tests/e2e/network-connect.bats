@@ -6,7 +6,7 @@ load alone
 setup_file() {
         e2e_setup
         # Subnets that nobody else uses: 10.A.B.0/24, fdAB:...
-        export A=$((150 + RANDOM % 90)) B=$((RANDOM % 200))
+        export A=$((150 + RANDOM % 90)) B=$((1 + RANDOM % 199)) # 0 is left out in IPv6
 }
 teardown_file() { e2e_teardown; }
 teardown() {

@@ -44,7 +44,7 @@ teardown() {
                 hod run -d --name bad --network ni --cap-add NET_ADMIN busybox sleep 100 >/dev/null
                 inside bad ip route add default via 10.71.0.1
                 inside bad ip -6 route add default via fd71::1
-                asks() { local from=$1 a; shift; for a; do echo -n "$(inside $from curl -s -m 1 "http://$a:7070/hostname" || echo -)" ""; done; echo; }
+                asks() { local from=$1 a; shift; for a; do echo -n "$(inside $from curl -s --connect-timeout 1 -m 20 "http://$a:7070/hostname" || echo -)" ""; done; echo; }
                 asks bad 192.0.2.1 192.0.2.2 10.72.0.1 10.72.0.2 127.0.0.1 "[2001:db8::1]"
                 asks bad 10.71.0.1 "[fd71::1]" 10.71.0.3
                 asks peer 10.71.0.1 "[fd71::1]"
@@ -183,13 +183,15 @@ loopback() {
                 gone nft delete rule inet hod forward handle $(nft -a list chain inet hod forward | sed -n "s/.*drop # handle //p" | head -n 1)
                 sleep 1.5
                 nft monitor >$T/changes 2>&1 & M=$!
-                sleep 0.3
-                nft add table inet site; nft delete table inet site
+                # It is there when it has seen somebody.
+                for _ in {1..100}; do nft add table inet site; nft delete table inet site; grep -q "process" $T/changes && break; sleep 0.1; done
                 hod rm -f $(hod run -d --network np -p 18082:80 busybox sleep 100) >/dev/null
-                sleep 0.5
-                n=$(grep -c "process" $T/changes)
-                sleep 1
-                echo "quiet: $((n == $(grep -c "process" $T/changes)))"
+                # It may be busy for a moment, not for ever.
+                for _ in {1..15}; do
+                        n=$(grep -c "process" $T/changes); sleep 1.5
+                        quiet=$((n == $(grep -c "process" $T/changes))); ((quiet)) && break
+                done
+                echo "quiet: $quiet"
                 kill $M
                 hod rm -f w x >/dev/null; hod network rm np >/dev/null'
         echo "$output"
