@@ -181,3 +181,17 @@ works
 table inet hod was made by another version of hod
 works"
 }
+
+@test "where the host's 127.0.0.1 comes from on a bridge is put right by a reload, also when it leads elsewhere" {
+        run -0 unshare -n bash -c '
+                ip link set lo up
+                PATH=$HOD_BIN:$PATH
+                hod network create --subnet 10.79.0.0/24 -o com.docker.network.bridge.name=source0 v >/dev/null
+                hod run -d --name c --network v busybox sleep 100 >/dev/null
+                printf "%s element inet hod source4 { \"source0\" : %s }\n" delete 10.79.0.1 add 192.0.2.9 | nft -f -
+                hod network reload >/dev/null
+                nft list map inet hod source4 | grep -o "\"source0\" : [0-9.]*"
+                hod rm -f c >/dev/null
+                hod network rm v >/dev/null'
+        is "$output" '"source0" : 10.79.0.1'
+}
