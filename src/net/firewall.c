@@ -142,10 +142,15 @@ static void change_source(struct change *c, const char *bridge, const struct lin
         change(c, "source4", &e);
 }
 
+static bool wants_source(const struct firewall_network *net)
+{
+        return net->own && net->gateway[0].family;
+}
+
 static void change_network(struct change *c, const struct firewall_network *net)
 {
         change_name(c, "bridges", net->bridge);
-        if (net->gateway[0].family)
+        if (wants_source(net))
                 change_source(c, net->bridge, &net->gateway[0]);
         if (net->internal)
                 change_name(c, "internal", net->bridge);
@@ -195,7 +200,7 @@ static bool has_source(int fd, const struct firewall_network *net)
         char key[16] = "", comment[NFT_COMMENT_MAX + 1];
 
         memcpy(key, net->bridge, strnlen(net->bridge, sizeof(key) - 1));
-        return net->gateway[0].family &&
+        return wants_source(net) &&
                nft_element_get(fd, NFPROTO_INET, FIREWALL_TABLE, "source4", key, sizeof(key), comment) > 0;
 }
 
@@ -205,8 +210,8 @@ err *firewall_network_add(struct firewall *f, const struct firewall_network *net
         bool foreign;
         int r = try_add(f->fd, net, false, &foreign);
 
-        /* A bridge of its name was another's, or somebody has changed it. One that leads elsewhere is EBUSY for some
-         * kernels. */
+        /* Somebody has changed it, or a root that is no more had the bridge's name. One that leads elsewhere is EBUSY
+         * for some kernels. */
         if (!foreign && (r == -EEXIST || r == -EBUSY) && has_source(f->fd, net))
                 r = try_add(f->fd, net, true, &foreign);
         if (foreign)

@@ -28,6 +28,7 @@ struct firewall_network {
         const char *bridge;  /* name of its interface */
         const char *trusted; /* devices of the host that lead to all of its containers' ports, "eth1:eth2"; NULL */
         struct link_address subnet[LINK_ADDRESSES], gateway[LINK_ADDRESSES];
+        bool own;                         /* the bridge is nobody else's: it has the address of the gateway */
         bool masquerade;                  /* to the outside with the host's address */
         bool internal;                    /* no way out, no way in */
         bool icc;                         /* its containers may reach each other through the host's routing */

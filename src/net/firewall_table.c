@@ -305,7 +305,7 @@ static void fill_postrouting(struct nft *n)
         nft_lookup(n, "source4", NFT_REG_1, NFT_REG_1, 0);
         nft_nat(n, NFT_NAT_SNAT, NFPROTO_IPV4, NFT_REG_1, 0);
         nft_rule_end(n);
-        begin(n, "from_loopback"); /* a bridge without one, or put in by an older hod */
+        begin(n, "from_loopback"); /* a bridge that may have another */
         in_set(n, NFT_META_OIFNAME, "bridges", false);
         nft_masquerade(n);
         nft_rule_end(n);

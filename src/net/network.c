@@ -188,6 +188,7 @@ void network_firewall(const struct network *n, struct firewall_network *ret)
         *ret = (struct firewall_network){
                 .bridge = n->link,
                 .trusted = network_option(n, OPTION_TRUSTED),
+                .own = n->predefined || !network_option(n, OPTION_BRIDGE_NAME),
                 .masquerade = n->masquerade,
                 .internal = n->internal,
                 .icc = n->icc,

@@ -186,12 +186,12 @@ works"
         run -0 unshare -n bash -c '
                 ip link set lo up
                 PATH=$HOD_BIN:$PATH
-                hod network create --subnet 10.79.0.0/24 -o com.docker.network.bridge.name=source0 v >/dev/null
+                bridge=br-$(hod network create --subnet 10.79.0.0/24 v | head -c 12)
                 hod run -d --name c --network v busybox sleep 100 >/dev/null
-                printf "%s element inet hod source4 { \"source0\" : %s }\n" delete 10.79.0.1 add 192.0.2.9 | nft -f -
+                printf "%s element inet hod source4 { \"$bridge\" : %s }\n" delete 10.79.0.1 add 192.0.2.9 | nft -f -
                 hod network reload >/dev/null
-                nft list map inet hod source4 | grep -o "\"source0\" : [0-9.]*"
+                nft list map inet hod source4 | grep -o "\"$bridge\" : [0-9.]*" | cut -d" " -f3
                 hod rm -f c >/dev/null
                 hod network rm v >/dev/null'
-        is "$output" '"source0" : 10.79.0.1'
+        is "$output" 10.79.0.1
 }

@@ -207,7 +207,7 @@ static struct link_address at(const char *text)
 
 static void firewall_network_is_known_until_it_is_removed(void **state)
 {
-        struct firewall_network one = {.bridge = "hod0", .masquerade = true, .icc = true}, two = one;
+        struct firewall_network one = {.bridge = "hod0", .own = true, .masquerade = true, .icc = true}, two = one;
         _cleanup_firewall_ struct firewall *f = NULL;
         unsigned count;
         bool known;
@@ -239,6 +239,30 @@ static void firewall_network_is_known_until_it_is_removed(void **state)
         check_ok(firewall_network_remove(f, &two));
         check_ok(firewall_remove_idle(f));
         assert_int_equal(nft_set_count(fd, NFPROTO_INET, FIREWALL_TABLE, "bridges", &count), -ENOENT);
+}
+
+static void firewall_network_add_replaces_what_its_bridge_led_to(void **state)
+{
+        struct firewall_network net = {.bridge = "hod0", .own = true};
+        _cleanup_firewall_ struct firewall *f = NULL;
+        unsigned count;
+
+        (void)state;
+        check_ok(firewall_open(&f));
+        net.gateway[0] = at("172.17.0.1/16");
+        check_ok(firewall_network_add(f, &net));
+        net.gateway[0] = at("172.18.0.1/16");
+        check_ok(firewall_network_add(f, &net));
+        assert_int_equal(nft_set_count(fd, NFPROTO_INET, FIREWALL_TABLE, "source4", &count), 0);
+        assert_int_equal(count, 1);
+        check_ok(firewall_network_remove(f, &net));
+        assert_int_equal(nft_set_count(fd, NFPROTO_INET, FIREWALL_TABLE, "source4", &count), 0);
+        assert_int_equal(count, 0);
+        net.own = false; /* what stands on somebody's bridge may have another address there */
+        check_ok(firewall_network_add(f, &net));
+        assert_int_equal(nft_set_count(fd, NFPROTO_INET, FIREWALL_TABLE, "source4", &count), 0);
+        assert_int_equal(count, 0);
+        check_ok(firewall_remove(f));
 }
 
 static void firewall_publish_is_all_or_nothing_and_says_whose_it_is(void **state)
@@ -283,6 +307,7 @@ int main(void)
                 cmocka_unit_test_setup(nft_commit_without_rights_ends, begin),
                 cmocka_unit_test_setup(nft_lock_is_not_waited_for_without_end, begin),
                 cmocka_unit_test_setup(firewall_network_is_known_until_it_is_removed, begin),
+                cmocka_unit_test_setup(firewall_network_add_replaces_what_its_bridge_led_to, begin),
                 cmocka_unit_test_setup(firewall_publish_is_all_or_nothing_and_says_whose_it_is, begin),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
