@@ -436,14 +436,13 @@ static void move_open(json *ports, const struct link_address to[LINK_ADDRESSES])
 err *ports_move(const struct container *c, json *ports, const struct link_address to[LINK_ADDRESSES])
 {
         struct link_address any[LINK_ADDRESSES] = {{.family = AF_INET}, {.family = AF_INET6}};
-        _cleanup_free_ struct firewall_port *list = NULL;
+        _cleanup_free_ struct firewall_port *before = NULL, *now = NULL;
         _cleanup_firewall_ struct firewall *f = NULL;
-        char owner[FIREWALL_OWNER_MAX];
-        size_t n, taken;
+        size_t n_before, n_now;
 
-        TRY(ports_unpublish(c, ports, any));
+        TRY(ports_elements(ports, any, &before, &n_before));
         move_open(ports, to);
-        TRY(ports_elements(ports, to, &list, &n));
+        TRY(ports_elements(ports, to, &now, &n_now));
         TRY(firewall_open(&f));
-        return n ? firewall_publish(f, c->id, list, n, &taken, owner) : NULL;
+        return firewall_move(f, c->id, before, n_before, now, n_now);
 }

@@ -13,6 +13,7 @@
 #include "net/firewall_private.h"
 
 #define IDLE_TRIES 8
+#define MOVE_TRIES 3
 
 err *firewall_open(struct firewall **ret)
 {
@@ -367,9 +368,17 @@ err *firewall_republish(struct firewall *f, const char *owner, const struct fire
         return failed ? err_sys(-failed, "publishing ports") : NULL;
 }
 
-err *firewall_unpublish(struct firewall *f, const char *owner, const struct firewall_port *ports, size_t count)
+static bool is_owners(const struct firewall *f, const struct entry *entry, const char *owner)
 {
         char whose[NFT_COMMENT_MAX + 1];
+
+        return nft_element_get(f->fd, NFPROTO_INET, FIREWALL_TABLE, entry->set, entry->key, entry->e.key_size, whose) >
+                       0 &&
+               str_eq(whose, owner);
+}
+
+err *firewall_unpublish(struct firewall *f, const char *owner, const struct firewall_port *ports, size_t count)
+{
         int failed = 0;
 
         /* One by one: what somebody else has removed, or has now, is not to keep the rest. */
@@ -380,9 +389,7 @@ err *firewall_unpublish(struct firewall *f, const char *owner, const struct fire
 
                 nft_begin(&n, NFPROTO_INET);
                 make_entry(&ports[i], &entry);
-                if (nft_element_get(f->fd, NFPROTO_INET, FIREWALL_TABLE, entry.set, entry.key, entry.e.key_size,
-                                    whose) <= 0 ||
-                    !str_eq(whose, owner))
+                if (!is_owners(f, &entry, owner))
                         continue;
                 nft_element_delete(&n, FIREWALL_TABLE, entry.set, &entry.e);
                 r = nft_commit(f->fd, &n, NULL);
@@ -391,6 +398,37 @@ err *firewall_unpublish(struct firewall *f, const char *owner, const struct fire
         }
         firewall_forget(f->fd, ports, count, false);
         return failed ? err_sys(-failed, "taking back published ports") : NULL;
+}
+
+err *firewall_move(struct firewall *f, const char *owner, const struct firewall_port *from, size_t n_from,
+                   const struct firewall_port *to, size_t n_to)
+{
+        int r = -ENOENT;
+
+        for (unsigned i = 0; i < MOVE_TRIES && r == -ENOENT; i++) { /* somebody has flushed them while we looked */
+                _cleanup_nft_ struct nft n;
+                struct entry entry;
+
+                nft_begin(&n, NFPROTO_INET);
+                for (size_t k = 0; k < n_from; k++) {
+                        make_entry(&from[k], &entry);
+                        if (is_owners(f, &entry, owner))
+                                nft_element_delete(&n, FIREWALL_TABLE, entry.set, &entry.e);
+                }
+                for (size_t k = 0; k < n_to; k++) {
+                        make_entry(&to[k], &entry);
+                        entry.e.comment = owner;
+                        nft_element_add(&n, FIREWALL_TABLE, entry.set, &entry.e);
+                }
+                r = nft_commit(f->fd, &n, NULL);
+        }
+        if (r == -EEXIST || r == -EBUSY)
+                return err_new(ERR_CONFLICT, "a published port has been taken by somebody else meanwhile");
+        if (r < 0)
+                return err_sys(-r, "moving published ports");
+        firewall_forget(f->fd, from, n_from, false);
+        firewall_forget(f->fd, to, n_to, true);
+        return NULL;
 }
 
 err *firewall_remove(struct firewall *f)

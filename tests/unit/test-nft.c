@@ -23,6 +23,7 @@ static int begin(void **state)
         if (unshare(CLONE_NEWNET) < 0)
                 skip();
         fd = file_close(fd);
+        fd = file_close(netlink_firewall_open()); /* one that was kept is of another namespace */
         fd = netlink_open(NETLINK_NETFILTER);
         return fd < 0 ? -1 : 0;
 }
@@ -298,6 +299,38 @@ static void firewall_publish_is_all_or_nothing_and_says_whose_it_is(void **state
         check_ok(firewall_unpublish(f, "b", ports, 2));
 }
 
+static void firewall_move_is_at_once_or_not_at_all(void **state)
+{
+        struct firewall_network net = {.bridge = "hod0"};
+        struct firewall_port one = {.protocol = IPPROTO_TCP, .host_port = 80, .port = 8080}, moved = one, two = one;
+        _cleanup_firewall_ struct firewall *f = NULL;
+        char owner[FIREWALL_OWNER_MAX];
+        size_t taken;
+
+        (void)state;
+        net.gateway[0] = at("172.17.0.1/16");
+        one.to = at("172.17.0.2");
+        moved.to = at("172.18.0.2");
+        two.to = at("172.17.0.3");
+        two.host_port = 81;
+        check_ok(firewall_open(&f));
+        check_ok(firewall_network_add(f, &net));
+        check_ok(firewall_publish(f, "a", &one, 1, &taken, owner));
+        check_ok(firewall_publish(f, "b", &two, 1, &taken, owner));
+        check_ok(firewall_move(f, "a", &one, 1, &moved, 1)); /* of the same port */
+        check_code(firewall_publish(f, "b", &one, 1, &taken, owner), ERR_CONFLICT);
+        assert_string_equal(owner, "a");
+        check_code(firewall_move(f, "a", &moved, 1, &two, 1), ERR_CONFLICT); /* b's */
+        check_code(firewall_publish(f, "b", &one, 1, &taken, owner), ERR_CONFLICT);
+        assert_string_equal(owner, "a");
+        check_ok(firewall_unpublish(f, "b", &two, 1));
+        check_ok(firewall_move(f, "a", &moved, 1, &two, 1));
+        check_ok(firewall_publish(f, "b", &one, 1, &taken, owner));
+        check_ok(firewall_move(f, "c", &one, 1, NULL, 0)); /* not c's */
+        check_code(firewall_publish(f, "c", &one, 1, &taken, owner), ERR_CONFLICT);
+        check_ok(firewall_remove(f));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -309,6 +342,7 @@ int main(void)
                 cmocka_unit_test_setup(firewall_network_is_known_until_it_is_removed, begin),
                 cmocka_unit_test_setup(firewall_network_add_replaces_what_its_bridge_led_to, begin),
                 cmocka_unit_test_setup(firewall_publish_is_all_or_nothing_and_says_whose_it_is, begin),
+                cmocka_unit_test_setup(firewall_move_is_at_once_or_not_at_all, begin),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
