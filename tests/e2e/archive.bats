@@ -149,7 +149,7 @@ id_of() { hod images --no-trunc --format '{{.ID}}' "$1"; }
         like "$(cat strace.out)" 'O_TMPFILE.*EOPNOTSUPP .*INJECTED'
         is "$(cat k/x.tar)" old
         like "$(ls -A k)" '^\.hod-[0-9a-f]{16}'
-        nameless
+        nameless -y
         is "$(ls -A k)" x.tar
         is "$(hod save busybox | cmp - k/x.tar)" ''
         rm -r k strace.out
