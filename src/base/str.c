@@ -54,18 +54,24 @@ void str_add_char(struct str *s, char c)
 
 void str_vprintf(struct str *s, const char *fmt, va_list ap)
 {
+        size_t room = s->cap - s->len;
         va_list again;
         int n;
 
         va_copy(again, ap);
-        n = vsnprintf(NULL, 0, fmt, again);
+        n = vsnprintf(room ? s->data + s->len : NULL, room, fmt, again);
         va_end(again);
+        if (n >= 0 && (size_t)n >= room) { /* not yet */
+                if (room)
+                        s->data[s->len] = '\0';
+                if (!str_room(s, (size_t)n))
+                        return;
+                (void)vsnprintf(s->data + s->len, (size_t)n + 1, fmt, ap);
+        }
         if (n < 0)
                 s->failed = true;
-        if (n < 0 || !str_room(s, (size_t)n))
-                return;
-        (void)vsnprintf(s->data + s->len, (size_t)n + 1, fmt, ap);
-        s->len += (size_t)n;
+        else
+                s->len += (size_t)n;
 }
 
 void str_printf(struct str *s, const char *fmt, ...)

@@ -19,6 +19,7 @@
 void lease_done(struct lease *l)
 {
         free(l->name);
+        free(l->line);
         strv_free(l->names);
         *l = (struct lease){0};
 }
@@ -124,6 +125,8 @@ static err *parse_all(struct networks *s, const char *network_id, char *text, st
                         return err_nomem();
                 e = lease_parse(line, &list.items[list.n]);
                 list.n += !e;
+                if (!e && !(list.items[list.n - 1].line = str_dup(line)))
+                        return err_nomem();
                 if (e)
                         TRY(damaged(s, network_id, e));
         }
@@ -153,8 +156,10 @@ static err *write_all(struct networks *s, const char *network_id, const struct l
         for (size_t i = 0; i < list->n; i++) {
                 _cleanup_free_ char *line = NULL;
 
-                TRY(lease_format(&list->items[i], &line));
-                str_printf(&text, "%s\n", line);
+                if (!list->items[i].line)
+                        TRY(lease_format(&list->items[i], &line));
+                str_add(&text, line ? line : list->items[i].line);
+                str_add_char(&text, '\n');
         }
         TRY(str_done(&text));
         r = file_replace(s->state_fd, network_id, str_text(&text), text.len, 0600, FILE_VOLATILE);
@@ -378,6 +383,7 @@ static err *fill(struct lease_list *t, const struct network *n, const struct lea
 static err *copy(const struct lease *from, struct lease *to)
 {
         *to = *from;
+        to->line = NULL;
         to->names = NULL;
         to->name = str_dup(from->name);
         if (!to->name)
@@ -454,6 +460,8 @@ static err *rename_one(struct lease *l, const char *name)
                 free(*n);
                 *n = other;
         }
+        free(l->line); /* not any more */
+        l->line = NULL;
         free(l->name);
         l->name = str_dup(name);
         return l->name ? NULL : err_nomem();

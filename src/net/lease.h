@@ -21,6 +21,7 @@ struct lease {
         char link[LINK_NAME_MAX + 1]; /* host's end of the pair */
         char *name;                   /* of the container, owned */
         char **names;                 /* names, aliases, short id: what answers; owned */
+        char *line;                   /* as the file has it, owned; NULL = it has another, or none */
 };
 void lease_done(struct lease *l);
 #define _cleanup_lease_ __attribute__((cleanup(lease_done)))
