@@ -297,17 +297,25 @@ static err *error_of(const struct proto_packet *p)
         return err_new(code, "%.*s", length, x->text);
 }
 
-/* The next packet of type @type; ERROR becomes an error, others are dropped. */
+/* Receive one packet: *@ret_done if it is of type @type; ERROR becomes an error, others are dropped. */
+static err *take(int fd, enum proto_type type, struct proto_packet *p, bool *ret_done)
+{
+        TRY(proto_receive(fd, p));
+        *ret_done = p->type == type;
+        if (*ret_done)
+                return NULL;
+        proto_packet_close(p);
+        return p->type == PROTO_ERROR ? error_of(p) : NULL;
+}
+
+/* The next packet of type @type. */
 static err *await(int fd, enum proto_type type, struct proto_packet *p)
 {
-        for (;;) {
-                TRY(proto_receive(fd, p));
-                if (p->type == type)
-                        return NULL;
-                proto_packet_close(p);
-                if (p->type == PROTO_ERROR)
-                        return error_of(p);
-        }
+        bool done = false;
+
+        while (!done)
+                TRY(take(fd, type, p, &done));
+        return NULL;
 }
 
 /* Output may arrive that nobody wants here, so these buffers have room for every packet. Static: clients have one
@@ -341,9 +349,10 @@ err *proto_wait_descriptor(int fd, int *ret)
 static err *await_patiently(int fd, enum proto_type type, struct proto_packet *p)
 {
         struct pollfd one = {.fd = fd, .events = POLLIN};
+        bool done = false;
         int silent = 0;
 
-        for (;;) {
+        while (!done) {
                 int r = poll(&one, 1, ASK_MS);
 
                 if (r < 0 && errno != EINTR)
@@ -355,13 +364,9 @@ static err *await_patiently(int fd, enum proto_type type, struct proto_packet *p
                 if (r <= 0)
                         continue;
                 silent = 0;
-                TRY(proto_receive(fd, p));
-                if (p->type == type)
-                        return NULL;
-                proto_packet_close(p);
-                if (p->type == PROTO_ERROR)
-                        return error_of(p);
+                TRY(take(fd, type, p, &done));
         }
+        return NULL;
 }
 
 err *proto_wait_started(int fd, pid_t *ret_pid, int *ret_terminal)

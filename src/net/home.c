@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -36,27 +35,10 @@ static err *of_process(const char *process, char ret[LINE_MAX])
 static err *read_lines(int use, char ***ret)
 {
         _cleanup_free_ char *text = NULL;
-        size_t have = 0;
-        struct stat st;
+        int r = lseek(use, 0, SEEK_SET) < 0 ? -errno : file_read_fd(use, USE_MAX, &text, NULL);
 
-        if (fstat(use, &st) < 0)
-                return err_sys(errno, "reading where a network is");
-        if (st.st_size > USE_MAX)
-                return err_new(ERR_LIMIT, "reading where a network is: the file has %lld bytes", (long long)st.st_size);
-        text = MEM_NEW0(char, (size_t)st.st_size + 1);
-        if (!text)
-                return err_nomem();
-        while (have < (size_t)st.st_size) {
-                ssize_t n = pread(use, text + have, (size_t)st.st_size - have, (off_t)have);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return err_sys(errno, "reading where a network is");
-                if (n == 0)
-                        break;
-                have += (size_t)n;
-        }
+        if (r < 0)
+                return err_sys(r, "reading where a network is");
         return strv_split(text, '\n', ret);
 }
 

@@ -73,9 +73,12 @@ err *image_origin(struct store *s, const char *chain, struct image_origin *ret)
                 if (!*all.items[i]->digests || image_layer_place(all.items[i], chain) < 0)
                         continue;
                 o.name = str_dup(*all.items[i]->digests);
-                if (platform_read(all.items[i]->config, &p))
-                        o.platform = str_dup(platform_text(&p, text));
                 if (!o.name)
+                        return err_nomem();
+                if (!platform_read(all.items[i]->config, &p))
+                        continue;
+                o.platform = str_dup(platform_text(&p, text));
+                if (!o.platform)
                         return err_nomem();
         }
         *ret = o;
