@@ -145,6 +145,10 @@ static err *list_run(struct invocation *inv)
 
         if (!str_eq(a->format, "table") && !str_eq(a->format, "json"))
                 return err_new(ERR_INVALID, "invalid format option");
+        /* No container has been made yet under the default; another one is a mistake. */
+        if (opt_given_global(inv, &((const struct global_args *)inv->global.args)->root) &&
+            !file_exists(AT_FDCWD, hodrun_root(inv)))
+                return err_sys(ENOENT, "open %s", hodrun_root(inv));
         TRY(state_list(hodrun_root(inv), &ids));
         if (a->quiet) {
                 for (size_t i = 0; ids && ids[i]; i++)

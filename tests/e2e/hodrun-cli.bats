@@ -294,11 +294,9 @@ CASES
         [[ $(hodrun state c | jq .pid) == 0 && $(hodrun ps -f json c) == null ]]
 }
 
-@test "a root directory that is not there has no containers" {
-        run -0 hodrun --root /nosuch_root list
-        [[ ${#lines[@]} == 1 && $output == 'ID '* && ! -e /nosuch_root ]]
-        run -0 hodrun --root /nosuch_root list -f json
-        [[ $output == null ]]
+@test "a root directory that was named and is not there is an error of list" {
+        run -1 hodrun --root /nosuch_root list
+        [[ $output == *"/nosuch_root: no such file or directory"* ]]
 }
 
 @test "the pid file has digits only" {
