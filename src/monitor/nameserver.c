@@ -3,140 +3,17 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/netfilter.h>
-#include <linux/netfilter_ipv4.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/file.h"
-#include "sys/loopback.h"
-#include "sys/nft.h"
 #include "sys/ns.h"
 
-#define ADDRESS 0x7f00000b /* 127.0.0.11 */
-#define TABLE "hod_dns"
-#define LOWEST_PORT 61000 /* above what the kernel gives to those who connect */
-#define PORT_TRIES 16
-#define BACKLOG 128
-#define RECEIVE (1 << 20) /* bytes that may wait: a burst of some thousand queries */
 #define BATCH 64
-
-/* ---- sockets and rules ---- */
-
-static int open_socket(int ns, int type, uint16_t port)
-{
-        struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(ADDRESS)};
-        _cleanup_close_ int s = ns_socket(ns, AF_INET, type | SOCK_NONBLOCK, 0);
-        int size = RECEIVE, r;
-
-        if (s < 0)
-                return s;
-        r = loopback_only(s); /* the container's neighbours have no business here */
-        if (r < 0)
-                return r;
-        if (bind(s, (struct sockaddr *)&a, sizeof(a)) < 0)
-                return -errno;
-        if (type == SOCK_STREAM && listen(s, BACKLOG) < 0)
-                return -errno;
-        if (type == SOCK_DGRAM)
-                (void)setsockopt(s, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
-        return TAKE_FD(s);
-}
-
-static err *open_sockets(int ns, int ret[2], uint16_t *ret_port)
-{
-        int r = 0;
-
-        for (int i = 0; i < PORT_TRIES; i++) {
-                _cleanup_close_ int udp = -1, tcp = -1;
-                uint16_t port;
-
-                if (getrandom(&port, sizeof(port), 0) != sizeof(port))
-                        return err_sys(errno, "choosing a port");
-                port = (uint16_t)(LOWEST_PORT + port % (65536 - LOWEST_PORT));
-                udp = r = open_socket(ns, SOCK_DGRAM, port);
-                if (r >= 0)
-                        tcp = r = open_socket(ns, SOCK_STREAM, port);
-                if (r >= 0) {
-                        ret[0] = TAKE_FD(udp);
-                        ret[1] = TAKE_FD(tcp);
-                        *ret_port = port;
-                        return NULL;
-                }
-                if (r != -EADDRINUSE)
-                        break;
-        }
-        return err_sys(-r, "opening the container's DNS server");
-}
-
-/* One direction of one protocol: a port of 127.0.0.11 becomes another. */
-static void add_rule(struct nft *n, bool reply, uint8_t protocol, uint16_t from, uint16_t to)
-{
-        uint32_t address = htonl(ADDRESS);
-        uint16_t port = htons(from), other = htons(to);
-        unsigned at = reply ? 0 : 2;
-
-        nft_rule_begin(n, TABLE, reply ? "reply" : "query");
-        nft_payload(n, NFT_PAYLOAD_NETWORK_HEADER, reply ? 12 : 16, 4, NFT_REG_1);
-        nft_cmp(n, NFT_CMP_EQ, NFT_REG_1, &address, sizeof(address));
-        nft_meta(n, NFT_META_L4PROTO, NFT_REG_1);
-        nft_cmp_u8(n, NFT_CMP_EQ, NFT_REG_1, protocol);
-        nft_payload(n, NFT_PAYLOAD_TRANSPORT_HEADER, at, 2, NFT_REG_1);
-        nft_cmp(n, NFT_CMP_EQ, NFT_REG_1, &port, sizeof(port));
-        nft_immediate(n, NFT_REG_1, &other, sizeof(other));
-        nft_payload_set(n, NFT_PAYLOAD_TRANSPORT_HEADER, at, 2, NFT_REG_1, protocol == IPPROTO_UDP ? 6 : 16);
-        nft_rule_end(n);
-}
-
-/* Both directions are rewritten where connection tracking, if the container has it, sees port 53 only: queries after
- * it, replies before it. @fresh: there are none yet. (What is deleted makes the kernel wait until nobody can see it any
- * more, when the socket is closed: milliseconds.) */
-static err *add_rules(int ns, uint16_t port, bool fresh)
-{
-        static const struct nft_hook query = {"filter", NF_INET_LOCAL_OUT, 250, false},
-                                     reply = {"filter", NF_INET_LOCAL_OUT, -450, false};
-        static const uint8_t protocols[] = {IPPROTO_UDP, IPPROTO_TCP};
-        _cleanup_close_ int fd = netlink_open_in(ns, NETLINK_NETFILTER);
-        _cleanup_nft_ struct nft n;
-        int r;
-
-        if (fd < 0)
-                return err_sys(-fd, "opening a netlink socket");
-        nft_begin(&n, NFPROTO_IPV4);
-        nft_table_add(&n, TABLE);
-        if (!fresh) {
-                nft_table_delete(&n, TABLE);
-                nft_table_add(&n, TABLE);
-        }
-        nft_chain_add(&n, TABLE, "query", &query);
-        nft_chain_add(&n, TABLE, "reply", &reply);
-        for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
-                add_rule(&n, false, protocols[i], 53, port);
-                add_rule(&n, true, protocols[i], port, 53);
-        }
-        r = nft_commit(fd, &n, NULL);
-        return r < 0 ? err_sys(-r, "leading port 53 of 127.0.0.11 to the container's DNS server") : NULL;
-}
-
-static err *prepare(int ns, bool fresh, int ret[2])
-{
-        _cleanup_close_ int udp = -1, tcp = -1;
-        int fds[2] = {-1, -1};
-        uint16_t port;
-
-        TRY(open_sockets(ns, fds, &port));
-        udp = fds[0];
-        tcp = fds[1];
-        TRY(add_rules(ns, port, fresh));
-        ret[0] = TAKE_FD(udp);
-        ret[1] = TAKE_FD(tcp);
-        return NULL;
-}
 
 static bool is_wanted(const struct monitor *m)
 {
@@ -146,7 +23,7 @@ static bool is_wanted(const struct monitor *m)
 err *nameserver_prepare(const struct monitor *m, int ns, int ret[2])
 {
         ret[0] = ret[1] = -1;
-        return is_wanted(m) ? prepare(ns, true, ret) : NULL;
+        return is_wanted(m) ? nameserver_socket_prepare(ns, true, ret) : NULL;
 }
 
 /* ---- life ---- */
@@ -168,6 +45,7 @@ void nameserver_begin(struct monitor *m, int udp, int tcp)
         }
         s->udp = (struct source){on_query, udp, 0};
         s->listener = (struct source){nameserver_stream_accept, tcp, 0};
+        s->replies = -1;
         m->nameserver = s;
         loop_watch(m, &s->udp, EPOLLIN);
         loop_watch(m, &s->listener, EPOLLIN);
@@ -199,9 +77,9 @@ err *nameserver_refresh(struct monitor *m)
         if (m->nameserver && m->nameserver->listener.fd >= 0) {
                 if (getsockname(m->nameserver->udp.fd, (struct sockaddr *)&a, &size) < 0)
                         return err_sys(errno, "finding the port of the container's DNS server");
-                return add_rules(ns, ntohs(a.sin_port), false);
+                return nameserver_socket_lead(ns, ntohs(a.sin_port), false);
         }
-        TRY(prepare(ns, false, fds));
+        TRY(nameserver_socket_prepare(ns, false, fds));
         nameserver_begin(m, fds[0], fds[1]);
         return NULL;
 }
@@ -214,6 +92,7 @@ void nameserver_end(struct monitor *m)
                 return;
         loop_close(m, &s->udp);
         loop_close(m, &s->listener);
+        s->replies = file_close(s->replies);
         while (s->oldest)
                 nameserver_forward_drop(m, s->oldest);
         while (s->oldest_stream)
@@ -283,8 +162,7 @@ void nameserver_reply(struct monitor *m, const struct nameserver_asker *a, unsig
         if (size > room)
                 size = dns_truncate(message, size);
         if (size)
-                (void)sendto(m->nameserver->udp.fd, message, size, MSG_DONTWAIT, (const struct sockaddr *)&a->address,
-                             sizeof(a->address)); /* what does not arrive is asked again */
+                nameserver_socket_reply(m->nameserver, &a->address, message, size);
 }
 
 static unsigned hash(const char *name)

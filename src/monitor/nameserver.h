@@ -1,11 +1,12 @@
 /* nameserver.h - the DNS server that a container on a user network finds at 127.0.0.11:53. Private to hod-monitor.
  *
- * The sockets are in the container's network namespace, on a port of 127.0.0.11 that nobody is likely to want; two
- * chains of nf_tables there turn port 53 into it and back, without connection tracking, so that the container may bind
- * port 53 itself, even of every address. They are made by the builder before the program is executed: no query is too
- * early. A monitor that adopts the container makes them anew.
+ * The sockets are in the container's network namespace, on a port of 127.0.0.11 that nobody is likely to want; rules of
+ * nf_tables for what comes in by lo there turn port 53 into it and back, without connection tracking, so that the
+ * container may bind port 53 itself, even of every address. They are made by the builder before the program is
+ * executed: no query is too early. A monitor that adopts the container makes them anew.
  *
- *   nameserver.c          sockets, rules, and what becomes of a query
+ *   nameserver.c          its life, and what becomes of a query
+ *   nameserver_socket.c   sockets and rules
  *   nameserver_names.c    names and addresses of the container's networks, from the files that their leases are in
  *   nameserver_forward.c  everything else is asked from other servers
  *   nameserver_upstream.c which these are, and sockets to them
@@ -114,6 +115,7 @@ struct nameserver_stream {
 
 struct nameserver {
         struct source udp, listener;
+        int replies; /* that writes their headers itself; -1: not opened yet, -2: cannot be */
         struct nameserver_names names;
         struct nameserver_upstreams upstreams;
         struct nameserver_forward *oldest, *newest, *dead;
@@ -122,6 +124,20 @@ struct nameserver {
         unsigned n_streams;
         uint8_t turn[2][32]; /* whose turn it is to be first in an answer */
 };
+
+/* ---- sockets ---- */
+
+/* The server's sockets (UDP, TCP) in the container's network namespace @ns, and the rules that lead there. @fresh: of a
+ * namespace where there are no rules yet. (What is deleted makes the kernel wait until nobody can see it any more, when
+ * the socket is closed: milliseconds.) Privilege: CAP_SYS_ADMIN, CAP_NET_ADMIN. */
+MUST_USE err *nameserver_socket_prepare(int ns, bool fresh, int ret[2]);
+/* The rules alone, to sockets that are on @port. */
+MUST_USE err *nameserver_socket_lead(int ns, uint16_t port, bool fresh);
+/* Send a reply by UDP, from port 53. */
+void nameserver_socket_reply(struct nameserver *s, const struct sockaddr_in *to, const unsigned char *message,
+                             size_t size);
+
+/* ---- queries ---- */
 
 /* Answer or forward the query. False: it is malformed. */
 bool nameserver_handle(struct monitor *m, const unsigned char *message, size_t size, const struct nameserver_asker *a);

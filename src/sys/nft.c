@@ -121,6 +121,8 @@ void nft_chain_add(struct nft *n, const char *table, const char *chain, const st
         open = netbuf_open(&n->buf, NFTA_CHAIN_HOOK);
         netbuf_add_be32(&n->buf, NFTA_HOOK_HOOKNUM, hook->hook);
         netbuf_add_be32(&n->buf, NFTA_HOOK_PRIORITY, (uint32_t)hook->priority);
+        if (hook->device)
+                netbuf_add_str(&n->buf, NFTA_HOOK_DEV, hook->device);
         netbuf_close(&n->buf, open);
         netbuf_add_be32(&n->buf, NFTA_CHAIN_POLICY, hook->drop ? NF_DROP : NF_ACCEPT);
         netbuf_add_str(&n->buf, NFTA_CHAIN_TYPE, hook->type);

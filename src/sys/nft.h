@@ -56,10 +56,11 @@ void nft_table_add(struct nft *n, const char *table); /* one that is there is fi
 void nft_table_delete(struct nft *n, const char *table);
 
 struct nft_hook {
-        const char *type; /* "filter", "nat", "route"; NULL = a chain that others jump to */
-        unsigned hook;    /* NF_INET_PRE_ROUTING, ... */
-        int priority;     /* NF_IP_PRI_FILTER, ... */
-        bool drop;        /* policy */
+        const char *type;   /* "filter", "nat", "route"; NULL = a chain that others jump to */
+        unsigned hook;      /* NF_INET_PRE_ROUTING, ... */
+        int priority;       /* NF_IP_PRI_FILTER, ... */
+        bool drop;          /* policy */
+        const char *device; /* of NFPROTO_NETDEV: whose packets */
 };
 void nft_chain_add(struct nft *n, const char *table, const char *chain, const struct nft_hook *hook);
 void nft_chain_flush(struct nft *n, const char *table, const char *chain);
