@@ -127,7 +127,7 @@ int main(int argc, char **argv)
         m->epfd = m->dirfd = m->lock_fd = m->start_lock = m->rootfs = m->terminal_end = m->watch.fd = m->watch_lock =
                 -1;
         m->watch_at_ns = m->parting = -1;
-        m->listener.fd = m->init.fd = m->in.fd = m->out[0].fd = m->out[1].fd = -1;
+        m->listener.fd = m->devices.fd = m->init.fd = m->in.fd = m->out[0].fd = m->out[1].fd = -1;
         m->cleanup_at_ns = -1;
         setup_process();
         if (fcntl(START_LOCK_FD, F_GETFD) >= 0)

@@ -81,7 +81,7 @@ enum phase {
 
 /* A published port. */
 struct port {
-        struct source relay; /* serves ::1; fd -1 = does not. First member */
+        struct source relay; /* serves ::1 or the device; fd -1 = does not. First member */
         struct port *next;
         char *line;                      /* of the conf; owned */
         uint32_t hash;                   /* of the line */
@@ -90,7 +90,9 @@ struct port {
         struct link_address to;
         uint16_t port, to_port;
         uint8_t protocol;
-        int held; /* bound on the host; negative: it need not be */
+        int held;       /* bound on the host; negative: it need not be */
+        bool of_device; /* @host is a network device */
+        int index;      /* of that device, on which @held is bound; 0 = there is none of this name */
 };
 
 /* What the engine gives us. */
@@ -136,6 +138,7 @@ struct monitor {
         struct port *ports;      /* published ones, held on the host */
         struct port *gone_ports; /* to be freed at the end of the round */
         struct relay *relays;
+        struct source devices; /* of the host: those of published ports may come and go */
 
         struct source watch; /* of the ruleset's changes, or of the monitor that watches them */
         int watch_lock;      /* -1: another monitor has it */
@@ -311,7 +314,7 @@ void watch_reloaded(struct monitor *m);          /* the child reload_pid has end
 int64_t watch_deadline(const struct monitor *m); /* -1 = none */
 void watch_timer(struct monitor *m);
 
-/* ---- relay.c: ::1 ---- */
+/* ---- relay.c: what the kernel cannot translate ---- */
 void relay_start(struct monitor *m); /* for all ports that want one and have none */
 void relay_stop(struct monitor *m, struct port *p);
 int64_t relay_deadline(const struct monitor *m); /* -1 = none */

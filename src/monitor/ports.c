@@ -1,9 +1,12 @@
 /* ports.c - published ports are bound on the host by the monitor for as long as the container has them: other programs
  * see that they are taken. Nothing is received here, because the kernel translates before a socket is looked for; but
- * it cannot send what comes from ::1 anywhere else: that is relayed (relay.c). */
+ * there is some that it cannot translate: that is relayed (relay.c). */
 #include <errno.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,6 +19,7 @@
 #include "sys/endpoint.h"
 #include "sys/listener.h"
 #include "sys/loopback.h"
+#include "sys/netlink.h"
 
 #define MANY 200
 #define PROBE_TRIES 10
@@ -79,12 +83,14 @@ int ports_bind(const struct port *p, const struct link_address *a, const char *l
 static err *hold(struct port *p)
 {
         struct link_address a = {0};
-        bool link = !endpoint_address_parse(p->host, &a);
 
-        if (link)
+        p->of_device = !endpoint_address_parse(p->host, &a);
+        if (p->of_device) {
                 a.family = p->to.family;
+                p->index = (int)if_nametoindex(p->host);
+        }
         for (unsigned i = 0; i < PROBE_TRIES; i++) { /* another start may be looking whether it is free */
-                p->held = ports_bind(p, &a, link ? p->host : NULL);
+                p->held = ports_bind(p, &a, p->of_device ? p->host : NULL);
                 if (p->held != -EADDRINUSE || is_connection(p, a.family, a.data))
                         break;
                 (void)usleep(PROBE_US);
@@ -98,11 +104,16 @@ static err *hold(struct port *p)
                                                      : "tcp");
 }
 
-static void drop(struct monitor *m, struct port *p)
+static void let_go(struct monitor *m, struct port *p)
 {
         relay_stop(m, p);
-        if (p->held >= 0 && p->held != p->relay.fd)
+        if (p->held >= 0)
                 p->held = file_close(p->held);
+}
+
+static void drop(struct monitor *m, struct port *p)
+{
+        let_go(m, p);
         p->next = m->gone_ports;
         m->gone_ports = p;
 }
@@ -211,6 +222,56 @@ static err *add_all(struct monitor *m, char *const *lines)
         return NULL;
 }
 
+/* ---- devices of the host ---- */
+
+/* The rules know a device by its name, a socket by its number: the one that has the name now is meant. */
+static void on_devices(struct monitor *m, struct source *s, uint32_t events)
+{
+        char data[8192];
+
+        while (recv(s->fd, data, sizeof(data), MSG_DONTWAIT) >= 0 || errno == ENOBUFS || errno == EINTR)
+                ;
+        for (struct port *p = m->ports; p; p = p->next) {
+                int index = p->of_device ? (int)if_nametoindex(p->host) : 0;
+
+                if (index == p->index)
+                        continue;
+                let_go(m, p);
+                p->index = index;
+                if (index)
+                        err_free(hold(p)); /* another program may have been faster */
+        }
+        relay_start(m);
+}
+
+static void watch_devices(struct monitor *m)
+{
+        struct sockaddr_nl links = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+        const struct port *p = m->ports;
+
+        while (p && !p->of_device)
+                p = p->next;
+        if (!p)
+                loop_close(m, &m->devices);
+        if (!p || m->devices.fd >= 0)
+                return;
+        m->devices = (struct source){on_devices, netlink_open(NETLINK_ROUTE), 0};
+        if (m->devices.fd >= 0 && bind(m->devices.fd, (struct sockaddr *)&links, sizeof(links)) < 0)
+                m->devices.fd = file_close(m->devices.fd);
+        if (m->devices.fd < 0)
+                return;
+        loop_watch(m, &m->devices, EPOLLIN);
+        on_devices(m, &m->devices, 0); /* what happened before we were told */
+}
+
+/* ---- all of them ---- */
+
+static void serve(struct monitor *m)
+{
+        watch_devices(m);
+        relay_start(m);
+}
+
 err *ports_hold(struct monitor *m)
 {
         err *e = add_all(m, m->conf.ports);
@@ -218,7 +279,7 @@ err *ports_hold(struct monitor *m)
         if (e)
                 ports_release(m);
         else
-                relay_start(m);
+                serve(m);
         return e;
 }
 
@@ -237,11 +298,12 @@ err *ports_reload(struct monitor *m)
         keep_only(m, c.ports);
         strv_free(m->conf.ports);
         m->conf.ports = TAKE_PTR(c.ports);
-        relay_start(m);
+        serve(m);
         return NULL;
 }
 
 void ports_release(struct monitor *m)
 {
         keep_only(m, NULL);
+        watch_devices(m);
 }

@@ -1,6 +1,8 @@
-/* relay.c - what a program of the host sends to a published port of ::1. The kernel has no way to translate it (there
- * is no route_localnet for IPv6), and a container may have no IPv6 at all. Only the loopback is served: from anywhere
- * else the client's address would be lost, and the kernel translates that itself. */
+/* relay.c - what a program of the host sends to a published port of ::1, or of a network device. The kernel has no way
+ * to translate the former (there is no route_localnet for IPv6), and a container may have no IPv6 at all. The latter
+ * comes by no device, and no rule can ask which one an address is of; but a socket that is bound to the device gets it,
+ * whatever addresses that has just now. Nobody but the host is served: from anywhere else the client's address would be
+ * lost, and the kernel translates that itself. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -12,6 +14,7 @@
 #include "base/str.h"
 #include "monitor/monitor.h"
 #include "sys/endpoint.h"
+#include "sys/loopback.h"
 
 #define BACKLOG 128
 #define BUFFER 16384
@@ -35,14 +38,18 @@ struct relay {
         struct relay *next;
         struct port *port;
         struct end end[2]; /* the client, the container */
-        struct sockaddr_in6 client;
+        struct sockaddr_storage client;
+        struct link_address asked; /* which of our addresses the client knows */
         int64_t used_ns;
         bool connecting, dead;
 };
 
-static bool is_loopback(const struct sockaddr_in6 *a)
+/* What comes from anywhere else was to be translated: somebody has flushed our rules. To a device's sockets nothing
+ * does (loopback_only()); the host has many addresses. */
+static bool is_served_to(const struct port *p, const struct sockaddr_storage *a)
 {
-        return IN6_IS_ADDR_LOOPBACK(&a->sin6_addr);
+        return p->of_device ||
+               (a->ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)a)->sin6_addr));
 }
 
 /* ---- life ---- */
@@ -223,14 +230,13 @@ static void on_connection(struct monitor *m, struct source *s, uint32_t events)
 static void on_listener(struct monitor *m, struct source *s, uint32_t events)
 {
         struct port *p = (struct port *)s;
-        struct sockaddr_in6 from = {0};
+        struct sockaddr_storage from = {0};
         socklen_t size = sizeof(from);
         _cleanup_close_ int fd = accept4(s->fd, (struct sockaddr *)&from, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
         bool connecting;
         struct relay *r;
 
-        /* What comes from anywhere else was to be translated: somebody has flushed our rules. */
-        if (fd < 0 || !is_loopback(&from) || count(m, NULL) >= CONNECTIONS_MAX)
+        if (fd < 0 || !is_served_to(p, &from) || count(m, NULL) >= CONNECTIONS_MAX)
                 return;
         r = new_relay(m, p, on_connection);
         if (!r)
@@ -254,6 +260,66 @@ static void on_listener(struct monitor *m, struct source *s, uint32_t events)
 
 /* ---- datagrams ---- */
 
+/* The client asked one of the addresses, and waits for an answer from there. */
+union control {
+        struct cmsghdr head; /* aligns */
+        char room[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+};
+
+static ssize_t receive(int fd, char *data, struct sockaddr_storage *ret_from, struct link_address *ret_asked)
+{
+        struct iovec part = {data, DATAGRAM_MAX};
+        union control control;
+        struct msghdr h = {.msg_name = ret_from,
+                           .msg_namelen = sizeof(*ret_from),
+                           .msg_iov = &part,
+                           .msg_iovlen = 1,
+                           .msg_control = &control,
+                           .msg_controllen = sizeof(control)};
+        ssize_t n = recvmsg(fd, &h, 0);
+
+        for (struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(&h); c; c = CMSG_NXTHDR(&h, c)) {
+                struct in6_pktinfo six;
+                struct in_pktinfo four;
+
+                if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+                        memcpy(&four, CMSG_DATA(c), sizeof(four));
+                        ret_asked->family = AF_INET;
+                        memcpy(ret_asked->data, &four.ipi_addr, 4);
+                } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+                        memcpy(&six, CMSG_DATA(c), sizeof(six));
+                        ret_asked->family = AF_INET6;
+                        memcpy(ret_asked->data, &six.ipi6_addr, 16);
+                }
+        }
+        return n;
+}
+
+static void answer(int fd, struct relay *r, char *data, size_t size)
+{
+        bool six = r->asked.family == AF_INET6;
+        struct in6_pktinfo from6 = {0};
+        struct in_pktinfo from4 = {0};
+        size_t info = six ? sizeof(from6) : sizeof(from4);
+        struct iovec part = {data, size};
+        union control control = {.room = ""};
+        struct msghdr h = {.msg_name = &r->client,
+                           .msg_namelen = six ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in),
+                           .msg_iov = &part,
+                           .msg_iovlen = 1,
+                           .msg_control = &control,
+                           .msg_controllen = CMSG_SPACE(info)};
+        struct cmsghdr *c = CMSG_FIRSTHDR(&h);
+
+        memcpy(&from6.ipi6_addr, r->asked.data, 16);
+        memcpy(&from4.ipi_spec_dst, r->asked.data, 4);
+        c->cmsg_level = six ? IPPROTO_IPV6 : IPPROTO_IP;
+        c->cmsg_type = six ? IPV6_PKTINFO : IP_PKTINFO;
+        c->cmsg_len = CMSG_LEN(info);
+        memcpy(CMSG_DATA(c), six ? (void *)&from6 : (void *)&from4, info);
+        (void)sendmsg(fd, &h, MSG_NOSIGNAL);
+}
+
 static void on_answer(struct monitor *m, struct source *s, uint32_t events)
 {
         struct relay *r = ((struct end *)s)->relay;
@@ -266,11 +332,25 @@ static void on_answer(struct monitor *m, struct source *s, uint32_t events)
                         kill_relay(m, r);
                 return;
         }
-        (void)sendto(r->port->relay.fd, data, (size_t)n, MSG_NOSIGNAL, (struct sockaddr *)&r->client,
-                     sizeof(r->client));
+        answer(r->port->relay.fd, r, data, (size_t)n);
 }
 
-static struct relay *find_client(struct monitor *m, struct port *p, const struct sockaddr_in6 *from)
+static bool is_client(const struct relay *r, const struct sockaddr_storage *from, const struct link_address *asked)
+{
+        size_t size = asked->family == AF_INET6 ? 16 : 4;
+        const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)from, *its6 = (const void *)&r->client;
+        const struct sockaddr_in *four = (const struct sockaddr_in *)from, *its4 = (const void *)&r->client;
+
+        if (r->asked.family != asked->family || memcmp(r->asked.data, asked->data, size) != 0)
+                return false;
+        return asked->family == AF_INET6
+                       ? six->sin6_port == its6->sin6_port && six->sin6_scope_id == its6->sin6_scope_id &&
+                                 memcmp(&six->sin6_addr, &its6->sin6_addr, size) == 0
+                       : four->sin_port == its4->sin_port && four->sin_addr.s_addr == its4->sin_addr.s_addr;
+}
+
+static struct relay *find_client(struct monitor *m, struct port *p, const struct sockaddr_storage *from,
+                                 const struct link_address *asked)
 {
         struct relay *oldest = NULL;
         bool connecting;
@@ -278,7 +358,7 @@ static struct relay *find_client(struct monitor *m, struct port *p, const struct
         for (struct relay *r = m->relays; r; r = r->next) {
                 if (r->dead || r->port != p)
                         continue;
-                if (r->client.sin6_port == from->sin6_port)
+                if (is_client(r, from, asked))
                         return r;
                 if (!oldest || r->used_ns < oldest->used_ns)
                         oldest = r;
@@ -289,6 +369,7 @@ static struct relay *find_client(struct monitor *m, struct port *p, const struct
         if (!oldest)
                 return NULL;
         oldest->client = *from;
+        oldest->asked = *asked;
         oldest->used_ns = loop_now_ns();
         oldest->end[1].source.fd = connect_to(p, &connecting);
         if (oldest->end[1].source.fd < 0) {
@@ -303,14 +384,14 @@ static void on_datagram(struct monitor *m, struct source *s, uint32_t events)
 {
         struct port *p = (struct port *)s;
         _cleanup_free_ char *data = malloc(DATAGRAM_MAX);
-        struct sockaddr_in6 from = {0};
-        socklen_t size = sizeof(from);
-        ssize_t n = data ? recvfrom(s->fd, data, DATAGRAM_MAX, 0, (struct sockaddr *)&from, &size) : -1;
+        struct sockaddr_storage from = {0};
+        struct link_address asked = {0};
+        ssize_t n = data ? receive(s->fd, data, &from, &asked) : -1;
         struct relay *r;
 
-        if (n < 0 || !is_loopback(&from))
+        if (n < 0 || !asked.family || !is_served_to(p, &from))
                 return;
-        r = find_client(m, p, &from);
+        r = find_client(m, p, &from, &asked);
         if (!r)
                 return;
         r->used_ns = loop_now_ns();
@@ -343,35 +424,50 @@ void relay_timers(struct monitor *m)
 
 /* ---- who is served ---- */
 
-/* Published on all addresses, or on ::1; by connections or datagrams. */
+/* Published on all addresses, or on ::1, or on a device; by connections or datagrams. */
 static bool is_wanted(const struct port *p)
 {
         return (p->protocol == IPPROTO_TCP || p->protocol == IPPROTO_UDP) &&
-               (str_eq(p->host, "0.0.0.0") || str_eq(p->host, "::") || str_eq(p->host, "::1"));
+               (p->of_device ? p->index && p->held >= 0
+                             : str_eq(p->host, "0.0.0.0") || str_eq(p->host, "::") || str_eq(p->host, "::1"));
 }
 
 static bool is_served(const struct monitor *m, const struct port *wanted)
 {
+        if (wanted->of_device)
+                return wanted->relay.fd >= 0;
         for (const struct port *p = m->ports; p; p = p->next)
-                if (p->relay.fd >= 0 && p->protocol == wanted->protocol && p->port == wanted->port)
+                if (!p->of_device && p->relay.fd >= 0 && p->protocol == wanted->protocol && p->port == wanted->port)
                         return true;
         return false;
+}
+
+/* Ready to be read from? What comes to a device's is not looked at again: the kernel has to keep others away. */
+static bool prepare(const struct port *p, int fd)
+{
+        bool six = !p->of_device || p->to.family == AF_INET6; /* else it is ::1 */
+        int one = 1;
+
+        if (p->of_device && loopback_only(fd) < 0)
+                return false;
+        if (p->protocol == IPPROTO_TCP)
+                return listen(fd, BACKLOG) == 0;
+        return setsockopt(fd, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_RECVPKTINFO : IP_PKTINFO, &one,
+                          sizeof(one)) == 0;
 }
 
 static void serve(struct monitor *m, struct port *p)
 {
         const struct link_address loopback = {.family = AF_INET6, .data = {[15] = 1}};
-        bool held = strchr(p->host, ':') && p->held >= 0; /* that socket will do */
-        bool udp = p->protocol == IPPROTO_UDP;
+        bool held = (p->of_device || strchr(p->host, ':')) && p->held >= 0; /* that socket will do */
+        int fd = held ? p->held : ports_bind(p, &loopback, NULL);
 
-        p->relay = (struct source){udp ? on_datagram : on_listener, held ? p->held : ports_bind(p, &loopback, NULL), 0};
-        if (p->relay.fd < 0 || (!udp && listen(p->relay.fd, BACKLOG) < 0)) {
-                /* No IPv6 on this host, or ::1 belongs to a program of it. */
-                if (!held)
-                        p->relay.fd = p->relay.fd < 0 ? -1 : file_close(p->relay.fd);
-                p->relay.fd = -1;
+        if (fd < 0 || !prepare(p, fd)) { /* No IPv6 on this host, or ::1 belongs to a program of it. */
+                if (!held && fd >= 0)
+                        (void)file_close(fd);
                 return;
         }
+        p->relay = (struct source){p->protocol == IPPROTO_UDP ? on_datagram : on_listener, fd, 0};
         loop_watch(m, &p->relay, EPOLLIN);
 }
 

@@ -386,6 +386,52 @@ s = socket.socket(socket.AF_INET6); s.setsockopt(41, 26, 1); s.bind((\"::\", 327
         [[ $(awk -F: '{print $NF}' <<<"$output" | sort | uniq -c | tr -s ' ' | paste -sd,) == ' 2 32769, 2 32770' ]]
 }
 
+@test "ports on devices answer the host itself at the addresses that the devices have just now, and nobody else" {
+        run -0 alone '
+                other() {
+                        ip link add other type bridge; ip link set other up
+                        for a in 198.51.100.1/24 198.51.100.2/24; do ip addr add $a dev other; done
+                        ip addr add 2001:db8:7::1/64 dev other nodad
+                }
+                other
+                ip addr add 2001:db8:8::1/64 dev host0 nodad
+                hod network create --ipv6 --subnet fd6a::/64 n6 >/dev/null
+                serve w --network n6 -p host0:18080:80 -p other:18080:80 -p other:18090:9000/udp
+                serve v --network n6 -p host0:18081:80
+                hod container publish v other:18082:80
+                echo "w $(for a in 192.0.2.1 198.51.100.1 198.51.100.2 "[2001:db8:7::1]" "[2001:db8:8::1]"; do get $a 18080; done)"
+                echo "v $(get 192.0.2.1 18081) $(get "[2001:db8:7::1]" 18082) $(neighbour 192.0.2.1 18081)"
+                gateway=$(hod inspect -f "{{.NetworkSettings.Networks.n6.Gateway}}" w)
+                echo "[$(get 198.51.100.1 18081)$(get "[2001:db8:8::1]" 18082)$(get 127.0.0.1 18080)$(get "[::1]" 18080)$(get $gateway 18080)$(neighbour 198.51.100.1 18082)$(hod exec w busybox wget -q -O - http://192.0.2.1:18081/hostname 2>&1 | grep host-)]"
+
+                background echo nsenter -t $(pid w) -n python3 $T/udp.py echo 9000 w
+                for a in 198.51.100.1 198.51.100.2; do python3 -c "
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect((sys.argv[1], 18090)); s.settimeout(20)
+for _ in 1, 2: s.send(b\"x\"); print(\"udp\", s.recv(100).decode(), s.getpeername()[0])" $a; done
+
+                ip addr add 192.0.2.77/24 dev host0
+                echo "came $(get 192.0.2.77 18081)"
+                ip addr del 192.0.2.77/24 dev host0; ip addr add 192.0.2.77/24 dev other
+                echo "moved [$(get 192.0.2.77 18081)] $(get 192.0.2.77 18082)"
+                ip link del other; other
+                for _ in {1..100}; do [[ $(get 198.51.100.1 18082) ]] && break; sleep 0.1; done
+                echo "new $(get 198.51.100.1 18082) $(get "[2001:db8:7::1]" 18080)"
+                hod container unpublish v other:18082:80
+                echo "[$(get 198.51.100.1 18082)]"
+
+                # Without rules, before anybody puts them back: no handshake for who comes by the link.
+                M=$(for c in v w; do awk "/^PPid:/ {print \$2}" /proc/$(pid $c)/status; done)
+                kill -STOP $M; nft flush ruleset
+                shake() { "$@" timeout 1 bash -c "</dev/tcp/192.0.2.1/18081" 2>/dev/null || echo -n no; }
+                echo "shaken: host $(shake env) neighbour $(shake nsenter -t $N -n)"
+                kill -CONT $M
+                hod network reload >/dev/null
+                hod rm -f v w >/dev/null; hod network rm n6 >/dev/null'
+        echo "$output"
+        [[ $output == *$'w host-w\nhost-w\nhost-w\nhost-w\nhost-w\nv host-v host-v host-v\n[]\nudp w 198.51.100.1\nudp w 198.51.100.1\nudp w 198.51.100.2\nudp w 198.51.100.2\ncame host-v\nmoved [] host-v\nnew host-v host-w\n[]\nshaken: host  neighbour no' ]]
+}
+
 @test "a UDP client that keeps its port follows the port: to the host, to a container, to another, to nobody" {
         run -0 alone '
                 hod run -d --name a busybox sleep 100 >/dev/null
