@@ -8,6 +8,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/if_packet.h>
 #include <linux/netfilter/xt_conntrack.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -15,13 +16,15 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "net/lookup.h"
 #include "sys/nft.h"
 
 #define RULES_MAX 65536
 #define DEPTH_MAX 16 /* the kernel's own */
 #define STEPS_MAX 200000
 #define NAME_SIZE NFT_NAME_MAXLEN
-#define WORDS 16
+#define WORDS LOOKUP_WORDS
+#define SYN 2 /* the flag of a TCP header */
 
 struct rule {
         char chain[NAME_SIZE];
@@ -30,12 +33,12 @@ struct rule {
 };
 
 struct verdict_rules {
-        int fd;
-        uint8_t family;
         char table[NAME_SIZE];
         struct rule *list; /* chain after chain, as they follow each other */
         size_t n;
-        bool more; /* than are followed */
+        bool more;                /* than are followed */
+        bool asks;                /* a rule looks something up */
+        struct lookup_sets *sets; /* NULL = none is needed */
 };
 
 /* ---- reading ---- */
@@ -47,6 +50,7 @@ void verdict_rules_free(struct verdict_rules *r)
         for (size_t i = 0; i < r->n; i++)
                 free(r->list[i].expressions);
         free(r->list);
+        lookup_sets_free(r->sets);
         free(r);
 }
 
@@ -85,6 +89,7 @@ static int take_rule(const struct nlmsghdr *h, void *arg)
         }
         memcpy(rule.expressions, p, n);
         rule.size = n;
+        r->asks |= memmem(p, n, "lookup", sizeof("lookup")) != NULL;
         r->list[r->n++] = rule;
         return 0;
 }
@@ -96,12 +101,14 @@ int verdict_rules_read(int fd, uint8_t family, const char *table, struct verdict
 
         if (!r)
                 return -ENOMEM;
-        r->fd = fd;
-        r->family = family;
         (void)snprintf(r->table, sizeof(r->table), "%s", table);
         error = nft_dump(fd, family, NFT_MSG_GETRULE, NFTA_RULE_TABLE, table, take_rule, r);
         if (error < 0 || r->more)
                 return error < 0 ? error : -E2BIG;
+        if (r->asks)
+                error = lookup_sets_read(fd, family, table, &r->sets);
+        if (error < 0)
+                return error;
         *ret = TAKE_PTR(r);
         return 0;
 }
@@ -178,6 +185,17 @@ static void load(struct machine *m, uint32_t reg, const void *data, size_t size)
                 m->known[(size_t)word + i] = data != NULL;
 }
 
+/* As load(), of a packet's part: a word is known where all of its @known bytes are. */
+static void load_part(struct machine *m, uint32_t reg, const unsigned char *data, const bool *known, size_t size)
+{
+        int word = word_of(reg);
+
+        load(m, reg, data, size);
+        for (size_t i = 0; word >= 0 && i < size; i++)
+                if (!known[i] && (size_t)word + i / 4 < WORDS)
+                        m->known[(size_t)word + i / 4] = false;
+}
+
 static unsigned char *stored(struct machine *m, uint32_t reg, size_t size)
 {
         int word = word_of(reg);
@@ -207,6 +225,7 @@ static void do_meta(struct machine *m, const struct expression *e)
 {
         const struct verdict_packet *p = m->packet;
         uint32_t reg = number(e, NFTA_META_DREG, 0);
+        const unsigned char protocol = IPPROTO_TCP, to_us = PACKET_HOST;
         uint16_t ethertype = htobe16(p->family == NFPROTO_IPV4 ? 0x0800 : 0x86dd);
         unsigned index;
 
@@ -231,6 +250,12 @@ static void do_meta(struct machine *m, const struct expression *e)
         case NFT_META_PROTOCOL:
                 load(m, reg, &ethertype, sizeof(ethertype));
                 break;
+        case NFT_META_L4PROTO:
+                load(m, reg, &protocol, 1);
+                break;
+        case NFT_META_PKTTYPE:
+                load(m, reg, &to_us, 1);
+                break;
         default:
                 load(m, reg, NULL, 16);
         }
@@ -246,7 +271,8 @@ static void do_ct(struct machine *m, const struct expression *e)
                 load_u32(m, reg, NF_CT_STATE_BIT(IP_CT_NEW), true);
                 break;
         case NFT_CT_STATUS:
-                load_u32(m, reg, m->packet->translated ? IPS_DST_NAT : 0, true);
+                /* "Done" is whatever has come by a chain that could have translated it, as ours. */
+                load_u32(m, reg, IPS_DST_NAT_DONE | (m->packet->translated ? IPS_DST_NAT : 0), true);
                 break;
         case NFT_CT_DIRECTION:
                 load(m, reg, &original, 1);
@@ -256,17 +282,42 @@ static void do_ct(struct machine *m, const struct expression *e)
         }
 }
 
+/* A byte of the packet's headers; false: it is not known. */
+static bool byte_at(const struct verdict_packet *p, uint32_t base, size_t offset, unsigned char *ret)
+{
+        bool six = p->family == NFPROTO_IPV6;
+        size_t size = six ? 16 : 4, at = six ? 8 : 12;
+        const struct link_address *a = offset < at + size ? p->from : p->to;
+
+        if (base == NFT_PAYLOAD_TRANSPORT_HEADER) {
+                *ret = SYN;
+                return offset == 13;
+        }
+        if (base != NFT_PAYLOAD_NETWORK_HEADER)
+                return false;
+        *ret = IPPROTO_TCP;
+        if (offset == (six ? 6 : 9))
+                return true;
+        if (!a || offset < at || offset >= at + 2 * size)
+                return false;
+        *ret = a->data[(offset - at) % size];
+        return true;
+}
+
 static void do_payload(struct machine *m, const struct expression *e)
 {
-        const struct verdict_packet *p = m->packet;
-        size_t size = p->family == NFPROTO_IPV4 ? 4 : 16, at = p->family == NFPROTO_IPV4 ? 12 : 8;
         uint32_t reg = number(e, NFTA_PAYLOAD_DREG, 0), length = number(e, NFTA_PAYLOAD_LEN, 16),
-                 offset = number(e, NFTA_PAYLOAD_OFFSET, 0);
-        const struct link_address *address = NULL;
+                 offset = number(e, NFTA_PAYLOAD_OFFSET, 0), base = number(e, NFTA_PAYLOAD_BASE, UINT32_MAX);
+        unsigned char data[WORDS * 4] = {0};
+        bool known[WORDS * 4];
 
-        if (number(e, NFTA_PAYLOAD_BASE, UINT32_MAX) == NFT_PAYLOAD_NETWORK_HEADER && length <= size)
-                address = offset == at ? p->from : offset == at + size ? p->to : NULL;
-        load(m, reg, address ? address->data : NULL, length);
+        if (length > sizeof(data)) {
+                load(m, reg, NULL, length);
+                return;
+        }
+        for (size_t i = 0; i < length; i++)
+                known[i] = byte_at(m->packet, base, (size_t)offset + i, &data[i]);
+        load_part(m, reg, data, known, length);
 }
 
 static void do_bitwise(struct machine *m, const struct expression *e)
@@ -286,32 +337,47 @@ static void do_bitwise(struct machine *m, const struct expression *e)
         load(m, to, result, size);
 }
 
-/* Does a comparison with these bytes name us? */
-static bool is_ours(const struct machine *m, const void *data, size_t n)
+/* Does a comparison with these bytes name us? A name that is shorter than a register, or where an interval of names
+ * begins (@prefix), is the beginning of names. */
+static bool is_ours(const struct machine *m, const void *data, size_t n, bool prefix)
 {
         const struct verdict_packet *p = m->packet;
         const struct link_address *address = str_eq(p->in, p->ours) ? p->from : p->to;
-        size_t size = p->family == NFPROTO_IPV4 ? 4 : 16;
+        size_t size = p->family == NFPROTO_IPV4 ? 4 : 16, length = strnlen(data, n < 16 ? n : 16);
 
-        if (n >= 3 && n <= 16 && memcmp(data, p->ours, n < strlen(p->ours) ? n : strlen(p->ours)) == 0)
+        if (length >= 3 && strncmp(p->ours, data, length) == 0 && (prefix || length == n || !p->ours[length]))
                 return true;
-        return address && n >= 2 && n <= size && memcmp(data, address->data, n < 2 ? n : 2) == 0;
+        return address && n >= 2 && n <= size && memcmp(data, address->data, 2) == 0;
+}
+
+/* Is there a known word in which the register differs from @data? Then nothing else matters for equality. */
+static bool differs(const struct machine *m, uint32_t reg, const unsigned char *data, size_t size)
+{
+        int word = word_of(reg);
+
+        for (size_t i = 0; word >= 0 && i < (size + 3) / 4 && (size_t)word + i < WORDS; i++)
+                if (m->known[(size_t)word + i] &&
+                    memcmp(m->data[(size_t)word + i], data + i * 4, size - i * 4 < 4 ? size - i * 4 : 4) != 0)
+                        return true;
+        return false;
 }
 
 static bool do_cmp(struct machine *m, const struct expression *e)
 {
         size_t n = 0;
         const void *data = value(e, NFTA_CMP_DATA, &n);
-        const unsigned char *from = data ? stored(m, number(e, NFTA_CMP_SREG, 0), n) : NULL;
-        uint32_t op = number(e, NFTA_CMP_OP, UINT32_MAX);
+        uint32_t op = number(e, NFTA_CMP_OP, UINT32_MAX), reg = number(e, NFTA_CMP_SREG, 0);
+        const unsigned char *from = data ? stored(m, reg, n) : NULL;
         int order;
 
         if (!from) {
+                if (data && (op == NFT_CMP_EQ || op == NFT_CMP_NEQ) && differs(m, reg, data, n))
+                        return op == NFT_CMP_NEQ;
                 m->doubtful = true;
                 return true;
         }
         order = memcmp(from, data, n);
-        m->named |= op == NFT_CMP_EQ && order == 0 && is_ours(m, data, n);
+        m->named |= op == NFT_CMP_EQ && order == 0 && is_ours(m, data, n, false);
         switch (op) {
         case NFT_CMP_EQ:
                 return order == 0;
@@ -331,33 +397,103 @@ static bool do_cmp(struct machine *m, const struct expression *e)
         }
 }
 
-/* The kernel is asked. How large the keys are is not said: what has another size is not found, which is an error. */
-static bool do_lookup(struct machine *m, const struct expression *e)
+static bool do_range(struct machine *m, const struct expression *e)
 {
-        static const size_t sizes[] = {16, 4, 2, 1};
-        uint32_t reg = number(e, NFTA_LOOKUP_SREG, 0);
-        char set[NAME_SIZE], comment[NFT_COMMENT_MAX + 1];
-        size_t n;
+        size_t n = 0, n_to = 0;
+        const void *low = value(e, NFTA_RANGE_FROM_DATA, &n), *high = value(e, NFTA_RANGE_TO_DATA, &n_to);
+        const unsigned char *from = low ? stored(m, number(e, NFTA_RANGE_SREG, 0), n) : NULL;
 
-        if (netlink_attribute(e->data, e->size, NFTA_LOOKUP_DREG, &n) ||
-            !copy_text(e->data, e->size, NFTA_LOOKUP_SET, set)) {
+        if (!from || !high || n_to != n) {
                 m->doubtful = true;
                 return true;
         }
-        for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-                const unsigned char *key = stored(m, reg, sizes[i]);
-                int r;
+        return (memcmp(from, low, n) >= 0 && memcmp(from, high, n) <= 0) ==
+               (number(e, NFTA_RANGE_OP, NFT_RANGE_EQ) == NFT_RANGE_EQ);
+}
 
-                if (!key)
-                        continue;
-                r = nft_element_get(m->rules->fd, m->rules->family, m->rules->table, set, key, sizes[i], comment);
-                if (r < 0)
-                        continue;
-                m->named |= r && is_ours(m, key, sizes[i]);
-                return r != (number(e, NFTA_LOOKUP_FLAGS, 0) & NFT_LOOKUP_F_INV ? 1 : 0);
+/* Numbers of the host's order are turned before they are compared with intervals; both directions are the same. */
+static void do_byteorder(struct machine *m, const struct expression *e)
+{
+        uint32_t length = number(e, NFTA_BYTEORDER_LEN, 0), size = number(e, NFTA_BYTEORDER_SIZE, 0),
+                 to = number(e, NFTA_BYTEORDER_DREG, 0);
+        const unsigned char *from = stored(m, number(e, NFTA_BYTEORDER_SREG, 0), length);
+        unsigned char turned[WORDS * 4];
+
+        if (!from || !length || length > sizeof(turned) || !size || length % size) {
+                load(m, to, NULL, length ? length : 16);
+                return;
         }
-        m->doubtful = true;
-        return true;
+        for (size_t i = 0; i < length; i++)
+                turned[i] = from[i - i % size + (BYTE_ORDER == BIG_ENDIAN ? i % size : size - 1 - i % size)];
+        load(m, to, turned, length);
+}
+
+/* ---- what a rule says in the end ---- */
+
+static enum outcome outcome_of(struct machine *m, int32_t code, const char *chain)
+{
+        (void)snprintf(m->target, sizeof(m->target), "%s", chain);
+        switch (code) {
+        case NF_DROP:
+                return REFUSED;
+        case NF_ACCEPT:
+                return ACCEPTED;
+        case NFT_JUMP:
+                return JUMP;
+        case NFT_GOTO:
+                return GOTO;
+        case NFT_RETURN:
+                return RETURNED;
+        default:
+                return NEXT;
+        }
+}
+
+/* Does the element name our bridge or subnet, maybe in a concatenation? */
+static bool names_us(const struct machine *m, const struct lookup_element *l)
+{
+        size_t address = m->packet->family == NFPROTO_IPV4 ? 4 : 16;
+
+        if (l->key_size < 4)
+                return false;
+        for (size_t at = 0; at + 4 <= l->key_size; at += 4)
+                if ((at + 16 <= l->key_size && is_ours(m, l->key + at, 16, l->interval)) ||
+                    (at + address <= l->key_size && is_ours(m, l->key + at, address, false)))
+                        return true;
+        return false;
+}
+
+static enum outcome take_element(struct machine *m, const struct expression *e, const struct lookup_element *l)
+{
+        size_t n;
+
+        if (!netlink_attribute(e->data, e->size, NFTA_LOOKUP_DREG, &n))
+                return NEXT;
+        if (number(e, NFTA_LOOKUP_DREG, 0) == NFT_REG_VERDICT)
+                return l->has_verdict ? outcome_of(m, l->code, l->chain) : NEXT;
+        load(m, number(e, NFTA_LOOKUP_DREG, 0), m->doubtful || !l->data_size ? NULL : l->data,
+             l->data_size ? l->data_size : 16);
+        return NEXT;
+}
+
+static enum outcome do_lookup(struct machine *m, const struct expression *e, bool *ret_go)
+{
+        bool inverse = number(e, NFTA_LOOKUP_FLAGS, 0) & NFT_LOOKUP_F_INV;
+        uint32_t reg = number(e, NFTA_LOOKUP_SREG, 0);
+        enum lookup_answer answer = LOOKUP_UNKNOWN;
+        struct lookup_element l = {0};
+        char set[NAME_SIZE];
+        int word = word_of(reg);
+
+        if (word >= 0 && copy_text(e->data, e->size, NFTA_LOOKUP_SET, set))
+                answer = lookup_find(m->rules->sets, set, (const unsigned char(*)[4]) & m->data[word], &m->known[word],
+                                     WORDS - (size_t)word, &l);
+        *ret_go = answer == LOOKUP_NO ? inverse : answer == LOOKUP_YES ? !inverse : true;
+        m->doubtful |= answer == LOOKUP_PERHAPS || answer == LOOKUP_UNKNOWN || l.conditional;
+        if (inverse || answer == LOOKUP_NO)
+                return NEXT;
+        m->named |= names_us(m, &l);
+        return take_element(m, e, &l);
 }
 
 static bool do_match(struct machine *m, const struct expression *e)
@@ -385,33 +521,21 @@ static bool do_match(struct machine *m, const struct expression *e)
 static enum outcome do_immediate(struct machine *m, const struct expression *e)
 {
         uint32_t reg = number(e, NFTA_IMMEDIATE_DREG, 0);
+        char chain[NAME_SIZE] = "";
         struct expression v = {0};
         size_t n;
         const void *p = netlink_attribute(e->data, e->size, NFTA_IMMEDIATE_DATA, &n);
 
         if (reg != NFT_REG_VERDICT || !p) {
-                load(m, reg, NULL, 16);
+                v.data = value(e, NFTA_IMMEDIATE_DATA, &n);
+                load(m, reg, v.data, v.data ? n : 16);
                 return NEXT;
         }
         v.data = netlink_attribute(p, n, NFTA_DATA_VERDICT, &v.size);
         if (!v.data)
                 return NEXT;
-        *m->target = '\0';
-        (void)copy_text(v.data, v.size, NFTA_VERDICT_CHAIN, m->target);
-        switch ((int32_t)number(&v, NFTA_VERDICT_CODE, (uint32_t)NFT_CONTINUE)) {
-        case NF_DROP:
-                return REFUSED;
-        case NF_ACCEPT:
-                return ACCEPTED;
-        case NFT_JUMP:
-                return JUMP;
-        case NFT_GOTO:
-                return GOTO;
-        case NFT_RETURN:
-                return RETURNED;
-        default:
-                return NEXT;
-        }
+        (void)copy_text(v.data, v.size, NFTA_VERDICT_CHAIN, chain);
+        return outcome_of(m, (int32_t)number(&v, NFTA_VERDICT_CODE, (uint32_t)NFT_CONTINUE), chain);
 }
 
 static enum outcome do_target(const struct expression *e)
@@ -427,8 +551,7 @@ static enum outcome do_target(const struct expression *e)
 /* What only counts, notes or changes something. */
 static bool is_harmless(const char *name)
 {
-        static const char *const list[] = {"counter", "log", "notrack", "dynset", "objref",
-                                           "last",    "dup", "nat",     "masq",   "redir"};
+        static const char *const list[] = {"counter", "log", "notrack", "last", "dup", "nat", "masq", "redir"};
 
         for (size_t i = 0; i < ARRAY_SIZE(list); i++)
                 if (str_eq(list[i], name))
@@ -442,6 +565,19 @@ static bool writes(const struct expression *e, unsigned type)
         size_t n;
 
         return netlink_attribute(e->data, e->size, type, &n) != NULL;
+}
+
+/* "update @set { ... limit rate ... }", or an object of the table that limits. */
+static bool limits(const struct expression *e)
+{
+        uint32_t type = number(e, NFTA_OBJREF_IMM_TYPE, NFT_OBJECT_UNSPEC);
+
+        if (str_eq(e->name, "dynset"))
+                return writes(e, NFTA_DYNSET_EXPR) || writes(e, NFTA_DYNSET_EXPRESSIONS);
+        if (str_eq(e->name, "objref"))
+                return type == NFT_OBJECT_UNSPEC || type == NFT_OBJECT_LIMIT || type == NFT_OBJECT_QUOTA ||
+                       type == NFT_OBJECT_CONNLIMIT;
+        return str_eq(e->name, "limit") || str_eq(e->name, "quota") || str_eq(e->name, "connlimit");
 }
 
 /* *@ret_go: does the rule go on after it? */
@@ -470,14 +606,17 @@ static enum outcome do_expression(struct machine *m, const struct expression *e,
                 do_bitwise(m, e);
         else if (str_eq(e->name, "cmp"))
                 *ret_go = do_cmp(m, e);
-        else if (str_eq(e->name, "lookup"))
-                *ret_go = do_lookup(m, e);
+        else if (str_eq(e->name, "range"))
+                *ret_go = do_range(m, e);
+        else if (str_eq(e->name, "byteorder"))
+                do_byteorder(m, e);
         else if (str_eq(e->name, "match"))
                 *ret_go = do_match(m, e);
-        else if (str_eq(e->name, "limit") || str_eq(e->name, "quota") || str_eq(e->name, "connlimit") ||
-                 str_eq(e->name, "range"))
+        else if (str_eq(e->name, "lookup"))
+                return do_lookup(m, e, ret_go);
+        else if (limits(e))
                 m->doubtful = true;
-        else /* it writes some register */
+        else if (!str_eq(e->name, "dynset") && !str_eq(e->name, "objref")) /* it writes some register */
                 memset(m->known, 0, sizeof(m->known));
         return NEXT;
 }
@@ -544,6 +683,7 @@ static enum outcome follow_chain(struct machine *m, const char *chain, unsigned 
         for (; at < r->n && str_eq(r->list[at].chain, chain); at++) {
                 char target[NAME_SIZE];
                 enum outcome outcome = m->steps++ < STEPS_MAX ? follow_rule(m, &r->list[at]) : ACCEPTED, inner;
+                bool doubtful = m->doubtful;
 
                 if (outcome == NEXT)
                         continue;
@@ -551,9 +691,9 @@ static enum outcome follow_chain(struct machine *m, const char *chain, unsigned 
                         return outcome;
                 memcpy(target, m->target, sizeof(target));
                 inner = follow_chain(m, target, depth + 1);
-                if (inner == ACCEPTED || inner == REFUSED)
+                if (inner == ACCEPTED || (inner == REFUSED && !doubtful))
                         return inner;
-                if (outcome == GOTO)
+                if (outcome == GOTO && !doubtful) /* else it may never have been gone to */
                         return RETURNED;
                 set_chain(m->verdict, chain);
         }

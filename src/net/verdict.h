@@ -1,7 +1,8 @@
 /* verdict.h - what a table of others would do with a packet: its rules are read (nf_tables, iptables' form in it, too)
- * and followed from one chain, as the kernel would. A rule that asks for something that is not said of the packet (a
- * port, a mark, a limit) does not apply, unless it also names the packet's bridge or subnet: whoever wrote it has
- * thought of us, and what it does not refuse is accepted. */
+ * and followed from one chain, as the kernel would, with the sets and maps that they ask. The packet is the first of a
+ * TCP connection. A rule that asks for something that is not said of it (a port, a mark, a limit) does not apply,
+ * unless it also names the packet's bridge or subnet: whoever wrote it has thought of us, and what it does not refuse
+ * is accepted. */
 #pragma once
 
 #include <stdbool.h>

@@ -241,7 +241,10 @@ static void element_message(struct nft *n, unsigned type, unsigned flags, const 
         netbuf_add_str(b, NFTA_SET_ELEM_LIST_SET, set);
         list = netbuf_open(b, NFTA_SET_ELEM_LIST_ELEMENTS);
         element = netbuf_open(b, NFTA_LIST_ELEM);
-        add_value(b, NFTA_SET_ELEM_KEY, e->key, e->key_size);
+        if (e->key)
+                add_value(b, NFTA_SET_ELEM_KEY, e->key, e->key_size);
+        else
+                netbuf_add_be32(b, NFTA_SET_ELEM_FLAGS, NFT_SET_ELEM_CATCHALL);
         if (e->key_end)
                 add_value(b, NFTA_SET_ELEM_KEY_END, e->key_end, e->key_size);
         if (e->interval_end)
@@ -334,6 +337,18 @@ int nft_element_get(int fd, uint8_t family, const char *table, const char *set, 
         return r < 0 ? r : w.found;
 }
 
+int nft_element_read(int fd, uint8_t family, const char *table, const char *set, const void *key, size_t key_size,
+                     netlink_fn *fn, void *arg)
+{
+        const struct nft_element e = {.key = key, .key_size = key_size};
+        _cleanup_nft_ struct nft n = {.family = family};
+        int r;
+
+        element_message(&n, NFT_MSG_GETSETELEM, 0, table, set, &e, false);
+        r = netlink_ask(fd, &n.buf, fn, arg);
+        return r == -ENOENT ? 0 : r < 0 ? r : 1;
+}
+
 int nft_element_ends(int fd, uint8_t family, const char *table, const char *set, const struct nft_element *e)
 {
         char comment[NFT_COMMENT_MAX + 1];
@@ -380,15 +395,20 @@ int nft_lock(bool shared)
         return TAKE_FD(fd);
 }
 
-int nft_set_count(int fd, uint8_t family, const char *table, const char *set, unsigned *ret)
+int nft_elements_dump(int fd, uint8_t family, const char *table, const char *set, netlink_fn *fn, void *arg)
 {
         _cleanup_nft_ struct nft n = {.family = family};
 
-        *ret = 0;
         nft_message(&n, NFT_MSG_GETSETELEM, NLM_F_DUMP);
         netbuf_add_str(&n.buf, NFTA_SET_ELEM_LIST_TABLE, table);
         netbuf_add_str(&n.buf, NFTA_SET_ELEM_LIST_SET, set);
-        return netlink_ask(fd, &n.buf, count_elements, ret);
+        return netlink_ask(fd, &n.buf, fn, arg);
+}
+
+int nft_set_count(int fd, uint8_t family, const char *table, const char *set, unsigned *ret)
+{
+        *ret = 0;
+        return nft_elements_dump(fd, family, table, set, count_elements, ret);
 }
 
 int nft_dump(int fd, uint8_t family, unsigned type, unsigned attribute, const char *value, netlink_fn *fn, void *arg)

@@ -93,7 +93,7 @@ void nft_set_add(struct nft *n, const char *table, const struct nft_set *set);
 void nft_set_delete(struct nft *n, const char *table, const char *set);
 
 struct nft_element {
-        const void *key;
+        const void *key;     /* NULL = the element that holds for all other keys */
         const void *key_end; /* of an interval in a concatenation; NULL = a single key */
         size_t key_size;
         const void *data; /* of a map; NULL = none */
@@ -122,6 +122,13 @@ int nft_element_ends(int fd, uint8_t family, const char *table, const char *set,
 int nft_element_get(int fd, uint8_t family, const char *table, const char *set, const void *key, size_t key_size,
                     char comment[NFT_COMMENT_MAX + 1]);
 
+/* Hand what holds for @key in the set, be it the end of an interval, to @fn, as the kernel says it
+ * (NFTA_SET_ELEM_LIST_...);
+ * @key NULL: the element for all others. 1 (it was handed), 0 (nothing holds) or -errno. */
+int nft_element_read(int fd, uint8_t family, const char *table, const char *set, const void *key, size_t key_size,
+                     netlink_fn *fn, void *arg);
+/* All elements of the set, many to a message. 0 or -errno; -EAGAIN: the ruleset was changed meanwhile. */
+int nft_elements_dump(int fd, uint8_t family, const char *table, const char *set, netlink_fn *fn, void *arg);
 /* How many elements has the set? -ENOENT: there is no such set. */
 int nft_set_count(int fd, uint8_t family, const char *table, const char *set, unsigned *ret);
 

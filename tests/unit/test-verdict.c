@@ -225,6 +225,168 @@ static void verdict_find_asks_the_kernel_what_is_in_a_set(void **state)
         assert_true(find(false, false).refused);
 }
 
+/* A map from names of links to verdicts: br0 to chain a, eth0 is dropped. */
+static void name_map(struct nft *n, const char *map)
+{
+        static const char *const chains[] = {"f", "a", "b", NULL};
+        const struct nft_set set = {.name = map,
+                                    .key_type = NFT_TYPE_IFNAME,
+                                    .key_size = 16,
+                                    .host_order = true,
+                                    .flags = NFT_SET_MAP,
+                                    .data_type = NFT_DATA_VERDICT};
+        const char br0[16] = "br0", eth0[16] = "eth0";
+
+        begin_table(n, chains);
+        nft_set_add(n, "t", &set);
+        nft_element_add(n, "t", map,
+                        &(struct nft_element){.key = br0, .key_size = 16, .has_verdict = true, .jump = "a"});
+        nft_element_add(n, "t", map,
+                        &(struct nft_element){.key = eth0, .key_size = 16, .has_verdict = true, .verdict = NF_DROP});
+}
+
+static void lookup_name(struct nft *n, const char *chain, unsigned key, const char *map)
+{
+        nft_rule_begin(n, "t", chain);
+        nft_meta(n, key, NFT_REG_1);
+        nft_lookup_verdict(n, map, NFT_REG_1);
+        nft_rule_end(n);
+}
+
+static void verdict_find_follows_a_verdict_map(void **state)
+{
+        struct nft n;
+
+        (void)state;
+        name_map(&n, "m");
+        lookup_name(&n, "f", NFT_META_IIFNAME, "m");
+        if_name(&n, "a", NFT_META_OIFNAME, "eth0", NF_ACCEPT, NULL);
+        commit(&n);
+        assert_false(find(true, true).refused);
+        assert_string_equal(find(true, true).path, " f a ");
+        assert_true(find(false, false).refused);
+        assert_false(find(false, false).policy);
+        nft_begin(&n, NFPROTO_INET); /* what is in no element goes on */
+        nft_chain_flush(&n, "t", "f");
+        lookup_name(&n, "f", NFT_META_SDIFNAME, "m"); /* a key that is not known */
+        commit(&n);
+        assert_true(find(true, true).policy);
+        assert_false(find(false, false).refused);
+}
+
+static void verdict_find_takes_the_element_for_all_others(void **state)
+{
+        struct nft n;
+
+        (void)state;
+        name_map(&n, "m");
+        nft_element_add(&n, "t", "m", &(struct nft_element){.has_verdict = true, .jump = "b"});
+        lookup_name(&n, "f", NFT_META_IIFNAME, "m");
+        always(&n, "b", NF_DROP, NULL);
+        commit(&n);
+        assert_false(find(true, false).refused);
+        assert_true(find(false, false).refused);
+        nft_begin(&n, NFPROTO_INET);
+        nft_element_delete(&n, "t", "m", &(struct nft_element){.key = "br0\0\0\0\0\0\0\0\0\0\0\0\0", .key_size = 16});
+        commit(&n);
+        assert_string_equal(find(true, false).chain, "b");
+}
+
+/* iifname . mark, of which the mark is not known. */
+static void pair(struct nft *n, const char *map, unsigned flags)
+{
+        nft_rule_begin(n, "t", "f");
+        nft_meta(n, NFT_META_IIFNAME, NFT_REG32_00);
+        nft_meta(n, NFT_META_MARK, NFT_REG32_04);
+        if (flags & NFT_LOOKUP_F_INV)
+                nft_lookup(n, map, NFT_REG32_00, 0, flags);
+        else
+                nft_lookup_verdict(n, map, NFT_REG32_00);
+}
+
+static void verdict_find_compares_the_known_part_of_a_concatenation(void **state)
+{
+        static const char *const chains[] = {"f", NULL};
+        struct nft_set set = {.name = "m",
+                              .key_type = NFT_CONCAT2(NFT_TYPE_IFNAME, NFT_TYPE_MARK),
+                              .key_size = 20,
+                              .flags = NFT_SET_MAP,
+                              .data_type = NFT_DATA_VERDICT};
+        char key[20] = "br0";
+        struct nft n;
+
+        (void)state;
+        begin_table(&n, chains);
+        nft_set_add(&n, "t", &set);
+        nft_element_add(&n, "t", "m",
+                        &(struct nft_element){.key = key, .key_size = 20, .has_verdict = true, .verdict = NF_DROP});
+        key[19] = 1;
+        nft_element_add(&n, "t", "m",
+                        &(struct nft_element){.key = key, .key_size = 20, .has_verdict = true, .verdict = NF_ACCEPT});
+        set.name = "s";
+        set.flags = 0;
+        set.data_type = 0;
+        nft_set_add(&n, "t", &set);
+        nft_element_add(&n, "t", "s", &(struct nft_element){.key = key, .key_size = 20});
+        pair(&n, "m", 0);
+        nft_rule_end(&n);
+        commit(&n);
+        assert_false(find(true, true).refused); /* whoever wrote it has thought of us */
+        assert_false(find(true, false).refused);
+        assert_true(find(false, true).policy); /* no element is for eth0 */
+        nft_begin(&n, NFPROTO_INET);           /* whatever the mark is, the pair with eth0 is not among them */
+        nft_chain_flush(&n, "t", "f");
+        pair(&n, "s", NFT_LOOKUP_F_INV);
+        nft_verdict(&n, NF_DROP, NULL);
+        nft_rule_end(&n);
+        commit(&n);
+        assert_true(find(false, false).refused);
+        assert_false(find(true, false).refused);
+}
+
+static void verdict_find_knows_nothing_of_a_set_that_is_gone(void **state)
+{
+        _cleanup_verdict_rules_ struct verdict_rules *rules = NULL;
+        const struct verdict_packet p = {.family = NFPROTO_IPV4, .in = "br0", .out = "eth0", .ours = "br0"};
+        struct verdict v;
+        struct nft n;
+
+        (void)state;
+        name_map(&n, "m");
+        lookup_name(&n, "f", NFT_META_OIFNAME, "m");
+        commit(&n);
+        assert_int_equal(verdict_rules_read(fd, NFPROTO_INET, "t", &rules), 0);
+        verdict_find(rules, "f", false, &p, &v);
+        assert_true(v.refused);
+        nft_begin(&n, NFPROTO_INET);
+        nft_table_delete(&n, "t");
+        commit(&n);
+        verdict_find(rules, "f", false, &p, &v);
+        assert_false(v.refused);
+}
+
+static void verdict_find_believes_no_refusal_behind_a_jump_that_is_not_certain(void **state)
+{
+        static const char *const chains[] = {"f", "a", NULL};
+        struct nft n;
+
+        (void)state;
+        begin_table(&n, chains);
+        for (unsigned i = 0; i < 2; i++) { /* iifname br0 mark 7 jump a, goto a */
+                nft_rule_begin(&n, "t", "f");
+                nft_meta(&n, NFT_META_IIFNAME, NFT_REG_1);
+                nft_cmp_name(&n, NFT_CMP_EQ, NFT_REG_1, "br0");
+                mark(&n);
+                nft_verdict(&n, i ? NFT_GOTO : NFT_JUMP, "a");
+                nft_rule_end(&n);
+        }
+        always(&n, "a", NF_DROP, NULL);
+        if_name(&n, "f", NFT_META_IIFNAME, "br0", NF_ACCEPT, NULL);
+        commit(&n);
+        assert_false(find(true, true).refused);
+        assert_true(find(false, true).refused);
+}
+
 static void verdict_rules_read_leaves_the_socket_fit_when_there_are_too_many(void **state)
 {
         static const char *const chains[] = {"f", NULL};
@@ -260,6 +422,11 @@ int main(void)
                 cmocka_unit_test_setup(verdict_find_takes_what_is_not_known_for_no, begin),
                 cmocka_unit_test_setup(verdict_find_knows_states_translation_and_addresses, begin),
                 cmocka_unit_test_setup(verdict_find_asks_the_kernel_what_is_in_a_set, begin),
+                cmocka_unit_test_setup(verdict_find_follows_a_verdict_map, begin),
+                cmocka_unit_test_setup(verdict_find_takes_the_element_for_all_others, begin),
+                cmocka_unit_test_setup(verdict_find_compares_the_known_part_of_a_concatenation, begin),
+                cmocka_unit_test_setup(verdict_find_knows_nothing_of_a_set_that_is_gone, begin),
+                cmocka_unit_test_setup(verdict_find_believes_no_refusal_behind_a_jump_that_is_not_certain, begin),
                 cmocka_unit_test_setup(verdict_rules_read_leaves_the_socket_fit_when_there_are_too_many, begin),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

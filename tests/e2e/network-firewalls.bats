@@ -1,0 +1,32 @@
+#!/usr/bin/env bats
+# Firewalls of others beside hod's networks: what is said of them is what happens. Everything happens in network
+# namespaces of the tests' own. (Programs that make such firewalls: tests/peers/network.bats.)
+
+load lib
+load alone
+setup_file() {
+        e2e_setup
+}
+teardown_file() { e2e_teardown; }
+teardown() {
+        e2e_clean
+        hod network prune -f >/dev/null
+}
+
+# filtered SCRIPT: in a machine with a neighbour and a container on bridge fw0 that publishes port 18080; all of it with IPv6.
+filtered() {
+        alone '
+                ip addr add 2001:db8:1::1/64 dev host0 nodad
+                nsenter -t $N -n ip addr add 2001:db8:1::2/64 dev n0 nodad
+                ip route add default via 192.0.2.2
+                ip route add default via 2001:db8:1::2
+                hod network create --ipv6 --subnet 10.70.0.0/24 --subnet fd70::/64 -o com.docker.network.bridge.name=fw0 fw >/dev/null
+                hod run -d --name w -h host-w --network fw -p 18080:80 busybox sleep 100 >/dev/null
+                '"$1"
+}
+
+@test "rulesets with verdict maps, sets, intervals and concatenations: what is said is what happens to packets" {
+        run -0 filtered 'python3 '"$BATS_TEST_DIRNAME"'/firewalls.py fw0 $(pid w) $N'
+        echo "$output"
+        [[ $output =~ ^[1-9][0-9]+$ ]]
+}
