@@ -23,6 +23,45 @@ setup_file() {
 		    try: print(s.recv(100).decode(), flush=True)
 		    except OSError: print("-", flush=True)
 	END
+        cat >"$T/sctp.py" <<-'END'
+		# sctp.py echo FAMILY PORT NAME | ask FAMILY ADDRESS PORT SECONDS: the begin of an association, without SCTP in the
+		# kernel: INIT; the answer's cookie is a name. Asked, prints it (-: nothing), when checksums and ports are right.
+		import socket, struct, sys
+		table = []
+		for i in range(256):
+		    for _ in range(8): i = i >> 1 ^ 0x82F63B78 * (i & 1)
+		    table.append(i)
+		def crc(data):
+		    c = 0xffffffff
+		    for b in data: c = c >> 8 ^ table[(c ^ b) & 255]
+		    return struct.pack("<I", c ^ 0xffffffff)
+		def packet(frm, to, tag, kind, params):
+		    chunk = struct.pack("!BBHIIHHI", kind, 0, 20 + len(params), 0x1234567, 65536, 1, 1, 1) + params + b"\0" * (-len(params) % 4)
+		    head = struct.pack("!HHI", frm, to, tag)
+		    return head + crc(head + b"\0" * 4 + chunk) + chunk
+		def get(s):
+		    while True:
+		        data, who = s.recvfrom(2000)
+		        if not six: data = data[20:]
+		        if crc(data[:8] + b"\0" * 4 + data[12:]) == data[8:12]: return who, struct.unpack("!HHI", data[:8]), data[12:]
+		        print("wrong checksum", flush=True)
+		six = sys.argv[2] == "6"
+		s = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_RAW, 132)
+		if sys.argv[1] == "echo":
+		    name = sys.argv[4].encode(); print("ready", flush=True)
+		    while True:
+		        who, (frm, to, tag), chunk = get(s)
+		        if to == int(sys.argv[3]) and chunk[0] == 1 and tag == 0:
+		            s.sendto(packet(to, frm, *struct.unpack("!I", chunk[4:8]), 2, struct.pack("!HH", 7, 4 + len(name)) + name), (who[0], 0))
+		to = sys.argv[3], int(sys.argv[4])
+		s.settimeout(float(sys.argv[5])); s.sendto(packet(40404, to[1], 0, 1, b""), (to[0], 0))
+		try:
+		    while True:
+		        who, (frm, port, tag), chunk = get(s)
+		        if (who[0], frm, port, tag, chunk[0]) == (*to, 40404, 0x1234567, 2): break
+		    print(chunk[24:struct.unpack("!H", chunk[2:4])[0]].decode())
+		except OSError: print("-")
+	END
         cat >"$T/frame.py" <<-'END'
 		# frame.py NAME...: frames as a container could make them; then one as it should
 		import socket, struct, sys
@@ -449,6 +488,25 @@ for _ in 1, 2: s.send(b\"x\"); print(\"udp\", s.recv(100).decode(), s.getpeernam
                 hod rm -f a >/dev/null'
         echo "$output"
         [[ $output == '- a a - b - a ' ]]
+}
+
+@test "SCTP: an association begins at a published port, both families, translated there and back, and follows the port" {
+        run -0 alone '
+                ip addr add 2001:db8:8::1/64 dev host0 nodad; nsenter -t $N -n ip addr add 2001:db8:8::2/64 dev n0 nodad
+                hod network create --ipv6 --subnet fd6b::/64 n6 >/dev/null
+                hod run -d --name a --network n6 -p 9000:80/sctp busybox sleep 100 >/dev/null
+                hod run -d --name b --network n6 busybox sleep 100 >/dev/null
+                for c in a b; do for f in 4 6; do background $c$f nsenter -t $(pid $c) -n python3 $T/sctp.py echo $f 80 $c$f; done; done
+                ask() { nsenter -t $N -n python3 $T/sctp.py ask "$@"; }
+                echo "$(ask 4 192.0.2.1 9000 20) $(ask 6 2001:db8:8::1 9000 20) $(python3 $T/sctp.py ask 4 127.0.0.1 9000 20)"
+                hod container unpublish a 9000/sctp
+                hod container publish b 9000:80/sctp >/dev/null
+                echo "$(ask 4 192.0.2.1 9000 20) $(ask 6 2001:db8:8::1 9000 20)"
+                hod container unpublish b 9000/sctp
+                echo "$(ask 4 192.0.2.1 9000 0.5)"
+                hod rm -f a b >/dev/null; hod network rm n6 >/dev/null'
+        echo "$output"
+        [[ $output == $'a4 a6 a4\nb4 b6\n-' ]]
 }
 
 @test "ports: who has it is named; what only a connection uses is free; another protocol is another port" {
