@@ -1,10 +1,13 @@
 /* link_sub.c - macvlan and ipvlan devices, and the device of the host that they stand on. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_link.h>
+#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <time.h>
 
+#include "base/file.h"
 #include "base/str.h"
 #include "sys/link_private.h"
 
@@ -125,7 +128,60 @@ err *link_endpoint_sub(int host, int ns, int there, const struct link_endpoint *
         return err_sys(-r, "setting up network device %s of the container", e->name);
 }
 
+/* ---- whose a device is ---- */
+
+static int take_number(const struct nlmsghdr *h, void *arg)
+{
+        size_t size, n;
+        const char *all = netlink_attributes(h, sizeof(struct rtgenmsg), &size);
+        const void *number = netlink_attribute(all, size, NETNSA_NSID, &n);
+
+        if (number && n == sizeof(int32_t))
+                memcpy(arg, number, sizeof(int32_t));
+        return 0;
+}
+
+static int ask_number(int there, int32_t *ret)
+{
+        _cleanup_close_ int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+        _cleanup_netbuf_ struct netbuf b = {0};
+        struct rtgenmsg m = {0};
+
+        *ret = NETNSA_NSID_NOT_ASSIGNED;
+        if (here < 0)
+                return -errno;
+        netbuf_begin(&b, RTM_GETNSID, 0, &m, sizeof(m));
+        netbuf_add_u32(&b, NETNSA_FD, (uint32_t)here);
+        return netlink_ask(there, &b, take_number, ret);
+}
+
+static int overlook(const struct nlmsghdr *h, void *arg)
+{
+        return 0;
+}
+
+static int dump(int there, netlink_fn *fn, void *arg)
+{
+        _cleanup_netbuf_ struct netbuf b = {0};
+        struct ifinfomsg any = {0};
+
+        netbuf_begin(&b, RTM_GETLINK, NLM_F_DUMP, &any, sizeof(any));
+        return netlink_ask(there, &b, fn, arg);
+}
+
+/* What our network namespace is called there; NETNSA_NSID_NOT_ASSIGNED: nothing there is on a device of ours. */
+static int our_number(int there, int32_t *ret)
+{
+        int r = ask_number(there, ret);
+
+        if (r < 0 || *ret != NETNSA_NSID_NOT_ASSIGNED)
+                return r;
+        r = dump(there, overlook, NULL); /* which gives a number to each that it has to name */
+        return r < 0 ? r : ask_number(there, ret);
+}
+
 struct wanted_sub {
+        int32_t where; /* the parent's namespace: its index alone proves nothing, one can choose it */
         int parent;
         const char *kind, *name;
         const unsigned char *mac;
@@ -133,8 +189,8 @@ struct wanted_sub {
         unsigned score, n;
 };
 
-/* A device on the parent in another namespace: only the engine makes such. Its name and link address are what the
- * container may have changed; the address is less often. */
+/* A device on the parent in our namespace: only the engine makes such. Its name and link address are what the container
+ * may have changed; the address is less often. */
 static int take_sub(const struct nlmsghdr *h, void *arg)
 {
         const struct ifinfomsg *m = NLMSG_DATA(h);
@@ -143,16 +199,19 @@ static int take_sub(const struct nlmsghdr *h, void *arg)
         size_t size, n, info_size;
         const char *all = netlink_attributes(h, sizeof(*m), &size), *info, *data;
         uint32_t parent;
+        int32_t where;
 
         if (h->nlmsg_type != RTM_NEWLINK)
                 return 0;
         data = netlink_attribute(all, size, IFLA_LINK, &n);
-        if (!data || n != sizeof(parent) || !netlink_attribute(all, size, IFLA_LINK_NETNSID, &info_size))
+        info = netlink_attribute(all, size, IFLA_LINK_NETNSID, &info_size);
+        if (!data || n != sizeof(parent) || !info || info_size != sizeof(where))
                 return 0;
         memcpy(&parent, data, sizeof(parent));
+        memcpy(&where, info, sizeof(where));
         info = netlink_attribute(all, size, IFLA_LINKINFO, &info_size);
         data = info ? netlink_attribute(info, info_size, IFLA_INFO_KIND, &n) : NULL;
-        if ((int)parent != w->parent || !data || strnlen(data, n) != strlen(w->kind) ||
+        if ((int)parent != w->parent || where != w->where || !data || strnlen(data, n) != strlen(w->kind) ||
             memcmp(data, w->kind, strlen(w->kind)) != 0)
                 return 0;
         data = netlink_attribute(all, size, IFLA_ADDRESS, &n);
@@ -173,12 +232,10 @@ err *link_sub_delete(int there, int parent, const char *kind, const char *name, 
         int r = -EAGAIN;
 
         for (int i = 0; r == -EAGAIN && i < PATIENCE_TRIES; i++) { /* it has changed while we read it */
-                _cleanup_netbuf_ struct netbuf b = {0};
-                struct ifinfomsg any = {0};
-
                 w = (struct wanted_sub){.parent = parent, .kind = kind, .name = name, .mac = mac};
-                netbuf_begin(&b, RTM_GETLINK, NLM_F_DUMP, &any, sizeof(any));
-                r = netlink_ask(there, &b, take_sub, &w);
+                r = our_number(there, &w.where);
+                if (r == 0 && w.where != NETNSA_NSID_NOT_ASSIGNED)
+                        r = dump(there, take_sub, &w);
         }
         if (r == 0 && w.n <= others && !w.score) /* it is gone, or was never made */
                 return NULL;

@@ -512,6 +512,29 @@ hod: failed to set up container networking: the parent host0 is no network devic
 mm" ]]
 }
 
+@test "macvlan: what a container stands on a device of its own, of the number and with the address of ours, is not taken for ours" {
+        run -0 on_link '
+                hod network create -d macvlan -o parent=host0 --subnet $(sub 9 0)/24 --gateway $GW mv >/dev/null
+                hod run -d --name m1 --network bridge --network mv busybox sleep 100 >/dev/null
+                index=$(ip -o link show host0 | cut -d: -f1)
+                mac=$(hod exec m1 cat /sys/class/net/eth1/address)
+                # As SYS_ADMIN and NET_ADMIN could: in a namespace of its own a link of the number that host0 has.
+                nsenter -t $(pid m1) -n unshare -n sleep 100 & S=$!
+                for _ in {1..500}; do ns=$(readlink /proc/$S/ns/net || true); [[ $ns && $ns != "$(readlink /proc/$(pid m1)/ns/net)" && $ns != "$(readlink /proc/self/ns/net)" ]] && break; sleep 0.02; done
+                inside m1 sh -c "ip link set eth1 down; ip link set eth1 name ours address 02:00:00:00:99:07"
+                nsenter -t $S -n ip link add name low index $index type bridge
+                nsenter -t $S -n ip link add link low name eth1 address $mac type macvlan mode bridge
+                nsenter -t $S -n ip link set eth1 netns $(pid m1)
+                inside m1 ip -o link | grep -o "[a-z0-9]*@if[0-9]*" | grep -v eth0 | sort | sed "s/@if$index$/@low/" | paste -sd,
+                hod network disconnect mv m1
+                hod exec m1 ls /sys/class/net | paste -sd,
+                kill $S
+                hod rm -f m1 >/dev/null
+                hod network rm mv >/dev/null'
+        echo "$output"
+        [[ $output == $'eth1@low,ours@low\neth0,eth1,lo' ]]
+}
+
 @test "after a reboot a network comes back when it is used; a container's own addresses with it" {
         run -0 on_link '
                 hod network create --subnet $(sub 1 0)/24 nr >/dev/null
