@@ -17,6 +17,7 @@
 #include "net/bridge.h"
 #include "net/firewall.h"
 #include "sys/netlink.h"
+#include "sys/shortcut.h"
 
 struct reload {
         struct engine *engine;
@@ -68,7 +69,7 @@ static err *reload_network(struct reload *r, const struct network *n, char ***re
 
 /* ---- containers ---- */
 
-static err *join(const struct reload *r, const json *entry)
+static err *join(const struct reload *r, struct container *c, const json *entry)
 {
         _cleanup_close_ int fd = -1;
         struct endpoint e;
@@ -78,8 +79,10 @@ static err *join(const struct reload *r, const json *entry)
                 return NULL;
         TRY(endpoint_parse(json_get_str_or(entry, ENDPOINTS_LINE, ""), &e));
         fd = netlink_open(NETLINK_ROUTE);
+        shortcut_remove(e.host_name); /* it leads to the bridge that has gone */
         error = fd < 0 ? fd : link_port_join(fd, e.host_name, e.parent, e.isolated, e.hairpin);
-        return error < 0 ? err_sys(-error, "joining %s to bridge %s", e.host_name, e.parent) : NULL;
+        return error < 0 ? err_sys(-error, "joining %s to bridge %s", e.host_name, e.parent)
+                         : traffic_connected(c->state_fd, &e);
 }
 
 static err *republish(struct reload *r, struct container *c, struct firewall *f)
@@ -159,7 +162,7 @@ static void reload_container(struct reload *r, struct container *c, struct firew
                 if (json_get_bool(it.value, ENDPOINTS_PENDING, false))
                         continue;
                 keep_error(r, guards_add(it.value));
-                keep_error(r, join(r, it.value));
+                keep_error(r, join(r, c, it.value));
         }
         keep_error(r, traffic_apply(c, c->state_fd));
         if (json_get_str(doc, ENDPOINTS_OUTWARD))

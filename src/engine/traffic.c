@@ -13,6 +13,7 @@
 #include "sys/egress.h"
 #include "sys/netlink.h"
 #include "sys/rate.h"
+#include "sys/shortcut.h"
 
 /* Interfaces of a container, read from their lines. */
 struct ports {
@@ -268,6 +269,11 @@ err *traffic_apply(struct container *c, int state_fd)
         if (t.rate || e.n)
                 TRY(check_kinds(&p));
         TRY(strv_copy(conf.endpoints, &t.endpoints));
+        for (size_t i = 0; i < p.n; i++) /* which would lead past the limits */
+                shortcut_remove(p.list[i].host_name);
         TRY(put(c, state_fd, &t, &e, &p));
-        return set_rates(&t, &p);
+        TRY(set_rates(&t, &p));
+        for (size_t i = 0; i < p.n && !t.rate && !e.n; i++)
+                shortcut_make(&p.list[i]);
+        return NULL;
 }

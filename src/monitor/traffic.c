@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "sys/netlink.h"
 #include "sys/rate.h"
+#include "sys/shortcut.h"
 
 #define FILE_MAX (256u << 10)
 
@@ -71,6 +72,8 @@ err *traffic_limit(int dirfd, const struct endpoint *e)
         struct rate rate;
 
         TRY(traffic_read(dirfd, &t));
+        if (!t.rate && !t.egress)
+                shortcut_make(e);
         if (!t.rate || e->kind != ENDPOINT_BRIDGE)
                 return NULL;
         TRY(rate_parse(t.rate, &rate));

@@ -26,5 +26,6 @@ void traffic_done(struct traffic *t);
 MUST_USE err *traffic_read(int dirfd, struct traffic *ret);
 MUST_USE err *traffic_write(int dirfd, const struct traffic *t);
 
-/* The interface @e has just been made: limit it as the file in @dirfd says. */
+/* The interface @e has just been made: limit it as the file in @dirfd says, or let it take the short way
+ * (sys/shortcut.h). */
 MUST_USE err *traffic_limit(int dirfd, const struct endpoint *e);

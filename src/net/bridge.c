@@ -17,7 +17,7 @@
 #include "sys/link.h"
 #include "sys/netlink.h"
 
-#define MARK "hod network %.64s"
+#define MARK LINK_MARK "%.64s"
 #define TRIES 8
 
 /* @key below /proc/sys/net; @link becomes the %s in it. A kernel without IPv6 has not all of them. */

@@ -14,7 +14,7 @@
 
 static void mark(const struct network *n, char ret[LINK_ALIAS_MAX + 1])
 {
-        (void)snprintf(ret, LINK_ALIAS_MAX + 1, "hod network %s", n->id);
+        (void)snprintf(ret, LINK_ALIAS_MAX + 1, LINK_MARK "%s", n->id);
 }
 
 /* "eth0.10": the device below, and the number. */

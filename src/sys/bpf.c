@@ -3,19 +3,14 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "sys/bpf_program.h"
 
 #define PROGRAM_NAME "hod_devices"
-
-static int bpf(int cmd, union bpf_attr *attr)
-{
-        return (int)syscall(SYS_bpf, cmd, attr, sizeof(*attr));
-}
 
 /* ---- lists ---- */
 
@@ -165,54 +160,38 @@ bool bpf_device_allowed(const struct bpf_device_list *l, char type, uint32_t maj
 
 /* ---- compile ---- */
 
-struct program {
-        struct bpf_insn *insn;
-        size_t n;
-        bool failed;
-};
-
-static size_t emit(struct program *p, uint8_t code, uint8_t dst, uint8_t src, int16_t off, int32_t imm)
-{
-        if (p->failed || mem_grow(&p->insn, p->n, sizeof(*p->insn)) < 0) {
-                p->failed = true;
-                return 0;
-        }
-        p->insn[p->n] = (struct bpf_insn){.code = code, .dst_reg = dst, .src_reg = src, .off = off, .imm = imm};
-        return p->n++;
-}
-
 /* r2 type, r3 access, r4 major, r5 minor; r1 is the context (struct bpf_cgroup_dev_ctx). */
-static void emit_head(struct program *p)
+static void emit_head(struct bpf_program *p)
 {
         const uint8_t load = BPF_LDX | BPF_MEM | BPF_W;
 
-        emit(p, load, BPF_REG_2, BPF_REG_1, offsetof(struct bpf_cgroup_dev_ctx, access_type), 0);
-        emit(p, BPF_ALU | BPF_AND | BPF_K, BPF_REG_2, 0, 0, 0xffff);
-        emit(p, load, BPF_REG_3, BPF_REG_1, offsetof(struct bpf_cgroup_dev_ctx, access_type), 0);
-        emit(p, BPF_ALU | BPF_RSH | BPF_K, BPF_REG_3, 0, 0, 16);
-        emit(p, load, BPF_REG_4, BPF_REG_1, offsetof(struct bpf_cgroup_dev_ctx, major), 0);
-        emit(p, load, BPF_REG_5, BPF_REG_1, offsetof(struct bpf_cgroup_dev_ctx, minor), 0);
+        bpf_program_emit(p, load, BPF_REG_2, BPF_REG_1, offsetof(struct bpf_cgroup_dev_ctx, access_type), 0);
+        bpf_program_emit(p, BPF_ALU | BPF_AND | BPF_K, BPF_REG_2, 0, 0, 0xffff);
+        bpf_program_emit(p, load, BPF_REG_3, BPF_REG_1, offsetof(struct bpf_cgroup_dev_ctx, access_type), 0);
+        bpf_program_emit(p, BPF_ALU | BPF_RSH | BPF_K, BPF_REG_3, 0, 0, 16);
+        bpf_program_emit(p, load, BPF_REG_4, BPF_REG_1, offsetof(struct bpf_cgroup_dev_ctx, major), 0);
+        bpf_program_emit(p, load, BPF_REG_5, BPF_REG_1, offsetof(struct bpf_cgroup_dev_ctx, minor), 0);
 }
 
-static void emit_return(struct program *p, bool allow)
+static void emit_return(struct bpf_program *p, bool allow)
 {
-        emit(p, BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, allow);
-        emit(p, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+        bpf_program_emit(p, BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, allow);
+        bpf_program_emit(p, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
 }
 
 /* Go on if the 32 bits of @reg are (@equal) or are not @value, else leave the rule by a jump that ret_leave remembers.
  * Two instructions, for the verifier: it follows what does not jump first. That is the way around the rule, about which
  * it has learned nothing, so that all other ways that come to the next rule are already known to be good; the other way
  * round their number would grow with the square of the rules. */
-static void emit_if(struct program *p, bool equal, uint8_t reg, uint32_t value, size_t *ret_leave)
+static void emit_if(struct bpf_program *p, bool equal, uint8_t reg, uint32_t value, size_t *ret_leave)
 {
         /* JMP32: device numbers are unsigned 32 bits and an immediate is sign-extended in 64-bit compares. */
-        emit(p, BPF_JMP32 | (equal ? BPF_JEQ : BPF_JNE) | BPF_K, reg, 0, 1, (int32_t)value);
-        *ret_leave = emit(p, BPF_JMP | BPF_JA, 0, 0, 0, 0);
+        bpf_program_emit(p, BPF_JMP32 | (equal ? BPF_JEQ : BPF_JNE) | BPF_K, reg, 0, 1, (int32_t)value);
+        *ret_leave = bpf_program_emit(p, BPF_JMP | BPF_JA, 0, 0, 0, 0);
 }
 
 /* r3 has what is still to be decided, never nothing. */
-static void emit_rule(struct program *p, const struct cgroup_device_rule *e)
+static void emit_rule(struct bpf_program *p, const struct cgroup_device_rule *e)
 {
         const unsigned all = CGROUP_DEVICE_MKNOD | CGROUP_DEVICE_READ | CGROUP_DEVICE_WRITE;
         size_t leave[4], n = 0;
@@ -223,21 +202,21 @@ static void emit_rule(struct program *p, const struct cgroup_device_rule *e)
         if (e->minor >= 0)
                 emit_if(p, true, BPF_REG_5, (uint32_t)e->minor, &leave[n++]);
         if (e->access != all && e->allow) {
-                emit(p, BPF_ALU | BPF_AND | BPF_K, BPF_REG_3, 0, 0, (int32_t)(all & ~e->access));
+                bpf_program_emit(p, BPF_ALU | BPF_AND | BPF_K, BPF_REG_3, 0, 0, (int32_t)(all & ~e->access));
                 emit_if(p, true, BPF_REG_3, 0, &leave[n++]);
         } else if (e->access != all) {
-                emit(p, BPF_ALU | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_3, 0, 0);
-                emit(p, BPF_ALU | BPF_AND | BPF_K, BPF_REG_1, 0, 0, (int32_t)e->access);
+                bpf_program_emit(p, BPF_ALU | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_3, 0, 0);
+                bpf_program_emit(p, BPF_ALU | BPF_AND | BPF_K, BPF_REG_1, 0, 0, (int32_t)e->access);
                 emit_if(p, false, BPF_REG_1, 0, &leave[n++]);
         }
         emit_return(p, e->allow);
-        for (size_t i = 0; i < n && !p->failed; i++)
-                p->insn[leave[i]].off = (int16_t)(p->n - leave[i] - 1);
+        for (size_t i = 0; i < n; i++)
+                bpf_program_land(p, leave[i]);
 }
 
-err *bpf_device_compile(const struct bpf_device_list *l, struct bpf_insn **ret, size_t *ret_n)
+err *bpf_device_compile(const struct bpf_device_list *l, struct bpf_program *ret)
 {
-        struct program p = {0};
+        struct bpf_program p = {0};
 
         if (l->n > BPF_DEVICE_RULES_MAX)
                 return err_new(ERR_LIMIT, "more than %d device rules", BPF_DEVICE_RULES_MAX);
@@ -245,35 +224,11 @@ err *bpf_device_compile(const struct bpf_device_list *l, struct bpf_insn **ret, 
         for (size_t i = l->n; i-- > 0;)
                 emit_rule(&p, &l->rules[i]);
         emit_return(&p, l->default_allow);
-        if (p.failed) {
-                free(p.insn);
-                return err_nomem();
-        }
-        *ret = p.insn;
-        *ret_n = p.n;
-        return NULL;
+        *ret = p;
+        return p.failed ? err_nomem() : NULL;
 }
 
 /* ---- attach ---- */
-
-static int program_load(const struct bpf_insn *insn, size_t n)
-{
-        union bpf_attr attr;
-        int fd;
-
-        memset(&attr, 0, sizeof(attr));
-        attr.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
-        attr.insns = (uintptr_t)insn;
-        attr.insn_cnt = (uint32_t)n;
-        attr.license = (uintptr_t) "Apache-2.0";
-        memcpy(attr.prog_name, PROGRAM_NAME, sizeof(PROGRAM_NAME));
-        fd = bpf(BPF_PROG_LOAD, &attr);
-        if (fd < 0 && (errno == EINVAL || errno == E2BIG)) { /* before names existed (4.15) */
-                memset(attr.prog_name, 0, sizeof(attr.prog_name));
-                fd = bpf(BPF_PROG_LOAD, &attr);
-        }
-        return fd < 0 ? -errno : fd;
-}
 
 /* Is the program ours? One from a kernel without names is, too. */
 static bool program_is_ours(int fd)
@@ -285,7 +240,8 @@ static bool program_is_ours(int fd)
         attr.info.bpf_fd = (uint32_t)fd;
         attr.info.info_len = sizeof(info);
         attr.info.info = (uintptr_t)&info;
-        return bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) < 0 || !*info.name || strcmp(info.name, PROGRAM_NAME) == 0;
+        return bpf_program_call(BPF_OBJ_GET_INFO_BY_FD, &attr) < 0 || !*info.name ||
+               strcmp(info.name, PROGRAM_NAME) == 0;
 }
 
 /* Descriptor of our device program that is attached to exactly this cgroup, or -ENOENT. systemd's may be there, too,
@@ -300,7 +256,7 @@ static int program_attached(int cgroup_fd)
         attr.query.attach_type = BPF_CGROUP_DEVICE;
         attr.query.prog_ids = (uintptr_t)ids;
         attr.query.prog_cnt = ARRAY_SIZE(ids);
-        if (bpf(BPF_PROG_QUERY, &attr) < 0)
+        if (bpf_program_call(BPF_PROG_QUERY, &attr) < 0)
                 return errno == ENOSPC ? -E2BIG : -errno;
         n = attr.query.prog_cnt;
         for (uint32_t i = 0; i < n && i < ARRAY_SIZE(ids); i++) {
@@ -308,7 +264,7 @@ static int program_attached(int cgroup_fd)
 
                 memset(&attr, 0, sizeof(attr));
                 attr.prog_id = ids[i];
-                fd = bpf(BPF_PROG_GET_FD_BY_ID, &attr);
+                fd = bpf_program_call(BPF_PROG_GET_FD_BY_ID, &attr);
                 if (fd >= 0 && program_is_ours(fd))
                         return fd;
                 (void)file_close(fd);
@@ -329,7 +285,7 @@ static int program_attach(int cgroup_fd, int program, int replace)
                 attr.attach_flags |= BPF_F_REPLACE; /* 5.6; atomic: there is no moment without rules */
                 attr.replace_bpf_fd = (uint32_t)replace;
         }
-        return bpf(BPF_PROG_ATTACH, &attr) < 0 ? -errno : 0;
+        return bpf_program_call(BPF_PROG_ATTACH, &attr) < 0 ? -errno : 0;
 }
 
 static void program_detach(int cgroup_fd, int program)
@@ -340,24 +296,23 @@ static void program_detach(int cgroup_fd, int program)
         attr.target_fd = (uint32_t)cgroup_fd;
         attr.attach_bpf_fd = (uint32_t)program;
         attr.attach_type = BPF_CGROUP_DEVICE;
-        (void)bpf(BPF_PROG_DETACH, &attr);
+        (void)bpf_program_call(BPF_PROG_DETACH, &attr);
 }
 
 err *bpf_device_attach(int cgroup_fd, const struct cgroup_device_rule *rules, size_t n)
 {
         _cleanup_(bpf_device_list_done) struct bpf_device_list list = {0};
-        _cleanup_free_ struct bpf_insn *insn = NULL;
+        _cleanup_bpf_program_ struct bpf_program code = {0};
         _cleanup_close_ int program = -1;
         _cleanup_close_ int old = -1;
-        size_t count = 0;
         int r;
 
         TRY(bpf_device_order(rules, n, &list));
         old = program_attached(cgroup_fd);
         if (list.default_allow && !list.n && old == -ENOENT)
                 return NULL; /* everything is allowed already */
-        TRY(bpf_device_compile(&list, &insn, &count));
-        program = program_load(insn, count);
+        TRY(bpf_device_compile(&list, &code));
+        program = bpf_program_load(&code, BPF_PROG_TYPE_CGROUP_DEVICE, PROGRAM_NAME);
         if (program == -ENOSYS || program == -EINVAL)
                 return err_new(ERR_UNSUPPORTED, "cgroup: this kernel has no device control for cgroup v2 (eBPF)");
         if (program < 0)

@@ -5,11 +5,11 @@
  * bpf_device_reduce(). Privilege: CAP_BPF or CAP_SYS_ADMIN. */
 #pragma once
 
-#include <linux/bpf.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
+#include "sys/bpf_program.h"
 #include "sys/cgroup.h"
 
 #define BPF_DEVICE_RULES_MAX 4000 /* jumps are 16 bits and the verifier walks every path */
@@ -31,8 +31,8 @@ void bpf_device_list_done(struct bpf_device_list *l);
 /* Does the list permit it? What the program computes; for tests and `why`. */
 bool bpf_device_allowed(const struct bpf_device_list *l, char type, uint32_t major, uint32_t minor, unsigned access);
 
-/* Compile to eBPF. @ret is owned by the caller. ERR_LIMIT for more rules than a program can hold. */
-MUST_USE err *bpf_device_compile(const struct bpf_device_list *l, struct bpf_insn **ret, size_t *ret_n);
+/* Compile to eBPF. *@ret is the caller's, also on failure. ERR_LIMIT for more rules than a program can hold. */
+MUST_USE err *bpf_device_compile(const struct bpf_device_list *l, struct bpf_program *ret);
 
 /* Load and attach @rules to the v2 cgroup @cgroup_fd: added with BPF_F_ALLOW_MULTI, or in place of the one program that
  * is there. ERR_UNSUPPORTED where the kernel has no such programs, ERR_SYS. */

@@ -40,6 +40,7 @@ int link_bridge_is_up(int fd, const char *name);
 int link_is_bridge(int fd, const char *name);
 
 #define LINK_ALIAS_MAX 100
+#define LINK_MARK "hod network " /* begins the alias of whatever we make for a network */
 
 struct link_bridge {
         const char *name;

@@ -76,20 +76,19 @@ static void compare(const struct cgroup_device_rule *rules, size_t n)
 {
         static const uint32_t numbers[] = {0, 1, 2, 3, 5, 8, 136, 0x7fffffff, 0x80000000, 0xffffffff};
         struct bpf_device_list l = {0};
-        struct bpf_insn *p = NULL;
-        size_t count = 0;
+        struct bpf_program p;
 
         check_ok(bpf_device_order(rules, n, &l));
-        check_ok(bpf_device_compile(&l, &p, &count));
+        check_ok(bpf_device_compile(&l, &p));
         for (size_t a = 0; a < ARRAY_SIZE(numbers); a++)
                 for (size_t b = 0; b < ARRAY_SIZE(numbers); b++)
                         for (unsigned access = 1; access < 8; access++) {
-                                assert_int_equal(run(p, count, 'c', numbers[a], numbers[b], access),
+                                assert_int_equal(run(p.insn, p.n, 'c', numbers[a], numbers[b], access),
                                                  bpf_device_allowed(&l, 'c', numbers[a], numbers[b], access));
-                                assert_int_equal(run(p, count, 'b', numbers[a], numbers[b], access),
+                                assert_int_equal(run(p.insn, p.n, 'b', numbers[a], numbers[b], access),
                                                  bpf_device_allowed(&l, 'b', numbers[a], numbers[b], access));
                         }
-        free(p);
+        bpf_program_done(&p);
         bpf_device_list_done(&l);
 }
 
