@@ -72,6 +72,43 @@ limited() { # LINK: has a limit in both directions
 }
 links() { hod inspect -f '{{range .NetworkSettings.Networks}}{{slice .EndpointID 0 12}} {{end}}' "$1"; }
 
+# shortcut LINK: what comes in there goes past the bridge
+shortcut() { tc filter show dev "hod$1" ingress | grep -q hod_shortcut; }
+usual() { ! shortcut "$1"; }
+
+@test "what a container sends to its host need not pass through the bridge, unless it is limited, before or while it runs" {
+        local link mac
+        hod network create sc >/dev/null
+        hod run -d --name s1 --network sc busybox sleep 1000 >/dev/null
+        link=$(links s1) link=${link% }
+        mac=$(hod inspect -f '{{.NetworkSettings.Networks.sc.MacAddress}}' s1)
+        shortcut "$link"
+        bridge fdb show dev "hod$link" | grep -q "^$mac .* static"
+        hod exec s1 ping -c 1 -W 5 "$(gateway sc)" >/dev/null
+        hod update --net-rate 100mbit s1 >/dev/null
+        usual "$link"
+        hod update --net-rate 0 s1 >/dev/null
+        shortcut "$link"
+        hod update --egress 'allow=192.0.2.0/24,deny=*' s1 >/dev/null
+        usual "$link"
+        run ! hod exec s1 ping -c 1 -W 1 "$(gateway sc)"
+        hod network create sc2 >/dev/null
+        hod network connect sc2 s1
+        for one in $(links s1); do usual "$one"; done
+        hod rm -f s1 >/dev/null
+        hod run -d --name s2 --network sc --net-rate 100mbit busybox sleep 1000 >/dev/null
+        link=$(links s2) link=${link% }
+        usual "$link"
+        hod run -d --name s3 --network sc busybox sleep 1000 >/dev/null
+        hod network connect sc2 s3
+        for one in $(links s3); do shortcut "$one"; done
+        # A bridge that is made anew is another one.
+        ip link delete "br-$(hod network inspect -f '{{slice .Id 0 12}}' sc)"
+        hod network reload >/dev/null
+        for one in $(links s3); do shortcut "$one"; done
+        hod exec s3 ping -c 1 -W 5 "$(gateway sc)" >/dev/null
+}
+
 @test "--net-rate limits both directions; update changes and lifts it while the container runs" {
         local one
         hod network create nr >/dev/null
