@@ -48,7 +48,7 @@ int bpf_program_load(const struct bpf_program *p, enum bpf_prog_type type, const
         attr.insns = (uintptr_t)p->insn;
         attr.insn_cnt = (uint32_t)p->n;
         attr.license = (uintptr_t) "Apache-2.0";
-        strncpy(attr.prog_name, name, sizeof(attr.prog_name) - 1);
+        memcpy(attr.prog_name, name, strnlen(name, sizeof(attr.prog_name) - 1));
         fd = bpf_program_call(BPF_PROG_LOAD, &attr);
         if (fd < 0 && (errno == EINVAL || errno == E2BIG)) { /* before names existed (4.15) */
                 memset(attr.prog_name, 0, sizeof(attr.prog_name));
