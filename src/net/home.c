@@ -15,8 +15,9 @@
 #include "sys/netlink.h"
 
 #define LINE_MAX 32
-#define USE_MAX (16u << 20) /* lines of namespaces that are gone stay until the network goes */
+#define USE_MAX (16u << 20)
 #define MOUNTS_MAX (16u << 20)
+#define FIRST_PID_NAMESPACE "pid:[4026531836]" /* PROC_PID_INIT_INO: the number that the first one always has */
 
 /* "net:[number]", as the links of /proc/PID/ns are. */
 static err *of_process(const char *process, char ret[LINE_MAX])
@@ -32,31 +33,136 @@ static err *of_process(const char *process, char ret[LINE_MAX])
         return NULL;
 }
 
+static err *read_text(int use, char **ret, size_t *ret_size)
+{
+        int r = lseek(use, 0, SEEK_SET) < 0 ? -errno : file_read_fd(use, USE_MAX, ret, ret_size);
+
+        return r < 0 ? err_sys(-r, "reading where a network is") : NULL;
+}
+
 static err *read_lines(int use, char ***ret)
 {
         _cleanup_free_ char *text = NULL;
-        int r = lseek(use, 0, SEEK_SET) < 0 ? -errno : file_read_fd(use, USE_MAX, &text, NULL);
+        size_t size;
 
-        if (r < 0)
-                return err_sys(r, "reading where a network is");
+        TRY(read_text(use, &text, &size));
         return strv_split(text, '\n', ret);
+}
+
+/* ---- lines of namespaces that are gone ---- */
+
+/* The namespaces that are there: of all processes, and the mounts. */
+struct living {
+        char **ns;
+        char *mounts;
+        bool known;
+};
+
+static void living_done(struct living *l)
+{
+        strv_free(l->ns);
+        free(l->mounts);
+}
+
+/* Only who sees every process knows that nobody is in one. */
+static bool sees_all(void)
+{
+        char where[LINE_MAX] = "";
+
+        return readlink("/proc/self/ns/pid", where, sizeof(where) - 1) > 0 && str_eq(where, FIRST_PID_NAMESPACE);
+}
+
+static err *find_living(struct living *ret)
+{
+        DIR *d = sees_all() ? opendir("/proc") : NULL;
+        err *e = NULL;
+
+        if (!d)
+                return NULL;
+        ret->known = true;
+        for (struct dirent *x; !e && (x = readdir(d));) {
+                char where[LINE_MAX] = "";
+                uint64_t pid;
+
+                if (!parse_u64(x->d_name, &pid))
+                        continue;
+                e = of_process(x->d_name, where);
+                /* One that we may not look at (it has more rights) is who knows where; the first process has not left
+                 * the first namespace, in which the kernel's are, too. */
+                if (e && err_errno(e) != ENOENT && err_errno(e) != ESRCH && pid != 1)
+                        ret->known = false;
+                err_free(e);
+                e = *where && !strv_contains(ret->ns, where) ? strv_add(&ret->ns, where) : NULL;
+        }
+        (void)closedir(d);
+        ret->known &= file_read(AT_FDCWD, "/proc/self/mountinfo", MOUNTS_MAX, &ret->mounts, NULL) >= 0;
+        return e;
+}
+
+/* Drop what is gone at the end of the @size bytes of @text, the file's, and write @here over another such line, else at
+ * the end. Each of these is done or not: whoever is killed here leaves no line that is wrong. */
+static err *write_line(int use, char *text, size_t size, const struct living *l, const char *here)
+{
+        size_t at = 0, end = 0, slot = SIZE_MAX;
+        char line[LINE_MAX + 1];
+        int n = snprintf(line, sizeof(line), "%s\n", here);
+
+        for (char *newline; (newline = strchr(text + at, '\n'));) { /* half a line is none */
+                size_t next = (size_t)(newline - text) + 1;
+
+                *newline = '\0';
+                if (!text[at] || (l->known && !strv_contains(l->ns, text + at) && !strstr(l->mounts, text + at))) {
+                        if (slot == SIZE_MAX && next - at == (size_t)n)
+                                slot = at;
+                } else {
+                        end = next;
+                }
+                at = next;
+        }
+        if (end < size && ftruncate(use, (off_t)end) < 0)
+                return err_sys(errno, "writing where a network is");
+        if (pwrite(use, line, (size_t)n, (off_t)(slot < end ? slot : end)) != n)
+                return err_sys(errno, "writing where a network is");
+        return NULL;
+}
+
+/* Others may be about to write a line, too, from here or elsewhere. */
+static err *note(int use, const char *here)
+{
+        _cleanup_(living_done) struct living l = {0};
+        _cleanup_strv_ char **lines = NULL;
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+
+        TRY(read_text(use, &text, &size));
+        TRY(strv_split(text, '\n', &lines));
+        if (strv_contains(lines, here))
+                return NULL;
+        if (size)
+                TRY(find_living(&l));
+        return write_line(use, text, size, &l, here);
 }
 
 err *home_note(int use)
 {
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
         _cleanup_strv_ char **lines = NULL;
         char here[LINE_MAX];
+        err *e;
 
         TRY(of_process("self", here));
         TRY(read_lines(use, &lines));
         if (strv_contains(lines, here))
                 return NULL;
-        (void)snprintf(here + strlen(here), sizeof(here) - strlen(here), "\n");
-        /* Others may do so at the same moment, from here or elsewhere: twice is fine, and none is lost. */
-        if (fcntl(use, F_SETFL, O_APPEND) < 0 || write(use, here, strlen(here)) < 0)
-                return err_sys(errno, "writing where a network is");
-        return NULL;
+        if (fcntl(use, F_OFD_SETLKW, &lock) < 0)
+                return err_sys(errno, "locking where a network is");
+        e = note(use, here);
+        lock.l_type = F_UNLCK;
+        (void)fcntl(use, F_OFD_SETLKW, &lock);
+        return e;
 }
+
+/* ---- whoever takes a network away ---- */
 
 /* A process that is there, "" when none is. */
 static err *find_process(const char *line, char ret[16])

@@ -1,7 +1,8 @@
 /* home.h - in which network namespaces a network has been made: its bridge and rules are there, and nowhere else.
  *
  * Each of them is a line of STATE/networks/<id>.use (the lock of lease_hold()): "net:[4026531840]". hod may be called
- * from several (`ip netns exec`); whoever takes a network away has to be where it is. */
+ * from several (`ip netns exec`); whoever takes a network away has to be where it is. A line of a namespace that is
+ * gone makes room for the next one. */
 #pragma once
 
 #include "base/err.h"

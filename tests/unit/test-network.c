@@ -1,14 +1,18 @@
 /* Unit tests of net/network: what may be made, what is chosen, finding, forgetting; in a temporary directory. */
 #include "check.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -280,6 +284,89 @@ static void home_note_finds_its_line_wherever_it_is(void **state)
         assert_int_equal(before.st_size, after.st_size);
 }
 
+/* A child in a network namespace of its own, where it has done home_note() if @use is not -1; it waits to be killed. */
+static pid_t elsewhere(int use, char ret[32])
+{
+        _cleanup_close_ int to = -1, from = -1;
+        ssize_t n;
+        int p[2];
+        pid_t pid;
+
+        assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+        from = p[0];
+        to = p[1];
+        pid = fork();
+        if (pid == 0) {
+                char here[32];
+
+                (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails does not come to end it */
+                n = unshare(CLONE_NEWNET) < 0 ? -1 : readlink("/proc/self/ns/net", here, sizeof(here));
+                if (n < 0 || (use >= 0 && home_note(use)) || write(to, here, (size_t)n) != n)
+                        _exit(1);
+                for (;;)
+                        (void)pause();
+        }
+        assert_true(pid > 0);
+        to = file_close(to);
+        n = read(from, ret, 31);
+        assert_true(n > 0);
+        ret[n] = '\0';
+        return pid;
+}
+
+static void end_child(pid_t pid)
+{
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void holds(int fd, const char *format, const char *first, const char *second)
+{
+        _cleanup_free_ char *text = NULL, *wanted = str_format(format, first, second);
+
+        assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+        assert_true(file_read_fd(fd, 4096, &text, NULL) >= 0);
+        assert_string_equal(text, wanted);
+}
+
+/* Of every process but the first, where it is? Else nothing is gone for sure. */
+static bool sees_all(void)
+{
+        char path[300], where[32] = "";
+        bool all = readlink("/proc/self/ns/pid", where, sizeof(where) - 1) > 0 && str_eq(where, "pid:[4026531836]");
+        DIR *d = opendir("/proc");
+
+        for (struct dirent *x; d && (x = readdir(d));) {
+                (void)snprintf(path, sizeof(path), "/proc/%s/ns/net", x->d_name);
+                if (x->d_name[0] >= '1' && x->d_name[0] <= '9' && !str_eq(x->d_name, "1") &&
+                    readlink(path, where, sizeof(where)) < 0)
+                        all &= errno == ENOENT || errno == ESRCH;
+        }
+        if (d)
+                (void)closedir(d);
+        return d && all;
+}
+
+static void home_note_takes_the_place_of_namespaces_that_are_gone(void **state)
+{
+        _cleanup_close_ int fd = openat(root, "use", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        char here[32] = "", there[32], next[32];
+        pid_t one, two;
+
+        (void)state;
+        assert_true(readlink("/proc/self/ns/net", here, sizeof(here) - 1) > 0);
+        if (!sees_all())
+                skip();
+        one = elsewhere(-1, there);
+        assert_true(dprintf(fd, "net:[4026530001]\n%s\nnet:[4026530002]\nnet:[4026530003]\nnet:[40", there) > 0);
+        check_ok(home_note(fd));
+        holds(fd, "%s\n%s\n", here, there);
+        end_child(one);
+        two = elsewhere(fd, next); /* a number that is given again is the same line */
+        holds(fd, "%s\n%s\n", here, next);
+        end_child(two);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 int main(void)
 {
@@ -294,6 +381,7 @@ int main(void)
                 TEST(network_settle_writes_the_default_bridge_s_subnet_down),
                 TEST(network_list_damaged_names_only_what_the_document_is_to_blame_for),
                 TEST(home_note_finds_its_line_wherever_it_is),
+                TEST(home_note_takes_the_place_of_namespaces_that_are_gone),
         };
 
         (void)unshare(CLONE_NEWNET); /* where no route is in the way of a subnet */
