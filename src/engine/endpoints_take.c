@@ -59,6 +59,35 @@ static err *check_addresses(const struct network *n, const struct link_address w
         return NULL;
 }
 
+/* Further addresses; docker gives them the prefix of all link-local addresses, or none. Nobody keeps account of them,
+ * so they are none of those that are given to containers. */
+static err *read_link_local(const struct network *n, const json *settings, struct endpoint *e)
+{
+        const json *list = json_get(json_get(settings, "IPAMConfig"), "LinkLocalIPs");
+
+        if (json_len(list) > ENDPOINT_EXTRA)
+                return err_new(ERR_INVALID, "more than %d link-local addresses", ENDPOINT_EXTRA);
+        for (size_t i = 0; i < json_len(list); i++) {
+                const char *text = json_str(json_at(list, i)) ? json_str(json_at(list, i)) : "";
+                struct link_address *a = &e->extra[e->n_extra++];
+
+                if (strchr(text, '/') || !endpoint_address_parse(text, a))
+                        return err_new(ERR_INVALID, "invalid link-local IP address: %s", text);
+                for (unsigned k = 0; k < LINK_ADDRESSES; k++)
+                        if (n->pool[k].subnet.family == a->family && address_within(&n->pool[k].subnet, a))
+                                return err_new(ERR_INVALID,
+                                               "invalid link-local IP address: %s is of the subnet of network %s, as "
+                                               "--ip and --ip6 are",
+                                               text, n->name);
+                if (a->family == AF_INET && a->data[0] == 169 && a->data[1] == 254)
+                        a->prefix = 16;
+                if (a->family == AF_INET6 && a->data[0] == 0xfe && (a->data[1] & 0xc0) == 0x80)
+                        a->prefix = 64;
+                e->ipv6 |= a->family == AF_INET6;
+        }
+        return NULL;
+}
+
 static err *read_settings(const struct network *n, const json *settings, struct lease_request *r)
 {
         _cleanup_free_ char *mac = str_dup(json_get_str_or(settings, "MacAddress", ""));
@@ -178,6 +207,7 @@ err *endpoints_check(const struct network *n, const json *settings)
         TRY(check_driver_opts(json_get(settings, "DriverOpts")));
         for (size_t i = 0; i < json_len(aliases); i++)
                 TRY(check_alias(json_str(json_at(aliases, i)) ? json_str(json_at(aliases, i)) : ""));
+        TRY(read_link_local(n, settings, &(struct endpoint){0}));
         return read_settings(n, settings, &r);
 }
 
@@ -254,28 +284,6 @@ static err *choose_name(const struct attach *a, const json *settings, const char
         return err_new(ERR_LIMIT, "the container has too many network devices");
 }
 
-/* docker gives them the prefix of all link-local addresses, or none. */
-static err *read_link_local(const json *settings, struct endpoint *e)
-{
-        const json *list = json_get(json_get(settings, "IPAMConfig"), "LinkLocalIPs");
-
-        if (json_len(list) > ENDPOINT_EXTRA)
-                return err_new(ERR_INVALID, "more than %d link-local addresses", ENDPOINT_EXTRA);
-        for (size_t i = 0; i < json_len(list); i++) {
-                const char *text = json_str(json_at(list, i)) ? json_str(json_at(list, i)) : "";
-                struct link_address *a = &e->extra[e->n_extra++];
-
-                if (strchr(text, '/') || !endpoint_address_parse(text, a))
-                        return err_new(ERR_INVALID, "invalid link-local IP address: %s", text);
-                if (a->family == AF_INET && a->data[0] == 169 && a->data[1] == 254)
-                        a->prefix = 16;
-                if (a->family == AF_INET6 && a->data[0] == 0xfe && (a->data[1] & 0xc0) == 0x80)
-                        a->prefix = 64;
-                e->ipv6 |= a->family == AF_INET6;
-        }
-        return NULL;
-}
-
 static err *write_line(struct attach *a, const struct network *n, const struct lease *l, const json *settings,
                        json *entry)
 {
@@ -289,7 +297,7 @@ static err *write_line(struct attach *a, const struct network *n, const struct l
         const char *prefix = network_option(n, OPTION_PREFIX);
         _cleanup_free_ char *line = NULL;
 
-        TRY(read_link_local(settings, &e));
+        TRY(read_link_local(n, settings, &e));
         (void)snprintf(e.sysctls, sizeof(e.sysctls), "%s",
                        json_get_str_or(json_get(settings, "DriverOpts"), OPTION_SYSCTLS, ""));
         TRY(choose_name(a, settings, prefix ? prefix : "eth", e.name));

@@ -182,6 +182,40 @@ names='address neighbour gateway link arp-gateway arp-other arp-lie vlan tagged 
         [[ ${lines[-1]} == 'neighbour tagged own | '*' 0 0 0' ]]
 }
 
+@test "row 130: further addresses (--link-local-ip) are their container's, from the start and live, and nobody else's" {
+        run -0 alone '
+                hod network create --ipv6 --subnet 10.69.0.0/24 --subnet fd69::/64 n7 >/dev/null
+                hod run -d --name a --network name=n7,link-local-ip=169.254.7.7,link-local-ip=fe80::77 busybox sleep 100 >/dev/null
+                hod run -d --name b busybox sleep 100 >/dev/null
+                hod network connect --link-local-ip 169.254.7.8 --link-local-ip fe80::78 n7 b
+                hod run -d --name bad --network n7 --ip 10.69.0.9 --cap-add NET_ADMIN busybox sleep 100 >/dev/null
+                reach() { # from device address address6
+                        hod exec $1 arping -c 1 -w 20 -I $2 $3 | grep -o "[1-9] response"
+                        hod exec $1 ping -c 1 -W 20 $3 | grep -o "[1-9] packets received"
+                        hod exec $1 ping -c 1 -W 20 -I $2 $4 | grep -o "[1-9] packets received"
+                }
+                reach a eth0 169.254.7.8 fe80::78
+                reach b eth1 169.254.7.7 fe80::77
+                background sink inside b python3 $T/sink.py
+                inside bad ip addr add 169.254.7.7/16 dev eth0
+                inside bad ip addr add 169.254.7.9/16 dev eth0
+                inside bad python3 -c "
+import socket
+for frm, name in (\"169.254.7.7\", \"stolen\"), (\"169.254.7.9\", \"free\"), (\"10.69.0.9\", \"own\"):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind((frm, 0)); s.sendto(name.encode(), (\"169.254.7.8\", 7777))"
+                wait $B
+                grep -v ready $T/sink
+                hod network disconnect n7 b
+                nft list table bridge hod | grep -cE "169.254.7.8|fe80::78" || true
+                hod network connect --link-local-ip 169.254.7.8 n7 b
+                hod exec a ping -c 1 -W 20 169.254.7.8 | grep -o "[1-9] packets received"
+                for x in 10.69.0.1 10.69.0.33 fd69::5; do ! hod run --rm --network name=n7,link-local-ip=$x busybox true 2>&1; done
+                hod rm -f a b bad >/dev/null; hod network rm n7 >/dev/null'
+        echo "$output"
+        local three=$'1 response\n1 packets received\n1 packets received'
+        [[ $output == "$three"$'\n'"$three"$'\nfree\nown\n0\n1 packets received\n'*'10.69.0.1 is'*'10.69.0.33 is'*'fd69::5 is'* ]]
+}
+
 @test "row 131: NET_ADMIN or not, nobody but the host sends to it from 127.0.0.0/8" {
         run -0 alone '
                 hod network create n5 >/dev/null
