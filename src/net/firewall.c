@@ -462,7 +462,7 @@ static int try_remove_idle(int fd)
                 nft_table_delete(&n, FIREWALL_TABLE);
         }
         r = nft_commit(fd, &n, NULL);
-        if (r == -ERESTART || r == -512)
+        if (nft_outdated(r))
                 return -EAGAIN;
         return r == -ENOENT ? 0 : r;
 }

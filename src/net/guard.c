@@ -16,6 +16,7 @@
 
 #define TABLE "hod"
 #define TRIES 4
+#define END_TRIES 32
 #define KEY_MAX 40      /* of the sets */
 #define PRIORITY (-300) /* before anybody else's on the bridge */
 
@@ -292,31 +293,45 @@ struct change {
         int fd, failed;
         enum what what;
         bool loose;
-        bool replace; /* what somebody has left is in the way */
-        bool each;    /* every element in a transaction of its own, and what is missing is fine */
+        bool replace;        /* what somebody has left is in the way */
+        bool each;           /* every element in a transaction of its own, and what is missing is fine */
+        uint32_t generation; /* the only one to be changed; 0 = any */
 };
 
-static void element(struct change *c, const char *set, const struct nft_element *e)
+static int commit(struct change *c)
 {
-        int r;
+        int r = nft_commit(c->fd, &c->n, NULL);
 
+        nft_done(&c->n);
+        return r;
+}
+
+/* 0, or how a transaction of its own has failed. */
+static int change_element(struct change *c, const char *set, const struct nft_element *e)
+{
         if (c->what == ADD) {
                 nft_element_add(&c->n, TABLE, set, e);
-                return;
+                return 0;
         }
         if (c->what == END) {
                 nft_element_end(&c->n, TABLE, set, e);
-                return;
+                return 0;
         }
         if (c->each)
-                nft_begin(&c->n, NFPROTO_BRIDGE);
+                nft_begin_at(&c->n, NFPROTO_BRIDGE, c->generation);
         nft_element_delete(&c->n, TABLE, set, e);
-        if (!c->each)
-                return;
-        r = nft_commit(c->fd, &c->n, NULL);
-        nft_done(&c->n);
+        return c->each ? commit(c) : 0;
+}
+
+static void note(struct change *c, int r)
+{
         if (r < 0 && r != -ENOENT && !c->failed)
                 c->failed = r;
+}
+
+static void element(struct change *c, const char *set, const struct nft_element *e)
+{
+        note(c, change_element(c, set, e));
 }
 
 /* name or number . address; padded to 4 bytes each */
@@ -337,18 +352,43 @@ static void pair(struct change *c, const char *set, const void *first, size_t fi
         element(c, set, &e);
 }
 
+/* The ruleset as it is now: what is found out from here on stays so, or the change is refused. */
+static void hold_generation(struct change *c)
+{
+        if (nft_generation(c->fd, &c->generation) < 0)
+                c->generation = 0;
+}
+
+/* Take @e back if it is @owner's, or nobody's. */
+static void take_back(struct change *c, const char *set, const struct nft_element *e, const char *owner)
+{
+        int r = -EAGAIN;
+
+        for (unsigned i = 0; i < END_TRIES && nft_outdated(r); i++) {
+                char whose[NFT_COMMENT_MAX + 1];
+
+                if (c->each)
+                        hold_generation(c);
+                r = 0;
+                if (nft_element_get(c->fd, NFPROTO_BRIDGE, TABLE, set, e->key, e->key_size, whose) > 0 &&
+                    (!*whose || str_eq(whose, owner)))
+                        r = change_element(c, set, e);
+        }
+        if (c->each)
+                c->generation = 0;
+        note(c, r);
+}
+
 /* In one of the sets of all ports of a bridge. The address may have been another's, who has ended and is cleaned up
  * after us: whose it is says the comment, and the last one to come is right. */
 static void shared(struct change *c, const char *set, uint32_t bridge, const void *address, size_t size,
                    const char *owner)
 {
-        char key[KEY_MAX], whose[NFT_COMMENT_MAX + 1];
+        char key[KEY_MAX];
         struct nft_element e = {.key = key, .key_size = make_key(key, &bridge, sizeof(bridge), address, size)};
 
         if (c->what != ADD) {
-                if (nft_element_get(c->fd, NFPROTO_BRIDGE, TABLE, set, key, e.key_size, whose) > 0 &&
-                    (!*whose || str_eq(whose, owner)))
-                        element(c, set, &e);
+                take_back(c, set, &e, owner);
                 return;
         }
         e.comment = owner;
@@ -489,6 +529,21 @@ err *guard_add(const struct endpoint *e, const struct link_address gateway[LINK_
         return r < 0 && !unsupported(r) ? err_sys(-r, "guarding the bridge's port %s", e->host_name) : NULL;
 }
 
+/* All at once. Somebody may take an address over while we look whose it is: then look again. */
+static int end_at_once(struct change *c, const struct endpoint *e)
+{
+        int r = -EAGAIN;
+
+        for (unsigned i = 0; i < END_TRIES && nft_outdated(r); i++) {
+                hold_generation(c);
+                nft_begin_at(&c->n, NFPROTO_BRIDGE, c->generation);
+                change(c, e, NULL);
+                r = commit(c);
+        }
+        c->generation = 0;
+        return r;
+}
+
 /* Nothing is deleted, so that nobody has to wait for it (nft_element_end()). 1: done. 0: the kernel cannot. */
 static int end_all(struct change *c, const struct endpoint *e)
 {
@@ -499,10 +554,7 @@ static int end_all(struct change *c, const struct endpoint *e)
 
         memcpy(name, e->host_name, strnlen(e->host_name, sizeof(name) - 1));
         c->what = END;
-        nft_begin(&c->n, NFPROTO_BRIDGE);
-        change(c, e, NULL);
-        r = nft_commit(c->fd, &c->n, NULL);
-        nft_done(&c->n);
+        r = end_at_once(c, e);
         if (r == -ENOENT) /* no table; or one of which something lacks */
                 return nft_set_count(c->fd, NFPROTO_BRIDGE, TABLE, "bridge", &count) == -ENOENT;
         return r < 0 ? 0 : nft_element_ends(c->fd, NFPROTO_BRIDGE, TABLE, c->loose ? "loose" : "strict", &port) > 0;
@@ -513,16 +565,13 @@ static int delete_all(struct change *c, const struct endpoint *e)
         int r;
 
         c->what = DELETE;
-        nft_begin(&c->n, NFPROTO_BRIDGE);
-        change(c, e, NULL);
-        r = nft_commit(c->fd, &c->n, NULL);
-        nft_done(&c->n);
-        if (r == -ENOENT) { /* something of it, or all: the rest has to go all the same */
+        r = end_at_once(c, e);
+        if (r == -ENOENT || nft_outdated(r)) { /* something of it, or all: the rest has to go all the same */
                 c->each = true;
                 change(c, e, NULL);
                 r = c->failed;
         }
-        return r;
+        return nft_outdated(r) ? -EBUSY : r;
 }
 
 err *guard_remove(const struct endpoint *e, bool loose)

@@ -14,6 +14,7 @@
  * family inet unless nft_begin() was told another. Privilege: CAP_NET_ADMIN over the network namespace. */
 #pragma once
 
+#include <errno.h>
 #include <linux/netfilter/nf_tables.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,6 +50,11 @@ int nft_generation(int fd, uint32_t *ret);
 /* As nft_begin(), for a batch that is refused (-ERESTART, 512 or EAGAIN) when anybody has changed the ruleset since
  * @generation. */
 void nft_begin_at(struct nft *n, uint8_t family, uint32_t generation);
+/* Is @r, of nft_commit(), that? */
+static inline bool nft_outdated(int r)
+{
+        return r == -ERESTART || r == -512 || r == -EAGAIN;
+}
 
 /* ---- tables, chains ---- */
 
