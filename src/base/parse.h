@@ -108,7 +108,8 @@ struct parse_port {
 };
 void parse_port_done(struct parse_port *p);
 /* -p [[ip|device:][host[-host]]:]container[-container][/proto]. When there are several container ports the host range
- * is of the same length; a host range for one container port means "one of these". Errors as docker's
+ * is of the same length; a host range for one container port means "one of these". Or docker's long form,
+ * target=80,published=8080,protocol=udp. No port of a container is 0. Errors as docker's
  * (`Invalid containerPort: x`, `Invalid hostPort: x`, `Invalid proto: x`, `No port specified: x<empty>`, ...). */
 MUST_USE err *parse_port(const char *text, struct parse_port *ret);
 /* --expose port[-port][/proto]: only first, last and proto are set. */

@@ -2,6 +2,7 @@
 #include "base/parse.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -241,6 +242,12 @@ static err *port_proto(char *text, char proto[8])
         return NULL;
 }
 
+/* Could it be meant as one? */
+static bool is_device_name(const char *text)
+{
+        return strlen(text) < IF_NAMESIZE && isalpha((unsigned char)*text) && !strchr(text, '.');
+}
+
 /* The address part of a port specification: "1.2.3.4" or "[::1]"; or the name of a network device that is there. */
 static err *port_address(const char *text, char **ret)
 {
@@ -256,7 +263,8 @@ static err *port_address(const char *text, char **ret)
         if (!ip)
                 return err_nomem();
         if (*ip && !parse_ip(ip) && (*text == '[' || !if_nametoindex(ip)))
-                return err_new(ERR_INVALID, "Invalid ip address: %s", ip);
+                return err_new(ERR_INVALID, "Invalid ip address: %s%s", ip,
+                               is_device_name(ip) ? " (nor has the host a network device of that name)" : "");
         *ret = TAKE_PTR(ip);
         return NULL;
 }
@@ -270,6 +278,45 @@ static err *say_instead(err *e, const char *fmt, const char *a)
         return err_new(ERR_INVALID, fmt, a);
 }
 
+/* What is the option's @name in "target=80,published=8080,protocol=udp"? *@ret stays as it is when it is not there. */
+static err *long_option(char *field, char **target, char **published, char **protocol)
+{
+        char *value = strchr(field, '=');
+
+        if (!value || value == field)
+                return err_new(ERR_INVALID, "invalid publish opts format (should be name=value but got '%s')", field);
+        *value++ = '\0';
+        if (strcmp(field, "target") == 0)
+                *target = value;
+        else if (strcmp(field, "published") == 0)
+                *published = value;
+        else if (strcmp(field, "protocol") == 0)
+                *protocol = value;
+        else if (strcmp(field, "mode") != 0)
+                return err_new(ERR_INVALID,
+                               "invalid publish opts: unknown field '%s' (target, published, protocol "
+                               "and mode=host are known)",
+                               field);
+        else if (strcmp(value, "host") != 0)
+                return err_new(ERR_INVALID, "invalid publish opts: mode=%s needs a swarm (mode=host does not)", value);
+        return NULL;
+}
+
+/* docker's long form: "target=80,published=8080,protocol=udp". */
+static err *parse_long_port(const char *text, struct parse_port *ret)
+{
+        char *target = (char *)"", *published = (char *)"", *protocol = (char *)"tcp", *field;
+        _cleanup_free_ char *copy = strdup(text), *standard = NULL;
+        char *rest = copy;
+
+        while (rest && (field = strsep(&rest, ",")))
+                TRY(long_option(field, &target, &published, &protocol));
+        if (!copy || asprintf(&standard, "%s:%s/%s", published, target, protocol) < 0)
+                return err_nomem();
+        return strchr(standard, '=') ? err_new(ERR_INVALID, "invalid publish opts: %s", text)
+                                     : parse_port(standard, ret);
+}
+
 err *parse_port(const char *text, struct parse_port *ret)
 {
         _cleanup_(parse_port_done) struct parse_port p = {0};
@@ -277,6 +324,8 @@ err *parse_port(const char *text, struct parse_port *ret)
         char *container, *host = NULL, *ip = NULL;
         err *proto_error;
 
+        if (strchr(text, '='))
+                return parse_long_port(text, ret);
         if (!copy)
                 return err_nomem();
         /* From the right: an address may contain colons. */
@@ -309,8 +358,12 @@ err *parse_port(const char *text, struct parse_port *ret)
         if (!*container)
                 return err_new(ERR_INVALID, "No port specified: %s<empty>", text);
         TRY(say_instead(port_range(container, &p.first, &p.last), "Invalid containerPort: %s", container));
+        if (!p.first)
+                return err_new(ERR_INVALID, "Invalid containerPort: %s (ports begin with 1)", container);
         if (host && *host)
                 TRY(say_instead(port_range(host, &p.host_first, &p.host_last), "Invalid hostPort: %s", host));
+        if (!p.host_first && p.host_last)
+                return err_new(ERR_INVALID, "Invalid hostPort: %s (ports begin with 1)", host);
         if (host && *host && p.last - p.first != p.host_last - p.host_first && p.first != p.last)
                 return err_new(ERR_INVALID, "Invalid ranges specified for container and host Ports: %s and %s",
                                container, host);
@@ -342,6 +395,8 @@ err *parse_expose(const char *text, struct parse_port *ret)
                 err_free(e);
                 return err_new(ERR_INVALID, "invalid range format for --expose: %s, error: %s", copy, why);
         }
+        if (!p.first)
+                return err_new(ERR_INVALID, "invalid range format for --expose: %s, error: ports begin with 1", copy);
         p.ip = strdup("");
         if (!p.ip)
                 return err_nomem();

@@ -70,14 +70,20 @@ static err *add_link_local(json *settings, const char *text)
 
 /* ---- one --network ---- */
 
-/* Is it key=value[,key=value...]? */
+static bool is_word(char c)
+{
+        return isalnum((unsigned char)c) || c == '_';
+}
+
+/* Is it key=value[,key=value...]? As docker sees it: a word, '=' and a word somewhere. */
 static bool is_long(const char *text)
 {
-        size_t n = 0;
-
-        while (isalnum((unsigned char)text[n]) || text[n] == '_' || text[n] == '-')
-                n++;
-        return n > 0 && text[n] == '=';
+        if (str_starts(text, "container:") || str_starts(text, "ns:")) /* a path may contain anything */
+                return false;
+        for (const char *p = strchr(text, '='); p; p = strchr(p + 1, '='))
+                if (p > text && is_word(p[-1]) && is_word(p[1]))
+                        return true;
+        return false;
 }
 
 static err *set_priority(json *settings, const char *value)
@@ -156,7 +162,7 @@ static err *read_network(const char *text, char **ret_name, json **ret_settings)
         _cleanup_free_ char *name = NULL;
 
         if (is_long(text))
-                TRY(parse_long(text, &name, settings));
+                TRY_WRAP(parse_long(text, &name, settings), "invalid argument \"%s\" for \"--network\" flag", text);
         else
                 name = str_dup(str_empty(text) ? "default" : text);
         if (!name)

@@ -174,6 +174,7 @@ static err *move_ports(struct attach *a)
 {
         const char *now = endpoints_outward(a->doc), *before = json_get_str(a->doc, ENDPOINTS_OUTWARD);
         _cleanup_network_ struct network *n = NULL;
+        struct link_address to[LINK_ADDRESSES];
         struct endpoint e;
 
         if (str_eq(now, before))
@@ -192,7 +193,8 @@ static err *move_ports(struct attach *a)
                          &n));
         TRY(bridge_allow_loopback(n));
         TRY(read_endpoint(a, now, &e));
-        return ports_move(a->c, json_get(a->doc, "Ports"), e.address);
+        endpoint_by_family(e.address, to);
+        return ports_move(a->c, json_get(a->doc, "Ports"), to);
 }
 
 /* How many of its other interfaces stand on what @e stands on. */

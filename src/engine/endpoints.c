@@ -160,7 +160,7 @@ static void set_target(const struct network *n, const struct link_address to[LIN
 {
         struct ports_target t = {.host = n->host_binding};
 
-        memcpy(t.to, to, sizeof(t.to));
+        endpoint_by_family(to, t.to);
         memcpy(t.routed, n->routed, sizeof(t.routed));
         *ret = t;
 }

@@ -63,13 +63,6 @@ static err *add(struct ports_publish *p, const struct ports_binding *b)
         return NULL;
 }
 
-static bool is_six_loopback(const struct link_address *a)
-{
-        static const unsigned char one[16] = {[15] = 1};
-
-        return a->family == AF_INET6 && memcmp(a->data, one, sizeof(one)) == 0;
-}
-
 /* A link of the host is looked for now: one that is misspelt would never publish anything. */
 static err *check_link(const char *name, const char *key)
 {
@@ -89,7 +82,7 @@ static err *add_at(struct ports_publish *p, struct ports_binding *b)
         char text[ENDPOINT_ADDRESS_MAX];
 
         b->port.to = p->to[k];
-        if (!p->to[k].family && is_six_loopback(&b->port.host)) {
+        if (!p->to[k].family && k && endpoint_address_is_loopback(&b->port.host)) {
                 b->port.to = p->to[0];
                 b->relay = true;
         }
@@ -129,6 +122,19 @@ static err *add_open(struct ports_publish *p, const struct ports_binding *b)
         return add(p, &open);
 }
 
+/* At all addresses of a family (@six) that the container has not: what comes from ::1 is relayed to the other family,
+ * as it is when no address was named. */
+static err *add_foreign(struct ports_publish *p, struct ports_binding *b, bool six)
+{
+        if (!six)
+                return err_new(ERR_INVALID, "port %s cannot be published on 0.0.0.0: the container has no IPv4 address",
+                               b->key);
+        b->port.host = (struct link_address){.family = AF_INET6};
+        b->port.to = p->to[0];
+        b->relay = true;
+        return add(p, b);
+}
+
 /* One binding, once for each family that it can have. */
 static err *add_binding(struct ports_publish *p, const char *key, const char *ip, const char *range)
 {
@@ -147,6 +153,8 @@ static err *add_binding(struct ports_publish *p, const char *key, const char *ip
                 TRY(check_link(ip, key));
                 b.link = b.port.link = ip;
         }
+        if (any && !str_empty(ip) && !p->to[str_eq(ip, "::")].family)
+                return add_foreign(p, &b, str_eq(ip, "::"));
         for (unsigned k = 0; k < LINK_ADDRESSES; k++) {
                 if (!p->to[k].family || (str_eq(ip, "0.0.0.0") && k) || (str_eq(ip, "::") && !k))
                         continue;

@@ -21,6 +21,14 @@ static int family_of(const struct ports_binding *b)
         return b->port.host.family ? b->port.host.family : b->port.to.family;
 }
 
+/* All addresses of a family. */
+static bool is_zero(const struct link_address *a)
+{
+        static const unsigned char any[sizeof(a->data)];
+
+        return memcmp(a->data, any, sizeof(any)) == 0;
+}
+
 const char *ports_host_text(const struct ports_binding *b, char buf[ENDPOINT_ADDRESS_MAX])
 {
         if (b->link)
@@ -52,37 +60,38 @@ static int try_bind(const struct ports_binding *b, uint16_t port)
         int type = b->port.protocol == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM, one = 1;
         _cleanup_close_ int s = socket(family_of(b), type | SOCK_CLOEXEC, b->port.protocol);
         struct sockaddr_storage at;
+        const char *link;
         socklen_t size;
 
         if (s < 0)
                 return errno == EPROTONOSUPPORT || errno == EAFNOSUPPORT ? 0 : -errno;
         if (family_of(b) == AF_INET6)
                 (void)setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-        if (b->link && setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, b->link, (socklen_t)strlen(b->link)) < 0)
+        link = b->link ? b->link : endpoint_address_is_loopback(&b->port.host) ? "lo" : NULL; /* as the monitor does */
+        if (link && setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, link, (socklen_t)strlen(link)) < 0)
                 return -errno;
         size = socket_address(b, port, &at);
         return bind(s, (struct sockaddr *)&at, size) < 0 ? -errno : 0;
 }
 
-/* Can a port not be had at both, the HostIp @ip and where @b wants it? Of two devices each has its own. */
-static bool overlap(const char *ip, const struct ports_binding *b)
+/* Can a port not be had at both of these HostIps? Of two devices each has its own, and the loopback is one. */
+static bool overlap(const char *x, const char *y)
 {
-        char host[ENDPOINT_ADDRESS_MAX];
-        struct link_address a;
-        bool address = endpoint_address_parse(ip, &a);
+        struct link_address a = {0}, b = {0};
+        bool address = endpoint_address_parse(x, &a), other = endpoint_address_parse(y, &b);
 
-        if (address && a.family != family_of(b))
-                return false;
-        if (!address && b->link)
-                return str_eq(ip, b->link);
-        return !address || !b->port.host.family || str_eq(ip, "0.0.0.0") || str_eq(ip, "::") ||
-               str_eq(ip, ports_host_text(b, host));
+        if (str_eq(x, y) || str_empty(x) || str_empty(y))
+                return true;
+        if (!address || !other)
+                return address != other && !endpoint_address_is_loopback(address ? &a : &b);
+        return a.family == b.family && (is_zero(&a) || is_zero(&b) || address_compare(&a, &b) == 0);
 }
 
 /* Does the document of ports have one that is where @b wants @port? */
 static bool has_port(const json *ports, const struct ports_binding *b, uint16_t port)
 {
-        const char *proto = strchr(b->key, '/');
+        char host[ENDPOINT_ADDRESS_MAX];
+        const char *proto = strchr(b->key, '/'), *at = ports_host_text(b, host);
         char number[8];
 
         (void)snprintf(number, sizeof(number), "%u", port);
@@ -91,7 +100,7 @@ static bool has_port(const json *ports, const struct ports_binding *b, uint16_t 
                         const json *one = json_at(it.value, i);
 
                         if (!json_get_bool(one, PORTS_OPEN, false) && str_eq(json_get_str(one, "HostPort"), number) &&
-                            str_eq(strchr(it.key, '/'), proto) && overlap(json_get_str_or(one, "HostIp", ""), b))
+                            str_eq(strchr(it.key, '/'), proto) && overlap(json_get_str_or(one, "HostIp", ""), at))
                                 return true;
                 }
         return false;
@@ -123,7 +132,7 @@ static err *find_container(const struct ports_publish *p, const struct ports_bin
  * to a connection stays its own, and new ones come to us. */
 static err *find_owner(const struct ports_publish *p, const struct ports_binding *b, uint16_t port, char **ret)
 {
-        const void *address = b->port.host.family ? b->port.host.data : NULL;
+        const void *address = is_zero(&b->port.host) ? NULL : b->port.host.data;
         struct listener l;
 
         TRY(find_container(p, b, port, ret));
@@ -165,21 +174,37 @@ static err *cannot_bind(const struct ports_binding *b, uint16_t port, int r, con
                 return err_new(ERR_CONFLICT, "failed to bind host port for %s:%u:%s:%s: address already in use (by %s)",
                                ports_host_text(b, host), port, endpoint_address_text(&b->port.to, false, to), b->key,
                                owner);
+        if (r == -EADDRNOTAVAIL)
+                return err_new(ERR_INVALID,
+                               "failed to bind host port for %s:%u:%s:%s: cannot assign requested address "
+                               "(the host has no such address)",
+                               ports_host_text(b, host), port, endpoint_address_text(&b->port.to, false, to), b->key);
         return err_sys(-r, "failed to bind host port for %s:%u:%s:%s", ports_host_text(b, host), port,
                        endpoint_address_text(&b->port.to, false, to), b->key);
+}
+
+/* Of a range, or of all that we choose from. @owner: of the last one, NULL when it was not looked at. */
+static err *all_taken(const struct ports_binding *b, uint16_t first, uint16_t last, const char *owner)
+{
+        char host[ENDPOINT_ADDRESS_MAX], who[128] = "";
+
+        if (owner)
+                (void)snprintf(who, sizeof(who), " (%u by %s)", last, owner);
+        return err_new(ERR_CONFLICT, "Bind for %s:%u-%u failed: all ports are allocated%s", ports_host_text(b, host),
+                       first, last, who);
 }
 
 /* Has another binding of this container the port already? It is bound by nobody yet. */
 static bool is_ours(const struct ports_publish *p, const struct ports_binding *b, uint16_t port)
 {
-        for (size_t i = 0; i < p->n; i++) {
-                const struct firewall_port *x = &p->list[i].port, *y = &b->port;
+        char mine[ENDPOINT_ADDRESS_MAX], other[ENDPOINT_ADDRESS_MAX];
 
-                if (&p->list[i] == b || x->open || x->host_port != port || x->protocol != y->protocol ||
-                    family_of(&p->list[i]) != family_of(b))
-                        continue;
-                if (x->link && y->link ? str_eq(x->link, y->link)
-                                       : !x->host.family || !y->host.family || address_compare(&x->host, &y->host) == 0)
+        for (size_t i = 0; i < p->n; i++) {
+                const struct firewall_port *x = &p->list[i].port;
+
+                if (&p->list[i] != b && !x->open && x->host_port == port && x->protocol == b->port.protocol &&
+                    family_of(&p->list[i]) == family_of(b) &&
+                    overlap(ports_host_text(&p->list[i], other), ports_host_text(b, mine)))
                         return true;
         }
         return false;
@@ -225,6 +250,8 @@ err *ports_choose(const struct ports_publish *p, struct ports_binding *b, uint32
                 if (r != -EADDRINUSE)
                         break;
         }
+        if (first != last && (r == 0 || r == -EADDRINUSE))
+                return all_taken(at, first, last, owner);
         return cannot_bind(at, first, r ? r : -EADDRINUSE, owner);
 }
 

@@ -215,11 +215,31 @@ static void wanted_done(struct wanted *w)
         free(w->ip);
 }
 
+/* ADDRESS:PORT, as `hod port` shows it: the last colon comes after no number. *@ret: as -p would have it, with any port
+ * of the container (owned); NULL: it is something else. */
+static err *with_address(const char *text, char **ret)
+{
+        const char *colon = strrchr(text, ':'), *slash = strchrnul(colon ? colon : text, '/');
+        size_t n = colon ? (size_t)(colon - text) : 0;
+
+        *ret = NULL;
+        if (!n || strspn(text, "0123456789-") == n || strchr(text, '='))
+                return NULL;
+        if (text[n - 1] != ']' && memchr(text, ':', n)) /* ADDRESS:PORT:PORT */
+                return NULL;
+        *ret = str_format("%.*s:1%s", (int)(slash - text), text, slash);
+        return *ret ? NULL : err_nomem();
+}
+
 static err *parse_wanted(const char *text, struct wanted *ret)
 {
         _cleanup_(parse_port_done) struct parse_port p = {0};
-        bool whole = strchr(text, ':') != NULL;
-        err *e = whole ? parse_port(text, &p) : parse_expose(text, &p);
+        bool whole = strpbrk(text, ":=") != NULL;
+        _cleanup_free_ char *long_text = NULL;
+        err *e;
+
+        TRY(with_address(text, &long_text));
+        e = whole ? parse_port(long_text ? long_text : text, &p) : parse_expose(text, &p);
 
         if (e && !whole) { /* its error speaks of another option */
                 err_free(e);
@@ -228,7 +248,7 @@ static err *parse_wanted(const char *text, struct wanted *ret)
         TRY(e);
         *ret = (struct wanted){.first = whole ? p.host_first : p.first,
                                .last = whole ? p.host_last : p.last,
-                               .port = whole && p.first == p.last ? p.first : 0};
+                               .port = whole && !long_text && p.first == p.last ? p.first : 0};
         memcpy(ret->proto, p.proto, sizeof(ret->proto));
         if (!ret->first)
                 return err_new(ERR_INVALID, "invalid port: %s: a port of the host is needed", text);

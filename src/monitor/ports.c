@@ -83,14 +83,17 @@ int ports_bind(const struct port *p, const struct link_address *a, const char *l
 static err *hold(struct port *p)
 {
         struct link_address a = {0};
+        const char *device;
 
         p->of_device = !endpoint_address_parse(p->host, &a);
         if (p->of_device) {
                 a.family = p->to.family;
                 p->index = (int)if_nametoindex(p->host);
         }
+        /* The loopback's port may be had beside that of another device. */
+        device = p->of_device ? p->host : endpoint_address_is_loopback(&a) ? "lo" : NULL;
         for (unsigned i = 0; i < PROBE_TRIES; i++) { /* another start may be looking whether it is free */
-                p->held = ports_bind(p, &a, p->of_device ? p->host : NULL);
+                p->held = ports_bind(p, &a, device);
                 if (p->held != -EADDRINUSE || is_connection(p, a.family, a.data))
                         break;
                 (void)usleep(PROBE_US);

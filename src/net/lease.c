@@ -292,8 +292,13 @@ static err *choose(struct lease_list *t, const struct network *n, unsigned k, co
                 e = err_new(ERR_INVALID,
                             "invalid endpoint settings: no configured subnet or ip-range contain the IP address %s",
                             endpoint_address_text(&a, false, text));
-        } else if (reserved(p, &a) || !make_free(t, &a, r)) {
-                e = err_new(ERR_CONFLICT, "Address already in use");
+        } else if (reserved(p, &a)) {
+                e = err_new(ERR_CONFLICT, "Address already in use (%s is %s)", endpoint_address_text(&a, false, text),
+                            p->gateway.family && address_compare(&p->gateway, &a) == 0 ? "the gateway's"
+                                                                                       : "for no container");
+        } else if (!make_free(t, &a, r)) {
+                e = err_new(ERR_CONFLICT, "Address already in use (%s is container %s's)",
+                            endpoint_address_text(&a, false, text), t->items[holder(t, &a)].name);
         }
         TRY(e);
         a.prefix = p->subnet.prefix;

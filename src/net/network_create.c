@@ -211,6 +211,9 @@ static err *complete_ipam(json *doc, const struct network_list *others)
                 struct link_address subnet;
 
                 TRY(complete_pool(doc, json_at(configs, i), &subnet));
+                if (subnet.family == AF_INET && !json_get_bool(doc, "EnableIPv4", true))
+                        return invalid_config("subnet", json_get_str_or(json_at(configs, i), "Subnet", ""),
+                                              "IPv4 is switched off");
                 if (taken(&subnet, others))
                         return err_new(ERR_DENIED,
                                        "invalid pool request: Pool overlaps with other one on this address space");

@@ -29,6 +29,14 @@ const char *endpoint_address_text(const struct link_address *a, bool prefix, cha
         return buf;
 }
 
+bool endpoint_address_is_loopback(const struct link_address *a)
+{
+        static const unsigned char one[sizeof(a->data)] = {[15] = 1};
+
+        return (a->family == AF_INET && a->data[0] == 127) ||
+               (a->family == AF_INET6 && memcmp(a->data, one, sizeof(one)) == 0);
+}
+
 bool endpoint_address_parse(const char *text, struct link_address *ret)
 {
         size_t n = strcspn(text, "/");
@@ -229,6 +237,16 @@ err *endpoint_parse(const char *text, struct endpoint *ret)
 }
 
 /* ---- making it ---- */
+
+void endpoint_by_family(const struct link_address address[LINK_ADDRESSES], struct link_address ret[LINK_ADDRESSES])
+{
+        struct link_address sorted[LINK_ADDRESSES] = {0};
+
+        for (unsigned i = 0; i < LINK_ADDRESSES; i++)
+                if (address[i].family)
+                        sorted[address[i].family == AF_INET6] = address[i];
+        memcpy(ret, sorted, sizeof(sorted));
+}
 
 err *endpoint_make(const struct endpoint *e, int ns)
 {

@@ -37,6 +37,9 @@ MUST_USE err *endpoint_format(const struct endpoint *e, char **ret);
 /* ERR_CORRUPT. Words that are not known are ignored: a newer engine wrote them. */
 MUST_USE err *endpoint_parse(const char *text, struct endpoint *ret);
 
+/* Addresses of an endpoint stand in any order; *@ret: IPv4, IPv6; family 0 = none. */
+void endpoint_by_family(const struct link_address address[LINK_ADDRESSES], struct link_address ret[LINK_ADDRESSES]);
+
 /* Make it, ready to send: the host's side in our network namespace, the container's in that of the descriptor @ns.
  * On failure nothing of it is left. Privilege: CAP_NET_ADMIN over both, CAP_SYS_ADMIN over @ns.
  * ERR_NOT_FOUND: the bridge or parent is not there. As link_endpoint_make(). */
@@ -55,5 +58,7 @@ MUST_USE err *endpoint_name_taken(int ns, const char *name, bool *ret);
 const char *endpoint_address_text(const struct link_address *a, bool prefix, char buf[ENDPOINT_ADDRESS_MAX]);
 /* An address with or without "/prefix" (then 32 or 128). False: it is none. */
 bool endpoint_address_parse(const char *text, struct link_address *ret);
+/* 127.0.0.0/8 or ::1 */
+bool endpoint_address_is_loopback(const struct link_address *a);
 /* "02:42:ac:11:00:02" as parse_mac() writes it: lower case, colons. */
 bool endpoint_mac_parse(const char *text, unsigned char ret[6]);

@@ -446,7 +446,7 @@ reaches() { hod exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
 		--network container:nosuch|No such container: nosuch
 		-p 65536:80|Invalid hostPort: 65536
 		-p 80:65536|Invalid containerPort: 65536
-		-p 80:0|0 is no port of a container
+		-p 80:0|ports begin with 1
 		-p 9000-9002:80-81|Invalid ranges specified
 		-p 192.0.2.77:9000:80|annot assign requested address
 		-p 80:80/foo|Invalid proto: foo

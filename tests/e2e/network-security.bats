@@ -543,6 +543,34 @@ for _ in 1, 2: s.send(b\"x\"); print(\"udp\", s.recv(100).decode(), s.getpeernam
         [[ $output == $'a4 a6 a4\nb4 b6\n-' ]]
 }
 
+@test "a container of one family: published for that, on ::1 for either; what it has not is refused by name" {
+        run -0 alone '
+                ip addr add 2001:db8:8::1/64 dev host0 nodad
+                hod network create --ipv4=false --ipv6 --subnet fd66::/64 n6 >/dev/null
+                serve six --network n6 -p 18080:80
+                serve four -p "[::]:18081:80" -p 0.0.0.0:18081:80 -p host0:18082:80 -p 127.0.0.1:18082:80
+                echo $(hod port six) $(hod port four)
+                echo "$(get "[::1]" 18080) $(get "[2001:db8:8::1]" 18080) [$(get 127.0.0.1 18080)]"
+                echo "$(get "[::1]" 18081) $(get 127.0.0.1 18081) $(get 127.0.0.1 18082) $(get 192.0.2.1 18082) $(neighbour 192.0.2.1 18082)"
+                for p in 127.0.0.1:18083:80 0.0.0.0:18083:80; do
+                        ! hod run --rm --network n6 -p $p busybox true 2>&1 | grep -o "port 80.*"
+                        ! hod container publish six $p 2>&1 | grep -o "port 80.*"
+                done
+                ! hod run --rm -p "[::]:18083:80" -p "[::1]:18083:81" busybox true 2>&1 | grep -o "Bind.*"
+                ! hod run --rm -p 18081-18082:80 busybox true 2>&1 | grep -o "Bind.*"
+                hod container unpublish four host0:18082 "[::]:18081"
+                echo $(hod port four)
+                hod rm -f six four >/dev/null; hod network rm n6 >/dev/null'
+        echo "$output"
+        [[ ${lines[0]} == '80/tcp -> [::]:18080 80/tcp -> 0.0.0.0:18081 80/tcp -> 127.0.0.1:18082 80/tcp -> [::]:18081 80/tcp -> host0:18082' ]]
+        [[ ${lines[1]} == 'host-six host-six []' && ${lines[2]} == 'host-four host-four host-four host-four host-four' ]]
+        [[ ${lines[3]} == 'port 80/tcp cannot be published on 127.0.0.1: the container has no IPv4 address' && ${lines[3]} == "${lines[4]}" ]]
+        [[ ${lines[5]} == 'port 80/tcp cannot be published on 0.0.0.0: the container has no IPv4 address' && ${lines[5]} == "${lines[6]}" ]]
+        [[ ${lines[7]} == 'Bind for ::1:18083 failed: port is already allocated (by container '*' itself)' ]]
+        [[ ${lines[8]} == 'Bind for 0.0.0.0:18081-18082 failed: all ports are allocated (18082 by container four)' ]]
+        [[ ${lines[9]} == '80/tcp -> 0.0.0.0:18081 80/tcp -> 127.0.0.1:18082' ]]
+}
+
 @test "ports: who has it is named; what only a connection uses is free; another protocol is another port" {
         run -0 alone '
                 background server python3 -c "
@@ -564,7 +592,7 @@ s = socket.socket(); s.bind((\"\", 18070)); s.listen(); print(\"ready\", flush=T
                 hod rm -f w >/dev/null'
         echo "$output"
         [[ ${lines[0]} == *'by container w'* && ${lines[1]} == *'by container w'* && ${lines[2]} == *'by python3, process '* ]]
-        [[ $output == *$'free yes\nsctp\n: s . 80 }\nrange\nzero\n'*'0 is no port of a container'*'has no IPv6 address'* ]]
+        [[ $output == *$'free yes\nsctp\n: s . 80 }\nrange\nzero\n'*'ports begin with 1'*'has no IPv6 address'* ]]
 }
 
 @test "the thousandth port costs what the first did" {

@@ -403,7 +403,9 @@ static void parse_port_reads_every_form(void **state)
         check_port("[::1]::80/sctp", "::1", 0, 0, 80, 80, "sctp");
         check_port(":80", "", 0, 0, 80, 80, "tcp");
         check_port("80/", "", 0, 0, 80, 80, "tcp");
-        check_port("0", "", 0, 0, 0, 0, "tcp");
+        check_port("target=80,published=8080,protocol=udp,mode=host", "", 8080, 8080, 80, 80, "udp");
+        check_port("published=127.0.0.1:81,target=80", "127.0.0.1", 81, 81, 80, 80, "tcp");
+        check_port("target=80", "", 0, 0, 80, 80, "tcp");
 }
 
 static void parse_port_refuses_in_dockers_words(void **state)
@@ -420,7 +422,19 @@ static void parse_port_refuses_in_dockers_words(void **state)
         check_err(parse_port("3-1:3-1", &p), "Invalid containerPort: 3-1");
         check_err(parse_port("8080:80:90", &p), "Invalid ip address: 8080");
         check_err(parse_port("::1:80:80", &p), "Invalid ip address ::1: address ::1:: too many colons in address");
-        check_err(parse_port("localhost:80:80", &p), "Invalid ip address: localhost");
+        check_err(parse_port("localhost:80:80", &p),
+                  "Invalid ip address: localhost (nor has the host a network device of that name)");
+        check_err(parse_port("0", &p), "Invalid containerPort: 0 (ports begin with 1)");
+        check_err(parse_port("80:0-1", &p), "Invalid containerPort: 0-1 (ports begin with 1)");
+        check_err(parse_port("0-5:80", &p), "Invalid hostPort: 0-5 (ports begin with 1)");
+        check_err(parse_port("published=80", &p), "No port specified: 80:/tcp<empty>");
+        check_err(parse_port("target=80,80", &p), "invalid publish opts format (should be name=value but got '80')");
+        check_err(parse_port("target=80,=80", &p), "invalid publish opts format (should be name=value but got '=80')");
+        check_err(parse_port("target=80,x=80", &p), "invalid publish opts: unknown field 'x' (target, published, "
+                                                    "protocol and mode=host are known)");
+        check_err(parse_port("target=80,mode=ingress", &p),
+                  "invalid publish opts: mode=ingress needs a swarm (mode=host does not)");
+        check_err(parse_port("target=80=9", &p), "invalid publish opts: target=80=9");
         check_err(parse_port("-1:80", &p), "Invalid hostPort: -1");
         check_err(parse_port("", &p), "No port specified: <empty>");
         check_err(parse_port("/tcp", &p), "No port specified: /tcp<empty>");
@@ -430,6 +444,7 @@ static void parse_port_refuses_in_dockers_words(void **state)
         check_err(parse_expose("x", &p),
                   "invalid range format for --expose: x, error: strconv.ParseUint: parsing \"x\": invalid syntax");
         check_err(parse_expose("1:2", &p), "invalid port format for --expose: 1:2");
+        check_err(parse_expose("0-1", &p), "invalid range format for --expose: 0-1, error: ports begin with 1");
         check_ok(parse_expose("80-82/udp", &p));
         assert_int_equal(p.last, 82);
         parse_port_done(&p);
