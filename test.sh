@@ -224,6 +224,7 @@ run_peers() {
         [[ " ${list[*]} " != *' network.bats '* ]] || {
                 stage peers/servers tests/peers/make-servers.sh
                 stage peers/neighbours tests/peers/make-neighbours.sh
+                stage peers/neighbours-trixie tests/peers/make-neighbours.sh trixie
         }
         for file in "${list[@]}"; do
                 stage "peers/${file%.bats}" run_bats "tests/peers/$file"

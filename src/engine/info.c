@@ -235,7 +235,7 @@ static err *add_obstacles(struct engine *e, json *warnings)
         for (size_t i = 0; i < list.n; i++) {
                 _cleanup_strv_ char **found = NULL;
 
-                if (!str_eq(list.items[i]->driver, "bridge") || list.items[i]->internal)
+                if (!str_eq(list.items[i]->driver, "bridge"))
                         continue;
                 TRY(obstacles_find(list.items[i], &found));
                 for (char **at = found; at && *at; at++)

@@ -91,8 +91,7 @@ static err *make(const struct network *n, int fd)
         unguarded = n->guard ? guard_obstacle() : NULL;
         if (unguarded)
                 log_warn("network %s: %s", n->name, unguarded);
-        if (!n->internal)
-                warn(n);
+        warn(n);
         return NULL;
 }
 

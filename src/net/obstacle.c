@@ -32,6 +32,8 @@
 #define NAMES_MAX 4096
 #define CHAINS 32
 #define TRIES 8
+#define BRIDGED4 "/proc/sys/net/bridge/bridge-nf-call-iptables"
+#define BRIDGED6 "/proc/sys/net/bridge/bridge-nf-call-ip6tables"
 
 struct chain {
         uint8_t family;
@@ -47,6 +49,7 @@ struct search {
 /* What a chain keeps from us. */
 struct finding {
         bool out, in; /* containers from the world; others from published ports */
+        bool within;  /* containers from each other */
         struct verdict verdict;
 };
 
@@ -111,29 +114,50 @@ static void find_world(char ret[LINK_ADDRESSES][LINK_NAME_MAX + 1])
                         memcpy(ret[i], ret[1 - i], sizeof(*ret));
 }
 
-/* The first packet of a connection from a container, and that of one to a published port. @other: the world's link. */
-static void try_family(const struct verdict_rules *rules, const struct chain *c, const struct network *n, unsigned i,
-                       const char *other, struct finding *f)
+/* Where a packet is tried. */
+struct attempt {
+        const struct verdict_rules *rules;
+        const struct chain *chain;
+        const struct network *network;
+        struct finding *finding;
+};
+
+static bool refuses(const struct attempt *a, struct verdict_packet *p)
 {
-        struct verdict_packet p = {.family = i ? NFPROTO_IPV6 : NFPROTO_IPV4, .ours = n->link};
+        struct finding *f = a->finding;
         struct verdict v;
 
-        p.in = n->link;
-        p.out = other;
-        p.from = &n->pool[i].gateway;
-        verdict_find(rules, c->name, c->drop, &p, &v);
-        f->out |= v.refused;
-        if (v.refused)
+        p->ours = a->network->link;
+        verdict_find(a->rules, a->chain->name, a->chain->drop, p, &v);
+        if (v.refused && !f->out && !f->in && !f->within)
                 f->verdict = v;
-        p.in = other;
-        p.out = n->link;
-        p.from = NULL;
-        p.to = &n->pool[i].gateway;
-        p.translated = true;
-        verdict_find(rules, c->name, c->drop, &p, &v);
-        f->in |= v.refused;
-        if (v.refused && !f->out)
-                f->verdict = v;
+        return v.refused;
+}
+
+/* Are packets that stay on a bridge shown to the chains of forwarding, too? (br_netfilter, which dockerd loads.) */
+static bool bridged_are_filtered(unsigned i)
+{
+        _cleanup_free_ char *text = NULL;
+
+        return file_read(AT_FDCWD, i ? BRIDGED6 : BRIDGED4, 8, &text, NULL) == 0 && *text == '1';
+}
+
+/* The first packet of a connection from a container, that of one to a published port, and that of one between two
+ * containers. @other: the world's link. */
+static void try_family(const struct attempt *a, unsigned i, const char *other)
+{
+        const struct network *n = a->network;
+        const struct link_address *address = n->pool[i].gateway.family ? &n->pool[i].gateway : &n->pool[i].subnet;
+        uint8_t family = i ? NFPROTO_IPV6 : NFPROTO_IPV4;
+        struct verdict_packet out = {.family = family, .in = n->link, .out = other, .from = address},
+                              in = {.family = family, .in = other, .out = n->link, .to = address, .translated = true},
+                              within = {
+                                      .family = family, .in = n->link, .out = n->link, .from = address, .to = address};
+
+        /* The last says least of whom the bridge belongs to: what is written down is the verdict of the first. */
+        a->finding->out |= !n->internal && refuses(a, &out);
+        a->finding->within |= n->icc && bridged_are_filtered(i) && refuses(a, &within);
+        a->finding->in |= !n->internal && refuses(a, &in);
 }
 
 /* ---- what to say ---- */
@@ -141,9 +165,10 @@ static void try_family(const struct verdict_rules *rules, const struct chain *c,
 /* What is kept from us; owned. */
 static char *effect(const struct finding *f, const char *bridge)
 {
-        if (!f->out)
+        if (!f->out && !f->within)
                 return str_format("others do not reach published ports of containers on %s", bridge);
-        return str_format("containers on %s do not reach the world%s", bridge,
+        return str_format("containers on %s do not reach %s%s%s%s", bridge, f->out ? "the world" : "",
+                          f->out && f->within ? " and " : "", f->within ? "each other" : "",
                           f->in ? ", others do not reach their published ports" : "");
 }
 
@@ -176,35 +201,41 @@ static bool firewalld_zone(const struct verdict *v, char ret[64])
         return false;
 }
 
+/* Its StrictForwardPorts lets pass only ports that it forwards itself, whatever the zones are. */
 static char *say_firewalld(const struct finding *f, const char *bridge, const char *zone)
 {
+        static const char *const lax = "sed -i s/^StrictForwardPorts=.*/StrictForwardPorts=no/ "
+                                       "/etc/firewalld/firewalld.conf; firewall-cmd --reload";
         _cleanup_free_ char *what = effect(f, bridge);
 
         if (!what)
                 return NULL;
-        if (!f->out) /* its StrictForwardPorts: only ports that it forwards itself */
-                return str_format("firewalld rejects it (StrictForwardPorts): %s; to allow it: sed -i "
-                                  "s/^StrictForwardPorts=.*/StrictForwardPorts=no/ /etc/firewalld/firewalld.conf; "
-                                  "firewall-cmd --reload",
-                                  what);
-        return str_format("firewalld, where %s is in zone %s, rejects it: %s; to allow it: firewall-cmd --zone=trusted "
-                          "--change-interface=%s; firewall-cmd --permanent --zone=trusted --change-interface=%s",
-                          bridge, zone, what, bridge, bridge);
+        if (!f->out && !f->within)
+                return str_format(
+                        "firewalld rejects it (StrictForwardPorts, also from the host itself): %s; to allow it: "
+                        "%s",
+                        what, lax);
+        return str_format(
+                "firewalld, where %s is in zone %s, rejects it%s: %s; to allow it: firewall-cmd --zone=trusted "
+                "--change-interface=%s; firewall-cmd --permanent --zone=trusted --change-interface=%s%s%s",
+                bridge, zone, f->in ? " (published ports by StrictForwardPorts, also from the host itself)" : "", what,
+                bridge, bridge, f->in ? "; " : "", f->in ? lax : "");
 }
 
 /* A chain of iptables' own; ufw's commands are kept over a reboot. */
 static char *say_iptables(const struct chain *c, const struct finding *f, const char *bridge, const char *how)
 {
-        bool docker = strstr(f->verdict.path, " DOCKER-USER "), ufw = strstr(f->verdict.path, " ufw-before-forward ");
+        bool six = c->family == NFPROTO_IPV6, docker = strstr(f->verdict.path, " DOCKER-USER "),
+             ufw = strstr(f->verdict.path, six ? " ufw6-before-forward " : " ufw-before-forward ");
         const char *who = docker ? ", docker's," : ufw ? ", ufw's," : "";
         _cleanup_free_ char *advice = NULL, *what = effect(f, bridge);
 
         advice = ufw && !docker ? str_format("ufw route allow in on %s; ufw route allow out on %s", bridge, bridge)
-                                : iptables_advice(c->family == NFPROTO_IPV6 ? "ip6tables" : "iptables", bridge, docker);
+                                : iptables_advice(six ? "ip6tables" : "iptables", bridge, docker);
         if (!advice || !what)
                 return NULL;
-        return str_format("chain FORWARD of table %s filter%s %s: %s; to allow it: %s",
-                          c->family == NFPROTO_IPV6 ? "ip6" : "ip", who, how, what, advice);
+        return str_format("chain FORWARD of table %s filter%s %s: %s; to allow it: %s", six ? "ip6" : "ip", who, how,
+                          what, advice);
 }
 
 static char *say_chain(const struct chain *c, const struct finding *f, const char *bridge)
@@ -266,14 +297,16 @@ static err *find_nft(const struct network *network, char ***ret)
                 _cleanup_verdict_rules_ struct verdict_rules *rules = NULL;
                 const struct chain *c = &s.list[i];
                 struct finding f = {0};
+                struct attempt a = {.chain = c, .network = network, .finding = &f};
 
                 if (read_rules(fd, c, &rules) < 0)
                         continue;
+                a.rules = rules;
                 if (network->pool[0].subnet.family && c->family != NFPROTO_IPV6)
-                        try_family(rules, c, network, 0, world[0], &f);
+                        try_family(&a, 0, world[0]);
                 if (network->pool[1].subnet.family && c->family != NFPROTO_IPV4)
-                        try_family(rules, c, network, 1, world[1], &f);
-                if (f.out || f.in)
+                        try_family(&a, 1, world[1]);
+                if (f.out || f.in || f.within)
                         TRY(strv_push(ret, say_chain(c, &f, network->link)));
         }
         return NULL;

@@ -1,81 +1,79 @@
 # firewalls.py BRIDGE CONTAINER-PID NEIGHBOUR-PID: rulesets as others write them beside hod's. For each one, what `hod
-# info` says of the bridge is compared with what becomes of the first packet of four connections: from the container to
-# the neighbour, from the neighbour to the published port 18080, by IPv4 and by IPv6. Prints a line for each difference,
-# and at last how many rulesets there were.
+# info` says of the bridge is compared with what becomes of the first packet of a connection from the container to
+# the neighbour, from the neighbour to the published port 18080, from the container to another one (10.70.0.9, fd70::9) on
+# its bridge if firewalls are shown what stays there; by IPv4 and by IPv6. Prints a line for each difference, and at last
+# how many rulesets there were.
 #
-# Counters tell what became of a packet: each is counted before all other chains of the forward hook, and again in
-# postrouting if nobody has dropped it. Both happen in one go, so that nothing is waited for.
+# Counters tell what became of a packet: each is counted before all other chains of the forward hook, and again after
+# them if nobody has dropped it. Both happen in one go, so that nothing is waited for.
 import ctypes, json, os, socket, subprocess, sys, time
 
 bridge, container, neighbour = sys.argv[1:]
-ORACLE = """
-table inet oracle {
-  counter out4 {}; counter out6 {}; counter in4 {}; counter in6 {}
-  counter out4_passed {}; counter out6_passed {}; counter in4_passed {}; counter in6_passed {}
-  chain before { type filter hook forward priority -500;
-    iifname "%(b)s" tcp flags syn / syn,ack meta nfproto ipv4 counter name out4
-    iifname "%(b)s" tcp flags syn / syn,ack meta nfproto ipv6 counter name out6
-    oifname "%(b)s" tcp flags syn / syn,ack meta nfproto ipv4 counter name in4
-    oifname "%(b)s" tcp flags syn / syn,ack meta nfproto ipv6 counter name in6
-  }
-  chain after { type filter hook postrouting priority 500;
-    iifname "%(b)s" tcp flags syn / syn,ack meta nfproto ipv4 counter name out4_passed
-    iifname "%(b)s" tcp flags syn / syn,ack meta nfproto ipv6 counter name out6_passed
-    oifname "%(b)s" iifname "host0" tcp flags syn / syn,ack meta nfproto ipv4 counter name in4_passed
-    oifname "%(b)s" iifname "host0" tcp flags syn / syn,ack meta nfproto ipv6 counter name in6_passed
-  }
-}
-""" % {"b": bridge}
+KINDS = {"out": (bridge, "host0"), "in": ("host0", bridge), "within": (bridge, bridge)}
 
-# What is refused ("out", "in", "out in", "" nothing), the definitions, the rules of the chain. A chain begins with its
+
+def oracle():
+    text = {"before": "", "after": ""}
+    names = []
+    for kind, (source, to) in KINDS.items():
+        for family in "46":
+            for chain in text:
+                names.append(f"{chain}_{kind}{family}")
+                text[chain] += f'    iifname "{source}" oifname "{to}" tcp flags syn / syn,ack meta nfproto ipv{family} counter name {names[-1]}\n'
+    return "table inet oracle {\n%s\n%s}\n" % (
+        "\n".join(f"  counter {name} {{ }}" for name in names),
+        "".join(f"  chain {chain} {{ type filter hook forward priority {at};\n{text[chain]}  }}\n" for chain, at in (("before", -500), ("after", 500))))
+
+
+# What is refused ("out", "in", "within", "" nothing), the definitions, the rules of the chain. A chain begins with its
 # policy. "?": what is asked for is not known of every packet, so that only what is said is compared.
 RULESETS = [
     ("", "", "accept"),
-    ("out in", "", "drop"),
+    ("out in within", "", "drop"),
     # Verdict maps: one of interfaces, one of states, both as anonymous ones.
     ("in", "", 'accept; iifname vmap { "lo" : accept, "BR" : accept, "host0" : jump x }'),
     ("", "", 'drop; ct state vmap { established : accept, related : accept, invalid : drop }; iifname vmap { "BR" : accept, "host0" : accept }'),
-    ("out in", "", "drop; ct state vmap { established : accept, related : accept, invalid : drop }"),
+    ("out in within", "", "drop; ct state vmap { established : accept, related : accept, invalid : drop }"),
     ("in", "", "drop; ct state vmap { new : goto y, invalid : drop }"),
     ("out", "", 'accept; iifname . oifname vmap { "BR" . "host0" : drop, "host0" . "BR" : accept }'),
-    ("in", "", 'drop; iifname . oifname vmap { "BR" . "host0" : accept, "host0" . "other" : accept }'),
+    ("in within", "", 'drop; iifname . oifname vmap { "BR" . "host0" : accept, "host0" . "other" : accept }'),
     ("", "", 'drop; oifname vmap { "BR" : continue, "host0" : jump y, * : accept }; accept'),
     ("in", "map m { type ifname : verdict; elements = { \"BR\" : return, * : goto x } }", "accept; iifname vmap @m"),
-    ("out", "map m { type ifname : verdict; flags interval; elements = { \"BR*\" : jump x, \"host*\" : accept } }", "drop; iifname vmap @m"),
+    ("out within", "map m { type ifname : verdict; flags interval; elements = { \"BR*\" : jump x, \"host*\" : accept } }", "drop; iifname vmap @m"),
     ("out", "map m { typeof meta iifname . meta oifname : verdict; flags interval; elements = { \"BR*\" . \"host*\" : drop, \"host*\" . \"BR\" : accept } }",
      "accept; iifname . oifname vmap @m"),
-    ("out in", "map m { type ipv4_addr : verdict; flags interval; elements = { 10.70.0.0/16 : drop } }", "accept; ip saddr vmap @m; ip daddr vmap @m"),
+    ("out in within", "map m { type ipv4_addr : verdict; flags interval; elements = { 10.70.0.0/16 : drop } }", "accept; ip saddr vmap @m; ip daddr vmap @m"),
     ("", "map m { type ipv4_addr : verdict; flags interval; elements = { 10.69.0.0/16 : drop, 10.71.0.0-10.72.255.255 : drop } }",
      "accept; ip saddr vmap @m; ip daddr vmap @m"),
-    ("out", "", "accept; ip6 saddr vmap { fd70::/32 : drop, fd71::/32 : accept }"),
+    ("out within", "", "accept; ip6 saddr vmap { fd70::/32 : drop, fd71::/32 : accept }"),
     ("in", "", "accept; meta nfproto vmap { ipv4 : jump z, ipv6 : jump z }"),
-    ("out in", "", "accept; meta l4proto vmap { tcp : jump x, udp : accept }"),
+    ("out in within", "", "accept; meta l4proto vmap { tcp : jump x, udp : accept }"),
     ("", "", "accept; meta l4proto vmap { icmp : drop, udp : drop }"),
     ("", "", "accept; meta protocol vmap { arp : drop, 0x8100 : drop }"),
     # Sets.
     ("in", "set links { type ifname; elements = { \"BR\", \"lo\" } }", "drop; iifname @links accept"),
-    ("out", "set links { type ifname; elements = { \"BR\", \"lo\" } }", "accept; iifname @links drop"),
+    ("out within", "set links { type ifname; elements = { \"BR\", \"lo\" } }", "accept; iifname @links drop"),
     ("in", "", 'accept; iifname != { "BR", "lo" } reject'),
-    ("out", "", 'accept; iifname { "br-*", "BR*" } drop'),
+    ("out within", "", 'accept; iifname { "br-*", "BR*" } drop'),
     ("", "", 'accept; iifname { "br-*", "virbr*" } drop'),
-    ("out in", "set s { type ipv4_addr; flags interval; elements = { 10.0.0.0/8 } }", "accept; ip saddr @s reject; ip daddr @s drop"),
+    ("out in within", "set s { type ipv4_addr; flags interval; elements = { 10.0.0.0/8 } }", "accept; ip saddr @s reject; ip daddr @s drop"),
     ("in", "", "drop; ip saddr 10.70.0.0/24 accept; ip6 saddr fd70::/64 accept"),
-    ("out", "", "accept; ip saddr 10.70.0.1-10.70.0.254 drop"),
+    ("out within", "", "accept; ip saddr 10.70.0.1-10.70.0.254 drop"),
     ("", "", "accept; ip saddr { 10.70.1.1-10.70.1.254, 10.0.0.1 } drop"),
     ("", "", 'drop; iifname "BR" ip saddr != 192.168.0.0-192.168.255.255 accept; ct status dnat accept; meta nfproto ipv6 accept'),
-    ("out", "set s { typeof meta iifname . ip saddr; flags interval; elements = { \"BR\" . 10.70.0.0/24 } }", "accept; iifname . ip saddr @s drop"),
-    ("out", "", 'accept; iifname . meta nfproto { "BR" . ipv4, "lo" . ipv6 } drop'),
+    ("out within", "set s { typeof meta iifname . ip saddr; flags interval; elements = { \"BR\" . 10.70.0.0/24 } }", "accept; iifname . ip saddr @s drop"),
+    ("out within", "", 'accept; iifname . meta nfproto { "BR" . ipv4, "lo" . ipv6 } drop'),
     ("in", "", "accept; ct status dnat drop"),
-    ("out", "", "drop; ct status dnat accept"),
-    ("out in", "", "accept; tcp flags & (fin | syn | rst | ack) == syn drop"),
+    ("out within", "", "drop; ct status dnat accept"),
+    ("out in within", "", "accept; tcp flags & (fin | syn | rst | ack) == syn drop"),
     ("", "", "accept; tcp flags & (fin | syn | rst | ack) != syn ct state new drop"),
     ("", "", "accept; ip protocol { icmp, udp } drop; ip6 nexthdr udp drop"),
     # A concatenation of which a part is not known: it is in no case among these.
     ("", "", 'accept; iifname . tcp dport { "eth7" . 18080, "eth7" . 80, "eth7" . 9 } drop'),
-    ("out in", "", 'accept; iifname . tcp dport != { "eth7" . 18080, "eth7" . 80 } drop'),
-    ("out in", "set s { typeof meta iifname . tcp dport; flags interval; elements = { \"eth*\" . 1-65535 } }", "drop; iifname . tcp dport @s accept"),
+    ("out in within", "", 'accept; iifname . tcp dport != { "eth7" . 18080, "eth7" . 80 } drop'),
+    ("out in within", "set s { typeof meta iifname . tcp dport; flags interval; elements = { \"eth*\" . 1-65535 } }", "drop; iifname . tcp dport @s accept"),
     # What is met only now and then does not hold; whoever names our bridge means us.
-    ("?out in", "", "drop; tcp dport { 80, 443 } accept"),
+    ("?out in within", "", "drop; tcp dport { 80, 443 } accept"),
     ("?", "", "accept; tcp dport { 22, 25 } drop; tcp dport vmap { 22 : drop }"),
     ("?in", "", 'drop; iifname . tcp dport vmap { "BR" . 443 : accept, "BR" . 25 : drop }'),
     ("?", "", 'accept; iifname "BR" tcp dport vmap { 25 : drop, 22 : jump x }'),
@@ -98,7 +96,14 @@ table inet site {
 libc = ctypes.CDLL(None, use_errno=True)
 ours = os.open("/proc/self/ns/net", os.O_RDONLY)
 theirs = {"out": os.open(f"/proc/{container}/ns/net", os.O_RDONLY), "in": os.open(f"/proc/{neighbour}/ns/net", os.O_RDONLY)}
+theirs["within"] = theirs["out"]
 TO = {"out4": "192.0.2.2", "out6": "2001:db8:1::2", "in4": "192.0.2.1", "in6": "2001:db8:1::1"}
+try:
+    shown = open("/proc/sys/net/bridge/bridge-nf-call-iptables").read() == "1\n"
+except OSError:
+    shown = False
+if shown:
+    TO.update({"within4": "10.70.0.9", "within6": "fd70::9"})
 
 
 def setns(fd):
@@ -132,14 +137,14 @@ def refused():
     until = time.monotonic() + 20  # neighbours have to be found first
     while True:
         now = counters()
-        if all(now[k] > before[k] for k in TO):
+        if all(now["before_" + k] > before["before_" + k] for k in TO):
             break
         if time.monotonic() > until:
-            raise SystemExit(f"packets that never come to the forward hook: {[k for k in TO if now[k] == before[k]]}")
+            raise SystemExit(f"packets that never come to the forward hook: {[k for k in TO if now['before_' + k] == before['before_' + k]]}")
     now = counters()
     for s in sockets:
         s.close()
-    return {k[:-1] for k in TO if now[k + "_passed"] == before[k + "_passed"]}
+    return {k[:-1] for k in TO if now["after_" + k] == before["after_" + k]}
 
 
 def said():
@@ -149,19 +154,22 @@ def said():
     for line in lines:
         if f"containers on {bridge} do not reach the world" in line:
             what.add("out")
+        if "each other" in line:
+            what.add("within")
         if "others do not reach" in line:
             what.add("in")
     return what
 
 
-nft(ORACLE)
+nft(oracle())
 for want, definitions, chain in RULESETS:
     policy, _, rules = chain.partition("; ")
     nft("table inet site {}; delete table inet site")
     text = TABLE % (definitions, policy) + "".join(f"add rule inet site fw {r}\n" for r in rules.split("; ") if r)
     nft(text.replace("BR", bridge))
     says, is_ = said(), refused()
-    if says != set(want.strip("?").split()) or (want[:1] != "?" and says != is_):
+    expected = {k for k in want.strip("?").split() if k != "within" or shown}
+    if says != expected or (want[:1] != "?" and says != is_):
         print(f"{definitions} {chain}: said {sorted(says)}, is {sorted(is_)}, expected {want!r}")
 nft("delete table inet site; delete table inet oracle")
 print(len(RULESETS))

@@ -22,6 +22,7 @@ filtered() {
                 ip route add default via 2001:db8:1::2
                 hod network create --ipv6 --subnet 10.70.0.0/24 --subnet fd70::/64 -o com.docker.network.bridge.name=fw0 fw >/dev/null
                 hod run -d --name w -h host-w --network fw -p 18080:80 busybox sleep 100 >/dev/null
+                hod run -d --name v -h host-v --network fw --ip 10.70.0.9 --ip6 fd70::9 busybox sleep 100 >/dev/null
                 '"$1"
 }
 

@@ -221,12 +221,12 @@ bridge_of() { echo "br-$(hod network inspect -f '{{slice .Id 0 12}}' "$1")"; }
 
 # ---- programs that care for the host's network ----
 
-# neighbours COMMAND...: a program of make-neighbours.sh's tree.
+# neighbours COMMAND...: a program of make-neighbours.sh's tree ($suite).
 neighbours() {
         local tree=$R/neighbours d
         [[ -d $tree/tree/proc/self ]] || {
                 mkdir -p "$tree"/{tree,upper,work}
-                mount -t overlay -o "lowerdir=$("$BATS_TEST_DIRNAME/make-neighbours.sh"),upperdir=$tree/upper,workdir=$tree/work" \
+                mount -t overlay -o "lowerdir=$("$BATS_TEST_DIRNAME/make-neighbours.sh" "${suite-bookworm}"),upperdir=$tree/upper,workdir=$tree/work" \
                         overlay "$tree/tree"
                 for d in proc dev sys run; do mount --rbind "/$d" "$tree/tree/$d"; done
         }
@@ -325,46 +325,75 @@ start_firewalld() {
         neighbour firewalld /usr/sbin/firewalld --nofork --nopid
         eventually 30 neighbours firewall-cmd --state >/dev/null 2>&1
 }
-# Does `hod info` complain of it, and do containers reach the world? Both or none.
-agrees() { # yes|no
+# agrees OUT IN WITHIN: what `hod info` says of firewalld is what happens: do containers reach the world, are their
+# published ports reached from outside, and do they reach each other (yes|no)? The last only where the kernel shows
+# firewalls what stays on a bridge.
+agrees() {
+        local within=$3 at='firewalld, where br-[0-9a-f]* is in zone public, rejects it'
+        local strict='\(published ports by StrictForwardPorts, also from the host itself\)'
+        [[ $(cat /proc/sys/net/bridge/bridge-nf-call-iptables 2>/dev/null) == 1 ]] || within=yes
         hod info 2>"$T/warning" >/dev/null
+        case $1$2$within in
+        yesyesyes) is "$(<"$T/warning")" '' ;;
+        noyesyes) like "$(<"$T/warning")" "$at: containers on br-[0-9a-f]* do not reach the world; to allow it: " ;;
+        noyesno) like "$(<"$T/warning")" "$at: containers on br-[0-9a-f]* do not reach the world and each other; to allow it: " ;;
+        yesyesno) like "$(<"$T/warning")" "$at: containers on br-[0-9a-f]* do not reach each other; to allow it: " ;;
+        yesnoyes) like "$(<"$T/warning")" 'firewalld rejects it \(StrictForwardPorts, also from the host itself\): others do not reach published ports of containers on br-[0-9a-f]*; to allow it: ' ;;
+        yesnono) like "$(<"$T/warning")" "$at $strict: containers on br-[0-9a-f]* do not reach each other, others do not reach their published ports; to allow it: " ;;
+        nonoyes) like "$(<"$T/warning")" "$at $strict: containers on br-[0-9a-f]* do not reach the world, others do not reach their published ports; to allow it: " ;;
+        nonono) like "$(<"$T/warning")" "$at $strict: containers on br-[0-9a-f]* do not reach the world and each other, others do not reach their published ports; to allow it: " ;;
+        esac
         if [[ $1 == yes ]]; then
-                is "$(<"$T/warning")" ''
                 ends 0 inside client ping -c 1 -W 2 192.0.2.2
         else
-                like "$(<"$T/warning")" "firewalld, where br-[0-9a-f]* is in zone public, rejects it: containers on br-[0-9a-f]* do not reach the world; to allow it: "
                 ends 1 inside client ping -c 1 -W 2 192.0.2.2
         fi
-        prints 'served by nginx' get http://127.0.0.1:8080/
-        prints 192.0.2.2 outside curl -sS --max-time 3 http://192.0.2.1:8080/who
-        prints 2001:db8:1::2 outside curl -sS --max-time 3 'http://[2001:db8:1::1]:8080/who'
-        prints 'served by nginx' inside client curl -sS --max-time 3 http://192.0.2.1:8080/
+        if [[ $2 == yes ]]; then
+                prints 192.0.2.2 outside curl -sS --max-time 3 http://192.0.2.1:8080/who
+                prints 2001:db8:1::2 outside curl -sS --max-time 3 'http://[2001:db8:1::1]:8080/who'
+                prints 'served by nginx' get http://127.0.0.1:8080/
+                prints 'served by nginx' inside client curl -sS --max-time 3 http://192.0.2.1:8080/
+        else
+                ends 7 outside curl -s --max-time 3 http://192.0.2.1:8080/who
+                ends 7 outside curl -s --max-time 3 'http://[2001:db8:1::1]:8080/who'
+                ends 7 get http://127.0.0.1:8080/
+                ends 7 inside client curl -s --max-time 3 http://192.0.2.1:8080/
+        fi
+        if [[ $within == yes ]]; then
+                prints 'served by nginx' inside client curl -sS --max-time 3 "http://$(address web)/"
+        else
+                ends 7 inside client curl -s --max-time 3 "http://$(address web)/"
+        fi
 }
 
-@test "firewalld beside us: published ports work; what it rejects is said with the way out, which survives its reload" {
-        local advice rules
+# firewalld_beside BACKEND [no: ports that it does not forward itself are not reached]: what it rejects is said, and the
+# way out that is named survives its reload and restart.
+firewalld_beside() {
+        local rules in=${2-yes}
         ip route add default via 192.0.2.2
         rules=$(nft list table inet hod)
         mkdir -p /run/dbus
         neighbour dbus /usr/bin/dbus-daemon --system --nofork --nopidfile
+        neighbours sed -i "s/^FirewallBackend=.*/FirewallBackend=$1/" /etc/firewalld/firewalld.conf
+        [[ $in == yes ]] || neighbours sed -i s/^StrictForwardPorts=.*/StrictForwardPorts=yes/ /etc/firewalld/firewalld.conf
         start_firewalld
         neighbours firewall-cmd -q --zone=internal --change-interface=ext0
-        agrees no
+        agrees no "$in" no
         # Links of one zone reach each other, and public is where an unknown one is.
         neighbours firewall-cmd -q --zone=public --change-interface=ext0
-        agrees yes
+        agrees yes "$in" no
         neighbours firewall-cmd -q --zone=internal --change-interface=ext0
         hod info 2>&1 >/dev/null | sed -n 's/.*to allow it: //p' >"$T/advice"
         neighbours sh -ec "$(<"$T/advice")" >/dev/null
-        agrees yes
+        agrees yes yes yes
         neighbours firewall-cmd -q --reload
-        agrees yes
+        agrees yes yes yes
         neighbours firewall-cmd -q --complete-reload
-        agrees yes
+        agrees yes yes yes
         neighbour_gone firewalld
         everything_works
         start_firewalld
-        agrees yes
+        agrees yes yes yes
         is "$(nft list table inet hod)" "$rules"
         neighbour_gone firewalld
         neighbour_gone dbus
@@ -372,11 +401,34 @@ agrees() { # yes|no
         neighbours_gone
 }
 
+@test "firewalld beside us: published ports work; what it rejects is said with the way out, which survives its reload" {
+        firewalld_beside nftables
+}
+
+@test "firewalld with iptables for its backend: the same" {
+        local table
+        firewalld_beside iptables
+        for table in {ip,ip6}\ {filter,nat,mangle,raw,security}; do
+                # shellcheck disable=SC2086  # two words
+                nft delete table $table
+        done
+}
+
+@test "firewalld's StrictForwardPorts (of Debian 13): published ports and the world, by one row of commands" {
+        suite=trixie
+        firewalld_beside nftables no
+}
+
 @test "ufw beside us: published ports need its word, and its own commands give it" {
+        local table
         neighbours ufw --force enable >/dev/null
         ends 28 outside curl -sS --max-time 0.5 http://192.0.2.1:8080/who
         hod info 2>"$T/warning" >/dev/null
-        like "$(<"$T/warning")" 'ip filter, ufw.s, has the policy DROP: containers on br-[0-9a-f]* do not reach the world, others do not'
+        for table in ip ip6; do
+                like "$(<"$T/warning")" "$table filter, ufw.s, has the policy DROP: containers on br-[0-9a-f]* do not reach the world( and each other)?, others do not"
+        done
+        unlike "$(<"$T/warning")" 'ip6tables'
+
         neighbours sh -ec "$(sed -n 's/.*to allow it: //p' "$T/warning")" >/dev/null
         everything_works
         prints '' hod info -f '{{join .Warnings ","}}'
