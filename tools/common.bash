@@ -20,7 +20,7 @@ packages_build=(gcc libc6-dev meson ninja-build pkg-config libjson-c-dev libsecc
 # libzstd, liblzma, libbz2, libcrypto and libisal are opened only by the commands that unpack (the last two only make it
 # faster), libcurl by those that ask a registry.
 packages_image=(busybox-static tar libzstd1 liblzma5 libbz2-1.0 libssl3 libisal2 libcurl4)
-packages_test=(bind9-dnsutils docker-registry openssl curl perl-base libcmocka-dev clang clang-format clang-tidy cppcheck shellcheck pmccabe bats jq python3 strace
+packages_test=(bind9-dnsutils docker-registry openssl curl iptables nftables perl-base libcmocka-dev clang clang-format clang-tidy cppcheck shellcheck pmccabe bats jq python3 strace
         libarchive-dev zstd gzip xz-utils bzip2 iproute2 util-linux attr libcap2-bin procps btrfs-progs fuse-overlayfs
         e2fsprogs xfsprogs)
 packages_peers=(podman conmon containernetworking-plugins uidmap containerd docker.io runc tini iptables nftables

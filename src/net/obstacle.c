@@ -7,29 +7,18 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <linux/netfilter_ipv4/ip_tables.h>
-#include <linux/netfilter_ipv6/ip6_tables.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <unistd.h>
-
-#ifndef SOL_IP /* <netinet/in.h> has what the kernel's headers above have, too */
-#define SOL_IP 0
-#endif
-#ifndef SOL_IPV6
-#define SOL_IPV6 41
-#endif
 
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "net/firewall_private.h"
+#include "net/legacy.h"
 #include "net/verdict.h"
 #include "sys/link.h"
 #include "sys/netlink.h"
 
-#define NAMES_MAX 4096
 #define CHAINS 32
 #define TRIES 8
 #define BRIDGED4 "/proc/sys/net/bridge/bridge-nf-call-iptables"
@@ -38,7 +27,8 @@
 struct chain {
         uint8_t family;
         char table[64], name[64];
-        bool drop; /* its policy */
+        bool drop;   /* its policy */
+        bool legacy; /* of iptables-legacy */
 };
 
 struct search {
@@ -117,6 +107,7 @@ static void find_world(char ret[LINK_ADDRESSES][LINK_NAME_MAX + 1])
 /* Where a packet is tried. */
 struct attempt {
         const struct verdict_rules *rules;
+        const struct legacy_rules *legacy; /* or these */
         const struct chain *chain;
         const struct network *network;
         struct finding *finding;
@@ -128,7 +119,10 @@ static bool refuses(const struct attempt *a, struct verdict_packet *p)
         struct verdict v;
 
         p->ours = a->network->link;
-        verdict_find(a->rules, a->chain->name, a->chain->drop, p, &v);
+        if (a->legacy)
+                legacy_find(a->legacy, p, &v);
+        else
+                verdict_find(a->rules, a->chain->name, a->chain->drop, p, &v);
         if (v.refused && !f->out && !f->in && !f->within)
                 f->verdict = v;
         return v.refused;
@@ -227,13 +221,16 @@ static char *say_iptables(const struct chain *c, const struct finding *f, const 
 {
         bool six = c->family == NFPROTO_IPV6, docker = strstr(f->verdict.path, " DOCKER-USER "),
              ufw = strstr(f->verdict.path, six ? " ufw6-before-forward " : " ufw-before-forward ");
+        const char *program = c->legacy ? six ? "ip6tables-legacy" : "iptables-legacy" : six ? "ip6tables" : "iptables";
         const char *who = docker ? ", docker's," : ufw ? ", ufw's," : "";
         _cleanup_free_ char *advice = NULL, *what = effect(f, bridge);
 
         advice = ufw && !docker ? str_format("ufw route allow in on %s; ufw route allow out on %s", bridge, bridge)
-                                : iptables_advice(six ? "ip6tables" : "iptables", bridge, docker);
+                                : iptables_advice(program, bridge, docker);
         if (!advice || !what)
                 return NULL;
+        if (c->legacy)
+                return str_format("chain FORWARD of %s%s %s: %s; to allow it: %s", program, who, how, what, advice);
         return str_format("chain FORWARD of table %s filter%s %s: %s; to allow it: %s", six ? "ip6" : "ip", who, how,
                           what, advice);
 }
@@ -314,83 +311,33 @@ static err *find_nft(const struct network *network, char ***ret)
 
 /* ---- iptables-legacy ---- */
 
-/* Asked for by name, a table that is not there would be made. */
-static bool has_table(const char *list)
+static err *find_legacy(const struct network *network, char ***ret)
 {
-        _cleanup_free_ char *text = NULL;
+        char world[LINK_ADDRESSES][LINK_NAME_MAX + 1] = {""};
 
-        if (file_read(AT_FDCWD, list, NAMES_MAX, &text, NULL) < 0)
-                return false;
-        for (char *rest = text, *line; (line = strsep(&rest, "\n"));)
-                if (str_eq(line, "filter"))
-                        return true;
-        return false;
-}
+        for (unsigned i = 0; i < LINK_ADDRESSES; i++) {
+                _cleanup_legacy_rules_ struct legacy_rules *rules = NULL;
+                const struct chain c = {.family = i ? NFPROTO_IPV6 : NFPROTO_IPV4,
+                                        .table = "filter",
+                                        .name = "FORWARD",
+                                        .legacy = true};
+                struct finding f = {0};
+                struct attempt a = {.chain = &c, .network = network, .finding = &f};
 
-/* Is the interface in there, or "hod*"? */
-static bool names(const void *data, size_t size, const char *bridge)
-{
-        return memmem(data, size, bridge, strlen(bridge)) ||
-               (str_starts(bridge, "hod") && memmem(data, size, "hod", 3));
-}
-
-/* Both families have the same layout but for the entry's head. */
-static bool forward_drops(const char *entries, size_t size, unsigned at, size_t head, const char *bridge)
-{
-        struct xt_standard_target t;
-
-        if (at + head + sizeof(t) > size)
-                return false;
-        memcpy(&t, entries + at + head, sizeof(t)); /* a policy has no matches before its target */
-        return t.verdict == -NF_DROP - 1 && !names(entries, size, bridge);
-}
-
-/* iptables and ip6tables ask with the same numbers and structures; what differs is in here. */
-struct legacy {
-        int domain, level;
-        size_t entry_head;
-};
-static const struct legacy legacy4 = {AF_INET, SOL_IP, sizeof(struct ipt_entry)};
-static const struct legacy legacy6 = {AF_INET6, SOL_IPV6, sizeof(struct ip6t_entry)};
-_Static_assert(sizeof(struct ipt_getinfo) == sizeof(struct ip6t_getinfo) &&
-                       offsetof(struct ipt_get_entries, entrytable) == offsetof(struct ip6t_get_entries, entrytable),
-               "one layout for both families");
-
-static bool legacy_drops(const struct legacy *l, const char *bridge)
-{
-        _cleanup_close_ int s = socket(l->domain, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
-        struct ipt_getinfo info = {.name = "filter"};
-        _cleanup_free_ struct ipt_get_entries *all = NULL;
-        socklen_t size = sizeof(info);
-
-        if (s < 0 || getsockopt(s, l->level, IPT_SO_GET_INFO, &info, &size) < 0)
-                return false;
-        size = (socklen_t)(sizeof(*all) + info.size);
-        all = calloc(1, size);
-        if (!all)
-                return false;
-        memcpy(all->name, "filter", sizeof("filter"));
-        all->size = info.size;
-        return getsockopt(s, l->level, IPT_SO_GET_ENTRIES, all, &size) == 0 &&
-               forward_drops((const char *)all->entrytable, info.size, info.underflow[NF_INET_FORWARD], l->entry_head,
-                             bridge);
-}
-
-static err *say_legacy(const char *program, const char *bridge, char ***ret)
-{
-        _cleanup_free_ char *advice = iptables_advice(program, bridge, false);
-        _cleanup_free_ char *what = effect(&(struct finding){.out = true, .in = true}, bridge);
-
-        return strv_push(ret, str_format("chain FORWARD of %s has the policy DROP: %s; to allow it: %s", program,
-                                         what ? what : "", advice ? advice : ""));
+                if (!network->pool[i].subnet.family || legacy_rules_read(c.family, &rules) < 0)
+                        continue;
+                if (!*world[i])
+                        find_world(world);
+                a.legacy = rules;
+                try_family(&a, i, world[i]);
+                if (f.out || f.in || f.within)
+                        TRY(strv_push(ret, say_chain(&c, &f, network->link)));
+        }
+        return NULL;
 }
 
 err *obstacles_find(const struct network *n, char ***ret)
 {
         TRY(find_nft(n, ret));
-        if (n->pool[0].subnet.family && has_table("/proc/net/ip_tables_names") && legacy_drops(&legacy4, n->link))
-                TRY(say_legacy("iptables-legacy", n->link, ret));
-        if (n->pool[1].subnet.family && has_table("/proc/net/ip6_tables_names") && legacy_drops(&legacy6, n->link))
-                TRY(say_legacy("ip6tables-legacy", n->link, ret));
-        return NULL;
+        return find_legacy(n, ret);
 }

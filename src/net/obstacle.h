@@ -8,7 +8,6 @@
 /* A sentence for each chain that is hooked to forwarding (nf_tables, iptables in both forms, firewalld's) and refuses,
  * by its policy or by a rule, what containers of @n send to the world (by the link of the default route), what others
  * send to their published ports, or, where such chains are shown what stays on a bridge (br_netfilter), what they send
- * to each other: what it means, and after "to allow it: " the commands that change it. Of iptables-legacy only the
- * policy is looked at, and a rule that names the bridge is taken for permission. Appended to *@ret. What cannot be
- * asked is no obstacle. Privilege: CAP_NET_ADMIN. */
+ * to each other: what it means, and after "to allow it: " the commands that change it. Appended to *@ret. What cannot
+ * be asked is no obstacle. Privilege: CAP_NET_ADMIN. */
 MUST_USE err *obstacles_find(const struct network *n, char ***ret);

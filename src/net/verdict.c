@@ -10,6 +10,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/if_packet.h>
 #include <linux/netfilter/xt_conntrack.h>
+#include <linux/netfilter/xt_tcpudp.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -17,6 +18,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "net/lookup.h"
+#include "net/verdict_private.h"
 #include "sys/nft.h"
 
 #define RULES_MAX 65536
@@ -337,11 +339,8 @@ static void do_bitwise(struct machine *m, const struct expression *e)
         load(m, to, result, size);
 }
 
-/* Does a comparison with these bytes name us? A name that is shorter than a register, or where an interval of names
- * begins (@prefix), is the beginning of names. */
-static bool is_ours(const struct machine *m, const void *data, size_t n, bool prefix)
+bool verdict_is_ours(const struct verdict_packet *p, const void *data, size_t n, bool prefix)
 {
-        const struct verdict_packet *p = m->packet;
         const struct link_address *address = str_eq(p->in, p->ours) ? p->from : p->to;
         size_t size = p->family == NFPROTO_IPV4 ? 4 : 16, length = strnlen(data, n < 16 ? n : 16);
 
@@ -377,7 +376,7 @@ static bool do_cmp(struct machine *m, const struct expression *e)
                 return true;
         }
         order = memcmp(from, data, n);
-        m->named |= op == NFT_CMP_EQ && order == 0 && is_ours(m, data, n, false);
+        m->named |= op == NFT_CMP_EQ && order == 0 && verdict_is_ours(m->packet, data, n, false);
         switch (op) {
         case NFT_CMP_EQ:
                 return order == 0;
@@ -457,8 +456,8 @@ static bool names_us(const struct machine *m, const struct lookup_element *l)
         if (l->key_size < 4)
                 return false;
         for (size_t at = 0; at + 4 <= l->key_size; at += 4)
-                if ((at + 16 <= l->key_size && is_ours(m, l->key + at, 16, l->interval)) ||
-                    (at + address <= l->key_size && is_ours(m, l->key + at, address, false)))
+                if ((at + 16 <= l->key_size && verdict_is_ours(m->packet, l->key + at, 16, l->interval)) ||
+                    (at + address <= l->key_size && verdict_is_ours(m->packet, l->key + at, address, false)))
                         return true;
         return false;
 }
@@ -496,26 +495,41 @@ static enum outcome do_lookup(struct machine *m, const struct expression *e, boo
         return take_element(m, e, &l);
 }
 
-static bool do_match(struct machine *m, const struct expression *e)
+bool verdict_match(const struct verdict_packet *p, const char *name, unsigned revision, const void *info, size_t n,
+                   bool *ret_doubtful)
 {
+        uint16_t have = XT_CONNTRACK_STATE_BIT(IP_CT_NEW) | (p->translated ? XT_CONNTRACK_STATE_DNAT : 0);
         struct xt_conntrack_mtinfo3 ct;
-        char name[NAME_SIZE] = "";
-        uint16_t have = XT_CONNTRACK_STATE_BIT(IP_CT_NEW);
-        size_t n;
-        const void *p = netlink_attribute(e->data, e->size, NFTA_MATCH_INFO, &n);
+        struct xt_tcp tcp;
 
-        (void)copy_text(e->data, e->size, NFTA_MATCH_NAME, name);
         if (str_eq(name, "comment"))
                 return true;
-        if (str_eq(name, "conntrack") && number(e, NFTA_MATCH_REV, 0) >= 2 && p && n >= sizeof(ct)) {
-                memcpy(&ct, p, sizeof(ct));
-                if (m->packet->translated)
-                        have |= XT_CONNTRACK_STATE_DNAT;
+        if (str_eq(name, "conntrack") && revision >= 2 && n >= sizeof(ct)) {
+                memcpy(&ct, info, sizeof(ct));
                 if ((ct.match_flags & ~XT_CONNTRACK_STATE_ALIAS) == XT_CONNTRACK_STATE)
                         return !(have & ct.state_mask) == !!(ct.invert_flags & XT_CONNTRACK_STATE);
         }
-        m->doubtful = true;
+        if (str_eq(name, "tcp") && n >= sizeof(tcp)) {
+                memcpy(&tcp, info, sizeof(tcp));
+                if ((SYN & tcp.flg_mask) != tcp.flg_cmp ? !(tcp.invflags & XT_TCP_INV_FLAGS)
+                                                        : tcp.invflags & XT_TCP_INV_FLAGS)
+                        return false;
+                if (!tcp.option && !tcp.spts[0] && !tcp.dpts[0] && tcp.spts[1] == UINT16_MAX &&
+                    tcp.dpts[1] == UINT16_MAX && !(tcp.invflags & ~XT_TCP_INV_FLAGS))
+                        return true;
+        }
+        *ret_doubtful = true;
         return true;
+}
+
+static bool do_match(struct machine *m, const struct expression *e)
+{
+        char name[NAME_SIZE] = "";
+        size_t n = 0;
+        const void *p = netlink_attribute(e->data, e->size, NFTA_MATCH_INFO, &n);
+
+        (void)copy_text(e->data, e->size, NFTA_MATCH_NAME, name);
+        return verdict_match(m->packet, name, number(e, NFTA_MATCH_REV, 0), p, p ? n : 0, &m->doubtful);
 }
 
 static enum outcome do_immediate(struct machine *m, const struct expression *e)
@@ -656,16 +670,16 @@ static enum outcome follow_rule(struct machine *m, const struct rule *rule)
 
 /* ---- chains ---- */
 
-static void set_chain(struct verdict *v, const char *chain)
+void verdict_set_chain(struct verdict *v, const char *chain)
 {
         (void)snprintf(v->chain, sizeof(v->chain), "%.*s", (int)sizeof(v->chain) - 1, chain);
 }
 
-static void note(struct verdict *v, const char *chain)
+void verdict_enter(struct verdict *v, const char *chain)
 {
         size_t n = strlen(v->path), more = strlen(chain);
 
-        set_chain(v, chain);
+        verdict_set_chain(v, chain);
         if (n + more + 2 < sizeof(v->path))
                 (void)snprintf(v->path + n, sizeof(v->path) - n, "%s%s ", n ? "" : " ", chain);
 }
@@ -677,7 +691,7 @@ static enum outcome follow_chain(struct machine *m, const char *chain, unsigned 
 
         if (depth > DEPTH_MAX)
                 return RETURNED;
-        note(m->verdict, chain);
+        verdict_enter(m->verdict, chain);
         while (at < r->n && !str_eq(r->list[at].chain, chain))
                 at++;
         for (; at < r->n && str_eq(r->list[at].chain, chain); at++) {
@@ -695,7 +709,7 @@ static enum outcome follow_chain(struct machine *m, const char *chain, unsigned 
                         return inner;
                 if (outcome == GOTO && !doubtful) /* else it may never have been gone to */
                         return RETURNED;
-                set_chain(m->verdict, chain);
+                verdict_set_chain(m->verdict, chain);
         }
         return RETURNED;
 }

@@ -1,4 +1,4 @@
-# firewalls.py BRIDGE CONTAINER-PID NEIGHBOUR-PID: rulesets as others write them beside hod's. For each one, what `hod
+# firewalls.py nft|iptables-nft|iptables-legacy BRIDGE CONTAINER-PID NEIGHBOUR-PID: rulesets as others write them beside hod's. For each one, what `hod
 # info` says of the bridge is compared with what becomes of the first packet of a connection from the container to
 # the neighbour, from the neighbour to the published port 18080, from the container to another one (10.70.0.9, fd70::9) on
 # its bridge if firewalls are shown what stays there; by IPv4 and by IPv6. Prints a line for each difference, and at last
@@ -8,7 +8,7 @@
 # them if nobody has dropped it. Both happen in one go, so that nothing is waited for.
 import ctypes, json, os, socket, subprocess, sys, time
 
-bridge, container, neighbour = sys.argv[1:]
+form, bridge, container, neighbour = sys.argv[1:]
 KINDS = {"out": (bridge, "host0"), "in": ("host0", bridge), "within": (bridge, bridge)}
 
 
@@ -84,6 +84,45 @@ RULESETS = [
     ("?", "", "accept; meta mark 7-9 drop; meta mark { 1, 3 } drop"),
     ("?", "", "accept; ip saddr . tcp dport vmap { 10.70.0.2 . 80 : drop, 10.70.0.0 . 81 : drop }"),
 ]
+# Of iptables: the policy of FORWARD, its rules; chains x (drops), y (accepts what comes from the bridge), z (returns).
+IPTABLES = [
+    ("", "ACCEPT"),
+    ("out in within", "DROP"),
+    ("in", "DROP; -i BR -j ACCEPT"),
+    ("out within", "DROP; ! -i BR -j ACCEPT"),
+    ("out within", "DROP; -m conntrack --ctstate DNAT -j ACCEPT"),
+    ("out within", "ACCEPT; -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -m comment --comment a -j ACCEPT; -j REJECT"),
+    ("out in within", "ACCEPT; -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT; -m conntrack --ctstate INVALID -j DROP; -j REJECT"),
+    ("in", "ACCEPT; -j y; -j z; -j x"),
+    ("in", "DROP; -g y; -j ACCEPT"),
+    ("", "ACCEPT; -j z; -g z; -j x"),
+    ("out within", "ACCEPT; -i BR -p tcp -j x; -j ACCEPT; -j DROP"),
+    ("", "ACCEPT; -p udp -j x; -p icmp -j DROP; ! -p tcp -j REJECT"),
+    ("out in within", "ACCEPT; -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j DROP"),
+    ("", "ACCEPT; -p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -j DROP"),
+    ("out", "ACCEPT; -i BR -o host0 -j DROP"),
+    ("in", "ACCEPT; -i host+ -o BR -j x"),
+    ("out within", "ACCEPT; -s SUBNET -j DROP"),
+    ("in within", "ACCEPT; -d SUBNET -j REJECT"),
+    ("", "ACCEPT; -s 198.51.100.0/24 -j DROP; -i eth+ -j x"),
+    # What is met only now and then does not hold; whoever names our bridge means us.
+    ("?out in within", "DROP; -p tcp -m multiport --dports 80,443 -j ACCEPT; -m mark --mark 7 -j ACCEPT"),
+    ("?", "ACCEPT; -p tcp -m tcp --dport 22 -j DROP; -m mark --mark 7 -j x; -m limit --limit 1/hour -j LOG; -m mark --mark 7 -g x"),
+    ("?", "ACCEPT; -i BR -m mark --mark 7 -j x; -i BR -p tcp -m tcp --dport 22 -g x; -o BR -m mark --mark 7 -j RETURN"),
+    ("?out within", "DROP; -o BR -m mark --mark 7 -i host0 -j ACCEPT; -i host0 -j ACCEPT"),
+]
+RESTORE = """*filter
+:FORWARD %s [0:0]
+:x - [0:0]
+:y - [0:0]
+:z - [0:0]
+-A x -j DROP
+-A y -i BR -j ACCEPT
+-A z -m comment --comment nothing
+-A z -j RETURN
+%s
+COMMIT
+"""
 TABLE = """
 table inet site {
   chain x { drop; }
@@ -94,7 +133,7 @@ table inet site {
 }
 """
 libc = ctypes.CDLL(None, use_errno=True)
-ours = os.open("/proc/self/ns/net", os.O_RDONLY)
+here = os.open("/proc/self/ns/net", os.O_RDONLY)
 theirs = {"out": os.open(f"/proc/{container}/ns/net", os.O_RDONLY), "in": os.open(f"/proc/{neighbour}/ns/net", os.O_RDONLY)}
 theirs["within"] = theirs["out"]
 TO = {"out4": "192.0.2.2", "out6": "2001:db8:1::2", "in4": "192.0.2.1", "in6": "2001:db8:1::1"}
@@ -124,7 +163,7 @@ def begin(kind):
     """Send the first packet of a connection."""
     setns(theirs[kind[:-1]])
     s = socket.socket(socket.AF_INET6 if kind[-1] == "6" else socket.AF_INET)
-    setns(ours)
+    setns(here)
     s.setblocking(False)
     s.connect_ex((TO[kind], 18080))
     return s
@@ -161,15 +200,28 @@ def said():
     return what
 
 
-nft(oracle())
-for want, definitions, chain in RULESETS:
+def set_nft(definitions, chain):
     policy, _, rules = chain.partition("; ")
-    nft("table inet site {}; delete table inet site")
-    text = TABLE % (definitions, policy) + "".join(f"add rule inet site fw {r}\n" for r in rules.split("; ") if r)
+    text = "table inet site {}; delete table inet site\n" + TABLE % (definitions, policy)
+    text += "".join(f"add rule inet site fw {r}\n" for r in rules.split("; ") if r)
     nft(text.replace("BR", bridge))
+
+
+def set_iptables(definitions, chain):
+    policy, _, rules = chain.partition("; ")
+    lines = [f"-A FORWARD {r}" for r in rules.split("; ") if r]
+    for program, subnet in (("iptables", "10.70.0.0/24"), ("ip6tables", "fd70::/64")):
+        those = [line for line in lines if "198.51" not in line or program == "iptables"]
+        text = RESTORE % (policy, "\n".join(those)) if those else RESTORE.replace("%s\nCOMMIT", "COMMIT") % policy
+        subprocess.run([form.replace("iptables", program) + "-restore"], input=text.replace("BR", bridge).replace("SUBNET", subnet), text=True, check=True)
+
+
+nft(oracle())
+rulesets, set_rules = (RULESETS, set_nft) if form == "nft" else ([(want, "", chain) for want, chain in IPTABLES], set_iptables)
+for want, definitions, chain in rulesets:
+    set_rules(definitions, chain)
     says, is_ = said(), refused()
     expected = {k for k in want.strip("?").split() if k != "within" or shown}
     if says != expected or (want[:1] != "?" and says != is_):
         print(f"{definitions} {chain}: said {sorted(says)}, is {sorted(is_)}, expected {want!r}")
-nft("delete table inet site; delete table inet oracle")
-print(len(RULESETS))
+print(len(rulesets))

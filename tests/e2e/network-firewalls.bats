@@ -15,6 +15,7 @@ teardown() {
 
 # filtered SCRIPT: in a machine with a neighbour and a container on bridge fw0 that publishes port 18080; all of it with IPv6.
 filtered() {
+        # shellcheck disable=SC2016  # it is expanded in there
         alone '
                 ip addr add 2001:db8:1::1/64 dev host0 nodad
                 nsenter -t $N -n ip addr add 2001:db8:1::2/64 dev n0 nodad
@@ -26,8 +27,22 @@ filtered() {
                 '"$1"
 }
 
-@test "rulesets with verdict maps, sets, intervals and concatenations: what is said is what happens to packets" {
-        run -0 filtered 'python3 '"$BATS_TEST_DIRNAME"'/firewalls.py fw0 $(pid w) $N'
+# judged FORM: every ruleset of firewalls.py in this form.
+judged() {
+        run -0 filtered "python3 $BATS_TEST_DIRNAME/firewalls.py $1 fw0 \$(pid w) \$N"
         echo "$output"
         [[ $output =~ ^[1-9][0-9]+$ ]]
+}
+
+@test "rulesets with verdict maps, sets, intervals and concatenations: what is said is what happens to packets" {
+        judged nft
+}
+
+@test "rulesets of iptables, kept by nf_tables: the same" {
+        judged iptables-nft
+}
+
+@test "rulesets of iptables-legacy: the same" {
+        unshare -n iptables-legacy -L >/dev/null 2>&1 || skip "not in this kernel"
+        judged iptables-legacy
 }
