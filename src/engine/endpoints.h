@@ -12,6 +12,11 @@
 #include "monitor/conf.h"
 #include "sys/link.h"
 
+/* Members of a network in network.json: where the host is reached by one that leads nowhere else (its bridge's
+ * address). */
+#define ENDPOINTS_HOST "HodHost"
+#define ENDPOINTS_HOST6 "HodHost6"
+
 /* Does the mode mean a network of ours (not host, none, container:, ns:)? */
 bool endpoints_mode_is_network(const char *mode);
 /* Does it mean a network namespace of its own (not host, container:, ns:)? Then networks can come and go. */

@@ -334,6 +334,10 @@ static void describe(const struct network *n, const struct lease *l, const json 
         json_set_str(doc, "IPv6Gateway", endpoint_address_text(n->internal ? &none : &n->pool[1].gateway, false, text));
         json_set_str(doc, "GlobalIPv6Address", endpoint_address_text(&l->address[1], false, text));
         json_set_int(doc, "GlobalIPv6PrefixLen", l->address[1].family ? l->address[1].prefix : 0);
+        if (n->internal && str_eq(n->driver, "bridge")) {
+                json_set_str(doc, ENDPOINTS_HOST, endpoint_address_text(&n->pool[0].gateway, false, text));
+                json_set_str(doc, ENDPOINTS_HOST6, endpoint_address_text(&n->pool[1].gateway, false, text));
+        }
         for (size_t i = 0; l->names && l->names[i]; i++)
                 json_add_str(names, l->names[i]);
         /* The default bridge has no names. */

@@ -107,21 +107,28 @@ static err *add_own(struct str *text, const json *record, const json *networks)
         return NULL;
 }
 
-/* --add-host NAME:host-gateway: the host as the container reaches it, by its first network. */
+/* Add the host's addresses in the first network that has any, by these members of its endpoint. */
+static bool add_host(struct str *text, const char *name, const json *networks, const char *four, const char *six)
+{
+        JSON_EACH (networks, it) {
+                add_line(text, json_get_str(it.value, four), name);
+                add_line(text, json_get_str(it.value, six), name);
+                if (!str_empty(json_get_str(it.value, four)) || !str_empty(json_get_str(it.value, six)))
+                        return true;
+        }
+        return false;
+}
+
+/* --add-host NAME:host-gateway: the host as the container reaches it, by its first network that leads out. */
 static err *add_gateway(struct str *text, const char *name, const char *mode, const json *networks)
 {
         if (str_eq(mode, "host")) {
                 add_line(text, "127.0.0.1", name);
                 return NULL;
         }
-        JSON_EACH (networks, it) {
-                const char *four = json_get_str(it.value, "Gateway"), *six = json_get_str(it.value, "IPv6Gateway");
-
-                add_line(text, four, name);
-                add_line(text, six, name);
-                if (!str_empty(four) || !str_empty(six))
-                        return NULL;
-        }
+        if (add_host(text, name, networks, "Gateway", "IPv6Gateway") ||
+            add_host(text, name, networks, ENDPOINTS_HOST, ENDPOINTS_HOST6))
+                return NULL;
         return err_new(ERR_INVALID, "add-host %s:host-gateway: the container has no network with a gateway", name);
 }
 

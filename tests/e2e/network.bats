@@ -235,6 +235,11 @@ s = socket.socket(); s.bind(("127.0.0.1", 18082)); s.listen(); print("ready", fl
         [[ $one && $other && $one != "$other" ]]
         run -0 hod exec two grep 'h$' /etc/hosts
         [[ $output == *"$(hod inspect -f '{{.NetworkSettings.Gateway}}' two)"$'\t'h* ]]
+        hod network create --internal in >/dev/null
+        run -0 hod run --rm --network in --add-host h:host-gateway busybox grep 'h$' /etc/hosts
+        [[ $output == *"$(hod network inspect -f '{{(index .IPAM.Config 0).Gateway}}' in)"$'\t'h* ]]
+        run -125 hod run --rm --network none --add-host h:host-gateway busybox true
+        [[ $output == *'add-host h:host-gateway: the container has no network with a gateway'* ]]
         run -125 hod run --rm --network bridge -p 18086:80 -p 18086:81 busybox true
         [[ $output == *'Bind for 0.0.0.0:18086 failed: port is already allocated'* ]]
 }
