@@ -1,8 +1,9 @@
 # firewalls.py nft|iptables-nft|iptables-legacy BRIDGE CONTAINER-PID NEIGHBOUR-PID: rulesets as others write them beside hod's. For each one, what `hod
 # info` says of the bridge is compared with what becomes of the first packet of a connection from the container to
 # the neighbour, from the neighbour to the published port 18080, from the container to another one (10.70.0.9, fd70::9) on
-# its bridge if firewalls are shown what stays there; by IPv4 and by IPv6. Prints a line for each difference, and at last
-# how many rulesets there were.
+# its bridge if firewalls are shown what stays there; by IPv4 and by IPv6. Then the commands that it
+# names are run, and nothing may be refused any more. Prints a line for each difference, and at last how many rulesets
+# there were.
 #
 # Counters tell what became of a packet: each is counted before all other chains of the forward hook, and again after
 # them if nobody has dropped it. Both happen in one go, so that nothing is waited for.
@@ -188,16 +189,18 @@ def refused():
 
 def said():
     text = subprocess.run([os.environ["HOD_BIN"] + "/hod", "info"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=True).stderr
-    lines = [line for line in text.splitlines() if f" {bridge} " in line or f" {bridge};" in line or f" {bridge}," in line]
-    what = set()
-    for line in lines:
+    what, advice = set(), []
+    for line in text.splitlines():
+        if f" {bridge} " not in line and f" {bridge};" not in line and f" {bridge}," not in line:
+            continue
+        advice.append(line.partition("to allow it: ")[2])
         if f"containers on {bridge} do not reach the world" in line:
             what.add("out")
         if "each other" in line:
             what.add("within")
         if "others do not reach" in line:
             what.add("in")
-    return what
+    return what, advice
 
 
 def set_nft(definitions, chain):
@@ -220,8 +223,13 @@ nft(oracle())
 rulesets, set_rules = (RULESETS, set_nft) if form == "nft" else ([(want, "", chain) for want, chain in IPTABLES], set_iptables)
 for want, definitions, chain in rulesets:
     set_rules(definitions, chain)
-    says, is_ = said(), refused()
+    (says, advice), is_ = said(), refused()
     expected = {k for k in want.strip("?").split() if k != "within" or shown}
     if says != expected or (want[:1] != "?" and says != is_):
         print(f"{definitions} {chain}: said {sorted(says)}, is {sorted(is_)}, expected {want!r}")
+    for line in advice:
+        # "iptables" is either of both on a machine.
+        subprocess.run(["bash", "-ec", line.replace("tables -I", "tables-nft -I")], check=True)
+    if advice and (said()[0] or refused()):
+        print(f"{definitions} {chain}: {advice} is not enough: said {said()[0]}, is {refused()}")
 print(len(rulesets))
