@@ -1,9 +1,9 @@
-# firewalls.py nft|iptables-nft|iptables-legacy BRIDGE CONTAINER-PID NEIGHBOUR-PID: rulesets as others write them beside hod's. For each one, what `hod
-# info` says of the bridge is compared with what becomes of the first packet of a connection from the container to
-# the neighbour, from the neighbour to the published port 18080, from the container to another one (10.70.0.9, fd70::9) on
-# its bridge if firewalls are shown what stays there; by IPv4 and by IPv6. Then the commands that it
-# names are run, and nothing may be refused any more. Prints a line for each difference, and at last how many rulesets
-# there were.
+# firewalls.py nft|iptables-nft|iptables-legacy BRIDGE CONTAINER-PID NEIGHBOUR-PID: rulesets as others write them beside
+# hod's. For each one, what `hod info` says of the bridge is compared with what becomes of the first packet of a
+# connection from the container to the neighbour ("out"), from the neighbour to the published port 18080 ("in"), and from
+# the container to another one (10.70.0.9, fd70::9) on its bridge ("within") if firewalls are shown what stays there; by
+# IPv4 and by IPv6. Then the commands that it names are run, and nothing may be refused any more. Prints a line for each
+# difference, and at last how many rulesets there were.
 #
 # Counters tell what became of a packet: each is counted before all other chains of the forward hook, and again after
 # them if nobody has dropped it. Both happen in one go, so that nothing is waited for.
