@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -188,22 +189,16 @@ static int take_name(int dirfd, const char *temporary, const char *name, enum fi
         return renameat(dirfd, temporary, dirfd, name) < 0 ? -errno : 0;
 }
 
-int file_replace(int dirfd, const char *name, const void *data, size_t size, mode_t mode, enum file_durability how)
+/* By way of the new file @temporary. */
+static int replace_by(int dirfd, const char *temporary, const char *name, const struct iovec *data, mode_t mode,
+                      enum file_durability how)
 {
-        _cleanup_close_ int fd = -1;
-        char temporary[NAME_MAX + 1];
-        uint64_t salt;
+        _cleanup_close_ int fd = openat(dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
         int r;
 
-        if (getrandom(&salt, sizeof(salt), 0) != sizeof(salt))
-                return -errno;
-        if (snprintf(temporary, sizeof(temporary), ".%s.%016llx", name, (unsigned long long)salt) >=
-            (int)sizeof(temporary))
-                return -ENAMETOOLONG;
-        fd = openat(dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
         if (fd < 0)
                 return -errno;
-        r = file_write_all(fd, data, size);
+        r = file_write_all(fd, data->iov_base, data->iov_len);
         if (r == 0 && how == FILE_DURABLE && fsync(fd) < 0)
                 r = -errno;
         if (r == 0)
@@ -213,6 +208,35 @@ int file_replace(int dirfd, const char *name, const void *data, size_t size, mod
         else if (how == FILE_DURABLE && fsync(dirfd) < 0)
                 r = -errno;
         return r;
+}
+
+int file_replace(int dirfd, const char *name, const void *data, size_t size, mode_t mode, enum file_durability how)
+{
+        char temporary[NAME_MAX + 1];
+        uint64_t salt;
+
+        if (getrandom(&salt, sizeof(salt), 0) != sizeof(salt))
+                return -errno;
+        if (snprintf(temporary, sizeof(temporary), ".%s.%016llx", name, (unsigned long long)salt) >=
+            (int)sizeof(temporary))
+                return -ENAMETOOLONG;
+        return replace_by(dirfd, temporary, name, &(struct iovec){(void *)data, size}, mode, how);
+}
+
+int file_replace_locked(int dirfd, const char *name, const void *data, size_t size, mode_t mode,
+                        enum file_durability how)
+{
+        const struct iovec all = {(void *)data, size};
+        char temporary[NAME_MAX + 1];
+        int r;
+
+        if (snprintf(temporary, sizeof(temporary), FILE_NEW_FORMAT, name) >= (int)sizeof(temporary))
+                return -ENAMETOOLONG;
+        r = replace_by(dirfd, temporary, name, &all, mode, how);
+        if (r != -EEXIST)
+                return r;
+        (void)unlinkat(dirfd, temporary, 0); /* a writer was killed */
+        return replace_by(dirfd, temporary, name, &all, mode, how);
 }
 
 int file_create(int dirfd, const char *name, const void *data, size_t size, mode_t mode)

@@ -54,6 +54,11 @@ enum file_durability {
 };
 /* Replace @name in @dirfd atomically. */
 int file_replace(int dirfd, const char *name, const void *data, size_t size, mode_t mode, enum file_durability how);
+/* The same for who holds a lock that keeps other writers of @name away: what a killed one leaves (one file of this name
+ * at most) goes with the next write. */
+#define FILE_NEW_FORMAT ".%s.new"
+int file_replace_locked(int dirfd, const char *name, const void *data, size_t size, mode_t mode,
+                        enum file_durability how);
 /* Make the new file @name (-EEXIST). Readers may see a part of it: for directories that nobody reads yet. Removed again
  * on failure. */
 int file_create(int dirfd, const char *name, const void *data, size_t size, mode_t mode);

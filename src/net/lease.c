@@ -162,7 +162,7 @@ static err *write_all(struct networks *s, const char *network_id, const struct l
                 str_add_char(&text, '\n');
         }
         TRY(str_done(&text));
-        r = file_replace(s->state_fd, network_id, str_text(&text), text.len, 0600, FILE_VOLATILE);
+        r = file_replace_locked(s->state_fd, network_id, str_text(&text), text.len, 0600, FILE_VOLATILE);
         return r < 0 ? err_sys(r, "writing the addresses of network %.12s", network_id) : NULL;
 }
 
@@ -513,11 +513,11 @@ err *lease_mend(struct networks *s, const char *network_id, bool mend, unsigned 
 
 err *lease_forget(struct networks *s, const char *network_id)
 {
-        static const char *const ends[] = {"", ".lock", ".use"};
+        static const char *const names[] = {FILE_NEW_FORMAT, "%s", "%s.lock", "%s.use"};
         char name[ID_LEN + 6];
 
-        for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
-                (void)snprintf(name, sizeof(name), "%s%s", network_id, ends[i]);
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+                (void)snprintf(name, sizeof(name), names[i], network_id);
                 if (unlinkat(s->state_fd, name, 0) < 0 && errno != ENOENT)
                         return err_sys(errno, "forgetting the addresses of network %.12s", network_id);
         }

@@ -249,7 +249,7 @@ err *network_save(struct networks *s, const struct network *n)
 
         TRY(json_print(n->doc, JSON_COMPACT, &text));
         (void)snprintf(name, sizeof(name), "%s.json", n->id);
-        r = file_replace(s->root_fd, name, text, strlen(text), 0600, FILE_DURABLE);
+        r = file_replace_locked(s->root_fd, name, text, strlen(text), 0600, FILE_DURABLE);
         return r < 0 ? err_sys(r, "writing network %s", n->name) : NULL;
 }
 
@@ -500,12 +500,14 @@ err *network_create(struct networks *s, const json *wanted, char **ret_id)
 
 err *network_forget(struct networks *s, const struct network *n)
 {
-        char name[NAME_MAX + 1];
+        char file[ID_LEN + 6], name[ID_LEN + 16];
 
         if (n->predefined)
                 return err_new(ERR_DENIED, "%s is a pre-defined network and cannot be removed", n->name);
-        (void)snprintf(name, sizeof(name), "%s.json", n->id);
-        if (unlinkat(s->root_fd, name, 0) < 0 && errno != ENOENT)
+        (void)snprintf(file, sizeof(file), "%s.json", n->id);
+        (void)snprintf(name, sizeof(name), FILE_NEW_FORMAT, file);
+        (void)unlinkat(s->root_fd, name, 0);
+        if (unlinkat(s->root_fd, file, 0) < 0 && errno != ENOENT)
                 return err_sys(errno, "removing network %s", n->name);
         if (fsync(s->root_fd) < 0)
                 return err_sys(errno, "removing network %s", n->name);

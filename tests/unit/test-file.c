@@ -255,6 +255,19 @@ static void file_replace_is_whole(void **state)
         assert_int_equal(unlinkat(base_fd, "r", 0), 0);
 }
 
+static void file_replace_locked_clears_what_a_killed_writer_left(void **state)
+{
+        _cleanup_free_ char *text = NULL;
+
+        (void)state;
+        assert_int_equal(file_create(base_fd, ".locked.new", "half", 4, 0600), 0);
+        assert_int_equal(file_replace_locked(base_fd, "locked", "one", 3, 0600, FILE_VOLATILE), 0);
+        assert_int_equal(file_replace_locked(base_fd, "locked", "two", 3, 0600, FILE_DURABLE), 0);
+        assert_false(file_exists(base_fd, ".locked.new"));
+        assert_int_equal(file_read(base_fd, "locked", 10, &text, NULL), 0);
+        assert_string_equal(text, "two");
+}
+
 static void file_replace_leaves_a_directory_alone(void **state)
 {
         struct dirent *e;
@@ -358,6 +371,7 @@ int main(void)
                 cmocka_unit_test(file_open_in_stays_inside),
                 cmocka_unit_test(file_mkdir_p_makes_parents_and_stays_inside),
                 cmocka_unit_test(file_replace_is_whole),
+                cmocka_unit_test(file_replace_locked_clears_what_a_killed_writer_left),
                 cmocka_unit_test(file_replace_leaves_a_directory_alone),
                 cmocka_unit_test(file_replace_takes_the_old_one_away),
                 cmocka_unit_test(file_read_is_bounded),

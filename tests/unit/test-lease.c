@@ -154,11 +154,11 @@ static void lease_take_wants_an_address_that_is_free(void **state)
         (void)state;
         alive_a = true;
         check_ok(take(ID_A, "10.0.0.5", "10.0.0.5/29"));
-        check_err(take(ID_B, "10.0.0.5", NULL), "Address already in use");
-        check_err(take(ID_B, "10.0.0.0", NULL), "Address already in use");
-        check_err(take(ID_B, "10.0.0.1", NULL), "Address already in use");
-        check_err(take(ID_B, "10.0.0.3", NULL), "Address already in use");
-        check_err(take(ID_B, "10.0.0.7", NULL), "Address already in use");
+        check_err(take(ID_B, "10.0.0.5", NULL), "Address already in use (10.0.0.5 is container web's)");
+        check_err(take(ID_B, "10.0.0.0", NULL), "Address already in use (10.0.0.0 is for no container)");
+        check_err(take(ID_B, "10.0.0.1", NULL), "Address already in use (10.0.0.1 is the gateway's)");
+        check_err(take(ID_B, "10.0.0.3", NULL), "Address already in use (10.0.0.3 is for no container)");
+        check_err(take(ID_B, "10.0.0.7", NULL), "Address already in use (10.0.0.7 is for no container)");
         check_code(take(ID_B, "10.0.0.8", NULL), ERR_INVALID);
         alive_a = false; /* a line of one who has ended */
         check_ok(take(ID_B, "10.0.0.5", "10.0.0.5/29"));
