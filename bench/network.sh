@@ -5,8 +5,8 @@
 #   bench/network.sh [--quick] [--no-peers]
 # Each engine has a network namespace of its own for a host, with a second one ("outside") behind a link, so that none pays
 # for the firewall rules of another. Servers and clients are the same programs for all, run in the containers' network
-# namespaces. All engines in turn in each round; of rates the best round counts (what else the machine does only ever
-# takes away), of times the median.
+# namespaces. Each job by all engines one after the other, in another order each round, and compared within the round: the
+# machine is faster now, slower then. Of rounds the median counts.
 set -euo pipefail
 # shellcheck source=tools/common.bash
 . "$(dirname "${BASH_SOURCE[0]}")/../tools/common.bash"
@@ -14,7 +14,7 @@ set -euo pipefail
 . "$top/bench/common.bash"
 
 arguments=("$@")
-runs=60 rounds=5 seconds=1 many=500 peers=1
+runs=60 rounds=9 seconds=1 many=500 peers=1
 for arg in "$@"; do
         case $arg in
         --quick) runs=15 rounds=1 seconds=1 many=100 ;;
@@ -141,7 +141,7 @@ background() { # COMMAND...
         "$B/background" "$B/pid" "$@" &
         helpers+=($!)
 }
-declare -A server client at
+declare -A server client at gateway
 for e in "${engines[@]}"; do
         "$e" network create bench >/dev/null
         start "$e" --name server --network bench -p 8080:8080 -p 5201:5201
@@ -149,6 +149,7 @@ for e in "${engines[@]}"; do
         server[$e]=$(pid_of "$e" server)
         client[$e]=$(pid_of "$e" client)
         at[$e]=$(address_of "$e" server bench)
+        gateway[$e]=$(inside "${client[$e]}" ip route | sed -n 's/^default via \([^ ]*\).*/\1/p')
         background nsenter -t "${server[$e]}" -n iperf3 -s
         background nsenter -t "${server[$e]}" -n "$netload" serve 8080
         background nsenter -t "${host[$e]}" -n iperf3 -s -p 5202
@@ -158,8 +159,14 @@ note() { echo "$3" >>"$B/times.$1.$2"; } # JOB ENGINE VALUE
 median() { # JOB ENGINE
         if [[ -s $B/times.$1.$2 ]]; then sort -n "$B/times.$1.$2" | awk '{v[NR] = $1} END {print v[int((NR + 1) / 2)]}'; else echo -; fi
 }
-best() { # JOB ENGINE
-        if [[ -s $B/times.$1.$2 ]]; then sort -g "$B/times.$1.$2" | tail -n 1; else echo -; fi
+# paired JOB ENGINE JOB ENGINE: median of the rounds' ratios
+paired() {
+        local a=$B/times.$1.$2 b=$B/times.$3.$4
+        if [[ ! -s $a || ! -s $b ]] || (($(wc -l <"$a") != $(wc -l <"$b"))); then
+                echo -
+                return
+        fi
+        paste "$a" "$b" | awk '$2 > 0 {print $1 / $2}' | sort -g | awk '{v[NR] = $1} END {if (NR) print v[int((NR + 1) / 2)]; else print "-"}'
 }
 # gigabits WORD... : iperf3's receiver
 gigabits() { "${quiet[@]}" timeout 20 "$@" --connect-timeout 3000 -t "$seconds" -J | jq -e '.end.sum_received.bits_per_second / 1e9'; }
@@ -170,26 +177,34 @@ connections() { # JOB ENGINE WORD...
         note "$job" "$e" "$rate"
         note "$job-failed" "$e" "$failed"
 }
-for ((round = 1; round <= rounds; round++)); do
-        for e in "${engines[@]}"; do
-                say "round $round: $e" >&2
-                note c2c "$e" "$(gigabits nsenter -t "${client[$e]}" -n iperf3 -c "${at[$e]}")"
-                gateway=$(inside "${client[$e]}" ip route | sed -n 's/^default via \([^ ]*\).*/\1/p')
-                note c2h "$e" "$(gigabits nsenter -t "${client[$e]}" -n iperf3 -c "$gateway" -p 5202)"
-                note h2c "$e" "$(gigabits nsenter -t "${host[$e]}" -n iperf3 -c "${at[$e]}")"
-                note published "$e" "$(gigabits nsenter -t "${outside[$e]}" -n iperf3 -c 192.0.2.1)"
-                note loopback "$e" "$(gigabits nsenter -t "${host[$e]}" -n iperf3 -c 127.0.0.1)"
-                connections new-direct "$e" nsenter -t "${host[$e]}" -n "$netload" connect "${at[$e]}" 8080
-                connections new-outside "$e" nsenter -t "${outside[$e]}" -n "$netload" connect 192.0.2.1 8080
-                connections new-loopback "$e" nsenter -t "${host[$e]}" -n "$netload" connect 127.0.0.1 8080
+# one JOB ENGINE: once
+one() {
+        local e=$2 p50 p99 lost rate
+        case $1 in
+        c2c) note c2c "$e" "$(gigabits nsenter -t "${client[$e]}" -n iperf3 -c "${at[$e]}")" ;;
+        c2h) note c2h "$e" "$(gigabits nsenter -t "${client[$e]}" -n iperf3 -c "${gateway[$e]}" -p 5202)" ;;
+        h2c) note h2c "$e" "$(gigabits nsenter -t "${host[$e]}" -n iperf3 -c "${at[$e]}")" ;;
+        published) note published "$e" "$(gigabits nsenter -t "${outside[$e]}" -n iperf3 -c 192.0.2.1)" ;;
+        loopback) note loopback "$e" "$(gigabits nsenter -t "${host[$e]}" -n iperf3 -c 127.0.0.1)" ;;
+        new-direct) connections new-direct "$e" nsenter -t "${host[$e]}" -n "$netload" connect "${at[$e]}" 8080 ;;
+        new-outside) connections new-outside "$e" nsenter -t "${outside[$e]}" -n "$netload" connect 192.0.2.1 8080 ;;
+        new-loopback) connections new-loopback "$e" nsenter -t "${host[$e]}" -n "$netload" connect 127.0.0.1 8080 ;;
+        names)
                 read -r p50 p99 lost < <("${quiet[@]}" nsenter -t "${client[$e]}" -n "$netload" dns 127.0.0.11 53 2000 server 2>/dev/null || echo - - -)
-                if [[ $p50 != - && $lost == 0 ]]; then
-                        note dns50 "$e" "$p50"
-                        note dns99 "$e" "$p99"
-                        read -r rate lost < <("${quiet[@]}" nsenter -t "${client[$e]}" -n "$netload" flood 127.0.0.11 53 1 32 server)
-                        note flood "$e" "$rate"
-                        note flood-lost "$e" "$lost"
-                fi
+                [[ $p50 != - && $lost == 0 ]] || return 0
+                note dns50 "$e" "$p50"
+                note dns99 "$e" "$p99"
+                read -r rate lost < <("${quiet[@]}" nsenter -t "${client[$e]}" -n "$netload" flood 127.0.0.11 53 1 32 server)
+                note flood "$e" "$rate"
+                note flood-lost "$e" "$lost"
+                ;;
+        esac
+}
+for ((round = 1; round <= rounds; round++)); do
+        say "round $round" >&2
+        i=$((round % ${#engines[@]}))
+        for job in c2c c2h h2c published loopback new-direct new-outside new-loopback names; do
+                for e in "${engines[@]:i}" "${engines[@]:0:i}"; do one "$job" "$e"; done
         done
 done
 
@@ -228,19 +243,17 @@ row_ms() { # JOB WHAT
         printf '| %s | %s | %s | %s | %s | %s |\n' "$2" "$(value "$1" hod)" "$(value "$1" docker)" "$(value "$1" podman)" \
                 "$(ratio "${t[$1.docker]--}" "${t[$1.hod]--}")" "$(ratio "${t[$1.podman]--}" "${t[$1.hod]--}")"
 }
-row() { # JOB WHAT DIGITS HOW: median or best
-        local h d p
-        h=$("$4" "$1" hod) d=$("$4" "$1" docker) p=$("$4" "$1" podman)
-        printf '| %s | %s | %s | %s | %s | %s |\n' "$2" "$(digits "$h" "$3")" "$(digits "$d" "$3")" "$(digits "$p" "$3")" \
-                "$(above_zero "$h" "$d")" "$(above_zero "$h" "$p")"
+row() { # JOB WHAT DIGITS
+        printf '| %s | %s | %s | %s | %s | %s |\n' "$2" "$(digits "$(median "$1" hod)" "$3")" \
+                "$(digits "$(median "$1" docker)" "$3")" "$(digits "$(median "$1" podman)" "$3")" \
+                "$(against "$1")" "$(against "$1" podman)"
 }
-above_zero() { if [[ $2 == 0 ]]; then printf '%s' -; else ratio "$1" "$2" 2; fi; }
 digits() { if [[ $1 == - ]]; then printf '%s' -; else printf "%.$2f" "$1"; fi; }
 aim() { # WHAT BAR MEASURED OP LIMIT
         printf '| %s | %s | %s | %s |\n' "$1" "$2" "$3" "$(verdict "$3" "$4" "$5")"
 }
-against() { # JOB HOW
-        ratio "$("$2" "$1" hod)" "$("$2" "$1" docker)" 2
+against() { # JOB [ENGINE]
+        digits "$(paired "$1" hod "$1" "${2-docker}")" 2
 }
 difference() { if [[ $1 == - || $2 == - ]]; then printf '%s' -; else awk -v a="$1" -v b="$2" 'BEGIN {printf "%.2f", a - b}'; fi; }
 versions="hod $(version "$hod" --version) (release build)"
@@ -252,7 +265,7 @@ has podman && versions+=", podman $(version podman --version) with runc"
 
 		$(machine network.sh)
 
-		$versions, iperf3 $(version iperf3 --version). Medians of $runs runs (peers: $((runs / 3))); rates: the best of $rounds rounds of $seconds s; DNS: median of $rounds rounds of 2000 questions. Each engine has a network namespace for its host and another one outside; clients and servers share the two processors with the path between them.
+		$versions, iperf3 $(version iperf3 --version). Medians of $runs runs (peers: $((runs / 3))); rates: median of $rounds rounds of $seconds s; DNS: of $rounds rounds of 2000 questions; ratios of these: median of the ratios within each round. Each engine has a network namespace for its host and another one outside; clients and servers share the two processors with the path between them.
 
 		| milliseconds | hod | docker | podman | docker/hod | podman/hod |
 		|---|---|---|---|---|---|
@@ -263,38 +276,38 @@ has podman && versions+=", podman $(version podman --version) with runc"
 
 		| more is better | hod | docker | podman | hod/docker | hod/podman |
 		|---|---|---|---|---|---|
-		$(row c2c 'Gbit/s, container to container' 2 best)
-		$(row c2h 'Gbit/s, container to host' 2 best)
-		$(row h2c 'Gbit/s, host to container' 2 best)
-		$(row published 'Gbit/s, from outside through a published port' 2 best)
-		$(row loopback 'Gbit/s, 127.0.0.1 through a published port' 2 best)
-		$(row new-direct 'connections/s, host to container' 0 best)
-		$(row new-outside 'connections/s, from outside through a published port' 0 best)
-		$(row new-loopback 'connections/s, 127.0.0.1 through a published port' 0 best)
-		$(row flood 'DNS answers/s, 32 at a time' 0 best)
+		$(row c2c 'Gbit/s, container to container' 2)
+		$(row c2h 'Gbit/s, container to host' 2)
+		$(row h2c 'Gbit/s, host to container' 2)
+		$(row published 'Gbit/s, from outside through a published port' 2)
+		$(row loopback 'Gbit/s, 127.0.0.1 through a published port' 2)
+		$(row new-direct 'connections/s, host to container' 0)
+		$(row new-outside 'connections/s, from outside through a published port' 0)
+		$(row new-loopback 'connections/s, 127.0.0.1 through a published port' 0)
+		$(row flood 'DNS answers/s, 32 at a time' 0)
 
 		| less is better | hod | docker | podman | hod/docker | hod/podman |
 		|---|---|---|---|---|---|
-		$(row dns50 'DNS, µs, median' 1 median)
-		$(row dns99 'DNS, µs, 99 of 100' 1 median)
-		$(row new-outside-failed 'failed connections, from outside' 0 median)
-		$(row new-loopback-failed 'failed connections, 127.0.0.1' 0 median)
-		$(row flood-lost 'DNS answers lost' 0 median)
+		$(row dns50 'DNS, µs, median' 1)
+		$(row dns99 'DNS, µs, 99 of 100' 1)
+		$(row new-outside-failed 'failed connections, from outside' 0)
+		$(row new-loopback-failed 'failed connections, 127.0.0.1' 0)
+		$(row flood-lost 'DNS answers lost' 0)
 
 		| aim | bar | measured | holds |
 		|---|---|---|---|
 		$(aim 'run on the default bridge, docker/hod' 'at least 20' "$(ratio "${t[bridge.docker]--}" "${t[bridge.hod]}")" '>=' 20)
 		$(aim 'run on the default bridge above --network none, ms' 'at most 4' "$(difference "${t[bridge.hod]}" "${t[none.hod]}")" '<=' 4)
-		$(aim 'container to container, hod/docker' 'at least 1' "$(against c2c best)" '>=' 1)
-		$(aim 'container to host, hod/docker' 'at least 1' "$(against c2h best)" '>=' 1)
-		$(aim 'published port from outside, hod/docker' 'at least 1' "$(against published best)" '>=' 1)
-		$(aim 'published port by 127.0.0.1, hod/docker' 'at least 1' "$(against loopback best)" '>=' 1)
-		$(aim 'new connections by 127.0.0.1 (through docker'"'"'s proxy), hod/docker' 'at least 3' "$(against new-loopback best)" '>=' 3)
-		$(aim 'new connections from outside (past docker'"'"'s proxy), hod/docker' 'at least 1' "$(against new-outside best)" '>=' 1)
+		$(aim 'container to container, hod/docker' 'at least 1' "$(against c2c)" '>=' 1)
+		$(aim 'container to host, hod/docker' 'at least 1' "$(against c2h)" '>=' 1)
+		$(aim 'published port from outside, hod/docker' 'at least 1' "$(against published)" '>=' 1)
+		$(aim 'published port by 127.0.0.1, hod/docker' 'at least 1' "$(against loopback)" '>=' 1)
+		$(aim 'new connections by 127.0.0.1 (through docker'"'"'s proxy), hod/docker' 'at least 3' "$(against new-loopback)" '>=' 3)
+		$(aim 'new connections from outside (past docker'"'"'s proxy), hod/docker' 'at least 1' "$(against new-outside)" '>=' 1)
 		$(aim "$many containers on one network, start of the last against the first ($many_failed failed)" 'at most 1.5' "$(ratio "$many_last" "$many_first" 2)" '<=' 1.5)
-		$(aim 'DNS, median, hod/docker' 'below 1' "$(against dns50 median)" '<=' 1)
+		$(aim 'DNS, median, hod/docker' 'below 1' "$(against dns50)" '<=' 1)
 		$(aim 'start with one more port when 1000 are published against the first' 'at most 1.1' "$(ratio "${t[port-last.hod]}" "${t[port-first.hod]}" 2)" '<=' 1.1)
-		$(aim 'connections through the 1000th port against the first' 'at least 0.95' "$(ratio "$(best port-last hod)" "$(best port-first hod)" 2)" '>=' 0.95)
+		$(aim 'connections through the 1000th port against the first' 'at least 0.95' "$(digits "$(paired port-last hod port-first hod)" 2)" '>=' 0.95)
 
 		$many containers one after another: $many_whole s (median of the first tenth $many_first ms, of the last $many_last ms); removed together in $many_gone s.
 
