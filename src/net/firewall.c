@@ -177,6 +177,14 @@ static void change_network(struct change *c, const struct firewall_network *net)
         }
 }
 
+/* Is there an internal network? Its chains are put in order with all others. */
+static bool has_internal(int fd)
+{
+        unsigned count = 0;
+
+        return nft_set_count(fd, NFPROTO_INET, FIREWALL_TABLE, "internal", &count) == 0 && count;
+}
+
 /* @replace: what there is in source4 of its bridge. *@ret_foreign: it is the table itself that is not ours. */
 static int try_add(int fd, const struct firewall_network *net, bool replace, bool *ret_foreign)
 {
@@ -185,7 +193,7 @@ static int try_add(int fd, const struct firewall_network *net, bool replace, boo
         int r;
 
         nft_begin(&c.n, NFPROTO_INET);
-        of_table = firewall_table(&c.n);
+        of_table = firewall_table(&c.n, net->internal || has_internal(fd));
         if (replace)
                 change_source(&c, net->bridge, &net->gateway[0]);
         c.add = true;

@@ -2,14 +2,15 @@
  * network or a published port is an element, never a rule, so that the thousandth costs what the first did.
  *
  *   chain raw          prerouting, before conntrack   nobody but the host reaches its 127.0.0.0/8, nobody from outside
- *                                                     the addresses of bridges, nobody on an internal network other
- *                                                     addresses of the host than its bridge's
+ *                                                     the addresses of bridges
  *   chain prerouting   nat                            local address? → published4, published6
  *   chain output       nat                            local address? → published4, published6
  *   chain published4, published6                      maps (address . protocol . port) → (address . port): dnat
  *   chain postrouting  nat                            from a network to elsewhere, and hairpins: masquerade;
  *                                                     127.0.0.0/8 to a bridge: as from the bridge's address
  *   chain forward      filter                         known connections; published ports; isolation; nothing else to us
+ *   raw_internal, forward_internal                    once there is an internal network: from it nobody reaches
+ *                                                     addresses of the host other than its bridge's, nor other networks
  *
  * Tables of others are never touched. Every change is one transaction. The table is made when it is first needed;
  * whoever flushed it finds it made again by the next start on a network that is not in it. Engines with other roots use

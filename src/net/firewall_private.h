@@ -10,9 +10,9 @@ struct firewall {
         int fd;
 };
 
-/* Everything of the table but the elements of its sets, into a batch of family inet. What is there already stays; rules
- * are written anew. How many messages that are. */
-unsigned firewall_table(struct nft *n);
+/* Everything of the table but the elements of its sets, into a batch of family inet; with @internal also what internal
+ * networks need. What is there already stays; rules are written anew. How many messages that are. */
+unsigned firewall_table(struct nft *n, bool internal);
 
 /* Forget the UDP and SCTP connections that such ports have made stale: what went to the host itself before they were
  * @published, or to their containers until they were taken back. @fd: a NETLINK_NETFILTER socket. */

@@ -82,12 +82,11 @@ static const struct nft_set sets[] = {
          .data_size = 20},
 };
 
-static const struct {
+struct chain {
         const char *name;
         struct nft_hook hook;
-} chains[] = {
-        {"from_internal", {0}},
-        {"from_bridge", {0}},
+};
+static const struct chain chains[] = {
         {"published4", {0}},
         {"published6", {0}},
         {"raw", {"filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW, false}},
@@ -97,6 +96,12 @@ static const struct {
         {"to_bridge", {0}},
         {"postrouting", {"nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC, false}},
         {"forward", {"filter", NF_INET_FORWARD, NF_IP_PRI_FILTER, false}},
+};
+/* Only once there is an internal network: each packet asks them. */
+static const struct chain internal_chains[] = {
+        {"from_internal", {0}},
+        {"raw_internal", {"filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW, false}},
+        {"forward_internal", {"filter", NF_INET_FORWARD, NF_IP_PRI_FILTER, false}},
 };
 
 /* ---- pieces of rules ---- */
@@ -155,37 +160,30 @@ static void in_loopback(struct nft *n, bool source)
 
 /* ---- the chains' rules ---- */
 
-/* ip daddr 127.0.0.0/8 drop: bridges have route_localnet; and what comes from a neighbour on the link would be
- * translated (a port published on 127.0.0.1) before the kernel finds it odd. */
-static void drop_loopback(struct nft *n, const char *chain)
-{
-        begin(n, chain);
-        in_loopback(n, false);
-        end(n, NF_DROP, NULL);
-}
-
 static void fill_raw(struct nft *n)
 {
-        begin(n, "raw"); /* each packet: few steps for those of bridges, which are most */
-        in_set(n, NFT_META_IIFNAME, "bridges", false);
-        end(n, NFT_GOTO, "from_bridge");
         begin(n, "raw"); /* iifname lo accept */
         nft_meta(n, NFT_META_IIFNAME, NFT_REG_1);
         nft_cmp_name(n, NFT_CMP_EQ, NFT_REG_1, "lo");
         end(n, NF_ACCEPT, NULL);
-        drop_loopback(n, "from_bridge");
-        drop_loopback(n, "raw");
-        for (unsigned i = 0; i < 2; i++) { /* ip daddr @gateways drop */
+        /* ip daddr 127.0.0.0/8 drop: bridges have route_localnet; and what comes from a neighbour on the link would be
+         * translated (a port published on 127.0.0.1) before the kernel finds it odd. */
+        begin(n, "raw");
+        in_loopback(n, false);
+        end(n, NF_DROP, NULL);
+        for (unsigned i = 0; i < 2; i++) { /* ip daddr @gateways iifname != @bridges drop */
                 begin(n, "raw");
                 family(n, i ? NFPROTO_IPV6 : NFPROTO_IPV4); /* first: the rest is not looked at for the other one */
                 address(n, i ? NFPROTO_IPV6 : NFPROTO_IPV4, false, NFT_REG_1);
                 nft_lookup(n, i ? "gateways6" : "gateways4", NFT_REG_1, 0, 0);
+                in_set(n, NFT_META_IIFNAME, "bridges", true);
                 end(n, NF_DROP, NULL);
         }
 }
 
-/* An internal network ends at its bridge: of the host's addresses, only those of the bridge itself. (A container that
- * may configure its network has as many routes as it likes.) */
+/* An internal network ends at its bridge: of the host's addresses, only those of the bridge itself (a container that
+ * may configure its network has as many routes as it likes), and nothing beyond. Before connection tracking is asked:
+ * two containers of it could make a connection that looks like one to an address outside. */
 static void fill_internal(struct nft *n)
 {
         static const uint32_t kinds[] = {RTN_LOCAL, RTN_BROADCAST, RTN_ANYCAST};
@@ -198,9 +196,17 @@ static void fill_internal(struct nft *n)
                 nft_cmp_u32(n, NFT_CMP_NEQ, NFT_REG_1, kinds[i]);
                 end(n, NF_DROP, NULL);
         }
-        begin(n, "from_bridge");
+        begin(n, "raw_internal");
         in_set(n, NFT_META_IIFNAME, "internal", false);
         end(n, NFT_GOTO, "from_internal");
+        for (unsigned out = 0; out < 2; out++) {
+                begin(n, "forward_internal");
+                in_set(n, out ? NFT_META_OIFNAME : NFT_META_IIFNAME, "internal", false);
+                nft_meta(n, NFT_META_IIFNAME, NFT_REG_1);
+                nft_meta(n, NFT_META_OIFNAME, NFT_REG_2);
+                nft_lookup(n, "pairs", NFT_REG_1, 0, NFT_LOOKUP_F_INV);
+                end(n, NF_DROP, NULL);
+        }
 }
 
 /* fib daddr type local goto published */
@@ -313,14 +319,6 @@ static void fill_postrouting(struct nft *n)
 
 static void fill_forward(struct nft *n)
 {
-        for (unsigned out = 0; out < 2; out++) { /* internal: only to itself */
-                begin(n, "forward");
-                in_set(n, out ? NFT_META_OIFNAME : NFT_META_IIFNAME, "internal", false);
-                nft_meta(n, NFT_META_IIFNAME, NFT_REG_1);
-                nft_meta(n, NFT_META_OIFNAME, NFT_REG_2);
-                nft_lookup(n, "pairs", NFT_REG_1, 0, NFT_LOOKUP_F_INV);
-                end(n, NF_DROP, NULL);
-        }
         begin(n, "forward");
         ct_bits(n, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED));
         end(n, NF_ACCEPT, NULL);
@@ -357,24 +355,32 @@ static void fill_forward(struct nft *n)
         end(n, NF_ACCEPT, NULL);
 }
 
-unsigned firewall_table(struct nft *n)
+static void add_chains(struct nft *n, const struct chain *list, size_t count)
+{
+        for (size_t i = 0; i < count; i++) {
+                nft_chain_add(n, FIREWALL_TABLE, list[i].name, &list[i].hook);
+                nft_chain_flush(n, FIREWALL_TABLE, list[i].name);
+        }
+}
+
+unsigned firewall_table(struct nft *n, bool internal)
 {
         unsigned before = n->buf.n;
 
         nft_table_add(n, FIREWALL_TABLE);
-        for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++)
+        for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
                 nft_set_add(n, FIREWALL_TABLE, &sets[i]);
-        for (size_t i = 0; i < sizeof(chains) / sizeof(*chains); i++) {
-                nft_chain_add(n, FIREWALL_TABLE, chains[i].name, &chains[i].hook);
-                nft_chain_flush(n, FIREWALL_TABLE, chains[i].name);
-        }
+        add_chains(n, chains, ARRAY_SIZE(chains));
         fill_raw(n);
-        fill_internal(n);
         fill_prerouting(n);
         fill_output(n);
         fill_published(n, NFPROTO_IPV4);
         fill_published(n, NFPROTO_IPV6);
         fill_postrouting(n);
         fill_forward(n);
+        if (internal) {
+                add_chains(n, internal_chains, ARRAY_SIZE(internal_chains));
+                fill_internal(n);
+        }
         return n->buf.n - before;
 }

@@ -189,7 +189,7 @@ static void nft_commit_without_rights_ends(void **state)
                 if (setresuid(65534, 65534, 65534) < 0)
                         _exit(2);
                 nft_begin(&n, NFPROTO_INET);
-                firewall_table(&n);
+                firewall_table(&n, true);
                 _exit(commit(&n) == -EPERM ? 0 : 1);
         }
         assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -240,6 +240,36 @@ static void firewall_network_is_known_until_it_is_removed(void **state)
         check_ok(firewall_network_remove(f, &two));
         check_ok(firewall_remove_idle(f));
         assert_int_equal(nft_set_count(fd, NFPROTO_INET, FIREWALL_TABLE, "bridges", &count), -ENOENT);
+}
+
+static int flush(const char *chain)
+{
+        struct nft n;
+
+        nft_begin(&n, NFPROTO_INET);
+        nft_chain_flush(&n, FIREWALL_TABLE, chain);
+        return commit(&n);
+}
+
+static void firewall_network_add_has_chains_for_internal_networks_while_there_is_one(void **state)
+{
+        struct firewall_network one = {.bridge = "hod0", .own = true}, in = {.bridge = "br-in", .internal = true};
+        _cleanup_firewall_ struct firewall *f = NULL;
+        struct nft n;
+
+        (void)state;
+        check_ok(firewall_open(&f));
+        check_ok(firewall_network_add(f, &one));
+        assert_int_equal(flush("forward_internal"), -ENOENT); /* each packet would ask it */
+        check_ok(firewall_network_add(f, &in));
+        assert_int_equal(flush("forward_internal"), 0);
+        assert_int_equal(flush("raw_internal"), 0);
+        nft_begin(&n, NFPROTO_INET);
+        nft_chain_delete(&n, FIREWALL_TABLE, "forward_internal");
+        assert_int_equal(commit(&n), 0);
+        check_ok(firewall_network_add(f, &one)); /* which is not internal */
+        assert_int_equal(flush("forward_internal"), 0);
+        check_ok(firewall_remove(f));
 }
 
 static void firewall_network_add_replaces_what_its_bridge_led_to(void **state)
@@ -340,6 +370,7 @@ int main(void)
                 cmocka_unit_test_setup(nft_commit_without_rights_ends, begin),
                 cmocka_unit_test_setup(nft_lock_is_not_waited_for_without_end, begin),
                 cmocka_unit_test_setup(firewall_network_is_known_until_it_is_removed, begin),
+                cmocka_unit_test_setup(firewall_network_add_has_chains_for_internal_networks_while_there_is_one, begin),
                 cmocka_unit_test_setup(firewall_network_add_replaces_what_its_bridge_led_to, begin),
                 cmocka_unit_test_setup(firewall_publish_is_all_or_nothing_and_says_whose_it_is, begin),
                 cmocka_unit_test_setup(firewall_move_is_at_once_or_not_at_all, begin),
