@@ -57,6 +57,16 @@ static bool is_connection(const struct port *p, int family, const void *address)
         return p->protocol == IPPROTO_TCP && listener_find(IPPROTO_TCP, family, address, p->port, &l) == 0;
 }
 
+/* Will it listen (relay.c)? */
+static bool is_to_listen(const struct port *p, const struct link_address *a)
+{
+        static const unsigned char any[16];
+
+        return p->protocol == IPPROTO_TCP &&
+               (p->of_device ||
+                (a->family == AF_INET6 && (endpoint_address_is_loopback(a) || memcmp(a->data, any, sizeof(any)) == 0)));
+}
+
 int ports_bind(const struct port *p, const struct link_address *a, const char *link)
 {
         struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(p->port)};
@@ -71,6 +81,10 @@ int ports_bind(const struct port *p, const struct link_address *a, const char *l
         (void)loopback_only(s);
         if (a->family == AF_INET6)
                 (void)setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+        /* Connections of the last run, which wait for their time, are in the way of none that listens. (One that does
+         * not would be shared with whoever listens.) */
+        if (is_to_listen(p, a))
+                (void)setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
         if (link && setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, link, (socklen_t)strlen(link)) < 0)
                 return -errno;
         memcpy(&four.sin_addr, a->data, 4);

@@ -466,6 +466,7 @@ s = socket.socket(socket.AF_INET6); s.setsockopt(41, 26, 1); s.bind((\"::\", 327
                         for a in 198.51.100.1/24 198.51.100.2/24; do ip addr add $a dev other; done
                         ip addr add 2001:db8:7::1/64 dev other nodad
                 }
+                monitor() { sed -n "s/^monitor_pid=//p" $HOD_STATE/containers/$(hod inspect -f "{{.Id}}" $1)/status; }
                 other
                 ip addr add 2001:db8:8::1/64 dev host0 nodad
                 hod network create --ipv6 --subnet fd6a::/64 n6 >/dev/null
@@ -490,11 +491,25 @@ for _ in 1, 2: s.send(b\"x\"); print(\"udp\", s.recv(100).decode(), s.getpeernam
                 ip link del other; other
                 for _ in {1..100}; do [[ $(get 198.51.100.1 18082) ]] && break; sleep 0.1; done
                 echo "new $(get 198.51.100.1 18082) $(get "[2001:db8:7::1]" 18080)"
+                hod container publish v 18083:80 >/dev/null
+                for again in restart kill; do
+                        get "[::1]" 18083 >/dev/null; get 192.0.2.1 18081 >/dev/null # connections that wait for their time
+                        if [[ $again == restart ]]; then
+                                hod restart -t 0 v >/dev/null
+                        else
+                                kill -9 $(monitor v)
+                                # Whoever asks for it takes it on, once it has gone.
+                                for _ in {1..100}; do hod exec v true 2>/dev/null && break; sleep 0.1; done
+                        fi
+                        for _ in {1..100}; do [[ $(get 192.0.2.1 18081) && $(get "[::1]" 18083) ]] && break; sleep 0.1; done
+                        echo "$again $(get 192.0.2.1 18081) $(get "[::1]" 18083)"
+                done
+                hod container unpublish v 18083
                 hod container unpublish v other:18082:80
                 echo "[$(get 198.51.100.1 18082)]"
 
                 # Without rules, before anybody puts them back: no handshake for who comes by the link.
-                M=$(for c in v w; do awk "/^PPid:/ {print \$2}" /proc/$(pid $c)/status; done)
+                M="$(monitor v) $(monitor w)"
                 kill -STOP $M; nft flush ruleset
                 shake() { "$@" timeout 1 bash -c "</dev/tcp/192.0.2.1/18081" 2>/dev/null || echo -n no; }
                 echo "shaken: host $(shake env) neighbour $(shake nsenter -t $N -n)"
@@ -502,7 +517,7 @@ for _ in 1, 2: s.send(b\"x\"); print(\"udp\", s.recv(100).decode(), s.getpeernam
                 hod network reload >/dev/null
                 hod rm -f v w >/dev/null; hod network rm n6 >/dev/null'
         echo "$output"
-        [[ $output == *$'w host-w\nhost-w\nhost-w\nhost-w\nhost-w\nv host-v host-v host-v\n[]\nudp w 198.51.100.1\nudp w 198.51.100.1\nudp w 198.51.100.2\nudp w 198.51.100.2\ncame host-v\nmoved [] host-v\nnew host-v host-w\n[]\nshaken: host  neighbour no' ]]
+        [[ $output == *$'w host-w\nhost-w\nhost-w\nhost-w\nhost-w\nv host-v host-v host-v\n[]\nudp w 198.51.100.1\nudp w 198.51.100.1\nudp w 198.51.100.2\nudp w 198.51.100.2\ncame host-v\nmoved [] host-v\nnew host-v host-w\nrestart host-v host-v\nkill host-v host-v\n[]\nshaken: host  neighbour no' ]]
 }
 
 @test "a UDP client that keeps its port follows the port: to the host, to a container, to another, to nobody" {
