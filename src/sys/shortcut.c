@@ -79,7 +79,7 @@ static size_t jump(struct code *c)
 static void need(struct code *c, int32_t size)
 {
         bpf_program_emit(c->p, BPF_ALU64 | BPF_MOV | BPF_X, VALUE, FRAME, 0, 0);
-        bpf_program_emit(c->p, BPF_ALU64 | BPF_ADD | BPF_K, VALUE, 0, 0, size);
+        bpf_program_emit(c->p, BPF_ALU64 | BPF_ADD, VALUE, 0, 0, size);
         leave(c, bpf_program_emit(c->p, BPF_JMP | BPF_JGT | BPF_X, VALUE, END, 0, 0));
 }
 
