@@ -511,8 +511,8 @@ for _ in 1, 2: s.send(b\"x\"); print(\"udp\", s.recv(100).decode(), s.getpeernam
                 # Without rules, before anybody puts them back: no handshake for who comes by the link.
                 M="$(monitor v) $(monitor w)"
                 kill -STOP $M; nft flush ruleset
-                shake() { "$@" timeout 1 bash -c "</dev/tcp/192.0.2.1/18081" 2>/dev/null || echo -n no; }
-                echo "shaken: host $(shake env) neighbour $(shake nsenter -t $N -n)"
+                shake() { local seconds=$1; shift; "$@" timeout $seconds bash -c "</dev/tcp/192.0.2.1/18081" 2>/dev/null || echo -n no; }
+                echo "shaken: host $(shake 20 env) neighbour $(shake 1 nsenter -t $N -n)"
                 kill -CONT $M
                 hod network reload >/dev/null
                 hod rm -f v w >/dev/null; hod network rm n6 >/dev/null'
