@@ -180,13 +180,16 @@ err *nameserver_socket_prepare(int ns, bool fresh, int ret[2])
 
 /* ---- replies by UDP ---- */
 
-/* From port 53 as they are: a socket that writes the header itself, opened when somebody asks for the first time. */
+/* From port 53 as they are: a socket that writes the header itself, opened when somebody asks for the first time. Bound
+ * to what it writes, it is held to the kernel's rule that 127.0.0.0/8 leaves by no other device: who asks as somebody
+ * else would have its answer sent there. */
 static int open_replies(const struct nameserver *s)
 {
+        const struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(ADDRESS)};
         _cleanup_close_ int ns = ioctl(s->udp.fd, SIOCGSKNS);
-        int fd = ns < 0 ? ns : ns_socket(ns, AF_INET, SOCK_RAW | SOCK_NONBLOCK, IPPROTO_RAW);
+        _cleanup_close_ int fd = ns < 0 ? ns : ns_socket(ns, AF_INET, SOCK_RAW | SOCK_NONBLOCK, IPPROTO_RAW);
 
-        return fd < 0 ? NEVER : fd;
+        return fd < 0 || bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 ? NEVER : TAKE_FD(fd);
 }
 
 void nameserver_socket_reply(struct nameserver *s, const struct sockaddr_in *to, const unsigned char *message,

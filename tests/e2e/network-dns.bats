@@ -308,6 +308,36 @@ up_with() {
         [[ $(ask web web +tcp) == "$(address web e8)" ]]
 }
 
+@test "who asks with an address that is not the container's own makes nothing leave it by another device" {
+        hod network create sp >/dev/null
+        up cc --network sp
+        in_net cc python3 - <<-'END'
+	import socket, struct
+	def checksum(data):
+	    total = sum(struct.unpack(f'!{len(data) // 2}H', data))
+	    while total >> 16: total = (total & 0xffff) + (total >> 16)
+	    return ~total & 0xffff or 0xffff
+	def ask(source):
+	    query = b'\0\1\1\0\0\1\0\0\0\0\0\0\2cc\0\0\1\0\1'
+	    a, b, size = socket.inet_aton(source), socket.inet_aton('127.0.0.11'), 8 + len(query)
+	    udp = struct.pack('!HHHH', 5353, 53, size, 0)
+	    udp = udp[:6] + struct.pack('!H', checksum(a + b + struct.pack('!HH', 17, size) + udp + query))
+	    raw.sendto(struct.pack('!BBHHHBBH4s4s', 0x45, 0, 20 + size, 0, 0, 64, 17, 0, a, b) + udp + query, ('127.0.0.11', 0))
+	raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+	wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+	wire.bind(('eth0', 0)); wire.setblocking(False)
+	own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+	own.bind(('127.0.0.1', 5353)); own.settimeout(20)
+	for source in ('224.0.0.1', '192.0.2.77', '127.0.0.1'): ask(source) # the last one is answered: so were the others
+	assert own.recv(512)[:2] == b'\0\1'
+	seen = []
+	try:
+	    while True: seen.append(wire.recv(2000))
+	except BlockingIOError: pass
+	assert not [frame for frame in seen if b'\x7f\0\0\x0b' in frame], seen
+	END
+}
+
 # bats test_tags=asan
 @test "malformed messages are dropped; names are answered after as before" {
         hod network create --internal e4 >/dev/null
