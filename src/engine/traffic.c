@@ -253,6 +253,13 @@ err *traffic_disconnect(struct container *c, int state_fd, const struct endpoint
         return traffic_write(state_fd, &t);
 }
 
+/* They would lead past the limits. */
+static void remove_shortcuts(const struct ports *p)
+{
+        for (size_t i = 0; i < p->n; i++)
+                shortcut_remove(p->list[i].host_name);
+}
+
 err *traffic_apply(struct container *c, int state_fd)
 {
         _cleanup_(monitor_conf_done) struct monitor_conf conf = {0};
@@ -269,9 +276,9 @@ err *traffic_apply(struct container *c, int state_fd)
         if (t.rate || e.n)
                 TRY(check_kinds(&p));
         TRY(strv_copy(conf.endpoints, &t.endpoints));
-        for (size_t i = 0; i < p.n; i++) /* which would lead past the limits */
-                shortcut_remove(p.list[i].host_name);
+        remove_shortcuts(&p);
         TRY(put(c, state_fd, &t, &e, &p));
+        remove_shortcuts(&p); /* a run that began meanwhile had not been told yet (traffic_limit()) */
         TRY(set_rates(&t, &p));
         for (size_t i = 0; i < p.n && !t.rate && !e.n; i++)
                 shortcut_make(&p.list[i]);

@@ -65,15 +65,32 @@ err *traffic_write(int dirfd, const struct traffic *t)
         return r < 0 ? err_sys(-r, "writing " TRAFFIC_FILE) : NULL;
 }
 
+static bool is_limited(const struct traffic *t)
+{
+        return t->rate || t->egress;
+}
+
+/* Whoever limits it meanwhile writes first and takes the short way away then, if it sees one: else it is seen here. */
+static err *read_or_shorten(int dirfd, const struct endpoint *e, struct traffic *ret)
+{
+        TRY(traffic_read(dirfd, ret));
+        if (is_limited(ret))
+                return NULL;
+        shortcut_make(e);
+        traffic_done(ret);
+        TRY(traffic_read(dirfd, ret));
+        if (is_limited(ret))
+                shortcut_remove(e->host_name);
+        return NULL;
+}
+
 err *traffic_limit(int dirfd, const struct endpoint *e)
 {
         _cleanup_traffic_ struct traffic t = {0};
         _cleanup_close_ int fd = -1;
         struct rate rate;
 
-        TRY(traffic_read(dirfd, &t));
-        if (!t.rate && !t.egress)
-                shortcut_make(e);
+        TRY(read_or_shorten(dirfd, e, &t));
         if (!t.rate || e->kind != ENDPOINT_BRIDGE)
                 return NULL;
         TRY(rate_parse(t.rate, &rate));
