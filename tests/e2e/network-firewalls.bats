@@ -46,3 +46,23 @@ judged() {
         unshare -n iptables-legacy -L >/dev/null 2>&1 || skip "not in this kernel"
         judged iptables-legacy
 }
+
+@test "an internal network needs nothing of the firewalls of others but what stays on its bridge" {
+        [[ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]] || skip "this kernel shows firewalls nothing that stays on a bridge"
+        run -0 alone '
+                sysctl -qw net.bridge.bridge-nf-call-iptables=0
+                hod network create --internal --subnet 10.70.0.0/24 -o com.docker.network.bridge.name=in0 i >/dev/null
+                serve a --network i --ip 10.70.0.9
+                hod run -d --name b --network i busybox sleep 100 >/dev/null
+                reach() { echo "$1 [$(inside b curl -s --connect-timeout $2 http://10.70.0.9/hostname || true)]"; }
+                said() { hod info 2>&1 >/dev/null | grep " in0 "; }
+                iptables-nft -P FORWARD DROP
+                reach "not shown" 5; ! said
+                sysctl -qw net.bridge.bridge-nf-call-iptables=1
+                reach shown 0.5; said >$T/said; grep -o "containers on in0 .*;" $T/said
+                bash -ec "$(sed -n "s/.*to allow it: //p" $T/said | sed "s/iptables /iptables-nft /g")"
+                reach allowed 5; ! said'
+        echo "$output"
+        [[ ${lines[0]} == 'not shown [host-a]' && ${lines[1]} == 'shown []' && ${lines[3]} == 'allowed [host-a]' && ${#lines[@]} -eq 4 ]]
+        [[ ${lines[2]} == 'containers on in0 do not reach each other; '* ]]
+}
