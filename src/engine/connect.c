@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -97,16 +98,31 @@ static err *read_endpoint(const struct attach *a, const char *name, struct endpo
         return endpoint_parse(json_get_str_or(json_get(json_get(a->doc, "Networks"), name), ENDPOINTS_LINE, ""), ret);
 }
 
-/* A line about a published port, "protocol host port TO port": TO becomes the address of @e in its family. */
+/* Which of the addresses @to answers for the words of a line about a published port? NULL: none. What the host sends to
+ * its ::1 is relayed to the other family if need be. */
+static const struct link_address *answers(char *const *f, const struct link_address to[LINK_ADDRESSES])
+{
+        struct link_address host;
+        bool device = !endpoint_address_parse(f[1], &host);
+        unsigned k = device ? strchr(f[3], ':') != NULL : host.family == AF_INET6;
+
+        if (k && !device && !to[k].family)
+                k = 0;
+        return to[k].family ? &to[k] : NULL;
+}
+
+/* A line about a published port, "protocol host port TO port": TO becomes an address of @e. */
 static err *redirect(char **line, const struct endpoint *e)
 {
         char text[ENDPOINT_ADDRESS_MAX], *joined;
+        struct link_address now[LINK_ADDRESSES];
         _cleanup_strv_ char **f = NULL;
         const struct link_address *to;
 
         TRY(strv_split(*line, ' ', &f));
-        to = strv_len(f) < 5 ? NULL : &e->address[strchr(f[3], ':') ? 1 : 0];
-        if (!to || !to->family)
+        endpoint_by_family(e->address, now);
+        to = strv_len(f) < 5 ? NULL : answers(f, now);
+        if (!to)
                 return NULL;
         free(f[3]);
         f[3] = str_dup(endpoint_address_text(to, false, text));

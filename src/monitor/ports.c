@@ -166,7 +166,8 @@ static bool redirect(struct monitor *m, const char *line)
 
         for (struct port *p = e ? NULL : m->ports; p; p = p->next) {
                 if (p->protocol != wanted.protocol || p->port != wanted.port || p->to_port != wanted.to_port ||
-                    !str_eq(p->host, wanted.host) || p->to.family != wanted.to.family || !(copy = str_dup(line)))
+                    !str_eq(p->host, wanted.host) || (p->of_device && p->to.family != wanted.to.family) ||
+                    !(copy = str_dup(line)))
                         continue;
                 free(p->line);
                 p->line = copy;

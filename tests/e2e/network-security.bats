@@ -586,6 +586,25 @@ for _ in 1, 2: s.send(b\"x\"); print(\"udp\", s.recv(100).decode(), s.getpeernam
         [[ ${lines[9]} == '80/tcp -> 0.0.0.0:18081 80/tcp -> 127.0.0.1:18082' ]]
 }
 
+@test "::1 answers after a restart, whatever connections there were, and after a change to a network of another family" {
+        run -0 alone '
+                hod network create --ipv6 --subnet fd67::/64 n6 >/dev/null
+                serve w --network n6 -p 18080:80 -p "[::1]:18081:80" -p host0:18082:80
+                all() { echo "$1 $(get "[::1]" 18080) $(get "[::1]" 18081) $(get 192.0.2.1 18082) $(get 127.0.0.1 18080)"; }
+                all start
+                # Connections that the host closed first keep the port busy for a minute.
+                hod restart -t 0 w >/dev/null; listening w 80; all restart
+                ! python3 -c "
+import socket
+s = socket.socket(socket.AF_INET6); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind((\"::1\", 18080))" 2>&1 | grep -o "Address already.*"
+                hod network connect bridge w; hod network disconnect n6 w; all four
+                hod network connect n6 w; hod network disconnect bridge w; all six
+                hod rm -f w >/dev/null; hod network rm n6 >/dev/null'
+        echo "$output"
+        for i in 0 1 3 4; do [[ ${lines[i]} =~ ^(start|restart|four|six)(' host-w'){4}$ ]]; done
+        [[ ${lines[2]} == 'Address already in use' ]]
+}
+
 @test "ports: who has it is named; what only a connection uses is free; another protocol is another port" {
         run -0 alone '
                 background server python3 -c "
