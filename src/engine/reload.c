@@ -1,6 +1,7 @@
 /* reload.c - see reload.h. */
 #include "engine/reload.h"
 
+#include <errno.h>
 #include <net/if.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -23,7 +24,6 @@ struct reload {
         struct engine *engine;
         struct networks *networks;
         struct container_list containers;
-        char **made; /* ids of networks whose bridge was missing */
         err *first;
 };
 
@@ -54,33 +54,40 @@ static bool has_container(const struct reload *r, const struct network *n)
 
 static err *reload_network(struct reload *r, const struct network *n, char ***ret_names)
 {
-        bool used, made = false;
+        bool used;
 
         if (!str_eq(n->driver, "bridge") || (!n->pool[0].subnet.family && !n->pool[1].subnet.family))
                 return NULL;
         used = has_container(r, n);
         if (!used && !if_nametoindex(n->link))
                 return NULL;
-        TRY(bridge_restore(n, &made));
-        if (made)
-                TRY(strv_add(&r->made, n->id));
+        TRY(bridge_restore(n));
         return ret_names ? strv_add(ret_names, n->name) : NULL;
 }
 
 /* ---- containers ---- */
 
-static err *join(const struct reload *r, struct container *c, const json *entry)
+/* Its bridge was missing, and was made anew: here, or by a start. Between two runs there is no port. */
+static err *join(struct container *c, const json *entry)
 {
+        const char *line = json_get_str(entry, ENDPOINTS_LINE);
         _cleanup_close_ int fd = -1;
         struct endpoint e;
         int error;
 
-        if (!strv_contains(r->made, json_get_str_or(entry, "NetworkID", "")))
+        if (!line)
                 return NULL;
-        TRY(endpoint_parse(json_get_str_or(entry, ENDPOINTS_LINE, ""), &e));
+        TRY(endpoint_parse(line, &e));
+        if (e.kind != ENDPOINT_BRIDGE)
+                return NULL;
         fd = netlink_open(NETLINK_ROUTE);
-        shortcut_remove(e.host_name); /* it leads to the bridge that has gone */
-        error = fd < 0 ? fd : link_port_join(fd, e.host_name, e.parent, e.isolated, e.hairpin);
+        error = fd < 0 ? fd : link_port_is_on(fd, e.host_name, e.parent);
+        if (error > 0 || error == -ENODEV)
+                return NULL;
+        if (error == 0) {
+                shortcut_remove(e.host_name); /* it leads to the bridge that has gone */
+                error = link_port_join(fd, e.host_name, e.parent, e.isolated, e.hairpin);
+        }
         return error < 0 ? err_sys(-error, "joining %s to bridge %s", e.host_name, e.parent)
                          : traffic_connected(c->state_fd, &e);
 }
@@ -162,7 +169,7 @@ static void reload_container(struct reload *r, struct container *c, struct firew
                 if (json_get_bool(it.value, ENDPOINTS_PENDING, false))
                         continue;
                 keep_error(r, guards_add(it.value));
-                keep_error(r, join(r, c, it.value));
+                keep_error(r, join(c, it.value));
         }
         keep_error(r, traffic_apply(c, c->state_fd));
         if (json_get_str(doc, ENDPOINTS_OUTWARD))
@@ -193,6 +200,5 @@ err *reload_networks(struct engine *e, char ***ret_names)
                         reload_container(&r, r.containers.items[i], f);
         }
         container_list_done(&r.containers);
-        strv_free(r.made);
         return r.first;
 }

@@ -125,7 +125,7 @@ err *bridge_up(const struct network *n, bool *ret_lost)
         return up ? NULL : make(n, fd);
 }
 
-err *bridge_restore(const struct network *n, bool *ret_made)
+err *bridge_restore(const struct network *n)
 {
         _cleanup_close_ int fd = netlink_open(NETLINK_ROUTE);
         _cleanup_firewall_ struct firewall *f = NULL;
@@ -136,8 +136,7 @@ err *bridge_restore(const struct network *n, bool *ret_made)
         network_firewall(n, &rules);
         TRY(firewall_open(&f));
         TRY(firewall_network_add(f, &rules));
-        *ret_made = link_bridge_is_up(fd, n->link) != 1;
-        return *ret_made ? make(n, fd) : set_host(n);
+        return link_bridge_is_up(fd, n->link) == 1 ? set_host(n) : make(n, fd);
 }
 
 err *bridge_down(const struct network *n)

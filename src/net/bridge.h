@@ -14,8 +14,8 @@ MUST_USE err *bridge_check(const struct network *n);
  * when it is up. ERR_CONFLICT: the interface's name belongs to something else, or a route of the host overlaps a subnet
  * that we chose. Privilege: CAP_NET_ADMIN. */
 MUST_USE err *bridge_up(const struct network *n, bool *ret_lost);
-/* The same without the shortcuts: every rule and setting is made sure of. *@ret_made: the bridge itself was missing. */
-MUST_USE err *bridge_restore(const struct network *n, bool *ret_made);
+/* The same without the shortcuts: every rule and setting is made sure of. */
+MUST_USE err *bridge_restore(const struct network *n);
 /* Take bridge and rules away; a bridge that we have not made stays. What is not there is fine. */
 MUST_USE err *bridge_down(const struct network *n);
 /* What the kernel has of the bridge that was made for the network @id, by its mark: its name and addresses.

@@ -30,7 +30,7 @@ static int take_link(const struct nlmsghdr *h, void *arg)
         const struct ifinfomsg *m = NLMSG_DATA(h);
         struct link_found *f = arg;
         size_t size, n;
-        const void *all, *info, *mac;
+        const void *all, *info, *mac, *master;
 
         if (h->nlmsg_type != RTM_NEWLINK || h->nlmsg_len < NLMSG_LENGTH(sizeof(*m)))
                 return 0;
@@ -43,6 +43,9 @@ static int take_link(const struct nlmsghdr *h, void *arg)
         mac = netlink_attribute(all, size, IFLA_ADDRESS, &n);
         if (mac && n == sizeof(f->mac))
                 memcpy(f->mac, mac, n);
+        master = netlink_attribute(all, size, IFLA_MASTER, &n);
+        if (master && n == sizeof(f->master))
+                memcpy(&f->master, master, n);
         return 0;
 }
 

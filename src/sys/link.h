@@ -83,6 +83,8 @@ MUST_USE err *link_endpoint_make(int host, int ns, int there, const struct link_
 int link_port_hairpin(int fd, const char *name);
 /* Routes by the link @name; one to the same destination that leads elsewhere is replaced. 0 or -errno. */
 int link_routes(int fd, const char *name, const struct link_route *route, unsigned n);
+/* Is the link @name a port of @bridge? 1, 0 or -errno; -ENODEV: one of them is not there. */
+int link_port_is_on(int fd, const char *name, const char *bridge);
 /* Make the link @name a port of @bridge again, with its properties. 0 or -errno. */
 int link_port_join(int fd, const char *name, const char *bridge, bool isolated, bool hairpin);
 /* `lo` up. */

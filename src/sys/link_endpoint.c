@@ -204,6 +204,17 @@ int link_port_hairpin(int fd, const char *name)
         return index < 0 ? index : set_port(fd, index, false, true);
 }
 
+int link_port_is_on(int fd, const char *name, const char *bridge)
+{
+        struct link_found port;
+        int r = link_find(fd, name, &port), master;
+
+        if (r < 0)
+                return r;
+        master = link_index(fd, bridge);
+        return master < 0 ? master : port.master == master;
+}
+
 int link_port_join(int fd, const char *name, const char *bridge, bool isolated, bool hairpin)
 {
         int index = link_index(fd, name), master = link_index(fd, bridge), r;

@@ -5,7 +5,7 @@
 #include "sys/netlink.h"
 
 struct link_found {
-        int index;
+        int index, master; /* 0 = no port of another */
         bool up;
         unsigned char mac[6];
         char kind[16], alias[LINK_ALIAS_MAX + 1];

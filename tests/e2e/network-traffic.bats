@@ -107,6 +107,13 @@ usual() { ! shortcut "$1"; }
         hod network reload >/dev/null
         for one in $(links s3); do shortcut "$one"; done
         hod exec s3 ping -c 1 -W 5 "$(gateway sc)" >/dev/null
+        # Also when it was a start that made it.
+        ip link delete "br-$(hod network inspect -f '{{slice .Id 0 12}}' sc)"
+        hod run -d --name s4 --network sc busybox sleep 1000 >/dev/null
+        hod network reload >/dev/null
+        for one in $(links s3) $(links s4); do shortcut "$one"; done
+        hod exec s3 ping -c 1 -W 5 "$(gateway sc)" >/dev/null
+        hod exec s3 ping -c 1 -W 5 "$(address s4 sc)" >/dev/null
 }
 
 @test "--net-rate limits both directions; update changes and lifts it while the container runs" {
