@@ -85,7 +85,7 @@ static err *join(struct container *c, const json *entry)
         if (error > 0 || error == -ENODEV)
                 return NULL;
         if (error == 0) {
-                shortcut_remove(e.host_name); /* it leads to the bridge that has gone */
+                (void)shortcut_remove(e.host_name); /* it leads to the bridge that has gone */
                 error = link_port_join(fd, e.host_name, e.parent, e.isolated, e.hairpin);
         }
         return error < 0 ? err_sys(-error, "joining %s to bridge %s", e.host_name, e.parent)

@@ -254,10 +254,16 @@ err *traffic_disconnect(struct container *c, int state_fd, const struct endpoint
 }
 
 /* They would lead past the limits. */
-static void remove_shortcuts(const struct ports *p)
+static err *remove_shortcuts(const struct ports *p)
 {
-        for (size_t i = 0; i < p->n; i++)
-                shortcut_remove(p->list[i].host_name);
+        for (size_t i = 0; i < p->n; i++) {
+                int r = p->list[i].kind == ENDPOINT_BRIDGE ? shortcut_remove(p->list[i].host_name) : 0;
+
+                if (r < 0)
+                        return err_sys(-r, "taking the short way to the host from network device %s",
+                                       p->list[i].host_name);
+        }
+        return NULL;
 }
 
 err *traffic_apply(struct container *c, int state_fd)
@@ -276,9 +282,9 @@ err *traffic_apply(struct container *c, int state_fd)
         if (t.rate || e.n)
                 TRY(check_kinds(&p));
         TRY(strv_copy(conf.endpoints, &t.endpoints));
-        remove_shortcuts(&p);
+        TRY(remove_shortcuts(&p));
         TRY(put(c, state_fd, &t, &e, &p));
-        remove_shortcuts(&p); /* a run that began meanwhile had not been told yet (traffic_limit()) */
+        TRY(remove_shortcuts(&p)); /* a run that began meanwhile had not been told yet (traffic_limit()) */
         TRY(set_rates(&t, &p));
         for (size_t i = 0; i < p.n && !t.rate && !e.n; i++)
                 shortcut_make(&p.list[i]);

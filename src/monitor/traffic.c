@@ -73,15 +73,16 @@ static bool is_limited(const struct traffic *t)
 /* Whoever limits it meanwhile writes first and takes the short way away then, if it sees one: else it is seen here. */
 static err *read_or_shorten(int dirfd, const struct endpoint *e, struct traffic *ret)
 {
+        int r;
+
         TRY(traffic_read(dirfd, ret));
         if (is_limited(ret))
                 return NULL;
         shortcut_make(e);
         traffic_done(ret);
         TRY(traffic_read(dirfd, ret));
-        if (is_limited(ret))
-                shortcut_remove(e->host_name);
-        return NULL;
+        r = is_limited(ret) ? shortcut_remove(e->host_name) : 0;
+        return r < 0 ? err_sys(-r, "taking the short way to the host from network device %s", e->host_name) : NULL;
 }
 
 err *traffic_limit(int dirfd, const struct endpoint *e)

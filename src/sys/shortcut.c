@@ -2,6 +2,7 @@
 #include "sys/shortcut.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/neighbour.h>
 #include <linux/pkt_cls.h>
@@ -272,14 +273,16 @@ void shortcut_make(const struct endpoint *e)
         (void)netlink_send(fd, &b, NULL); /* without any of them it is the usual way */
 }
 
-void shortcut_remove(const char *name)
+int shortcut_remove(const char *name)
 {
         _cleanup_close_ int fd = netlink_open(NETLINK_ROUTE);
         _cleanup_netbuf_ struct netbuf b = {0};
-        int port = fd < 0 ? -1 : link_index(fd, name);
+        int port = fd < 0 ? fd : link_index(fd, name), r;
 
         if (port < 0)
-                return;
+                return port == -ENODEV ? 0 : port;
         add_clsact(&b, RTM_DELQDISC, 0, port);
-        (void)netlink_send(fd, &b, NULL);
+        r = netlink_send(fd, &b, NULL);
+        /* ENOENT, EINVAL: there is none, or that of a rate. */
+        return r == -ENOENT || r == -EINVAL || r == -ENODEV ? 0 : r;
 }

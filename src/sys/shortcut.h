@@ -19,8 +19,9 @@
 
 /* The endpoint has just been made, in our network namespace. Privilege: CAP_NET_ADMIN, CAP_BPF. */
 void shortcut_make(const struct endpoint *e);
-/* Whatever leads in at the host's end @name goes the usual way from now on; also when it did before. */
-void shortcut_remove(const char *name);
+/* Whatever leads in at the host's end @name goes the usual way from now on; also when it did before, or when that is
+ * not there. 0 or -errno: what it takes meets no limit. */
+int shortcut_remove(const char *name);
 
 /* The program, for a bridge with the link address @mac and the index @bridge; of an endpoint that has an address.
  * Exported for tests. */
