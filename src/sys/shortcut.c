@@ -212,11 +212,15 @@ void shortcut_compile(const struct endpoint *e, const unsigned char mac[6], int 
 
 /* ---- where it goes ---- */
 
-/* The bridge is told first: it would send what is for the endpoint to all its ports once it had forgotten it. */
+/* The bridge is told first: it would send what is for the endpoint to all its ports once it had forgotten it. Sticky:
+ * it learns nothing else from a neighbour who sends with this address where no guard is, for the endpoint could not set
+ * that right by sending. */
 static void add_known(struct netbuf *b, int port, const unsigned char mac[6])
 {
-        const struct ndmsg m = {
-                .ndm_family = AF_BRIDGE, .ndm_ifindex = port, .ndm_state = NUD_NOARP, .ndm_flags = NTF_MASTER};
+        const struct ndmsg m = {.ndm_family = AF_BRIDGE,
+                                .ndm_ifindex = port,
+                                .ndm_state = NUD_NOARP,
+                                .ndm_flags = NTF_MASTER | NTF_STICKY};
 
         netbuf_begin(b, RTM_NEWNEIGH, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, &m, sizeof(m));
         netbuf_add(b, NDA_LLADDR, mac, 6);

@@ -116,6 +116,23 @@ usual() { ! shortcut "$1"; }
         hod exec s3 ping -c 1 -W 5 "$(address s4 sc)" >/dev/null
 }
 
+@test "where no guard is, a neighbour that sends with a container's link address does not get what is for it" {
+        local mac link
+        hod network create -o hod.guard=false ng >/dev/null
+        hod run -d --name v --network ng busybox sleep 1000 >/dev/null
+        hod run -d --name x --network ng busybox sleep 1000 >/dev/null
+        link=$(links v) link=${link% }
+        mac=$(hod inspect -f '{{.NetworkSettings.Networks.ng.MacAddress}}' v)
+        nsenter -t "$(init_pid x)" -n python3 - "$mac" <<-'END'
+	import socket, sys
+	s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+	s.bind(('eth0', 0))
+	s.send(b'\xff' * 6 + bytes.fromhex(sys.argv[1].replace(':', '')) + b'\x88\xb5' + bytes(50))
+	END
+        bridge fdb show dev "hod$link" | grep -q "^$mac "
+        hod exec v ping -c 1 -W 5 "$(gateway ng)" >/dev/null
+}
+
 @test "--net-rate limits both directions; update changes and lifts it while the container runs" {
         local one
         hod network create nr >/dev/null
