@@ -190,6 +190,27 @@ static void shortcut_knows_an_endpoint_of_one_family(void **state)
         program = with;
 }
 
+static void shortcut_knows_as_many_addresses_as_there_can_be(void **state)
+{
+        struct endpoint e = endpoint;
+        struct frame last4 = ipv4("169.254.7.9", "10.0.0.1"), last6 = ipv6("fd00::7", IPPROTO_TCP),
+                     none = ipv6("fd00::8", IPPROTO_TCP);
+        const char *const extra[ENDPOINT_EXTRA] = {"169.254.7.8/16", "fd00::6/64", "169.254.7.9/16", "fd00::7/64"};
+        int with = program;
+
+        (void)state;
+        needs_kernel();
+        for (e.n_extra = 0; e.n_extra < ENDPOINT_EXTRA; e.n_extra++)
+                e.extra[e.n_extra] = address(extra[e.n_extra]);
+        program = load(&e);
+        assert_true(program >= 0);
+        assert_true(is_short(&last4, sizeof(last4)));
+        assert_true(is_short(&last6, sizeof(last6)));
+        assert_false(is_short(&none, sizeof(none)));
+        (void)file_close(program);
+        program = with;
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -198,6 +219,7 @@ int main(void)
                 cmocka_unit_test(shortcut_leaves_what_is_for_others_to_the_bridge),
                 cmocka_unit_test(shortcut_leaves_loopback_icmpv6_arp_and_tags),
                 cmocka_unit_test(shortcut_knows_an_endpoint_of_one_family),
+                cmocka_unit_test(shortcut_knows_as_many_addresses_as_there_can_be),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);
