@@ -76,8 +76,10 @@ static err *read_or_shorten(int dirfd, const struct endpoint *e, struct traffic 
         int r;
 
         TRY(traffic_read(dirfd, ret));
-        if (is_limited(ret))
+        if (is_limited(ret)) {
+                shortcut_forget(e);
                 return NULL;
+        }
         shortcut_make(e);
         traffic_done(ret);
         TRY(traffic_read(dirfd, ret));

@@ -251,21 +251,26 @@ static void add_filter(struct netbuf *b, int port, int program)
         netbuf_close(b, options);
 }
 
+/* A socket, the bridge, if it is ours, and the index of the endpoint's port; -1: there is none of them. */
+static int find(const struct endpoint *e, struct link_found *bridge, int *ret_fd)
+{
+        if (e->kind != ENDPOINT_BRIDGE)
+                return -1;
+        *ret_fd = netlink_open(NETLINK_ROUTE);
+        if (*ret_fd < 0 || link_find(*ret_fd, e->parent, bridge) < 0 || !str_starts(bridge->alias, LINK_MARK))
+                return -1;
+        return link_index(*ret_fd, e->host_name);
+}
+
 void shortcut_make(const struct endpoint *e)
 {
         _cleanup_bpf_program_ struct bpf_program p = {0};
         _cleanup_close_ int fd = -1, program = -1;
         _cleanup_netbuf_ struct netbuf b = {0};
         struct link_found bridge;
-        int port;
+        int port = find(e, &bridge, &fd);
 
-        if (e->kind != ENDPOINT_BRIDGE || (!e->address[0].family && !e->address[1].family))
-                return;
-        fd = netlink_open(NETLINK_ROUTE);
-        if (fd < 0 || link_find(fd, e->parent, &bridge) < 0 || !str_starts(bridge.alias, LINK_MARK))
-                return;
-        port = link_index(fd, e->host_name);
-        if (port < 0)
+        if (port < 0 || (!e->address[0].family && !e->address[1].family))
                 return;
         shortcut_compile(e, bridge.mac, bridge.index, &p);
         program = bpf_program_load(&p, BPF_PROG_TYPE_SCHED_CLS, NAME);
@@ -275,6 +280,19 @@ void shortcut_make(const struct endpoint *e)
         add_clsact(&b, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, port);
         add_filter(&b, port, program);
         (void)netlink_send(fd, &b, NULL); /* without any of them it is the usual way */
+}
+
+void shortcut_forget(const struct endpoint *e)
+{
+        _cleanup_netbuf_ struct netbuf b = {0};
+        _cleanup_close_ int fd = -1;
+        struct link_found bridge;
+        int port = find(e, &bridge, &fd);
+
+        if (port < 0)
+                return;
+        add_known(&b, port, e->mac);
+        (void)netlink_send(fd, &b, NULL);
 }
 
 int shortcut_remove(const char *name)

@@ -19,6 +19,9 @@
 
 /* The endpoint has just been made, in our network namespace. Privilege: CAP_NET_ADMIN, CAP_BPF. */
 void shortcut_make(const struct endpoint *e);
+/* The same of an endpoint that goes the usual way: the port of its last run, which may not be gone yet, need not be
+ * where the bridge sends what is for its link address. */
+void shortcut_forget(const struct endpoint *e);
 /* Whatever leads in at the host's end @name goes the usual way from now on; also when it did before, or when that is
  * not there. 0 or -errno: what it takes meets no limit. */
 int shortcut_remove(const char *name);
