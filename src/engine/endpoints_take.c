@@ -357,6 +357,9 @@ static err *take_lease(const struct attach *a, const struct network *n, const js
 
         TRY(read_settings(n, settings, &r));
         TRY(collect_names(a->c, settings, &names));
+        if (!n->predefined && strcspn(a->c->name, ".") > LABEL_MAX)
+                log_warn("container %s: DNS does not carry names of more than 63 bytes; others find it as %.12s",
+                         a->c->name, a->c->id);
         r.names = names;
         return lease_take(a->networks, n, &r, ret);
 }

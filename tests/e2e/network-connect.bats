@@ -560,3 +560,13 @@ mm" ]]
 $(sub 1 9)
 1" ]]
 }
+
+@test "a container's name that DNS cannot carry is said at its start on a user network, and nowhere else" {
+        local long
+        long=$(printf 'a%.0s' {1..64})
+        hod network create dn >/dev/null
+        like "$(hod run --rm --name "$long" --network dn busybox true 2>&1)" 'DNS does not carry names of more than 63 bytes'
+        is "$(hod run --rm --name "${long%a}" --network dn busybox true 2>&1)" ''
+        is "$(hod run --rm --name "$long" busybox true 2>&1)" ''
+        hod network rm dn >/dev/null
+}
