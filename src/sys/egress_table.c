@@ -584,15 +584,12 @@ static bool has_tables(int fd)
         return has_set(fd, NFPROTO_INET, TABLE, verdicts.name) && has_set(fd, NFPROTO_BRIDGE, BRIDGE_TABLE, "ports");
 }
 
-err *egress_remove(int nft, const char *id, const struct endpoint *ports, size_t count)
+static int try_remove(int nft, const char *id, const struct endpoint *ports, size_t count)
 {
         char name[CHAIN_MAX];
         _cleanup_nft_ struct nft n;
-        int r, first = 0;
 
         nft_begin(&n, NFPROTO_INET);
-        if (!has_tables(nft))
-                return removed(nft, id, 0);
         name_set(&n, id, false);
         name_set(&n, id, true);
         nft_chain_add(&n, TABLE, own("egress", id, name), NULL);
@@ -603,10 +600,23 @@ err *egress_remove(int nft, const char *id, const struct endpoint *ports, size_t
         nft_chain_delete(&n, TABLE, name);
         nft_set_delete(&n, TABLE, own("names4", id, name));
         nft_set_delete(&n, TABLE, own("names6", id, name));
-        r = nft_commit(nft, &n, NULL);
+        return nft_commit(nft, &n, NULL);
+}
+
+/* Of a container that has nothing in the tables any more somebody else may take them away while we look. */
+err *egress_remove(int nft, const char *id, const struct endpoint *ports, size_t count)
+{
+        int r = -ENOENT;
+
+        for (int i = 0; i < IDLE_TRIES && r == -ENOENT; i++) {
+                if (!has_tables(nft))
+                        return removed(nft, id, 0);
+                r = try_remove(nft, id, ports, count);
+        }
         for (size_t i = 0; i < count; i++) {
-                first = ports[i].kind == ENDPOINT_BRIDGE ? remove_inbound(nft, id, &ports[i]) : 0;
-                r = r < 0 ? r : first;
+                int inbound = ports[i].kind == ENDPOINT_BRIDGE ? remove_inbound(nft, id, &ports[i]) : 0;
+
+                r = r < 0 ? r : inbound;
         }
         return removed(nft, id, r);
 }
