@@ -22,7 +22,7 @@
 #include "sys/netlink.h"
 
 #define MANY 200
-#define PROBE_TRIES 10
+#define PROBE_TRIES 300 /* who looks may have been put to sleep by a machine under load */
 #define PROBE_US 1000
 
 /* Thousands of lines are compared with thousands. */
