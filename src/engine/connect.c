@@ -98,34 +98,33 @@ static err *read_endpoint(const struct attach *a, const char *name, struct endpo
         return endpoint_parse(json_get_str_or(json_get(json_get(a->doc, "Networks"), name), ENDPOINTS_LINE, ""), ret);
 }
 
-/* Which of the addresses @to answers for the words of a line about a published port? NULL: none. What the host sends to
- * its ::1 is relayed to the other family if need be. */
-static const struct link_address *answers(char *const *f, const struct link_address to[LINK_ADDRESSES])
+/* Where does a published port lead, of which these are the words of its line? To one of the addresses @to, or nowhere
+ * (all zero: the address that it led to may be another container's soon). What the host sends to its ::1 is relayed to
+ * the other family if need be. */
+static struct link_address choose_target(char *const *f, const struct link_address to[LINK_ADDRESSES])
 {
         struct link_address host;
-        bool device = !endpoint_address_parse(f[1], &host);
-        unsigned k = device ? strchr(f[3], ':') != NULL : host.family == AF_INET6;
+        bool device = !endpoint_address_parse(f[1], &host), six = strchr(f[3], ':');
+        unsigned k = device ? six : host.family == AF_INET6;
 
         if (k && !device && !to[k].family)
                 k = 0;
-        return to[k].family ? &to[k] : NULL;
+        return to[k].family ? to[k] : (struct link_address){.family = six ? AF_INET6 : AF_INET};
 }
 
-/* A line about a published port, "protocol host port TO port": TO becomes an address of @e. */
-static err *redirect(char **line, const struct endpoint *e)
+/* A line about a published port, "protocol host port TO port": TO becomes one of the addresses @to. */
+static err *redirect(char **line, const struct link_address to[LINK_ADDRESSES])
 {
         char text[ENDPOINT_ADDRESS_MAX], *joined;
-        struct link_address now[LINK_ADDRESSES];
         _cleanup_strv_ char **f = NULL;
-        const struct link_address *to;
+        struct link_address now;
 
         TRY(strv_split(*line, ' ', &f));
-        endpoint_by_family(e->address, now);
-        to = strv_len(f) < 5 ? NULL : answers(f, now);
-        if (!to)
+        if (strv_len(f) < 5)
                 return NULL;
+        now = choose_target(f, to);
         free(f[3]);
-        f[3] = str_dup(endpoint_address_text(to, false, text));
+        f[3] = str_dup(endpoint_address_text(&now, false, text));
         joined = f[3] ? strv_join(f, " ") : NULL;
         if (!joined)
                 return err_nomem();
@@ -139,16 +138,19 @@ static err *tell_monitor(const struct attach *a)
 {
         _cleanup_(monitor_conf_done) struct monitor_conf conf = {0};
         const char *outward = endpoints_outward(a->doc);
+        struct link_address to[LINK_ADDRESSES] = {0};
         struct endpoint e;
 
-        if (outward)
+        if (outward) {
                 TRY(read_endpoint(a, outward, &e));
+                endpoint_by_family(e.address, to);
+        }
         TRY(monitor_conf_read(a->state_fd, &conf));
         strv_free(conf.endpoints);
         conf.endpoints = NULL;
         TRY(endpoints_lines(a->doc, &conf.endpoints));
-        for (char **line = outward ? conf.ports : NULL; line && *line; line++)
-                TRY(redirect(line, &e));
+        for (char **line = conf.ports; line && *line; line++)
+                TRY(redirect(line, to));
         return monitor_conf_write(a->state_fd, &conf);
 }
 

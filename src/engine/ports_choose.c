@@ -21,14 +21,6 @@ static int family_of(const struct ports_binding *b)
         return b->port.host.family ? b->port.host.family : b->port.to.family;
 }
 
-/* All addresses of a family. */
-static bool is_zero(const struct link_address *a)
-{
-        static const unsigned char any[sizeof(a->data)];
-
-        return memcmp(a->data, any, sizeof(any)) == 0;
-}
-
 const char *ports_host_text(const struct ports_binding *b, char buf[ENDPOINT_ADDRESS_MAX])
 {
         if (b->link)
@@ -84,7 +76,8 @@ static bool overlap(const char *x, const char *y)
                 return true;
         if (!address || !other)
                 return address != other && !endpoint_address_is_loopback(address ? &a : &b);
-        return a.family == b.family && (is_zero(&a) || is_zero(&b) || address_compare(&a, &b) == 0);
+        return a.family == b.family &&
+               (endpoint_address_is_any(&a) || endpoint_address_is_any(&b) || address_compare(&a, &b) == 0);
 }
 
 /* Does the document of ports have one that is where @b wants @port? */
@@ -132,7 +125,7 @@ static err *find_container(const struct ports_publish *p, const struct ports_bin
  * to a connection stays its own, and new ones come to us. */
 static err *find_owner(const struct ports_publish *p, const struct ports_binding *b, uint16_t port, char **ret)
 {
-        const void *address = is_zero(&b->port.host) ? NULL : b->port.host.data;
+        const void *address = endpoint_address_is_any(&b->port.host) ? NULL : b->port.host.data;
         struct listener l;
 
         TRY(find_container(p, b, port, ret));

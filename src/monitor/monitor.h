@@ -317,9 +317,10 @@ void watch_timer(struct monitor *m);
 /* ---- relay.c: what the kernel cannot translate ---- */
 void relay_start(struct monitor *m); /* for all ports that want one and have none */
 void relay_stop(struct monitor *m, struct port *p);
-int64_t relay_deadline(const struct monitor *m); /* -1 = none */
-void relay_timers(struct monitor *m);            /* clients of datagrams that are silent go */
-void relay_reap(struct monitor *m);              /* free what has ended, and the ports that are gone */
+void relay_forget(struct monitor *m, const struct port *p); /* it leads elsewhere now: clients of datagrams follow */
+int64_t relay_deadline(const struct monitor *m);            /* -1 = none */
+void relay_timers(struct monitor *m);                       /* clients of datagrams that are silent go */
+void relay_reap(struct monitor *m);                         /* free what has ended, and the ports that are gone */
 
 /* ---- learn.c ---- */
 

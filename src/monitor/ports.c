@@ -31,7 +31,8 @@ static uint32_t hash_of(const char *line)
         return hash_fnv32(line, strlen(line));
 }
 
-/* "protocol host-address port address port"; a network device of the host may stand for the first address. */
+/* "protocol host-address port address port"; a network device of the host may stand for the first address, and the
+ * second is all zero while none of the container's networks leads out. */
 static err *read_line(const char *line, struct port *ret)
 {
         _cleanup_strv_ char **f = NULL;
@@ -60,11 +61,9 @@ static bool is_connection(const struct port *p, int family, const void *address)
 /* Will it listen (relay.c)? */
 static bool is_to_listen(const struct port *p, const struct link_address *a)
 {
-        static const unsigned char any[16];
-
         return p->protocol == IPPROTO_TCP &&
                (p->of_device ||
-                (a->family == AF_INET6 && (endpoint_address_is_loopback(a) || memcmp(a->data, any, sizeof(any)) == 0)));
+                (a->family == AF_INET6 && (endpoint_address_is_loopback(a) || endpoint_address_is_any(a))));
 }
 
 int ports_bind(const struct port *p, const struct link_address *a, const char *link)
@@ -157,7 +156,7 @@ static err *add(struct monitor *m, const char *line)
         return NULL;
 }
 
-/* The container is reached by another address: nothing is bound anew. */
+/* The container is reached by another address, or by none: nothing is bound anew. */
 static bool redirect(struct monitor *m, const char *line)
 {
         struct port wanted = {0};
@@ -173,6 +172,7 @@ static bool redirect(struct monitor *m, const char *line)
                 p->line = copy;
                 p->hash = hash_of(copy);
                 p->to = wanted.to;
+                relay_forget(m, p);
                 return true;
         }
         err_free(e);

@@ -124,7 +124,7 @@ static socklen_t target(const struct port *p, struct sockaddr_storage *ret)
         return sizeof(*six);
 }
 
-/* A socket on its way to the container, or -1. */
+/* A socket on its way to the container, or -1. A port that leads nowhere just now does not lead to the host itself. */
 static int connect_to(const struct port *p, bool *ret_connecting)
 {
         int type = p->protocol == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM;
@@ -133,7 +133,7 @@ static int connect_to(const struct port *p, bool *ret_connecting)
         socklen_t size = target(p, &to);
 
         *ret_connecting = false;
-        if (s < 0)
+        if (s < 0 || endpoint_address_is_any(&p->to))
                 return -1;
         if (connect(s, (struct sockaddr *)&to, size) < 0) {
                 if (errno != EINPROGRESS)
@@ -401,6 +401,13 @@ static void on_datagram(struct monitor *m, struct source *s, uint32_t events)
 static bool is_datagram(const struct relay *r)
 {
         return !r->dead && r->port && r->port->protocol == IPPROTO_UDP;
+}
+
+void relay_forget(struct monitor *m, const struct port *p)
+{
+        for (struct relay *r = m->relays; r; r = r->next)
+                if (r->port == p && is_datagram(r))
+                        kill_relay(m, r);
 }
 
 int64_t relay_deadline(const struct monitor *m)

@@ -158,7 +158,7 @@ void start_begin(struct monitor *m, struct client *c)
         m->phase = PHASE_STARTING;
         m->status.cgroup[0] = '\0';
         m->status.error[0] = '\0';
-        e = ports_hold(m);
+        e = c ? ports_hold(m) : ports_reload(m); /* between two runs networks may have come and gone */
         if (!e)
                 e = io_open(m, stdio);
         if (!e && c)

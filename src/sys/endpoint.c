@@ -29,6 +29,13 @@ const char *endpoint_address_text(const struct link_address *a, bool prefix, cha
         return buf;
 }
 
+bool endpoint_address_is_any(const struct link_address *a)
+{
+        static const unsigned char any[sizeof(a->data)];
+
+        return memcmp(a->data, any, sizeof(any)) == 0;
+}
+
 bool endpoint_address_is_loopback(const struct link_address *a)
 {
         static const unsigned char one[sizeof(a->data)] = {[15] = 1};

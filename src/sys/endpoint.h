@@ -58,6 +58,8 @@ MUST_USE err *endpoint_name_taken(int ns, const char *name, bool *ret);
 const char *endpoint_address_text(const struct link_address *a, bool prefix, char buf[ENDPOINT_ADDRESS_MAX]);
 /* An address with or without "/prefix" (then 32 or 128). False: it is none. */
 bool endpoint_address_parse(const char *text, struct link_address *ret);
+/* 0.0.0.0 or :: */
+bool endpoint_address_is_any(const struct link_address *a);
 /* 127.0.0.0/8 or ::1 */
 bool endpoint_address_is_loopback(const struct link_address *a);
 /* "02:42:ac:11:00:02" as parse_mac() writes it: lower case, colons. */

@@ -199,6 +199,22 @@ reaches() { hod exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
         reaches d c
 }
 
+@test "published ports lead to where the container is after a restart by policy, also from ::1, when networks changed between two runs" {
+        make n1 1
+        make n2 2
+        mkdir -p "$T/may"
+        hod run -d --name c -h chost --restart always --network n1 -p 18080:80 -v "$T/may:/may:ro" busybox \
+                sh -c '[ -e /may/run ] || exit 1; exec httpd -f -p 80 -h /etc' >/dev/null
+        pausing() { [[ $(hod inspect -f '{{.State.Restarting}} {{gt .RestartCount 4}}' c) == 'true true' ]]; }
+        eventually 30 pausing
+        hod network disconnect n1 c
+        hod network connect n2 c
+        touch "$T/may/run"
+        ask() { [[ $(curl -s -m 3 "http://$1:18080/hostname") == chost ]]; }
+        eventually 30 ask 127.0.0.1
+        ask '[::1]'
+}
+
 @test "published ports lead by the network that leads out, whichever that is" {
         make n1 1
         local port

@@ -605,6 +605,26 @@ s = socket.socket(socket.AF_INET6); s.setsockopt(socket.SOL_SOCKET, socket.SO_RE
         [[ ${lines[2]} == 'Address already in use' ]]
 }
 
+@test "::1 and devices: a port whose container has left its network leads to nobody who has that address now, then to where it is" {
+        run -0 alone '
+                hod network create --subnet 10.68.0.0/24 n1 >/dev/null
+                hod network create --ipv6 --subnet 10.67.0.0/24 --subnet fd67::/64 n2 >/dev/null
+                serve a --network n1 --ip 10.68.0.9 -p 18080:80 -p host0:18081:80 -p 9000:9000/udp
+                background udp-a nsenter -t $(pid a) -n python3 $T/udp.py echo 9000 a
+                coproc CLIENT { exec python3 $T/udp.py ask 6 ::1 9000; }
+                ask() { echo $1 >&${CLIENT[1]}; read -r -u ${CLIENT[0]} line; echo -n "$line"; }
+                all() { echo -n "[$(get "[::1]" 18080) $(get 192.0.2.1 18081) "; ask $1; echo "]"; }
+                all 20
+                hod network disconnect n1 a
+                serve b --network n1 --ip 10.68.0.9
+                background udp-b nsenter -t $(pid b) -n python3 $T/udp.py echo 9000 b
+                all 1
+                hod network connect n2 a; all 20
+                hod rm -f a b >/dev/null; hod network rm n1 n2 >/dev/null'
+        echo "$output"
+        [[ $output == $'[host-a host-a a]\n[  -]\n[host-a host-a a]' ]]
+}
+
 @test "ports: who has it is named; what only a connection uses is free; another protocol is another port" {
         run -0 alone '
                 background server python3 -c "
