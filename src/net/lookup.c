@@ -16,6 +16,7 @@
 #define NAME_SIZE NFT_NAME_MAXLEN
 #define PARTS 16
 #define SETS_MAX 65536
+#define TRIES 8
 
 struct set {
         char name[NAME_SIZE];
@@ -285,12 +286,16 @@ static int take_all(const struct nlmsghdr *h, void *arg)
 
 static enum lookup_answer compare_all(const struct lookup_sets *s, struct comparison *c)
 {
+        int r = -EAGAIN;
+
         /* An interval of a plain set has its end in another element: nothing is known of its only part anyhow. */
         if ((c->set->flags & NFT_SET_INTERVAL) && !c->set->part[0])
                 return LOOKUP_UNKNOWN;
-        if (nft_elements_dump(s->fd, s->family, s->table, c->set->name, take_all, c) < 0)
-                return LOOKUP_UNKNOWN;
-        return c->found ? LOOKUP_PERHAPS : LOOKUP_NO;
+        for (unsigned i = 0; i < TRIES && r == -EAGAIN; i++) { /* somebody has changed something meanwhile */
+                c->found = false;
+                r = nft_elements_dump(s->fd, s->family, s->table, c->set->name, take_all, c);
+        }
+        return r < 0 ? LOOKUP_UNKNOWN : c->found ? LOOKUP_PERHAPS : LOOKUP_NO;
 }
 
 enum lookup_answer lookup_find(const struct lookup_sets *s, const char *set, const unsigned char (*key)[4],
