@@ -13,7 +13,7 @@
 #include "net/firewall_private.h"
 
 #define IDLE_TRIES 8
-#define MOVE_TRIES 3
+#define MOVE_TRIES 8
 
 err *firewall_open(struct firewall **ret)
 {
@@ -182,7 +182,8 @@ static bool has_internal(int fd)
 {
         unsigned count = 0;
 
-        return nft_set_count(fd, NFPROTO_INET, FIREWALL_TABLE, "internal", &count) == 0 && count;
+        (void)nft_set_count(fd, NFPROTO_INET, FIREWALL_TABLE, "internal", &count);
+        return count; /* also of one that was changed while it was counted */
 }
 
 /* @replace: what there is in source4 of its bridge. *@ret_foreign: it is the table itself that is not ours. */
@@ -413,7 +414,9 @@ err *firewall_move(struct firewall *f, const char *owner, const struct firewall_
 {
         int r = -ENOENT;
 
-        for (unsigned i = 0; i < MOVE_TRIES && r == -ENOENT; i++) { /* somebody has flushed them while we looked */
+        /* Somebody has flushed them while we looked; or a change of somebody's kept us from seeing that they are ours.
+         */
+        for (unsigned i = 0; i < MOVE_TRIES && (r == -ENOENT || r == -EEXIST || r == -EBUSY); i++) {
                 _cleanup_nft_ struct nft n;
                 struct entry entry;
 
