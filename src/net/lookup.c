@@ -40,29 +40,6 @@ void lookup_sets_free(struct lookup_sets *s)
         free(s);
 }
 
-static bool copy_text(const void *all, size_t size, unsigned type, char ret[NAME_SIZE])
-{
-        size_t n;
-        const char *text = netlink_attribute(all, size, type, &n);
-
-        if (!text || !n || n > NAME_SIZE || text[n - 1])
-                return false;
-        memcpy(ret, text, n);
-        return true;
-}
-
-static uint32_t number(const void *all, size_t size, unsigned type, uint32_t otherwise)
-{
-        uint32_t value;
-        size_t n;
-        const void *p = netlink_attribute(all, size, type, &n);
-
-        if (!p || n != sizeof(value))
-                return otherwise;
-        memcpy(&value, p, n);
-        return be32toh(value);
-}
-
 /* Call @fn for each attribute NFTA_LIST_ELEM at @list. */
 static void for_each(const char *list, size_t size, void (*fn)(const void *all, size_t size, void *arg), void *arg)
 {
@@ -88,7 +65,7 @@ static void take_part(const void *all, size_t size, void *arg)
         size_t i = strnlen((const char *)set->part, PARTS);
 
         if (i < PARTS - 1)
-                set->part[i] = (uint8_t)number(all, size, NFTA_SET_FIELD_LEN, 0);
+                set->part[i] = (uint8_t)netlink_attribute_be32(all, size, NFTA_SET_FIELD_LEN, 0);
 }
 
 static int take_set(const struct nlmsghdr *h, void *arg)
@@ -99,11 +76,11 @@ static int take_set(const struct nlmsghdr *h, void *arg)
         size_t size, n;
         const void *all = netlink_attributes(h, sizeof(struct nfgenmsg), &size), *desc;
 
-        if (!copy_text(all, size, NFTA_SET_TABLE, table) || !str_eq(table, s->table) ||
-            !copy_text(all, size, NFTA_SET_NAME, set.name) || s->n == SETS_MAX)
+        if (!netlink_attribute_text(all, size, NFTA_SET_TABLE, table, NAME_SIZE) || !str_eq(table, s->table) ||
+            !netlink_attribute_text(all, size, NFTA_SET_NAME, set.name, NAME_SIZE) || s->n == SETS_MAX)
                 return 0;
-        set.flags = number(all, size, NFTA_SET_FLAGS, 0);
-        set.key_size = number(all, size, NFTA_SET_KEY_LEN, 0);
+        set.flags = netlink_attribute_be32(all, size, NFTA_SET_FLAGS, 0);
+        set.key_size = netlink_attribute_be32(all, size, NFTA_SET_KEY_LEN, 0);
         desc = netlink_attribute(all, size, NFTA_SET_DESC, &n);
         desc = desc ? netlink_attribute(desc, n, NFTA_SET_DESC_CONCAT, &n) : NULL;
         if (desc)
@@ -152,7 +129,8 @@ static bool only_counts(const void *all, size_t size)
 {
         char name[NAME_SIZE];
 
-        return copy_text(all, size, NFTA_EXPR_NAME, name) && (str_eq(name, "counter") || str_eq(name, "last"));
+        return netlink_attribute_text(all, size, NFTA_EXPR_NAME, name, NAME_SIZE) &&
+               (str_eq(name, "counter") || str_eq(name, "last"));
 }
 
 static void note_condition(const void *all, size_t size, void *arg)
@@ -171,8 +149,8 @@ static void parse(const void *all, size_t size, struct lookup_element *e)
         p = p ? netlink_attribute(p, n, NFTA_DATA_VERDICT, &n) : NULL;
         if (p) {
                 e->has_verdict = true;
-                e->code = (int32_t)number(p, n, NFTA_VERDICT_CODE, (uint32_t)NFT_CONTINUE);
-                (void)copy_text(p, n, NFTA_VERDICT_CHAIN, e->chain);
+                e->code = (int32_t)netlink_attribute_be32(p, n, NFTA_VERDICT_CODE, (uint32_t)NFT_CONTINUE);
+                (void)netlink_attribute_text(p, n, NFTA_VERDICT_CHAIN, e->chain, NAME_SIZE);
         }
         p = netlink_attribute(all, size, NFTA_SET_ELEM_EXPR, &n);
         if (p)

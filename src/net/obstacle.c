@@ -45,29 +45,6 @@ struct finding {
 
 /* ---- nf_tables ---- */
 
-static bool copy_text(const void *all, size_t size, unsigned type, char ret[64])
-{
-        size_t n;
-        const char *text = netlink_attribute(all, size, type, &n);
-
-        if (!text || !n || n > 64 || text[n - 1])
-                return false;
-        memcpy(ret, text, n);
-        return true;
-}
-
-static uint32_t number(const void *all, size_t size, unsigned type, uint32_t otherwise)
-{
-        uint32_t value;
-        size_t n;
-        const void *p = netlink_attribute(all, size, type, &n);
-
-        if (!p || n != sizeof(value))
-                return otherwise;
-        memcpy(&value, p, n);
-        return be32toh(value);
-}
-
 static int take_chain(const struct nlmsghdr *h, void *arg)
 {
         const struct nfgenmsg *m = NLMSG_DATA(h);
@@ -79,12 +56,12 @@ static int take_chain(const struct nlmsghdr *h, void *arg)
         if (c.family != NFPROTO_INET && c.family != NFPROTO_IPV4 && c.family != NFPROTO_IPV6)
                 return 0;
         hook = netlink_attribute(all, size, NFTA_CHAIN_HOOK, &n);
-        if (!hook || number(hook, n, NFTA_HOOK_HOOKNUM, 99) != NF_INET_FORWARD || s->n == CHAINS)
+        if (!hook || netlink_attribute_be32(hook, n, NFTA_HOOK_HOOKNUM, 99) != NF_INET_FORWARD || s->n == CHAINS)
                 return 0;
-        if (!copy_text(all, size, NFTA_CHAIN_TABLE, c.table) || !copy_text(all, size, NFTA_CHAIN_NAME, c.name) ||
-            str_eq(c.table, FIREWALL_TABLE))
+        if (!netlink_attribute_text(all, size, NFTA_CHAIN_TABLE, c.table, 64) ||
+            !netlink_attribute_text(all, size, NFTA_CHAIN_NAME, c.name, 64) || str_eq(c.table, FIREWALL_TABLE))
                 return 0;
-        c.drop = number(all, size, NFTA_CHAIN_POLICY, NF_ACCEPT) == NF_DROP;
+        c.drop = netlink_attribute_be32(all, size, NFTA_CHAIN_POLICY, NF_ACCEPT) == NF_DROP;
         s->list[s->n++] = c;
         return 0;
 }

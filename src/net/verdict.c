@@ -56,17 +56,6 @@ void verdict_rules_free(struct verdict_rules *r)
         free(r);
 }
 
-static bool copy_text(const void *all, size_t size, unsigned type, char ret[NAME_SIZE])
-{
-        size_t n;
-        const char *text = netlink_attribute(all, size, type, &n);
-
-        if (!text || !n || n > NAME_SIZE || text[n - 1])
-                return false;
-        memcpy(ret, text, n);
-        return true;
-}
-
 static int take_rule(const struct nlmsghdr *h, void *arg)
 {
         struct verdict_rules *r = arg;
@@ -75,8 +64,8 @@ static int take_rule(const struct nlmsghdr *h, void *arg)
         size_t size, n;
         const void *all = netlink_attributes(h, sizeof(struct nfgenmsg), &size), *p;
 
-        if (!copy_text(all, size, NFTA_RULE_TABLE, table) || !str_eq(table, r->table) ||
-            !copy_text(all, size, NFTA_RULE_CHAIN, rule.chain))
+        if (!netlink_attribute_text(all, size, NFTA_RULE_TABLE, table, NAME_SIZE) || !str_eq(table, r->table) ||
+            !netlink_attribute_text(all, size, NFTA_RULE_CHAIN, rule.chain, NAME_SIZE))
                 return 0;
         p = netlink_attribute(all, size, NFTA_RULE_EXPRESSIONS, &n);
         if (!p)
@@ -484,7 +473,7 @@ static enum outcome do_lookup(struct machine *m, const struct expression *e, boo
         char set[NAME_SIZE];
         int word = word_of(reg);
 
-        if (word >= 0 && copy_text(e->data, e->size, NFTA_LOOKUP_SET, set))
+        if (word >= 0 && netlink_attribute_text(e->data, e->size, NFTA_LOOKUP_SET, set, NAME_SIZE))
                 answer = lookup_find(m->rules->sets, set, (const unsigned char(*)[4]) & m->data[word], &m->known[word],
                                      WORDS - (size_t)word, &l);
         *ret_go = answer == LOOKUP_NO ? inverse : answer == LOOKUP_YES ? !inverse : true;
@@ -528,7 +517,7 @@ static bool do_match(struct machine *m, const struct expression *e)
         size_t n = 0;
         const void *p = netlink_attribute(e->data, e->size, NFTA_MATCH_INFO, &n);
 
-        (void)copy_text(e->data, e->size, NFTA_MATCH_NAME, name);
+        (void)netlink_attribute_text(e->data, e->size, NFTA_MATCH_NAME, name, NAME_SIZE);
         return verdict_match(m->packet, name, number(e, NFTA_MATCH_REV, 0), p, p ? n : 0, &m->doubtful);
 }
 
@@ -548,7 +537,7 @@ static enum outcome do_immediate(struct machine *m, const struct expression *e)
         v.data = netlink_attribute(p, n, NFTA_DATA_VERDICT, &v.size);
         if (!v.data)
                 return NEXT;
-        (void)copy_text(v.data, v.size, NFTA_VERDICT_CHAIN, chain);
+        (void)netlink_attribute_text(v.data, v.size, NFTA_VERDICT_CHAIN, chain, NAME_SIZE);
         return outcome_of(m, (int32_t)number(&v, NFTA_VERDICT_CODE, (uint32_t)NFT_CONTINUE), chain);
 }
 
@@ -556,7 +545,7 @@ static enum outcome do_target(const struct expression *e)
 {
         char name[NAME_SIZE] = "";
 
-        (void)copy_text(e->data, e->size, NFTA_TARGET_NAME, name);
+        (void)netlink_attribute_text(e->data, e->size, NFTA_TARGET_NAME, name, NAME_SIZE);
         if (str_eq(name, "NFQUEUE")) /* as "queue" is */
                 return ACCEPTED;
         return str_eq(name, "REJECT") || str_eq(name, "DROP") ? REFUSED : NEXT;
@@ -652,7 +641,8 @@ static enum outcome follow_rule(struct machine *m, const struct rule *rule)
                 memcpy(&a, at, sizeof(a));
                 if (a.nla_len < sizeof(a) || a.nla_len > left)
                         break;
-                if (copy_text(at + NLA_HDRLEN, a.nla_len - (size_t)NLA_HDRLEN, NFTA_EXPR_NAME, name)) {
+                if (netlink_attribute_text(at + NLA_HDRLEN, a.nla_len - (size_t)NLA_HDRLEN, NFTA_EXPR_NAME, name,
+                                           NAME_SIZE)) {
                         e.name = name;
                         e.data = netlink_attribute(at + NLA_HDRLEN, a.nla_len - (size_t)NLA_HDRLEN, NFTA_EXPR_DATA,
                                                    &e.size);

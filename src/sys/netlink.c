@@ -355,3 +355,26 @@ const void *netlink_attribute(const void *data, size_t size, unsigned type, size
         }
         return NULL;
 }
+
+bool netlink_attribute_text(const void *data, size_t size, unsigned type, char *ret, size_t room)
+{
+        size_t n;
+        const char *text = netlink_attribute(data, size, type, &n);
+
+        if (!text || !n || n > room || text[n - 1])
+                return false;
+        memcpy(ret, text, n);
+        return true;
+}
+
+uint32_t netlink_attribute_be32(const void *data, size_t size, unsigned type, uint32_t otherwise)
+{
+        uint32_t value;
+        size_t n;
+        const void *p = netlink_attribute(data, size, type, &n);
+
+        if (!p || n != sizeof(value))
+                return otherwise;
+        memcpy(&value, p, n);
+        return be32toh(value);
+}

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <linux/netlink.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -66,6 +67,10 @@ int netlink_ask(int fd, const struct netbuf *b, netlink_fn *fn, void *arg);
 
 /* The attribute @type among the @size bytes of attributes at @data; its payload; NULL if there is none. */
 const void *netlink_attribute(const void *data, size_t size, unsigned type, size_t *ret_size);
+/* A text of at most @room bytes with its terminator. False: there is none, or it is longer. */
+bool netlink_attribute_text(const void *data, size_t size, unsigned type, char *ret, size_t room);
+/* A number in network order, as nf_tables has them; @otherwise when there is none. */
+uint32_t netlink_attribute_be32(const void *data, size_t size, unsigned type, uint32_t otherwise);
 /* The attributes after a message's own structure of @head bytes. */
 static inline const void *netlink_attributes(const struct nlmsghdr *h, size_t head, size_t *ret_size)
 {
