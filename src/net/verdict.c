@@ -130,14 +130,7 @@ struct expression {
 
 static uint32_t number(const struct expression *e, unsigned type, uint32_t otherwise)
 {
-        uint32_t value;
-        size_t n;
-        const void *p = netlink_attribute(e->data, e->size, type, &n);
-
-        if (!p || n != sizeof(value))
-                return otherwise;
-        memcpy(&value, p, n);
-        return be32toh(value);
+        return netlink_attribute_be32(e->data, e->size, type, otherwise);
 }
 
 /* The bytes inside an attribute of the kind NFTA_DATA_VALUE. */
