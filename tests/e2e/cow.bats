@@ -53,7 +53,7 @@ image_state() { (cd "$HOD_ROOT/layers" && find . -printf '%p %m %u %g %s %T@ %l\
                 [ "$(cat /a/b/c/f)" = deep ] || echo deep
                 [ -u /bin/busybox ] || echo setuid' >"$T/out"
         is "$(cat "$T/out")" ''
-        is "$(hod inspect -f '{{len .RootFS.Layers}}' c1)" 2
+        is "$(hod image inspect -f '{{len .RootFS.Layers}}' c1)" 2
         is "$(hod diff "$(hod create c1)")" ''
 }
 
@@ -111,14 +111,14 @@ for f in sys.argv[2:]: os.setxattr(sys.argv[1] + f, "user.of" + f.replace("/", "
         hod run --name w2 c1 sh -c 'rm /f1; mkdir /etc/shadow; echo 2 > /f2'
         hod commit w2 c2 >/dev/null
         hod run --rm c2 sh -c 'test ! -e /f1 && test -d /etc/shadow && test -e /f2'
-        is "$(hod inspect -f '{{len .RootFS.Layers}}' c2)" 3
+        is "$(hod image inspect -f '{{len .RootFS.Layers}}' c2)" 3
 }
 
 @test "commit: -a -m -c; a running container is paused for it" {
         hod run -d --name ww busybox sh -c 'i=0; while :; do i=$((i+1)); echo $i > /n; done' >/dev/null
         hod commit -a 'Me <m@x>' -m msg -c 'CMD ["echo","hi there"]' -c 'ENV Z=1' -c 'LABEL q=w' -c 'USER 5' -c 'WORKDIR /w' -c 'EXPOSE 80' ww c1 >/dev/null
         is_running ww
-        is "$(hod inspect -f '{{json .Config.Cmd}} {{.Config.User}} {{.Config.WorkingDir}} {{.Author}} {{.Comment}}' c1)" '["echo","hi there"] 5 /w Me <m@x> msg'
+        is "$(hod image inspect -f '{{json .Config.Cmd}} {{.Config.User}} {{.Config.WorkingDir}} {{.Author}} {{.Comment}}' c1)" '["echo","hi there"] 5 /w Me <m@x> msg'
         is "$(hod run --rm c1)" 'hi there'
         refused 1 'not a valid change command' hod commit -c 'RUN x' ww
         refused 1 'no such container' hod commit nosuch

@@ -67,8 +67,8 @@ make_tar() {
         n=$(find "$HOD_ROOT/layers" -mindepth 1 -maxdepth 1 | wc -l)
         gzip -c "$tar" | hod import - d2 >/dev/null
         is "$(find "$HOD_ROOT/layers" -mindepth 1 -maxdepth 1 | wc -l)" "$n"
-        is "$(hod inspect -f '{{json .RootFS.Layers}}' d1)" "$(hod inspect -f '{{json .RootFS.Layers}}' d2)"
-        is "$(hod inspect -f '{{index .RootFS.Layers 0}}' d1 2>/dev/null || hod inspect -f '{{json .RootFS.Layers}}' d1 | tr -d '[]"')" "sha256:$(sha256sum <"$tar" | cut -d' ' -f1)"
+        is "$(hod image inspect -f '{{json .RootFS.Layers}}' d1)" "$(hod image inspect -f '{{json .RootFS.Layers}}' d2)"
+        is "$(hod image inspect -f '{{index .RootFS.Layers 0}}' d1 2>/dev/null || hod image inspect -f '{{json .RootFS.Layers}}' d1 | tr -d '[]"')" "sha256:$(sha256sum <"$tar" | cut -d' ' -f1)"
         (cd "$HOD_ROOT/blobs/sha256" && for f in *; do [[ $(sha256sum <"$f" | cut -d' ' -f1) == "$f" ]] || fail "blob $f"; done)
         hod rmi d1 d2
 }
