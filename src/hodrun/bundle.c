@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/trace.h"
 #include "hodrun/hodrun.h"
+#include "runtime/rdt.h"
 #include "sys/cgroup.h"
 
 void bundle_done(struct bundle *b)
@@ -73,6 +74,23 @@ err *bundle_check_terminal(const struct oci_spec *s, const char *console_socket,
         return NULL;
 }
 
+/* What `kill` and `delete` need to know, whatever becomes of config.json. */
+static err *remember_spec(const struct oci_spec *spec, struct state *s)
+{
+        const struct oci_namespace *pids = &spec->linux_.ns[OCI_NS_PID];
+        struct resctrl_group g;
+
+        s->own_pids_known = true;
+        s->own_pids = pids->present && !pids->path;
+        s->has_rdt = rdt_group(spec, s->id, &g);
+        s->ends_quietly = spec->hooks[OCI_HOOK_POSTSTOP].n == 0 && !s->has_rdt;
+        if (!s->has_rdt)
+                return NULL;
+        s->rdt.clos = str_dup(g.clos);
+        s->rdt.monitoring = g.monitoring;
+        return g.clos && !s->rdt.clos ? err_nomem() : NULL;
+}
+
 err *bundle_remember(const struct bundle *b, bool systemd, struct state *s)
 {
         const char *root = b->spec->root_path, *cgroup = b->spec->linux_.cgroups_path;
@@ -94,7 +112,7 @@ err *bundle_remember(const struct bundle *b, bool systemd, struct state *s)
         } else {
                 TRY(cgroup_path_clean(cgroup ? cgroup : by_id, &s->cgroup));
         }
-        s->ends_quietly = b->spec->hooks[OCI_HOOK_POSTSTOP].n == 0 && !b->spec->linux_.intel_rdt;
+        TRY(remember_spec(b->spec, s));
         r = file_create(s->dirfd, "config.json", b->text, b->size, 0600); /* whole before there is a state.json */
         if (r < 0)
                 return err_sys(-r, "keeping config.json");

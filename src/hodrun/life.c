@@ -66,39 +66,31 @@ static bool has_processes(const char *cgroup)
         return n > 0;
 }
 
-static err *has_pid_namespace(struct state *s, bool *ret)
+/* If nobody knows: no, and everything in the cgroup is killed. */
+static bool has_pid_namespace(struct state *s)
 {
-        err *e = state_load_spec(s);
         _cleanup_json_ json *doc = NULL;
         const json *list;
+        bool own = false;
 
-        if (!e) {
-                const struct oci_namespace *ns = &s->spec->linux_.ns[OCI_NS_PID];
-
-                *ret = ns->present && !ns->path;
-                return NULL;
-        }
-        if (err_code(e) != ERR_INVALID)
-                return e;
-        /* Another version has accepted it. */
-        err_free(e);
-        TRY(state_load_document(s, &doc));
+        if (s->own_pids_known)
+                return s->own_pids;
+        err_free(state_load_any(s, &doc)); /* an older version made it */
+        if (s->spec)
+                return s->spec->linux_.ns[OCI_NS_PID].present && !s->spec->linux_.ns[OCI_NS_PID].path;
         list = json_get(json_get(doc, "linux"), "namespaces");
-        *ret = false;
         for (size_t i = 0; i < json_len(list); i++)
                 if (str_eq(json_get_str(json_at(list, i), "type"), "pid"))
-                        *ret = str_empty(json_get_str(json_at(list, i), "path"));
-        return NULL;
+                        own = str_empty(json_get_str(json_at(list, i), "path"));
+        return own;
 }
 
 /* With a PID namespace of its own the end of init ends everything; without, the rest would stay. */
 static err *kill_one_and_rest(struct state *s, int signal, int pidfd)
 {
-        bool own = true;
+        bool own = signal != SIGKILL || has_pid_namespace(s);
         int r;
 
-        if (signal == SIGKILL)
-                TRY(has_pid_namespace(s, &own));
         if (!own && !str_empty(s->cgroup) && (pidfd >= 0 || has_processes(s->cgroup)))
                 return runtime_cgroup_kill(s->cgroup, signal);
         r = pidfd < 0 ? -ESRCH : process_signal(pidfd, signal);

@@ -19,20 +19,11 @@ extern char **environ;
 
 /* ---- state, list ---- */
 
-/* The specification: s->spec, or (owned) *@ret_doc. *@ret_version is its version, or NULL. */
+/* The specification: s->spec, or (owned) *@ret_doc, or neither. *@ret_version is its version, or NULL. */
 static err *describe_spec(struct state *s, const char **ret_version, json **ret_doc)
 {
-        err *e = state_load_spec(s);
-
-        if (!e) {
-                *ret_version = s->spec->oci_version;
-                return NULL;
-        }
-        if (err_code(e) != ERR_INVALID)
-                return e;
-        err_free(e); /* another version has accepted it */
-        TRY(state_load_document(s, ret_doc));
-        *ret_version = json_get_str(*ret_doc, "ociVersion");
+        TRY(state_load_any(s, ret_doc));
+        *ret_version = s->spec ? s->spec->oci_version : json_get_str(*ret_doc, "ociVersion");
         return NULL;
 }
 

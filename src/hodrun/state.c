@@ -18,6 +18,7 @@
 #include "codec/json.h"
 #include "hodrun/hodrun.h"
 #include "runtime/hooks.h"
+#include "runtime/rdt.h"
 #include "runtime/runtime.h"
 #include "sys/cgroup.h"
 #include "sys/process.h"
@@ -58,6 +59,7 @@ void state_close(struct state *s)
         free(s->bundle);
         free(s->rootfs);
         free(s->cgroup);
+        free(s->rdt.clos);
         strv_free(s->stdio);
         runtime_unit_done(&s->unit);
         (void)file_close(s->root_fd);
@@ -207,6 +209,20 @@ static err *read_unit(struct state *s, const json *j)
         return state_where(&s->unit, json_get_bool(j, "user", false));
 }
 
+static err *read_about_spec(struct state *s, const json *j)
+{
+        const json *rdt = json_get(j, "rdt");
+        const char *clos = json_get_str(rdt, "clos");
+
+        s->ends_quietly = json_get_bool(j, "endsQuietly", false);
+        s->own_pids_known = json_has(j, "ownPids");
+        s->own_pids = json_get_bool(j, "ownPids", false);
+        s->has_rdt = rdt;
+        s->rdt.monitoring = json_get_bool(rdt, "monitoring", false);
+        s->rdt.clos = str_dup(clos);
+        return clos && !s->rdt.clos ? err_nomem() : NULL;
+}
+
 static err *read_file(struct state *s)
 {
         _cleanup_free_ char *text = NULL;
@@ -227,7 +243,7 @@ static err *read_file(struct state *s)
         s->pid = (pid_t)json_get_int(j, "pid", 0);
         s->pid_start = json_get_uint(j, "pidStart", 0);
         s->owner = (uid_t)json_get_int(j, "owner", 0);
-        s->ends_quietly = json_get_bool(j, "endsQuietly", false);
+        TRY(read_about_spec(s, j));
         if (json_has(j, "stdio"))
                 TRY(json_get_strv(j, "stdio", &s->stdio));
         TRY(read_unit(s, json_get(j, "systemd")));
@@ -308,9 +324,20 @@ static err *read_spec(struct state *s, const char *seccomp_cache, struct seccomp
         return NULL;
 }
 
-err *state_load_document(const struct state *s, json **ret)
+static bool is_refusal(const err *e)
 {
-        return json_read(s->dirfd, "config.json", ret);
+        return err_code(e) == ERR_INVALID || err_code(e) == ERR_LIMIT || err_code(e) == ERR_NOT_FOUND;
+}
+
+err *state_load_any(struct state *s, json **ret)
+{
+        err *e = state_load_spec(s);
+
+        if (!is_refusal(e) || !file_exists(s->dirfd, STATE_FILE))
+                return e;
+        err_free(e);
+        e = json_read(s->dirfd, "config.json", ret);
+        return is_refusal(e) ? err_free(e) : e;
 }
 
 err *state_load_spec(struct state *s)
@@ -349,6 +376,15 @@ err *state_save(const struct state *s)
         json_set_str(j, "created", created);
         json_set_int(j, "owner", s->owner);
         json_set_bool(j, "endsQuietly", s->ends_quietly);
+        if (s->own_pids_known)
+                json_set_bool(j, "ownPids", s->own_pids);
+        if (s->has_rdt) {
+                json *rdt = json_sub_object(j, "rdt");
+
+                if (s->rdt.clos)
+                        json_set_str(rdt, "clos", s->rdt.clos);
+                json_set_bool(rdt, "monitoring", s->rdt.monitoring);
+        }
         if (s->stdio)
                 json_set_strv(j, "stdio", s->stdio);
         if (s->unit.name) {
@@ -517,11 +553,33 @@ static void warn_free(err *e)
         err_free(e);
 }
 
+static err *remove_rdt(const struct state *s)
+{
+        struct resctrl_group g = {.id = s->id, .clos = s->rdt.clos, .monitoring = s->rdt.monitoring};
+
+        return s->has_rdt || (s->spec && rdt_group(s->spec, s->id, &g)) ? rdt_remove(&g) : NULL;
+}
+
+/* The specification: a failing poststop hook is logged, and the container goes all the same. */
+static err *end_by_spec(struct state *s)
+{
+        err *e = NULL;
+
+        /* A maker that was killed before it had written its state may have left half a config.json: nothing ran then.
+         */
+        if (!s->ends_quietly && file_exists(s->dirfd, STATE_FILE))
+                e = state_load_spec(s);
+        if (e) /* whatever is wrong with it: it must be possible to get rid of the container */
+                warn_free(err_wrap(e, "poststop hooks do not run"));
+        warn_free(remove_rdt(s));
+        return s->spec ? hooks_run(s->spec, OCI_HOOK_POSTSTOP, s->id, s->bundle, "stopped", 0) : NULL;
+}
+
 err *state_destroy(struct state *s)
 {
         _cleanup_close_ int pidfd = state_pidfd(s);
         struct trace_span span = trace_begin(TRACE_CGROUP_REMOVE);
-        err *e = NULL;
+        err *e, *gone;
         int status;
 
         if (pidfd >= 0) {
@@ -538,20 +596,8 @@ err *state_destroy(struct state *s)
                 TRY(runtime_cgroup_remove(s->cgroup, REMOVE_WAIT_MS));
         trace_end(&span, 0, s->cgroup);
         span = trace_begin(TRACE_STATE_REMOVE);
-        /* The specification: a failing poststop hook is logged, and the container goes all the same. */
-        /* A maker that was killed before it had written its state may have left half a config.json: nothing ran then.
-         */
-        if (!s->ends_quietly && file_exists(s->dirfd, STATE_FILE) && file_exists(s->dirfd, "config.json"))
-                e = state_load_spec(s);
-        if (err_code(e) == ERR_INVALID) { /* of another version; it must be possible to get rid of it */
-                warn_free(err_wrap(e, "poststop hooks do not run"));
-                e = NULL;
-        }
-        if (s->spec)
-                warn_free(runtime_rdt_remove(s->spec, s->id));
-        if (s->spec)
-                e = hooks_run(s->spec, OCI_HOOK_POSTSTOP, s->id, s->bundle, "stopped", 0);
-        err *gone = state_remove(s);
+        e = end_by_spec(s);
+        gone = state_remove(s);
         trace_end(&span, err_errno(gone), s->id);
         if (gone) {
                 err_free(e);

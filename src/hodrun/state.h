@@ -33,7 +33,15 @@ struct state {
         char **stdio;             /* of init: "pipe:[123]" or "", three or none; for `restore` */
         struct runtime_unit unit; /* of systemd's that the cgroup belongs to; no name: cgroupfs */
 
-        bool ends_quietly;  /* config.json says nothing about the end: no poststop hook, nothing of intelRdt's */
+        /* From config.json, so that `kill` and `delete` do without it; older files lack all but the first. */
+        bool ends_quietly;             /* nothing about the end: no poststop hook, nothing of intelRdt's */
+        bool own_pids_known, own_pids; /* a PID namespace of its own */
+        bool has_rdt;                  /* intelRdt: */
+        struct {
+                char *clos; /* NULL: none */
+                bool monitoring;
+        } rdt;
+
         bool abandoned;     /* whoever made it was killed before there was a process to be remembered */
         int root_fd, dirfd; /* ROOT, ROOT/<id> */
         int lock_fd;
@@ -55,10 +63,10 @@ bool state_is_rootless(void);
 MUST_USE err *state_where(struct runtime_unit *u, bool user);
 /* Load the copy of config.json into s->spec (once). */
 MUST_USE err *state_load_spec(struct state *s);
-/* The same, not looked at any further (*@ret: owned), for what must work on containers that another version made and
- * whose specification we refuse. */
-MUST_USE err *state_load_document(const struct state *s, json **ret);
-/* The same, but a profile that is known is not read; see seccomp_ops_parse(). */
+/* For what must work on containers whose specification we refuse, as another version made them: what cannot be loaded
+ * is only parsed (*@ret: owned). Of what is no JSON, too large or not there neither s->spec nor *@ret is set. */
+MUST_USE err *state_load_any(struct state *s, json **ret);
+/* As state_load_spec(), but a profile that is known is not read; see seccomp_ops_parse(). */
 MUST_USE err *state_load_spec_but_seccomp(struct state *s, const char *seccomp_cache, struct seccomp_known *known);
 /* Write state.json, in place of the one that is there. */
 MUST_USE err *state_save(const struct state *s);

@@ -2,7 +2,6 @@
 #include "runtime/rdt.h"
 
 #include "base/file.h"
-#include "runtime/runtime.h"
 
 bool rdt_group(const struct oci_spec *spec, const char *id, struct resctrl_group *ret)
 {
@@ -44,13 +43,9 @@ err *rdt_open(const struct oci_spec *spec, const char *id, bool make, int *fds, 
         return NULL;
 }
 
-err *runtime_rdt_remove(const struct oci_spec *spec, const char *id)
+err *rdt_remove(const struct resctrl_group *g)
 {
-        struct resctrl_group g;
-        _cleanup_close_ int root = -1;
+        _cleanup_close_ int root = resctrl_open();
 
-        if (!rdt_group(spec, id, &g))
-                return NULL;
-        root = resctrl_open();
-        return root < 0 ? NULL : resctrl_remove(root, &g);
+        return root < 0 ? NULL : resctrl_remove(root, g);
 }

@@ -19,6 +19,7 @@
 
 static void session_undo(struct runtime_session *s)
 {
+        struct resctrl_group rdt;
         int status;
 
         ahead_done(&s->ahead);
@@ -33,8 +34,8 @@ static void session_undo(struct runtime_session *s)
                 err_free(cgroup_kill(s->layout, s->cgroup, SIGKILL));
                 err_free(runtime_unit_stop(s->unit));
         }
-        if (!s->done && s->rdt_made)
-                err_free(runtime_rdt_remove(s->request->spec, s->request->id));
+        if (!s->done && s->rdt_made && rdt_group(s->request->spec, s->request->id, &rdt))
+                err_free(rdt_remove(&rdt));
         if (!s->done && s->cgroup_made) {
                 err_free(cgroup_kill(s->layout, s->cgroup, SIGKILL)); /* what hooks may have left there */
                 err_free(cgroup_remove(s->layout, s->cgroup, CGROUP_WAIT_MS));

@@ -120,9 +120,6 @@ uint64_t runtime_cgroup_oom_kills(const char *cgroup);
 /* Send @signal to every process inside. */
 MUST_USE err *runtime_cgroup_kill(const char *cgroup, int signal);
 
-/* Remove what linux.intelRdt of @spec has made for the container @id. */
-MUST_USE err *runtime_rdt_remove(const struct oci_spec *spec, const char *id);
-
 /* Names of the unit of @id from the spec's cgroupsPath ("slice:prefix:name"; without one it begins with @prefix) into
  * @u, whose other members are set, and the cgroup that it will have. ERR_INVALID, ERR_UNSUPPORTED; ERR_NOT_FOUND (a
  * user's manager that is not there). */

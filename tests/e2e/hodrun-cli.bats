@@ -41,7 +41,62 @@ sleeper() {
         contains "$output" 'poststop hooks do not run'
         run -1 hodrun state c
 }
+
+# What has become of the copy of config.json of the container c.
+ruin() {
+        local config=$T/run/c/config.json
+        case $1 in
+        garbage) echo '{"ociVersion": ' >"$config" ;;
+        large) truncate -s 17M "$config" ;;
+        missing) rm "$config" ;;
+        esac
+}
+
+@test "a config.json that is no JSON, too large or gone stops neither state, list, kill KILL nor delete" {
+        local how
+        for how in garbage large missing; do
+                run_args sleep 1000
+                hodrun run -d c </dev/null >/dev/null 2>&1
+                ruin "$how"
+                is "$(hodrun state c | jq -r .status)" running
+                contains "$(hodrun list)" running
+                run -0 hodrun kill c KILL
+                is "$output" ''
+                eventually 5 stopped c
+                run -0 hodrun delete c
+                is "$output" '' # there is nothing in it that the end needs
+        done
+        # Without a PID namespace, and with a hook that is lost.
+        edit 'del(.linux.namespaces[] | select(.type == "pid")) | .hooks.poststop = [{"path": "/bin/true"}]'
+        args 'sleep 1000 & sleep 1000'
+        for how in garbage large missing; do
+                hodrun run -d c </dev/null >/dev/null 2>&1
+                eventually 5 two_processes c
+                ruin "$how"
+                hodrun kill c KILL
+                eventually 5 stopped c
+                eventually 5 no_process "$CG-c"
+                run -0 hodrun delete c
+                contains "$output" 'poststop hooks do not run'
+                run -1 hodrun state c
+        done
+        # The same of a container of a version that remembered less; by force.
+        hodrun run -d c </dev/null >/dev/null 2>&1
+        eventually 5 two_processes c
+        jq 'del(.ownPids)' "$T/run/c/state.json" >"$T/edited"
+        cp "$T/edited" "$T/run/c/state.json"
+        ruin garbage
+        hodrun kill c KILL
+        eventually 5 no_process "$CG-c"
+        run -0 hodrun delete --force c
+        hodrun run -d c </dev/null >/dev/null 2>&1
+        ruin large
+        run -0 hodrun delete --force c
+        run -1 hodrun state c
+}
 stopped() { [[ $(hodrun state "$1" | jq -r .status) == stopped ]]; }
+# In the cgroup $1.
+no_process() { [[ -z $(find /sys/fs/cgroup -path "*$1/cgroup.procs" -exec cat {} + 2>/dev/null) ]]; }
 two_processes() { (($(hodrun ps -f json "$1" | jq length) >= 2)); }
 
 # --- help and wrong command lines ----------------------------------------------------------------------------------
