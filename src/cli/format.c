@@ -106,8 +106,8 @@ static err *heading_label(void *ctx, const json *root, const char *name, json *c
 
 static err *print_template(const struct format_list *list, const json *rows, const char *text, bool as_table)
 {
-        const char *parsing = list->own_words ? "failed to parse template" : "template parsing error";
-        const char *executing = list->own_words ? "failed to execute template" : "template parsing error";
+        const char *parsing = list->is_ps ? "failed to parse template" : "template parsing error";
+        const char *executing = list->is_ps ? "failed to execute template" : "template parsing error";
         struct template_options options = {.type_name = list->type_name, .method = label_method, .print = print_hook()};
         _cleanup_(template_freep) struct template *t = NULL;
         _cleanup_str_ struct str out = {0}, unescaped = {0};
@@ -135,32 +135,46 @@ static err *print_template(const struct format_list *list, const json *rows, con
         return print_lines(&out, as_table);
 }
 
+static void print_quiet(const struct format_list *list, const json *rows)
+{
+        for (size_t i = 0; i < json_len(rows); i++) {
+                ui_print(stdout, cell(json_at(rows, i), list->quiet_field));
+                (void)putchar('\n');
+        }
+}
+
+static err *print_json_lines(const json *rows)
+{
+        for (size_t i = 0; i < json_len(rows); i++) {
+                _cleanup_free_ char *line = NULL;
+
+                TRY(json_print(json_at(rows, i), JSON_COMPACT, &line));
+                ui_print(stdout, line);
+                (void)putchar('\n');
+        }
+        return NULL;
+}
+
 err *format_rows(const struct format_list *list, const json *rows, const char *format, bool quiet)
 {
-        bool as_table = !format || str_starts(format, "table");
+        bool as_table = format && str_starts(format, "table");
+        bool raw = list->raw && str_eq(format, "raw");
 
-        if (quiet) {
-                if (!as_table)
-                        (void)fprintf(stderr,
-                                      "WARNING: Ignoring custom format, because both --format and --quiet are set.\n");
-                for (size_t i = 0; i < json_len(rows); i++) {
-                        ui_print(stdout, cell(json_at(rows, i), list->quiet_field));
-                        (void)putchar('\n');
-                }
+        if (quiet && format && list->is_ps) {
+                (void)fprintf(stderr, "WARNING: Ignoring custom format, because both --format and --quiet are set.\n");
+                if (!raw)
+                        format = NULL;
+        }
+        if (raw)
+                return print_template(list, rows, quiet ? list->raw_quiet : list->raw, false);
+        if (!format || strcmp(format, "table") == 0) {
+                if (!quiet)
+                        return print_table(list, rows);
+                print_quiet(list, rows);
                 return NULL;
         }
-        if (!format || strcmp(format, "table") == 0)
-                return print_table(list, rows);
-        if (strcmp(format, "json") == 0 || strcmp(format, "{{json .}}") == 0) {
-                for (size_t i = 0; i < json_len(rows); i++) {
-                        _cleanup_free_ char *line = NULL;
-
-                        TRY(json_print(json_at(rows, i), JSON_COMPACT, &line));
-                        ui_print(stdout, line);
-                        (void)putchar('\n');
-                }
-                return NULL;
-        }
+        if (strcmp(format, "json") == 0 || strcmp(format, "{{json .}}") == 0)
+                return print_json_lines(rows);
         if (as_table)
                 format += strlen("table") + strspn(format + strlen("table"), " ");
         return print_template(list, rows, format, as_table);

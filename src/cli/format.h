@@ -17,10 +17,13 @@ struct format_list {
         const char *type_name;               /* Go's, for error messages: "*formatter.ContainerContext" */
         const struct format_column *columns; /* all known fields, ended by {0} */
         const char *quiet_field;             /* member printed with -q */
-        bool own_words;                      /* ps: "failed to parse template", not "template parsing error" */
+        const char *raw, *raw_quiet;         /* templates of the format "raw"; NULL: it is a text as any other */
+        bool is_ps;                          /* says "failed to parse template", not "template parsing error", and
+                                                leaves a format out, with a warning, where it is given with -q */
 };
 
-/* Print @rows (array). @format: NULL, "table", "json", "raw", "table TEMPLATE" or TEMPLATE. */
+/* Print @rows (array). @format: NULL, "table", "json", "raw", "table TEMPLATE" or TEMPLATE. @quiet is about "table",
+ * "raw" and NULL. */
 MUST_USE err *format_rows(const struct format_list *list, const json *rows, const char *format, bool quiet);
 
 /* Execute the template @text over one document and print the result with a newline. Errors as Go's. */

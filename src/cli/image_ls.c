@@ -222,11 +222,21 @@ static err *check_tree(const struct images_args *a)
         return other ? err_new(ERR_INVALID, "%s is not yet supported with --tree", other) : NULL;
 }
 
+#define RAW_NAME "repository: {{.Repository}}\ntag: {{.Tag}}\n"
+#define RAW_DIGEST "digest: {{.Digest}}\n"
+#define RAW_REST "image_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n"
+
 static err *images_run(struct invocation *inv)
 {
         const struct images_args *a = inv->args;
         struct format_column shown[ARRAY_SIZE(image_columns)];
-        struct format_list list = {"*formatter.imageContext", shown, "ID"};
+        struct format_list list = {
+                .type_name = "*formatter.imageContext",
+                .columns = shown,
+                .quiet_field = "ID",
+                .raw = a->digests ? RAW_NAME RAW_DIGEST RAW_REST : RAW_NAME RAW_REST,
+                .raw_quiet = "image_id: {{.ID}}",
+        };
         const char *format = a->format ? a->format : "";
         struct wanted wanted = {
                 .digests = a->digests || strstr(format, ".Digest") || strstr(format, "json"),

@@ -165,7 +165,13 @@ static err *network_row(const json *n, bool trunc, json **ret)
 
 static err *network_ls_run(struct invocation *inv)
 {
-        static const struct format_list list = {"*formatter.networkContext", columns, "ID"};
+        static const struct format_list list = {
+                .type_name = "*formatter.networkContext",
+                .columns = columns,
+                .quiet_field = "ID",
+                .raw = "network_id: {{.ID}}\nname: {{.Name}}\ndriver: {{.Driver}}\nscope: {{.Scope}}\n",
+                .raw_quiet = "network_id: {{.ID}}",
+        };
         const struct network_ls_args *a = inv->args;
         _cleanup_json_ json *all = NULL, *rows = json_new_array();
         _cleanup_engine_ struct engine *e = NULL;

@@ -35,6 +35,12 @@ static const struct format_column columns[] = {
         {"Platform", "PLATFORM", false},    {0},
 };
 
+#define RAW                                                                                                            \
+        "container_id: {{.ID}}\nimage: {{.Image}}\ncommand: {{.Command}}\ncreated_at: {{.CreatedAt}}\n"                \
+        "state: {{- pad .State 1 0}}\nstatus: {{- pad .Status 1 0}}\nnames: {{.Names}}\n"                              \
+        "labels: {{- pad .Labels 1 0}}\nports: {{- pad .Ports 1 0}}\n"
+#define RAW_SIZE "size: {{.Size}}\n"
+
 static bool name_matches(const char *name, const char *pattern)
 {
         _cleanup_free_ char *slashed = str_format("/%s", name);
@@ -308,7 +314,8 @@ static err *ps_run(struct invocation *inv)
         _cleanup_json_ json *rows = json_new_array();
         _cleanup_engine_ struct engine *e = NULL;
         struct format_column shown[ARRAY_SIZE(columns)];
-        struct format_list list = {"*formatter.ContainerContext", shown, "ID", true};
+        struct format_list list = {"*formatter.ContainerContext", shown, "ID", a->size ? RAW RAW_SIZE : RAW,
+                                   "container_id: {{.ID}}",       true};
         _cleanup_container_list_ struct container_list all = {0};
         struct ps_times times = {0};
 

@@ -82,7 +82,12 @@ static uint64_t count_used(const json *list, const char *used)
 
 static err *df_table(const json *doc, const char *format)
 {
-        static const struct format_list list = {"*formatter.diskUsageContext", df_columns, "Type"};
+        static const struct format_list list = {
+                .type_name = "*formatter.diskUsageContext",
+                .columns = df_columns,
+                .raw = "type: {{.Type}}\ntotal: {{.TotalCount}}\nactive: {{.Active}}\nsize: {{.Size}}\n"
+                       "reclaimable: {{.Reclaimable}}\n",
+        };
         const json *images = json_get(doc, "Images"), *containers = json_get(doc, "Containers");
         const json *volumes = json_get(doc, "Volumes"), *blobs = json_get(doc, "Blobs");
         uint64_t kept = json_get_uint(blobs, "Size", 0), partial = json_get_uint(blobs, "Partial", 0);

@@ -134,7 +134,13 @@ static err *volume_row(const json *volume, json **ret)
 
 static err *volume_ls_run(struct invocation *inv)
 {
-        static const struct format_list list = {"*formatter.volumeContext", columns, "Name"};
+        static const struct format_list list = {
+                .type_name = "*formatter.volumeContext",
+                .columns = columns,
+                .quiet_field = "Name",
+                .raw = "name: {{.Name}}\ndriver: {{.Driver}}\n",
+                .raw_quiet = "name: {{.Name}}",
+        };
         const struct volume_ls_args *a = inv->args;
         _cleanup_json_ json *volumes = NULL, *rows = json_new_array();
         _cleanup_engine_ struct engine *e = NULL;

@@ -277,7 +277,7 @@ static void print_null(const struct state *s, const struct value *v, bool top, s
 {
         enum template_hint hint = template_hint(s, v);
 
-        if (v->missing || (top && !s->options->types))
+        if (v->missing || (top && !s->options->types && !s->options->type_name))
                 str_add(out, "<no value>");
         else
                 str_add(out, hint == HINT_MAP ? "map[]" : hint == HINT_SLICE ? "[]" : "<nil>");

@@ -10,6 +10,7 @@
 #include "engine/hostconfig.h"
 #include "engine/traffic.h"
 #include "oci/spec.h"
+#include "sys/caps.h"
 #include "sys/cgroup.h"
 
 #define MEMORY_MIN (6 << 20)
@@ -109,25 +110,37 @@ static err *check_set(const char *set, const char *what, const char *flag, const
         return NULL;
 }
 
+/* What is to be dropped need not be there: it will not be. */
 static err *check_caps(const json *host)
 {
         static const char *const keys[] = {"CapAdd", "CapDrop"};
+        uint64_t effective, permitted, inheritable;
+        int r = caps_get(&effective, &permitted, &inheritable);
 
+        if (r < 0)
+                return err_sys(r, "reading our capabilities");
         for (size_t k = 0; k < ARRAY_SIZE(keys); k++) {
                 const json *list = json_get(host, keys[k]);
 
                 for (size_t i = 0; i < json_len(list); i++) {
                         const char *name = json_str(json_at(list, i));
+                        int cap = name ? oci_cap_number(name) : -1;
                         char full[64];
 
-                        if (name && (strcasecmp(name, "ALL") == 0 || oci_cap_number(name) >= 0))
+                        if (name && strcasecmp(name, "ALL") == 0)
+                                continue;
+                        if (cap >= 0 && (k == 1 || permitted >> cap & 1))
                                 continue;
                         (void)snprintf(full, sizeof(full), "%s%s",
                                        name && strncasecmp(name, "CAP_", 4) == 0 ? "" : "CAP_", name ? name : "");
                         for (char *p = full; *p; p++)
                                 if (*p >= 'a' && *p <= 'z')
                                         *p = (char)(*p - 32);
-                        return err_new(ERR_INVALID, "invalid %s: unknown capability: \"%s\"", keys[k], full);
+                        return err_new(ERR_INVALID, "invalid %s: %s: \"%s\"", keys[k],
+                                       cap < 0 ? "unknown capability"
+                                               : "capability not supported by your kernel or not available in the "
+                                                 "current environment",
+                                       full);
                 }
         }
         return NULL;

@@ -38,6 +38,13 @@ status_line() { awk -v k="$1:" '$1 == k {print $2}'; }
         like "$output" 'not permitted'
 }
 
+@test "--cap-add refuses what the machine has taken from everybody; to drop it is no error" {
+        with=(setpriv --bounding-set=-sys_time "$HOD_BIN/hod" run --rm --network none)
+        refused 125 'invalid CapAdd: capability not supported by your kernel or not available in the current environment: "CAP_SYS_TIME"' \
+                "${with[@]}" --cap-add sys_time busybox true
+        "${with[@]}" --cap-drop sys_time --cap-add ALL busybox true
+}
+
 # bats test_tags=vm
 @test "seccomp: what is refused, what works, what a capability opens" {
         run hod run --rm busybox sh -c 'unshare -U true; mount -t tmpfs x /mnt; hostname x; date -s 2020-01-01; dmesg'

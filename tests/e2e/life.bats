@@ -272,6 +272,31 @@ sleeper() { hod run -d --name "$1" "${@:2}" busybox sleep 1000 >/dev/null; }
         is "$(hod ps -a -q --filter is-task=false | wc -l)" 3
 }
 
+@test "--format raw, and --quiet beside a format, are docker's" {
+        local id
+        hod create --name p1 --network none -l k=v busybox true >/dev/null
+        id=$(hod ps -aq)
+        is "$(hod ps -a --format raw | grep -v created_at)" \
+                $'container_id: '"$id"$'\nimage: busybox\ncommand: "true"\nstate: created\nstatus: Created\nnames: p1\nlabels: k=v\nports:'
+        like "$(hod ps -as --format raw)" $'\nports:\nsize: 0B \(virtual '
+        is "$(hod ps -a --format '{{.Platform}}')" '<nil>'
+        is "$(hod ps -aq --format raw 2>/dev/null)" "container_id: $id"
+        is "$(hod ps -aq --format '{{.Names}}' 2>&1)" \
+                $'WARNING: Ignoring custom format, because both --format and --quiet are set.\n'"$id"
+        is "$(hod images -q --format '{{.Repository}}' busybox)" busybox
+        is "$(hod images --format raw busybox | cut -d: -f1 | paste -sd' ')" 'repository tag image_id created_at virtual_size '
+        is "$(hod images --digests --format raw busybox | sed -n 3p)" 'digest: <none>'
+        is "$(hod network ls -f name=none --format raw | grep -v network_id)" $'name: none\ndriver: null\nscope: local'
+        is "$(hod network ls -q -f name=none --format '{{.Name}}')" none
+        is "$(hod network ls -q -f name=none --format 'table {{.Name}}' | paste -sd' ')" 'NAME none'
+        like "$(hod network ls -q -f name=none --format raw)" '^network_id: [0-9a-f]{12}$'
+        hod volume create raw-v >/dev/null
+        is "$(hod volume ls --format raw)" $'name: raw-v\ndriver: local'
+        is "$(hod volume ls -q --format raw)" 'name: raw-v'
+        hod volume rm raw-v >/dev/null
+        like "$(hod system df --format raw | head -n 5 | paste -sd' ')" '^type: Images total: 1 active: 1 size: .* reclaimable: '
+}
+
 @test "ps: bad filters are refused, whatever containers there are" {
         refused 1 "invalid filter 'status=bogus': invalid value for state \(bogus\): must be one of created, running, paused, restarting, removing, exited, dead$" \
                 hod ps --filter status=bogus

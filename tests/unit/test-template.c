@@ -90,9 +90,12 @@ static void template_execute_reads_fields(void **state)
 
 static void template_execute_prints_null_by_type(void **state)
 {
+        static const struct template_options row = {.type_name = "*formatter.ContainerContext"};
+
         run("{{.Config.Entrypoint}} {{.Config.Volumes}} {{.Config.StopTimeout}} {{.State.Health}}",
             "[] map[] <nil> <nil>");
         run_with("{{.Config.Entrypoint}} {{.State.Health}}", NULL, "<no value> <no value>", NULL);
+        run_with("{{.Config.Entrypoint}}", &row, "<nil>", NULL);
         run("{{json .Config.Volumes}} {{json nil}}", "null null");
         run("{{.Config.Labels.nosuch}}", "<no value>");
         run("{{index .Config.Labels \"nosuch\"}}|{{index .Config.Labels \"lab\"}}", "|val");
