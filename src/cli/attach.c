@@ -82,6 +82,8 @@ static err *attach_running(struct container *c, const struct attach_options *o, 
         if (has_tty(c))
                 terminal_size(STDIN_FILENO, &packet.rows, &packet.cols);
         TRY(proto_send(fd, PROTO_ATTACH, &packet, sizeof(packet), NULL, 0));
+        TRY(proto_wait_attached(fd));
+        stream_signals(o->sig_proxy); /* until now they end us */
         TRY(proto_send(fd, PROTO_WAIT, NULL, 0, NULL, 0));
         return relay(c, o, fd, ret_status);
 }
@@ -139,7 +141,6 @@ static err *attach_run(struct invocation *inv)
                 o.streams |= PROTO_STREAM_IN;
         TRY(check_terminal(c, o.streams));
         TRY(detach_keys_parse(o.detach_keys, &keys));
-        stream_signals(o.sig_proxy);
         return attach_running(c, &o, &inv->status);
 }
 

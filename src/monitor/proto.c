@@ -388,6 +388,15 @@ err *proto_wait_started(int fd, pid_t *ret_pid, int *ret_terminal)
         return NULL;
 }
 
+err *proto_wait_attached(int fd)
+{
+        struct proto_packet p = {.data = scratch, .room = sizeof(scratch)};
+
+        TRY(await_patiently(fd, PROTO_ATTACHED, &p));
+        proto_packet_close(&p);
+        return NULL;
+}
+
 static int64_t now_ms(void)
 {
         struct timespec t;

@@ -46,6 +46,8 @@ MUST_USE err *proto_wait_descriptor(int fd, int *ret);
 /* Wait for STARTED, for as long as the monitor says that it is there; ERR_TIMEOUT when it does not any more. Both
  * outputs may be NULL; *@ret_terminal is -1 when there is none. */
 MUST_USE err *proto_wait_started(int fd, pid_t *ret_pid, int *ret_terminal);
+/* Wait for ATTACHED in the same way, before anything of the stream. */
+MUST_USE err *proto_wait_attached(int fd);
 /* Wait for EXIT, at most @timeout_ms in all (-1 = for ever; 0 = only what is there): ERR_TIMEOUT. Other packets on the
  * way (the OK of a signal) are dropped, so polling the descriptor for POLLIN first proves nothing. */
 MUST_USE err *proto_wait_exit_for(int fd, int64_t timeout_ms, struct proto_exit *ret);

@@ -218,8 +218,8 @@ killed_at() {
         wait "$pid" || true
 }
 
-@test "a monitor that was stopped holds neither exec nor start for ever" {
-        local monitor exec
+@test "a monitor that was stopped holds neither exec, attach nor start for ever" {
+        local monitor exec attach
         mkdir "$T/bin"
         cp "$HOD_BIN/hod" "$T/bin/"
         printf '#include <signal.h>\nint main(void) { return raise(SIGSTOP); }\n' | gcc -x c -static -o "$T/bin/hod-monitor" -
@@ -229,13 +229,17 @@ killed_at() {
         kill -STOP "$monitor"
         timeout 60 "$HOD_BIN/hod" exec st touch /late >"$T/exec" 2>&1 &
         exec=$!
+        timeout 60 "$HOD_BIN/hod" attach --no-stdin st >"$T/attach" 2>&1 &
+        attach=$!
         run timeout 60 "$T/bin/hod" start two
         wait "$exec" || echo "$?" >>"$T/exec"
+        wait "$attach" || echo "$?" >>"$T/attach"
         kill -CONT "$monitor"
         is "$status" 1
         like "$output" 'does not answer'
         is "$(field two '{{.State.Status}} {{.State.ExitCode}}')" 'created 128'
         like "$(<"$T/exec")" 'does not answer.*1$'
+        like "$(<"$T/attach")" 'does not answer.*1$'
         hod exec st true
         hod exec st test ! -e /late
         hod start two >/dev/null
