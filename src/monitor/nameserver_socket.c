@@ -99,24 +99,49 @@ static const struct way by_output = {
 };
 
 /* One direction of one protocol: a port of 127.0.0.11 becomes another. */
-static void add_rule(struct nft *n, const char *chain, bool reply, uint8_t protocol, uint16_t from, uint16_t to)
+struct change {
+        const char *chain;
+        bool reply;
+        uint8_t protocol;
+        uint16_t from, to;
+        bool unsummed; /* only datagrams that have no checksum: they are not to get one, which would be wrong */
+};
+
+static void add_rule(struct nft *n, const struct change *c)
 {
         const uint32_t address = htonl(ADDRESS);
-        const uint16_t port = htons(from), other = htons(to), ip = htons(ETH_P_IP);
-        unsigned at = reply ? 0 : 2;
+        const uint16_t port = htons(c->from), other = htons(c->to), ip = htons(ETH_P_IP), none = 0;
+        unsigned at = c->reply ? 0 : 2, checksum = c->protocol == IPPROTO_UDP ? 6 : 16;
 
-        nft_rule_begin(n, TABLE, chain);
+        nft_rule_begin(n, TABLE, c->chain);
         nft_meta(n, NFT_META_PROTOCOL, NFT_REG_1);
         nft_cmp(n, NFT_CMP_EQ, NFT_REG_1, &ip, sizeof(ip));
-        nft_payload(n, NFT_PAYLOAD_NETWORK_HEADER, reply ? 12 : 16, 4, NFT_REG_1);
+        nft_payload(n, NFT_PAYLOAD_NETWORK_HEADER, c->reply ? 12 : 16, 4, NFT_REG_1);
         nft_cmp(n, NFT_CMP_EQ, NFT_REG_1, &address, sizeof(address));
         nft_meta(n, NFT_META_L4PROTO, NFT_REG_1);
-        nft_cmp_u8(n, NFT_CMP_EQ, NFT_REG_1, protocol);
+        nft_cmp_u8(n, NFT_CMP_EQ, NFT_REG_1, c->protocol);
         nft_payload(n, NFT_PAYLOAD_TRANSPORT_HEADER, at, 2, NFT_REG_1);
         nft_cmp(n, NFT_CMP_EQ, NFT_REG_1, &port, sizeof(port));
+        if (c->unsummed) {
+                nft_payload(n, NFT_PAYLOAD_TRANSPORT_HEADER, checksum, 2, NFT_REG_1);
+                nft_cmp(n, NFT_CMP_EQ, NFT_REG_1, &none, sizeof(none));
+        }
         nft_immediate(n, NFT_REG_1, &other, sizeof(other));
-        nft_payload_set(n, NFT_PAYLOAD_TRANSPORT_HEADER, at, 2, NFT_REG_1, protocol == IPPROTO_UDP ? 6 : 16);
+        nft_payload_set(n, NFT_PAYLOAD_TRANSPORT_HEADER, at, 2, NFT_REG_1, c->unsummed ? 0 : checksum);
         nft_rule_end(n);
+}
+
+/* After the first rule that is about it, a packet's port is another: no later one is. Our own answers have a checksum.
+ */
+static void add_rules(struct nft *n, const struct way *w, uint16_t port)
+{
+        const char *query = w->chain[0], *reply = w->chain[1];
+
+        add_rule(n, &(struct change){query, false, IPPROTO_UDP, PORT, port, .unsummed = true});
+        add_rule(n, &(struct change){query, false, IPPROTO_UDP, PORT, port});
+        add_rule(n, &(struct change){query, false, IPPROTO_TCP, PORT, port});
+        add_rule(n, &(struct change){reply, true, IPPROTO_UDP, port, PORT});
+        add_rule(n, &(struct change){reply, true, IPPROTO_TCP, port, PORT});
 }
 
 static void drop_table(struct nft *n, uint8_t family)
@@ -131,7 +156,6 @@ static void drop_table(struct nft *n, uint8_t family)
 
 static int lead_by(const struct way *w, int fd, uint16_t port, bool fresh)
 {
-        static const uint8_t protocols[] = {IPPROTO_UDP, IPPROTO_TCP};
         _cleanup_nft_ struct nft n;
 
         nft_begin(&n, w->family);
@@ -143,10 +167,7 @@ static int lead_by(const struct way *w, int fd, uint16_t port, bool fresh)
         nft_table_add(&n, TABLE);
         for (unsigned i = 0; i < 2; i++)
                 nft_chain_add(&n, TABLE, w->chain[i], &w->hook[i]);
-        for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
-                add_rule(&n, w->chain[0], false, protocols[i], PORT, port);
-                add_rule(&n, w->chain[1], true, protocols[i], port, PORT);
-        }
+        add_rules(&n, w, port);
         return nft_commit(fd, &n, NULL);
 }
 

@@ -153,7 +153,7 @@ void nft_payload(struct nft *n, unsigned base, unsigned offset, unsigned size, u
 void nft_link_set(struct nft *n, unsigned offset, unsigned size, unsigned reg);
 void nft_meta_set(struct nft *n, unsigned key, unsigned reg);
 /* Overwrite a part of the packet with what is in the register; the transport checksum at @checksum (16 TCP, 6 UDP) is
- * kept right. */
+ * kept right (one of 0, too, which in UDP means that there is none); 0 = no checksum is touched. */
 void nft_payload_set(struct nft *n, unsigned base, unsigned offset, unsigned size, unsigned reg, unsigned checksum);
 /* Put @data into a register. */
 void nft_immediate(struct nft *n, unsigned reg, const void *data, size_t size);

@@ -80,9 +80,11 @@ void nft_payload_set(struct nft *n, unsigned base, unsigned offset, unsigned siz
         netbuf_add_be32(&n->buf, NFTA_PAYLOAD_BASE, base);
         netbuf_add_be32(&n->buf, NFTA_PAYLOAD_OFFSET, offset);
         netbuf_add_be32(&n->buf, NFTA_PAYLOAD_LEN, size);
-        netbuf_add_be32(&n->buf, NFTA_PAYLOAD_CSUM_TYPE, NFT_PAYLOAD_CSUM_INET);
-        netbuf_add_be32(&n->buf, NFTA_PAYLOAD_CSUM_OFFSET, checksum);
-        netbuf_add_be32(&n->buf, NFTA_PAYLOAD_CSUM_FLAGS, 0);
+        if (checksum) {
+                netbuf_add_be32(&n->buf, NFTA_PAYLOAD_CSUM_TYPE, NFT_PAYLOAD_CSUM_INET);
+                netbuf_add_be32(&n->buf, NFTA_PAYLOAD_CSUM_OFFSET, checksum);
+                netbuf_add_be32(&n->buf, NFTA_PAYLOAD_CSUM_FLAGS, 0);
+        }
         expr_end(n, e);
 }
 

@@ -9,6 +9,7 @@
   dns.py flood N              N queries for `web`, 200 under way; says how many were answered and how long it took
   dns.py latency N [NAME]     N queries one after the other: p50 and p99
   dns.py idle N               N connections that say nothing, then queries by UDP and TCP; says how long they took
+  dns.py unsummed             a query whose datagram has no checksum; says how many addresses came
   dns.py garbage              malformed messages by UDP and TCP; then says whether names are answered
   dns.py own                  bind port 53 of every address, UDP and TCP; answer "own"; says "ready"
   dns.py pipeline NAME...     queries by one connection, all sent before the first answer is read; says the names
@@ -183,6 +184,15 @@ def idle(n):
         assert f("web")[7] == 1
         worst = max(worst, time.monotonic() - begin)
     print("ms %d" % (worst * 1000))
+
+
+def unsummed():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.setsockopt(socket.SOL_SOCKET, 11, 1)  # SO_NO_CHECK
+        s.settimeout(20)
+        s.connect(HERE)
+        s.send(query("web"))
+        print(s.recv(512)[7])
 
 
 def garbage():

@@ -347,6 +347,12 @@ up_with() {
         [[ $output == alive ]]
 }
 
+@test "a datagram without a checksum is a query as any other" {
+        hod network create --internal f2 >/dev/null
+        up web --network f2
+        [[ $(in_net web python3 "$DNS" unsummed) == 1 ]]
+}
+
 @test "ten thousand queries, two hundred at a time: none is lost" {
         hod network create --internal e5 >/dev/null
         up web --network e5
