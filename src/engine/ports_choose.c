@@ -125,13 +125,12 @@ static err *find_container(const struct ports_publish *p, const struct ports_bin
  * to a connection stays its own, and new ones come to us. */
 static err *find_owner(const struct ports_publish *p, const struct ports_binding *b, uint16_t port, char **ret)
 {
-        const void *address = endpoint_address_is_any(&b->port.host) ? NULL : b->port.host.data;
         struct listener l;
 
         TRY(find_container(p, b, port, ret));
         if (*ret)
                 return NULL;
-        if (listener_find(b->port.protocol, family_of(b), address, port, &l) == 0)
+        if (listener_find(b->port.protocol, family_of(b), b->port.host.data, port, &l) == 0)
                 *ret = b->port.protocol == IPPROTO_TCP ? NULL : str_dup("another program");
         else if (l.pid)
                 *ret = str_format("%s, process %d", l.name, l.pid);

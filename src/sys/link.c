@@ -383,11 +383,17 @@ void link_default(int fd, int family, char ret[LINK_NAME_MAX + 1])
 {
         struct default_route d = {.family = (unsigned char)family};
         struct rtmsg any = {.rtm_family = (unsigned char)family};
-        _cleanup_netbuf_ struct netbuf b = {0};
         char name[IF_NAMESIZE] = "";
+        int r = -EAGAIN;
 
-        netbuf_begin(&b, RTM_GETROUTE, NLM_F_DUMP, &any, sizeof(any));
-        if (netlink_ask(fd, &b, take_default, &d) == 0 && d.link)
+        for (int i = 0; i < RETRIES && r == -EAGAIN; i++) {
+                _cleanup_netbuf_ struct netbuf b = {0};
+
+                d.link = 0;
+                netbuf_begin(&b, RTM_GETROUTE, NLM_F_DUMP, &any, sizeof(any));
+                r = netlink_ask(fd, &b, take_default, &d);
+        }
+        if (r == 0 && d.link)
                 (void)if_indextoname((unsigned)d.link, name);
         memcpy(ret, name, LINK_NAME_MAX + 1);
 }

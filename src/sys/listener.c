@@ -20,17 +20,16 @@
 
 struct wanted {
         int family;
-        const void *address;
+        const void *address; /* NULL: any */
         uint16_t port;
         bool listening;
 };
 
-static bool is_any(const unsigned char *a, size_t size)
+static bool is_any(const void *address, int family)
 {
-        for (size_t i = 0; i < size; i++)
-                if (a[i])
-                        return false;
-        return true;
+        static const unsigned char any[16];
+
+        return memcmp(address, any, family == AF_INET ? 4 : 16) == 0;
 }
 
 /* "00000000000000000000000001000000:1F90": words of 4 bytes in host order. */
@@ -53,10 +52,23 @@ static bool read_local(const char *text, int family, unsigned char address[16], 
         return *text == ':' && parse_hex(text + 1, port);
 }
 
+/* Is what is bound to @address in the way of who wants to be there? */
+static bool is_at(const unsigned char *address, int family, const struct wanted *w)
+{
+        static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+        if (is_any(address, family))
+                return true;
+        if (family == AF_INET6 && memcmp(address, mapped, sizeof(mapped)) == 0) {
+                family = AF_INET;
+                address += sizeof(mapped);
+        }
+        return family == w->family && (!w->address || memcmp(address, w->address, family == AF_INET ? 4 : 16) == 0);
+}
+
 /* A line of /proc/net/tcp: its inode, or 0 when it is not what is looked for. */
 static uint64_t match(char *line, int family, const struct wanted *w)
 {
-        size_t size = family == AF_INET ? 4 : 16;
         unsigned char address[16] = {0};
         uint64_t port, state, inode;
         char *field[10];
@@ -71,9 +83,7 @@ static uint64_t match(char *line, int family, const struct wanted *w)
                 return 0;
         if (w->listening && state != STATE_LISTEN)
                 return 0;
-        if (w->address && !is_any(address, size) && (family != w->family || memcmp(address, w->address, size) != 0))
-                return 0;
-        return inode;
+        return is_at(address, family, w) ? inode : 0;
 }
 
 static int search(const char *name, int family, const struct wanted *w, uint64_t *ret_inode)
@@ -141,7 +151,8 @@ static void find_process(uint64_t inode, struct listener *ret)
 
 int listener_find(uint8_t protocol, int family, const void *address, uint16_t port, struct listener *ret)
 {
-        const struct wanted w = {family, address, port, protocol == IPPROTO_TCP};
+        const struct wanted w = {family, address && !is_any(address, family) ? address : NULL, port,
+                                 protocol == IPPROTO_TCP};
         bool udp = protocol == IPPROTO_UDP;
         uint64_t inode = 0;
         int r = 0;
