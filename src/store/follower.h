@@ -2,7 +2,8 @@
  *
  * Of a writer, a reader and this there are three, and often two processors: work that could run while a processor
  * rests is better kept until one does than shared out by time slices. So the writer hashes when it has no room, and a
- * thread of its own when the reader has nothing to do, or when there are more processors. */
+ * thread of its own when the reader has nothing to do, or when there are more processors. If no thread can be had the
+ * writer hashes all of it. */
 #pragma once
 
 #include <stdatomic.h>

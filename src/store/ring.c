@@ -192,7 +192,8 @@ void ring_commit(struct ring *r, size_t size)
 {
         r->at += size;
         atomic_store(&r->shared->head, r->at);
-        if (r->at - r->seen >= WAKE_READER)
+        /* Only who waits is looked at: what was seen last says too much of what is there. */
+        if (r->at - r->seen >= WAKE_READER && atomic_load(&r->shared->reader_waits) && SIZE - room(r) >= WAKE_READER)
                 wake_reader(r);
         if (r->follower)
                 follower_filled(r->follower, r->at);

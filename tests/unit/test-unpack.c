@@ -2,7 +2,9 @@
  * Needs root. */
 #include "check.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -216,7 +218,7 @@ static void unpack_reaches_what_is_deeper_than_it_keeps_open(void **state)
 }
 
 /* More than the ring holds, so that whoever waits hashes. */
-static void unpack_hashes_what_is_written(void **state)
+static void hash_beside(void)
 {
         enum { SIZE = 24 << 20, PIECE = 3 << 20 };
         const struct tar_entry t = {.name = "big", .linkname = "", .type = TAR_FILE, .mode = 0644, .size = SIZE};
@@ -227,7 +229,6 @@ static void unpack_hashes_what_is_written(void **state)
         struct digest a, b;
         struct tar_writer *w;
 
-        (void)state;
         assert_non_null(piece);
         check_ok(tar_writer_new(&m.sink, &w));
         check_ok(tar_write_entry(w, &t));
@@ -250,6 +251,29 @@ static void unpack_hashes_what_is_written(void **state)
         assert_int_equal(look("big").st_size, SIZE);
 }
 
+static void unpack_hashes_what_is_written(void **state)
+{
+        (void)state;
+        hash_beside();
+}
+
+static bool threads_fail;
+int __real_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *arg);
+int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *arg);
+
+int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *arg)
+{
+        return threads_fail ? EAGAIN : __real_pthread_create(t, a, f, arg);
+}
+
+static void unpack_hashes_what_is_written_where_no_thread_can_be_had(void **state)
+{
+        (void)state;
+        threads_fail = true;
+        hash_beside();
+        threads_fail = false;
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -264,6 +288,7 @@ int main(void)
                 TEST(unpack_gives_files_their_own_group_in_a_directory_that_has_one),
                 TEST(unpack_reaches_what_is_deeper_than_it_keeps_open),
                 TEST(unpack_hashes_what_is_written),
+                TEST(unpack_hashes_what_is_written_where_no_thread_can_be_had),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
