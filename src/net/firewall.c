@@ -238,19 +238,69 @@ err *firewall_network_add(struct firewall *f, const struct firewall_network *net
         return r < 0 ? err_sys(-r, "setting up the firewall for bridge %s", net->bridge) : NULL;
 }
 
+/* Are there chains of internal networks that none needs, or none but @net (may be NULL)? 1, 0 or -errno (-EAGAIN: look
+ * again). Whoever asks has the lock, so nobody puts one in. */
+static int internal_is_over(int fd, const struct firewall_network *net, uint32_t *ret_generation)
+{
+        char key[16] = "", comment[NFT_COMMENT_MAX + 1];
+        unsigned count = 0;
+        int r = nft_generation(fd, ret_generation);
+
+        if (r == 0)
+                r = nft_chain_get(fd, NFPROTO_INET, FIREWALL_TABLE, FIREWALL_INTERNAL_CHAIN);
+        if (r <= 0)
+                return r;
+        r = nft_set_count(fd, NFPROTO_INET, FIREWALL_TABLE, "internal", &count);
+        if (r < 0 || !net || !net->internal)
+                return r < 0 ? r : !count;
+        memcpy(key, net->bridge, strnlen(net->bridge, sizeof(key) - 1));
+        r = nft_element_get(fd, NFPROTO_INET, FIREWALL_TABLE, "internal", key, sizeof(key), comment);
+        return r < 0 ? r : count == (unsigned)r;
+}
+
+/* All of @net (unless it is NULL), or nothing: -ENOENT, something of it lacks. With @chains also those of internal
+ * networks, if that was the last. -EAGAIN: the ruleset has changed meanwhile. */
+static int try_remove(int fd, const struct firewall_network *net, bool chains)
+{
+        struct change c = {.fd = fd};
+        uint32_t generation = 0;
+        int over = chains ? internal_is_over(fd, net, &generation) : 0, r;
+
+        if (over < 0 || (!over && !net))
+                return over;
+        if (over)
+                nft_begin_at(&c.n, NFPROTO_INET, generation);
+        else
+                nft_begin(&c.n, NFPROTO_INET);
+        if (net)
+                change_network(&c, net);
+        if (over)
+                firewall_table_no_internal(&c.n);
+        r = nft_commit(fd, &c.n, NULL);
+        nft_done(&c.n);
+        return nft_outdated(r) ? -EAGAIN : r;
+}
+
+static int remove_with_chains(int fd, const struct firewall_network *net)
+{
+        _cleanup_close_ int lock = nft_lock(false);
+        int r = lock < 0 ? lock : -EAGAIN;
+
+        for (unsigned i = 0; i < IDLE_TRIES && r == -EAGAIN; i++)
+                r = try_remove(fd, net, true);
+        /* Changed or held all the time: the next network that is removed takes the chains along. */
+        return r < 0 && r != -ENOENT && net ? try_remove(fd, net, false) : r;
+}
+
 err *firewall_network_remove(struct firewall *f, const struct firewall_network *net)
 {
-        struct change c = {.fd = f->fd};
-        int r;
+        struct change c = {.fd = f->fd, .each = true};
+        int r = remove_with_chains(f->fd, net);
 
-        nft_begin(&c.n, NFPROTO_INET);
-        change_network(&c, net);
-        r = nft_commit(f->fd, &c.n, NULL);
-        nft_done(&c.n);
         if (r == -ENOENT) { /* something of it, or all: the rest has to go all the same */
-                c.each = true;
                 change_network(&c, net);
                 r = c.failed;
+                (void)remove_with_chains(f->fd, NULL);
         }
         return r < 0 ? err_sys(-r, "taking bridge %s out of the firewall", net->bridge) : NULL;
 }

@@ -9,7 +9,7 @@
  *   chain postrouting  nat                            from a network to elsewhere, and hairpins: masquerade;
  *                                                     127.0.0.0/8 to a bridge: as from the bridge's address
  *   chain forward      filter                         known connections; published ports; isolation; nothing else to us
- *   raw_internal, forward_internal                    once there is an internal network: from it nobody reaches
+ *   raw_internal, forward_internal                    while there is an internal network: from it nobody reaches
  *                                                     addresses of the host other than its bridge's, nor other networks
  *
  * Tables of others are never touched. Every change is one transaction. The table is made when it is first needed;

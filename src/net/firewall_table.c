@@ -97,10 +97,10 @@ static const struct chain chains[] = {
         {"postrouting", {"nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC, false}},
         {"forward", {"filter", NF_INET_FORWARD, NF_IP_PRI_FILTER, false}},
 };
-/* Only once there is an internal network: each packet asks them. */
+/* Only while there is an internal network: each packet asks them. */
 static const struct chain internal_chains[] = {
         {"from_internal", {0}},
-        {"raw_internal", {"filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW, false}},
+        {FIREWALL_INTERNAL_CHAIN, {"filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW, false}},
         {"forward_internal", {"filter", NF_INET_FORWARD, NF_IP_PRI_FILTER, false}},
 };
 
@@ -196,7 +196,7 @@ static void fill_internal(struct nft *n)
                 nft_cmp_u32(n, NFT_CMP_NEQ, NFT_REG_1, kinds[i]);
                 end(n, NF_DROP, NULL);
         }
-        begin(n, "raw_internal");
+        begin(n, FIREWALL_INTERNAL_CHAIN);
         in_set(n, NFT_META_IIFNAME, "internal", false);
         end(n, NFT_GOTO, "from_internal");
         for (unsigned out = 0; out < 2; out++) {
@@ -383,4 +383,11 @@ unsigned firewall_table(struct nft *n, bool internal)
                 fill_internal(n);
         }
         return n->buf.n - before;
+}
+
+void firewall_table_no_internal(struct nft *n)
+{
+        add_chains(n, internal_chains, ARRAY_SIZE(internal_chains)); /* else one may lack that is to be deleted */
+        for (size_t i = ARRAY_SIZE(internal_chains); i-- > 0;)
+                nft_chain_delete(n, FIREWALL_TABLE, internal_chains[i].name);
 }

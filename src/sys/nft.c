@@ -142,6 +142,23 @@ void nft_chain_delete(struct nft *n, const char *table, const char *chain)
         netbuf_add_str(&n->buf, NFTA_CHAIN_NAME, chain);
 }
 
+static int overlook(const struct nlmsghdr *h, void *arg)
+{
+        return 0;
+}
+
+int nft_chain_get(int fd, uint8_t family, const char *table, const char *chain)
+{
+        _cleanup_nft_ struct nft n = {.family = family};
+        int r;
+
+        nft_message(&n, NFT_MSG_GETCHAIN, 0);
+        netbuf_add_str(&n.buf, NFTA_CHAIN_TABLE, table);
+        netbuf_add_str(&n.buf, NFTA_CHAIN_NAME, chain);
+        r = netlink_ask(fd, &n.buf, overlook, NULL);
+        return r == -ENOENT ? 0 : r < 0 ? r : 1;
+}
+
 /* ---- sets ---- */
 
 /* What only nft(8) reads: without it addresses and ports are listed in the wrong byte order. */

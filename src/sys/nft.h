@@ -71,6 +71,8 @@ struct nft_hook {
 void nft_chain_add(struct nft *n, const char *table, const char *chain, const struct nft_hook *hook);
 void nft_chain_flush(struct nft *n, const char *table, const char *chain);
 void nft_chain_delete(struct nft *n, const char *table, const char *chain);
+/* Is there one? 1, 0 or -errno. */
+int nft_chain_get(int fd, uint8_t family, const char *table, const char *chain);
 
 /* ---- sets and maps ---- */
 

@@ -242,33 +242,113 @@ static void firewall_network_is_known_until_it_is_removed(void **state)
         assert_int_equal(nft_set_count(fd, NFPROTO_INET, FIREWALL_TABLE, "bridges", &count), -ENOENT);
 }
 
-static int flush(const char *chain)
+static bool has_internal_chains(void)
 {
-        struct nft n;
+        static const char *const names[] = {"from_internal", "raw_internal", "forward_internal"};
+        int n = 0;
 
-        nft_begin(&n, NFPROTO_INET);
-        nft_chain_flush(&n, FIREWALL_TABLE, chain);
-        return commit(&n);
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+                n += nft_chain_get(fd, NFPROTO_INET, FIREWALL_TABLE, names[i]);
+        assert_true(n == 0 || n == ARRAY_SIZE(names));
+        return n;
 }
+
+static const struct firewall_network plain = {.bridge = "hod0", .own = true},
+                                     in = {.bridge = "br-in", .internal = true},
+                                     in_too = {.bridge = "br-too", .internal = true};
 
 static void firewall_network_add_has_chains_for_internal_networks_while_there_is_one(void **state)
 {
-        struct firewall_network one = {.bridge = "hod0", .own = true}, in = {.bridge = "br-in", .internal = true};
         _cleanup_firewall_ struct firewall *f = NULL;
         struct nft n;
 
         (void)state;
         check_ok(firewall_open(&f));
-        check_ok(firewall_network_add(f, &one));
-        assert_int_equal(flush("forward_internal"), -ENOENT); /* each packet would ask it */
+        check_ok(firewall_network_add(f, &plain));
+        assert_false(has_internal_chains()); /* each packet would ask them */
         check_ok(firewall_network_add(f, &in));
-        assert_int_equal(flush("forward_internal"), 0);
-        assert_int_equal(flush("raw_internal"), 0);
+        assert_true(has_internal_chains());
         nft_begin(&n, NFPROTO_INET);
         nft_chain_delete(&n, FIREWALL_TABLE, "forward_internal");
         assert_int_equal(commit(&n), 0);
-        check_ok(firewall_network_add(f, &one)); /* which is not internal */
-        assert_int_equal(flush("forward_internal"), 0);
+        check_ok(firewall_network_add(f, &plain)); /* which is not internal */
+        assert_true(has_internal_chains());
+        check_ok(firewall_network_add(f, &in_too));
+        check_ok(firewall_network_remove(f, &in));
+        check_ok(firewall_network_remove(f, &in));
+        assert_true(has_internal_chains());
+        check_ok(firewall_network_remove(f, &in_too));
+        assert_false(has_internal_chains());
+        check_ok(firewall_network_add(f, &in));
+        assert_true(has_internal_chains());
+        check_ok(firewall_remove(f));
+}
+
+/* What somebody else took away of the last one, or of its chains, keeps nothing of it here. */
+static void firewall_network_remove_takes_chains_along_that_nobody_needs(void **state)
+{
+        const struct nft_element last = {.key = "br-in\0\0\0\0\0\0\0\0\0\0", .key_size = 16};
+        struct firewall_network other = {.bridge = "br-other"};
+        _cleanup_firewall_ struct firewall *f = NULL;
+        struct nft n;
+
+        (void)state;
+        check_ok(firewall_open(&f));
+        for (unsigned i = 0; i < 3; i++) {
+                check_ok(firewall_network_add(f, &plain));
+                check_ok(firewall_network_add(f, &other));
+                check_ok(firewall_network_add(f, &in));
+                nft_begin(&n, NFPROTO_INET);
+                if (i == 2)
+                        nft_chain_delete(&n, FIREWALL_TABLE, "forward_internal");
+                else
+                        nft_element_delete(&n, FIREWALL_TABLE, "internal", &last);
+                assert_int_equal(commit(&n), 0);
+                check_ok(firewall_network_remove(f, i ? &in : &other));
+                assert_false(has_internal_chains());
+        }
+        check_ok(firewall_remove(f));
+}
+
+/* One of several that add and remove: what it has put in is protected, whatever the others take away. Its status. */
+static int add_and_remove(const struct firewall_network *net, unsigned times)
+{
+        struct firewall *f;
+
+        (void)file_close(netlink_firewall_open()); /* the parent's */
+        if (firewall_open(&f))
+                return 2;
+        for (unsigned i = 0; i < times; i++) {
+                if (firewall_network_add(f, net))
+                        return 3;
+                if (net->internal && nft_chain_get(f->fd, NFPROTO_INET, FIREWALL_TABLE, "forward_internal") != 1)
+                        return 4;
+                if (firewall_network_remove(f, net))
+                        return 5;
+        }
+        return 0;
+}
+
+static void firewall_network_remove_leaves_chains_to_who_adds_meanwhile(void **state)
+{
+        const struct firewall_network other = {.bridge = "br-other"}, *const all[] = {&in, &in_too, &other};
+        _cleanup_firewall_ struct firewall *f = NULL;
+        pid_t pid[ARRAY_SIZE(all)];
+        int status;
+
+        (void)state;
+        check_ok(firewall_open(&f));
+        check_ok(firewall_network_add(f, &plain));
+        for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+                pid[i] = fork();
+                if (pid[i] == 0)
+                        _exit(add_and_remove(all[i], 40));
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+                assert_int_equal(waitpid(pid[i], &status, 0), pid[i]);
+                assert_int_equal(status, 0);
+        }
+        assert_false(has_internal_chains());
         check_ok(firewall_remove(f));
 }
 
@@ -371,6 +451,8 @@ int main(void)
                 cmocka_unit_test_setup(nft_lock_is_not_waited_for_without_end, begin),
                 cmocka_unit_test_setup(firewall_network_is_known_until_it_is_removed, begin),
                 cmocka_unit_test_setup(firewall_network_add_has_chains_for_internal_networks_while_there_is_one, begin),
+                cmocka_unit_test_setup(firewall_network_remove_takes_chains_along_that_nobody_needs, begin),
+                cmocka_unit_test_setup(firewall_network_remove_leaves_chains_to_who_adds_meanwhile, begin),
                 cmocka_unit_test_setup(firewall_network_add_replaces_what_its_bridge_led_to, begin),
                 cmocka_unit_test_setup(firewall_publish_is_all_or_nothing_and_says_whose_it_is, begin),
                 cmocka_unit_test_setup(firewall_move_is_at_once_or_not_at_all, begin),
