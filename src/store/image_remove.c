@@ -17,6 +17,8 @@
 #include "store/roots.h"
 #include "store/snapshot_private.h"
 
+#define PARENT "\"parent\":\"" /* in a record, see image_has_children() */
+
 struct removal {
         struct store *store;
         const struct image_remove_options *options;
@@ -28,6 +30,7 @@ struct removal {
         size_t n_done;
         uint64_t bytes;    /* what became free: files of layers, blobs */
         bool content_last; /* only the record goes at first: what only it needed is found out once for many images */
+        bool goes;         /* the image, it is decided */
         bool gone;         /* the record */
         bool keep_layers;  /* stopped containers need them */
 };
@@ -181,9 +184,12 @@ static err *keep_for_users(struct removal *r, bool *ret_keep)
         return NULL;
 }
 
-/* Layers of other images that have a layer's content in common with the one that goes. */
+/* Layers of images that stay which have their content in common with layers of those that go. */
 struct relatives {
-        const struct image *image;
+        struct removal *list; /* borrowed */
+        size_t n_list;
+        const struct image_layer **leaving; /* by content */
+        size_t n_leaving;
         struct image_layer *items;
         size_t n;
 };
@@ -193,28 +199,62 @@ static void relatives_done(struct relatives *r)
         for (size_t i = 0; i < r->n; i++)
                 image_layer_done(&r->items[i]);
         free(r->items);
+        free(r->leaving);
 }
 
-static const struct image_layer *layer_of_content(const struct image *i, const char *diff_id)
+static int compare_content(const void *a, const void *b)
 {
-        for (size_t n = 0; n < i->n_layers; n++)
-                if (str_eq(i->layers[n].diff_id, diff_id))
-                        return &i->layers[n];
+        return strcmp((*(struct image_layer *const *)a)->diff_id, (*(struct image_layer *const *)b)->diff_id);
+}
+
+static err *list_leaving(struct relatives *r)
+{
+        for (size_t i = 0; i < r->n_list; i++)
+                for (size_t k = 0; r->list[i].goes && k < r->list[i].image->n_layers; k++) {
+                        if (mem_grow(&r->leaving, r->n_leaving, sizeof(*r->leaving)) < 0)
+                                return err_nomem();
+                        r->leaving[r->n_leaving++] = &r->list[i].image->layers[k];
+                }
+        if (r->n_leaving)
+                qsort(r->leaving, r->n_leaving, sizeof(*r->leaving), compare_content);
         return NULL;
+}
+
+/* The first leaving layer of this content; NULL: none. */
+static const struct image_layer **leaving_of(const struct relatives *r, const char *diff_id)
+{
+        const struct image_layer key = {.diff_id = (char *)diff_id}, *k = &key;
+        const struct image_layer **found =
+                diff_id && r->n_leaving ? bsearch(&k, r->leaving, r->n_leaving, sizeof(*r->leaving), compare_content)
+                                        : NULL;
+
+        while (found && found > r->leaving && strcmp(found[-1]->diff_id, diff_id) == 0)
+                found--;
+        return found;
+}
+
+static bool is_leaving(const struct relatives *r, const char *id)
+{
+        for (size_t i = 0; i < r->n_list; i++)
+                if (r->list[i].goes && strcmp(r->list[i].image->id, id) == 0)
+                        return true;
+        return false;
 }
 
 static err *take_relatives(const struct db_row *row, void *arg)
 {
-        const char *text = db_row_text(row, 0);
+        const char *text = db_row_text(row, 1);
         _cleanup_json_ json *list = NULL;
         struct relatives *r = arg;
 
+        if (is_leaving(r, db_row_text(row, 0)))
+                return NULL;
         list = image_record_layers(text);
         for (size_t i = 0; i < json_len(list); i++) {
                 const json *from = json_at(list, i);
                 struct image_layer *l;
 
-                if (!layer_of_content(r->image, json_get_str(from, "diff_id")))
+                if (!leaving_of(r, json_get_str(from, "diff_id")))
                         continue;
                 if (mem_grow(&r->items, r->n, sizeof(*r->items)) < 0)
                         return err_nomem();
@@ -230,12 +270,16 @@ static err *take_relatives(const struct db_row *row, void *arg)
         return NULL;
 }
 
-/* Will the archive of layer @l of another image go with the image? */
+/* Will the last archive of what layer @l of another image consists of go? */
 static bool is_bereft(struct store *s, const struct relatives *r, const struct image_layer *l)
 {
-        const struct image_layer *ours = layer_of_content(r->image, l->diff_id);
+        const struct image_layer **ours = leaving_of(r, l->diff_id), **end = r->leaving + r->n_leaving;
 
-        if (strcmp(ours->digest, l->digest) == 0 || !blob_exists(s, ours->digest))
+        if (blob_exists(s, l->digest))
+                return false;
+        while (ours && ours < end && strcmp((*ours)->diff_id, l->diff_id) == 0 && !blob_exists(s, (*ours)->digest))
+                ours++;
+        if (!ours || ours == end || strcmp((*ours)->diff_id, l->diff_id) != 0)
                 return false;
         for (size_t i = 0; i < r->n; i++)
                 if (strcmp(r->items[i].diff_id, l->diff_id) == 0 && blob_exists(s, r->items[i].digest))
@@ -245,16 +289,17 @@ static bool is_bereft(struct store *s, const struct relatives *r, const struct i
 
 /* A layer that came while it was here with another blob has none of its own (see ingest.h): before the last blob of its
  * content goes, it gets what is needed to do without. */
-static err *keep_for_images(const struct removal *r)
+static err *keep_for_images(struct removal *list, size_t n)
 {
-        _cleanup_(relatives_done) struct relatives all = {.image = r->image};
+        _cleanup_(relatives_done) struct relatives all = {.list = list, .n_list = n};
+        struct store *s = list->store;
         struct db *db;
 
-        TRY(txn_reader(r->store, &db));
-        TRY(db_select(db, take_relatives, &all, "SELECT layers FROM images WHERE id<>?", "s", r->image->id));
+        TRY(list_leaving(&all));
+        TRY(txn_reader(s, &db));
+        TRY(db_select(db, take_relatives, &all, "SELECT id, layers FROM images", ""));
         for (size_t i = 0; i < all.n; i++) {
-                err *e =
-                        is_bereft(r->store, &all, &all.items[i]) ? layer_tar_keep(r->store, &all.items[i], NULL) : NULL;
+                err *e = is_bereft(s, &all, &all.items[i]) ? layer_tar_keep(s, &all.items[i], NULL) : NULL;
 
                 if (err_code(e) == ERR_NOMEM)
                         return e;
@@ -320,12 +365,11 @@ static err *remove_content(struct removal *list, size_t n)
         return NULL;
 }
 
-static err *delete_image(struct removal *r)
+/* Who still needs something of it has been provided for. */
+static err *delete_record(struct removal *r)
 {
         _cleanup_txn_ struct txn t = {0};
 
-        TRY(keep_for_users(r, &r->keep_layers));
-        TRY(keep_for_images(r));
         TRY(image_mounts_forget(r->store, r->image->id));
         TRY(txn_begin(r->store, true, &t));
         TRY(txn_run(&t, "DELETE FROM names WHERE image=?", "s", r->image->id));
@@ -339,6 +383,14 @@ static err *delete_image(struct removal *r)
         if (!r->content_last)
                 log_error_free(LOG_LEVEL_WARN, remove_content(r, 1));
         return NULL;
+}
+
+static err *delete_image(struct removal *r)
+{
+        r->goes = true;
+        TRY(keep_for_users(r, &r->keep_layers));
+        TRY(keep_for_images(r, 1));
+        return delete_record(r);
 }
 
 /* Go on with the image @ref. */
@@ -433,13 +485,19 @@ static err *remove_by_name(struct removal *r, const char *full)
         return delete_parents(r);
 }
 
-static err *remove_by_id(struct removal *r)
+static err *untag_all(struct removal *r)
 {
-        TRY(check_users(r, !has_one_name(r->image)));
         for (char **n = r->image->names; *n; n++)
                 TRY(untag(r, *n));
         for (char **d = r->image->digests; *d; d++)
                 TRY(untag(r, *d));
+        return NULL;
+}
+
+static err *remove_by_id(struct removal *r)
+{
+        TRY(check_users(r, !has_one_name(r->image)));
+        TRY(untag_all(r));
         TRY(delete_image(r));
         return delete_parents(r);
 }
@@ -499,18 +557,73 @@ err *image_remove(struct store *s, const char *ref, const struct image_remove_op
         return NULL;
 }
 
-/* Is it to go? Nobody uses it, nobody pinned or mounted it. */
-static err *is_prunable(struct removal *r, const struct image_prune_options *o, bool *ret)
-{
-        bool children;
+/* ---- prune: what stands against it is read once for all images ---- */
 
-        *ret = false;
-        if (r->image->pinned || image_is_mounted(r->store, r->image->id) || (!o->all && strv_len(r->image->names)))
-                return NULL;
-        TRY(record_image_users(r->store, r->image->id, &r->users));
-        TRY(image_has_children(r->store, r->image->id, &children));
-        *ret = !children && !r->users.n && (!o->wanted || o->wanted(r->image, o->arg));
+/* @child was committed from @parent. */
+struct kin {
+        char *child, *parent;
+        bool gone;
+};
+
+struct survey {
+        struct record_images used; /* by containers */
+        struct kin *kin;
+        size_t n_kin;
+};
+
+static void survey_done(struct survey *v)
+{
+        record_images_done(&v->used);
+        for (size_t i = 0; i < v->n_kin; i++) {
+                free(v->kin[i].child);
+                free(v->kin[i].parent);
+        }
+        free(v->kin);
+}
+
+/* As the text has it: a damaged record may need its parent, too. */
+static err *take_kin(const struct db_row *row, void *arg)
+{
+        struct survey *v = arg;
+
+        for (const char *p = db_row_text(row, 1); (p = strstr(p, PARENT)); p++) {
+                const char *from = p + strlen(PARENT);
+                struct kin *k;
+
+                if (mem_grow(&v->kin, v->n_kin, sizeof(*v->kin)) < 0)
+                        return err_nomem();
+                k = &v->kin[v->n_kin++];
+                *k = (struct kin){.child = str_dup(db_row_text(row, 0)), .parent = strndup(from, strcspn(from, "\""))};
+                if (!k->child || !k->parent)
+                        return err_nomem();
+        }
         return NULL;
+}
+
+static err *look_around(struct store *s, struct survey *ret)
+{
+        struct db *db;
+
+        TRY(record_images_used(s, &ret->used));
+        TRY(txn_reader(s, &db));
+        return db_select(db, take_kin, ret, "SELECT id, layers FROM images WHERE instr(layers, ?)", "s", PARENT);
+}
+
+static bool has_children(const struct survey *v, const char *id)
+{
+        for (size_t i = 0; i < v->n_kin; i++)
+                if (!v->kin[i].gone && strcmp(v->kin[i].parent, id) == 0)
+                        return true;
+        return false;
+}
+
+/* Is it to go? Nobody uses it, nobody pinned or mounted it. */
+static bool is_prunable(const struct removal *r, const struct survey *v, const struct image_prune_options *o)
+{
+        const struct image *i = r->image;
+
+        return !i->pinned && !image_is_mounted(r->store, i->id) && (o->all || !strv_len(i->names)) &&
+               !record_images_have(&v->used, i->id) && !has_children(v, i->id) && (!o->wanted || o->wanted(i, o->arg));
 }
 
 /* The records of those that are to go. Parents come later in the list. */
@@ -518,16 +631,26 @@ static err *prune_records(struct removal *all, struct image *const *images, size
                           const struct image_prune_options *o)
 {
         static const struct image_remove_options force = {.force = true, .no_prune = true};
+        _cleanup_(survey_done) struct survey v = {0};
+        bool any = false;
 
+        TRY(look_around(all->store, &v));
         for (size_t i = 0; i < n; i++) {
                 struct removal *r = &all[i];
-                bool yes;
 
                 *r = (struct removal){.store = all->store, .options = &force, .image = images[i], .content_last = true};
-                TRY(is_prunable(r, o, &yes));
-                if (yes)
-                        TRY(remove_by_id(r));
+                r->goes = is_prunable(r, &v, o);
+                any |= r->goes;
+                for (size_t k = 0; r->goes && k < v.n_kin; k++)
+                        v.kin[k].gone |= strcmp(v.kin[k].child, images[i]->id) == 0;
         }
+        if (any)
+                TRY(keep_for_images(all, n));
+        for (size_t i = 0; i < n; i++)
+                if (all[i].goes) {
+                        TRY(untag_all(&all[i]));
+                        TRY(delete_record(&all[i]));
+                }
         return NULL;
 }
 

@@ -309,3 +309,47 @@ err *record_image_users(struct store *s, const char *image_id, struct record_lis
         list = (struct record_list){0};
         return NULL;
 }
+
+void record_images_done(struct record_images *u)
+{
+        strv_free(u->ids);
+        strv_free(u->damaged);
+        *u = (struct record_images){0};
+}
+
+err *record_images_used(struct store *s, struct record_images *ret)
+{
+        _cleanup_record_images_ struct record_images u = {0};
+        _cleanup_record_list_ struct record_list list = {0};
+
+        TRY(record_list_all(s, &list));
+        for (size_t i = 0; i < list.n; i++) {
+                _cleanup_json_ json *doc = NULL;
+                bool sound;
+
+                TRY(parse_record(&list.items[i], &doc, &sound));
+                if (sound)
+                        TRY(strv_add(&u.ids, json_get_str_or(doc, "Image", "")));
+                else
+                        TRY(strv_add(&u.damaged, list.items[i].json));
+        }
+        strv_sort(u.ids);
+        *ret = u;
+        u = (struct record_images){0};
+        return NULL;
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+        return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+bool record_images_have(const struct record_images *u, const char *image_id)
+{
+        if (u->ids && bsearch(&image_id, u->ids, strv_len(u->ids), sizeof(*u->ids), compare_texts))
+                return true;
+        for (char **text = u->damaged; text && *text; text++)
+                if (strstr(*text, image_id))
+                        return true;
+        return false;
+}

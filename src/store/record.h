@@ -55,3 +55,12 @@ MUST_USE err *record_delete(struct store *s, const char *id, bool durable);
 MUST_USE err *record_volume_users(struct store *s, const char *volume, char ***ret);
 /* Records of containers made from image @image_id ("sha256:..."). */
 MUST_USE err *record_image_users(struct store *s, const char *image_id, struct record_list *ret);
+/* The same for many images: what all containers use, read once. */
+struct record_images {
+        char **ids;     /* sorted */
+        char **damaged; /* texts that cannot be read: what is in them may well be used */
+};
+MUST_USE err *record_images_used(struct store *s, struct record_images *ret);
+bool record_images_have(const struct record_images *u, const char *image_id);
+void record_images_done(struct record_images *u);
+#define _cleanup_record_images_ __attribute__((cleanup(record_images_done)))

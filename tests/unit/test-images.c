@@ -1,6 +1,8 @@
 /* Unit tests of images in the store: what others remove meanwhile, gc, blobs that are dropped. Needs root. */
 #include "fake-image.h"
 
+#include "store/record.h"
+
 /* ---- beside others ---- */
 
 static void gc_keeps_what_a_living_ingest_needs(void **state)
@@ -282,6 +284,60 @@ static void image_remove_leaves_others_that_can_be_saved(void **state)
         check_can_be_saved(two);
 }
 
+/* Another program prunes; how many lines it has. */
+static size_t prune(void)
+{
+        const struct image_prune_options dangling = {0};
+        struct image_removed *removed;
+        uint64_t bytes;
+        size_t n;
+
+        check_ok(image_prune(store, &dangling, &removed, &n, &bytes));
+        image_removed_free(removed, n);
+        return n;
+}
+
+static void image_prune_leaves_others_that_can_be_saved(void **state)
+{
+        _cleanup_fake_ struct fake plain = {0}, packed = {0}, third = {0};
+        _cleanup_free_ char *one = NULL, *two = NULL, *three = NULL;
+
+        (void)state;
+        share_a_layer(&plain, &packed);
+        add_layer(&third, "three", 10, false, 0);
+        finish(&third);
+        check_ok(receive(&plain, NULL, &one));
+        check_ok(receive(&packed, NULL, &two));
+        check_ok(receive(&third, NULL, &three));
+        check_ok(image_pin(store, two, true));
+        assert_int_equal(prune(), 4); /* two images, a layer of each */
+        assert_false(blob_exists(store, plain.digests[0].text));
+        check_can_be_saved(two);
+}
+
+static void image_prune_leaves_images_of_containers_alone(void **state)
+{
+        (void)state;
+        for (int damaged = 0; damaged < 2; damaged++) {
+                _cleanup_fake_ struct fake used = {0}, other = {0};
+                _cleanup_free_ char *id = NULL, *other_id = NULL;
+                char text[128];
+
+                add_layer(&used, "used", 10, false, 0);
+                finish(&used);
+                add_layer(&other, "other", 10, false, 0);
+                finish(&other);
+                check_ok(receive(&used, NULL, &id));
+                check_ok(receive(&other, NULL, &other_id));
+                (void)snprintf(text, sizeof(text), "{\"Image\":\"%s\"%s", id, damaged ? "" : "}");
+                check_ok(record_insert(store, "c0", "c", 1, true, text));
+                assert_int_equal(prune(), 2);
+                check_can_be_saved(id);
+                check_ok(record_delete(store, "c0", true));
+                assert_int_equal(prune(), 2);
+        }
+}
+
 static void ingest_counts_on_the_blob_of_an_image_that_is_removed_meanwhile(void **state)
 {
         _cleanup_fake_ struct fake plain = {0}, packed = {0};
@@ -478,6 +534,8 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(image_drop_blobs_makes_a_half_written_skeleton_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(ingest_adds_nothing_to_a_blob_that_is_here, setup, teardown),
         cmocka_unit_test_setup_teardown(image_remove_leaves_others_that_can_be_saved, setup, teardown),
+        cmocka_unit_test_setup_teardown(image_prune_leaves_others_that_can_be_saved, setup, teardown),
+        cmocka_unit_test_setup_teardown(image_prune_leaves_images_of_containers_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(ingest_counts_on_the_blob_of_an_image_that_is_removed_meanwhile, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(ingest_can_do_without_the_blobs_of_the_record_that_it_replaces, setup,
