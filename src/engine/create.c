@@ -97,8 +97,41 @@ static err *set_path(json *record, const char *key, const char *root, const char
         return NULL;
 }
 
+/* A container that is joined is known by its id: its name may change, and be another's then. */
+static err *join_by_id(json *host, const char *key, const struct container *other)
+{
+        _cleanup_free_ char *mode = str_format("container:%s", other->id);
+
+        if (!mode)
+                return err_nomem();
+        json_set_str(host, key, mode);
+        return NULL;
+}
+
+/* The other namespaces. A container that is not there yet is looked for at each start. */
+static err *set_joins(struct draft *d, json *host)
+{
+        static const char *const keys[] = {"PidMode", "IpcMode"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+                const char *ref = str_after(json_get_str_or(host, keys[i], ""), "container:");
+                _cleanup_container_ struct container *other = NULL;
+                err *error;
+
+                if (!ref)
+                        continue;
+                error = container_find(d->engine, ref, &other);
+                if (error && err_code(error) != ERR_NOT_FOUND)
+                        return error;
+                err_free(error);
+                if (other)
+                        TRY(join_by_id(host, keys[i], other));
+        }
+        return NULL;
+}
+
 /* hosts, hostname, resolv.conf: ours, or those of the container whose network is joined. */
-static err *set_net_paths(struct draft *d, const json *host, const char *name)
+static err *set_net_paths(struct draft *d, json *host, const char *name)
 {
         static const char *const keys[] = {"ResolvConfPath", "HostnamePath", "HostsPath"};
         static const char *const names[] = {"resolv.conf", "hostname", "hosts"};
@@ -112,6 +145,7 @@ static err *set_net_paths(struct draft *d, const json *host, const char *name)
                         return err_new(ERR_INVALID, "cannot join own network namespace");
                 TRY_WRAP(container_find(d->engine, other_ref, &other), "joining network namespace of container");
                 json_set_str(config, "Hostname", json_get_str_or(container_config(other), "Hostname", ""));
+                TRY(join_by_id(host, "NetworkMode", other));
         }
         for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
                 if (other)
@@ -279,6 +313,7 @@ static err *write_record(struct draft *d, const struct create_options *o, const 
         if (o->start_follows)
                 json_set_str(d->record, "HodStartedBoot", container_boot_id());
         TRY(links_create(d->engine, d->record));
+        TRY(set_joins(d, host));
         return set_net_paths(d, host, name);
 }
 

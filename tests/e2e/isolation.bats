@@ -219,6 +219,17 @@ ff02::2 ip6-allrouters"
         refused 125 'no such container' hod run --rm --pid container:nosuch busybox true
 }
 
+@test "a container that is joined is meant by its id: its name may change, and be another's" {
+        hod run -d --name one --network none --ipc shareable busybox sleep 1000 >/dev/null
+        hod create --name join --network container:one --ipc container:one --pid container:one busybox readlink /proc/self/ns/net >/dev/null
+        is "$(hod inspect -f '{{.HostConfig.NetworkMode}} {{.HostConfig.PidMode}} {{.HostConfig.IpcMode}}' join)" \
+                "$(hod inspect -f 'container:{{.Id}} container:{{.Id}} container:{{.Id}}' one)"
+        hod rename one two
+        hod run -d --name one --network none busybox sleep 1000 >/dev/null
+        is "$(hod start -a join)" "$(hod exec two readlink /proc/self/ns/net)"
+        hod rm -f one two join >/dev/null
+}
+
 @test "-u: users and groups by name and number" {
         is "$(hod run --rm busybox id)" 'uid=0(root) gid=0(root) groups=0(root),10(wheel)'
         is "$(hod run --rm -u 1000 busybox id)" 'uid=1000 gid=0(root) groups=0(root)'
