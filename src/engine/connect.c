@@ -93,11 +93,6 @@ static err *check_container(struct container *c)
 
 /* ---- one that runs ---- */
 
-static err *read_endpoint(const struct attach *a, const char *name, struct endpoint *ret)
-{
-        return endpoint_parse(json_get_str_or(json_get(json_get(a->doc, "Networks"), name), ENDPOINTS_LINE, ""), ret);
-}
-
 /* Where does a published port lead, of which these are the words of its line? To one of the addresses @to, or nowhere
  * (all zero: the address that it led to may be another container's soon). What the host sends to its ::1 is relayed to
  * the other family if need be. */
@@ -137,14 +132,11 @@ static err *redirect(char **line, const struct link_address to[LINK_ADDRESSES])
 static err *tell_monitor(const struct attach *a)
 {
         _cleanup_(monitor_conf_done) struct monitor_conf conf = {0};
-        const char *outward = endpoints_outward(a->doc);
-        struct link_address to[LINK_ADDRESSES] = {0};
-        struct endpoint e;
+        struct link_address to[LINK_ADDRESSES];
+        const char *outward[LINK_ADDRESSES];
 
-        if (outward) {
-                TRY(read_endpoint(a, outward, &e));
-                endpoint_by_family(e.address, to);
-        }
+        endpoints_outward(a->doc, outward);
+        TRY(endpoints_lead(a->doc, outward, to));
         TRY(monitor_conf_read(a->state_fd, &conf));
         strv_free(conf.endpoints);
         conf.endpoints = NULL;
@@ -186,32 +178,29 @@ static err *publish_first(struct attach *a)
         return e;
 }
 
-/* Published ports lead by the network that leads out now. Without one they are closed; which they were is kept: the
+/* Published ports lead by the networks that lead out now. Without one they are closed; which they were is kept: the
  * monitor has them bound. */
 static err *move_ports(struct attach *a)
 {
-        const char *now = endpoints_outward(a->doc), *before = json_get_str(a->doc, ENDPOINTS_OUTWARD);
-        _cleanup_network_ struct network *n = NULL;
+        const char *now[LINK_ADDRESSES], *before[LINK_ADDRESSES];
         struct link_address to[LINK_ADDRESSES];
-        struct endpoint e;
 
-        if (str_eq(now, before))
+        endpoints_outward(a->doc, now);
+        endpoints_leading(a->doc, before);
+        if (str_eq(now[0], before[0]) && str_eq(now[1], before[1]))
                 return NULL;
-        if (!now) {
+        if (!now[0] && !now[1]) {
                 json_set(a->doc, CLOSED, json_get(a->doc, "Ports") ? json_ref(json_get(a->doc, "Ports")) : NULL);
                 return endpoints_unpublish(a);
         }
         if (json_get(a->doc, CLOSED))
                 json_set(a->doc, "Ports", json_ref(json_get(a->doc, CLOSED)));
         json_del(a->doc, CLOSED);
-        json_set_str(a->doc, ENDPOINTS_OUTWARD, now);
+        endpoints_note_leading(a->doc, now);
         if (!json_get(a->doc, "Ports"))
                 return publish_first(a);
-        TRY(network_find(a->networks, json_get_str_or(json_get(json_get(a->doc, "Networks"), now), "NetworkID", ""),
-                         &n));
-        TRY(bridge_allow_loopback(n));
-        TRY(read_endpoint(a, now, &e));
-        endpoint_by_family(e.address, to);
+        TRY(endpoints_allow_loopback(a->networks, a->doc, now));
+        TRY(endpoints_lead(a->doc, now, to));
         return ports_move(a->c, json_get(a->doc, "Ports"), to);
 }
 

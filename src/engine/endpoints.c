@@ -156,42 +156,51 @@ static err *note_ports(void *arg, json *ports)
         return endpoints_write(a);
 }
 
-static void set_target(const struct network *n, const struct link_address to[LINK_ADDRESSES], struct ports_target *ret)
+/* What the networks by which ports lead say about them. */
+static err *set_target(struct networks *s, const json *doc, const char *const names[LINK_ADDRESSES],
+                       struct ports_target *ret)
 {
-        struct ports_target t = {.host = n->host_binding};
+        *ret = (struct ports_target){0};
+        TRY(endpoints_lead(doc, names, ret->to));
+        for (unsigned k = 0; k < LINK_ADDRESSES; k++) {
+                const json *entry = names[k] ? json_get(json_get(doc, "Networks"), names[k]) : NULL;
+                _cleanup_network_ struct network *n = NULL;
 
-        endpoint_by_family(to, t.to);
-        memcpy(t.routed, n->routed, sizeof(t.routed));
-        *ret = t;
+                if (!entry)
+                        continue;
+                TRY(network_find(s, json_get_str_or(entry, "NetworkID", ""), &n));
+                ret->routed[k] = n->routed[k];
+                if (!ret->host.family)
+                        ret->host = n->host_binding;
+        }
+        return NULL;
 }
 
 err *endpoints_publish(struct attach *a, char ***ret_lines)
 {
-        const char *name = endpoints_outward(a->doc);
-        const json *entry = json_get(json_get(a->doc, "Networks"), name ? name : "");
-        _cleanup_network_ struct network *n = NULL;
+        const char *names[LINK_ADDRESSES];
         struct ports_target target;
-        struct endpoint e;
 
         if (!ports_wanted(a->c))
                 return NULL;
-        if (!name) { /* docker says nothing */
+        endpoints_outward(a->doc, names);
+        if (!names[0] && !names[1]) { /* docker says nothing */
                 log_warn("container %s: published ports are discarded: none of its networks is a bridge that leads out",
                          a->c->name);
                 return NULL;
         }
-        TRY(network_find(a->networks, json_get_str_or(entry, "NetworkID", ""), &n));
-        TRY(endpoint_parse(json_get_str_or(entry, ENDPOINTS_LINE, ""), &e));
-        TRY(bridge_allow_loopback(n));
-        set_target(n, e.address, &target);
+        TRY(endpoints_allow_loopback(a->networks, a->doc, names));
+        TRY(set_target(a->networks, a->doc, names, &target));
         return ports_publish(a->c, &target, note_ports, a, ret_lines);
 }
 
 err *endpoints_unpublish(struct attach *a)
 {
+        const char *none[LINK_ADDRESSES] = {NULL};
+
         TRY(unpublish(a->c, a->doc));
         json_del(a->doc, "Ports");
-        json_del(a->doc, ENDPOINTS_OUTWARD);
+        endpoints_note_leading(a->doc, none);
         return NULL;
 }
 
@@ -222,7 +231,7 @@ static err *check_shared(const struct container *c, const char *mode)
 static err *attach_all(struct attach *a, const char *mode, struct monitor_conf *conf)
 {
         const json *wanted = json_path(a->c->record, "NetworkSettings.Networks");
-        const char *first = str_eq(mode, "default") ? NETWORK_DEFAULT : mode;
+        const char *first = str_eq(mode, "default") ? NETWORK_DEFAULT : mode, *outward[LINK_ADDRESSES];
 
         if (json_has(wanted, "none"))
                 return json_len(wanted) == 1 ? NULL : none_alone();
@@ -239,8 +248,8 @@ static err *attach_all(struct attach *a, const char *mode, struct monitor_conf *
                 }
         if (!json_len(json_get(a->doc, "Networks")))
                 return NULL;
-        if (endpoints_outward(a->doc))
-                json_set_str(a->doc, ENDPOINTS_OUTWARD, endpoints_outward(a->doc));
+        endpoints_outward(a->doc, outward);
+        endpoints_note_leading(a->doc, outward);
         TRY(endpoints_publish(a, &conf->ports));
         TRY(endpoints_lines(a->doc, &conf->endpoints));
         TRY(endpoints_write(a));
@@ -380,12 +389,6 @@ void endpoints_remember(struct container *c)
 
 /* ---- published ports of a running container ---- */
 
-static void address_of(const json *endpoint, const char *key, struct link_address *ret)
-{
-        if (!endpoint_address_parse(json_get_str_or(endpoint, key, ""), ret))
-                *ret = (struct link_address){0};
-}
-
 /* A container may reach its own ports by the host's address. */
 static err *allow_hairpin(struct networks *s, const struct network *n, const struct container *c)
 {
@@ -402,34 +405,39 @@ static err *allow_hairpin(struct networks *s, const struct network *n, const str
         return r < 0 ? err_sys(-r, "setting up the bridge port of container %s", c->name) : NULL;
 }
 
-static err *ready_for_more(const struct container *c, const char *network, struct ports_target *t)
+static err *ready_for_more(const struct container *c, struct networks *s, const json *doc,
+                           const char *const names[LINK_ADDRESSES])
 {
-        _cleanup_network_ struct network *n = NULL;
-        struct networks *s;
+        TRY(endpoints_allow_loopback(s, doc, names));
+        for (unsigned k = 0; k < LINK_ADDRESSES; k++) {
+                const json *entry = names[k] ? json_get(json_get(doc, "Networks"), names[k]) : NULL;
+                _cleanup_network_ struct network *n = NULL;
 
-        TRY(networks_of(c->engine, &s));
-        TRY(network_find(s, network, &n));
-        set_target(n, t->to, t);
-        TRY(bridge_allow_loopback(n));
-        return allow_hairpin(s, n, c);
+                if (!entry || (k && str_eq(names[k], names[0])))
+                        continue;
+                TRY(network_find(s, json_get_str_or(entry, "NetworkID", ""), &n));
+                TRY(allow_hairpin(s, n, c));
+        }
+        return NULL;
 }
 
 err *endpoints_ports(const struct container *c, bool more, struct ports_target *ret, json **ret_ports)
 {
+        const char *names[LINK_ADDRESSES];
         _cleanup_json_ json *doc = NULL;
-        const char *network;
-        const json *endpoint;
+        struct networks *s;
 
         TRY(endpoints_read(c, &doc));
-        network = json_get_str(doc, ENDPOINTS_OUTWARD);
-        endpoint = network ? json_get(json_get(doc, "Networks"), network) : NULL;
-        if (!endpoint)
-                return err_new(ERR_INVALID, "ports can be published on a bridge network that is not internal only");
+        endpoints_leading(doc, names);
         *ret = (struct ports_target){0};
-        address_of(endpoint, "IPAddress", &ret->to[0]);
-        address_of(endpoint, "GlobalIPv6Address", &ret->to[1]);
-        if (more)
-                TRY(ready_for_more(c, network, ret));
+        TRY(endpoints_lead(doc, names, ret->to));
+        if (!ret->to[0].family && !ret->to[1].family)
+                return err_new(ERR_INVALID, "ports can be published on a bridge network that is not internal only");
+        if (more) {
+                TRY(networks_of(c->engine, &s));
+                TRY(set_target(s, doc, names, ret));
+                TRY(ready_for_more(c, s, doc, names));
+        }
         *ret_ports = json_get(doc, "Ports") ? json_ref(json_get(doc, "Ports")) : json_new_object();
         return NULL;
 }

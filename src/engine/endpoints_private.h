@@ -1,7 +1,7 @@
 /* endpoints_private.h - between endpoints*.c and connect.c.
  *
  * network.json: {"Networks": {"<name>": {docker's EndpointSettings, "HodLine": "...", "HodPending": true}},
- *                "Ports": {...}, "PortsLeadTo": "<name>"}
+ *                "Ports": {...}, "PortsLeadTo": "<name>", "PortsLeadTo6": "<name>"}
  * HodLine is the interface as sys/endpoint.h writes it, without the routes that depend on the other networks. An entry
  * is pending until its interface is there; whoever finds a pending one that nobody is at work on does it anew. */
 #pragma once
@@ -13,7 +13,6 @@
 
 #define ENDPOINTS_LINE "HodLine"
 #define ENDPOINTS_PENDING "HodPending"
-#define ENDPOINTS_OUTWARD "PortsLeadTo"
 
 struct attach {
         struct container *c;
@@ -48,10 +47,18 @@ MUST_USE err *endpoints_lines(const json *doc, char ***ret);
 /* One of them. */
 MUST_USE err *endpoints_endpoint(const json *doc, const char *name, struct endpoint *ret);
 
-/* Publish the record's ports by the network that leads out; without one there is a warning. Lines for the monitor are
+/* Publish the record's ports by the networks that lead out; without one there is a warning. Lines for the monitor are
  * appended. */
 MUST_USE err *endpoints_publish(struct attach *a, char ***ret_lines);
 /* Take them back. */
 MUST_USE err *endpoints_unpublish(struct attach *a);
-/* The network whose bridge published ports should lead to now; NULL: none. Borrowed from @doc. */
-const char *endpoints_outward(const json *doc);
+/* The networks whose bridges published ports should lead to now, for each family; NULL: none. Borrowed from @doc. */
+void endpoints_outward(const json *doc, const char *ret[LINK_ADDRESSES]);
+/* Those that they lead to, as it was noted. */
+void endpoints_leading(const json *doc, const char *ret[LINK_ADDRESSES]);
+void endpoints_note_leading(json *doc, const char *const names[LINK_ADDRESSES]);
+/* The container's addresses in these networks, of each the one of its family; family 0 = none. */
+MUST_USE err *endpoints_lead(const json *doc, const char *const names[LINK_ADDRESSES],
+                             struct link_address ret[LINK_ADDRESSES]);
+/* The host's own 127.0.0.1 may reach what is in these networks. */
+MUST_USE err *endpoints_allow_loopback(struct networks *s, const json *doc, const char *const names[LINK_ADDRESSES]);

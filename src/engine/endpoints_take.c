@@ -416,30 +416,32 @@ err *endpoints_give(struct attach *a, const char *name)
 
 /* ---- which network leads out ---- */
 
-/* docker's order: the priority that was asked for, then who has IPv6, then the name. */
+static const char *const gateways[LINK_ADDRESSES] = {"Gateway", "IPv6Gateway"};
+static const char *const leading[LINK_ADDRESSES] = {"PortsLeadTo", "PortsLeadTo6"};
+
+/* docker's order: the priority that was asked for, then who leads out by both families, then the name. */
 static bool comes_before(const json *a, const char *a_name, const json *b, const char *b_name)
 {
         int64_t x = json_get_int(a, "GwPriority", 0), y = json_get_int(b, "GwPriority", 0);
-        bool six = !str_empty(json_get_str(a, "IPv6Gateway")), other = !str_empty(json_get_str(b, "IPv6Gateway"));
+        int both = 0;
 
         if (x != y)
                 return x > y;
-        return six != other ? six : strcmp(a_name, b_name) < 0;
+        for (unsigned k = 0; k < LINK_ADDRESSES; k++)
+                both += !str_empty(json_get_str(a, gateways[k])) - !str_empty(json_get_str(b, gateways[k]));
+        return both ? both > 0 : strcmp(a_name, b_name) < 0;
 }
 
-/* The best of those that have a gateway of @key ("Gateway", "IPv6Gateway"); NULL: none. */
-static const char *best(const json *doc, const char *const *keys, bool bridges)
+/* The best of those that have a gateway of the family @k; NULL: none. */
+static const char *best(const json *doc, unsigned k, bool bridges)
 {
         const char *name = NULL;
         const json *found = NULL;
 
         JSON_EACH (json_get(doc, "Networks"), it) {
                 const char *line = json_get_str_or(it.value, ENDPOINTS_LINE, "");
-                bool leads = false;
 
-                for (const char *const *k = keys; *k; k++)
-                        leads |= !str_empty(json_get_str(it.value, *k));
-                if (!leads || (bridges && !str_starts(line, "kind=bridge ")) ||
+                if (str_empty(json_get_str(it.value, gateways[k])) || (bridges && !str_starts(line, "kind=bridge ")) ||
                     (found && !comes_before(it.value, it.key, found, name)))
                         continue;
                 found = it.value;
@@ -448,25 +450,70 @@ static const char *best(const json *doc, const char *const *keys, bool bridges)
         return name;
 }
 
-const char *endpoints_outward(const json *doc)
+void endpoints_outward(const json *doc, const char *ret[LINK_ADDRESSES])
 {
-        return best(doc, (const char *const[]){"Gateway", "IPv6Gateway", NULL}, true);
+        for (unsigned k = 0; k < LINK_ADDRESSES; k++)
+                ret[k] = best(doc, k, true);
+}
+
+void endpoints_leading(const json *doc, const char *ret[LINK_ADDRESSES])
+{
+        for (unsigned k = 0; k < LINK_ADDRESSES; k++)
+                ret[k] = json_get_str(doc, leading[k]);
+}
+
+void endpoints_note_leading(json *doc, const char *const names[LINK_ADDRESSES])
+{
+        for (unsigned k = 0; k < LINK_ADDRESSES; k++)
+                if (names[k])
+                        json_set_str(doc, leading[k], names[k]);
+                else
+                        json_del(doc, leading[k]);
+}
+
+err *endpoints_lead(const json *doc, const char *const names[LINK_ADDRESSES], struct link_address ret[LINK_ADDRESSES])
+{
+        for (unsigned k = 0; k < LINK_ADDRESSES; k++) {
+                const json *entry = names[k] ? json_get(json_get(doc, "Networks"), names[k]) : NULL;
+                struct link_address of[LINK_ADDRESSES] = {0};
+                struct endpoint e;
+
+                if (entry) {
+                        TRY(endpoint_parse(json_get_str_or(entry, ENDPOINTS_LINE, ""), &e));
+                        endpoint_by_family(e.address, of);
+                }
+                ret[k] = of[k];
+        }
+        return NULL;
+}
+
+err *endpoints_allow_loopback(struct networks *s, const json *doc, const char *const names[LINK_ADDRESSES])
+{
+        for (unsigned k = 0; k < LINK_ADDRESSES; k++) {
+                const json *entry = names[k] ? json_get(json_get(doc, "Networks"), names[k]) : NULL;
+                _cleanup_network_ struct network *n = NULL;
+
+                if (!entry || (k && str_eq(names[k], names[0])))
+                        continue;
+                TRY(network_find(s, json_get_str_or(entry, "NetworkID", ""), &n));
+                TRY(bridge_allow_loopback(n));
+        }
+        return NULL;
 }
 
 err *endpoints_endpoint(const json *doc, const char *name, struct endpoint *ret)
 {
-        static const char *const keys[LINK_ADDRESSES] = {"Gateway", "IPv6Gateway"};
         const json *entry = json_get(json_get(doc, "Networks"), name);
 
         TRY(endpoint_parse(json_get_str_or(entry, ENDPOINTS_LINE, ""), ret));
         for (unsigned k = 0; k < LINK_ADDRESSES; k++) {
                 struct link_route *r = &ret->route[ret->n_routes];
 
-                if (!str_eq(best(doc, (const char *const[]){keys[k], NULL}, false), name))
+                if (!str_eq(best(doc, k, false), name))
                         continue;
-                if (!endpoint_address_parse(json_get_str_or(entry, keys[k], ""), &r->via))
+                if (!endpoint_address_parse(json_get_str_or(entry, gateways[k], ""), &r->via))
                         return err_new(ERR_CORRUPT, "network %s: '%s' is no gateway", name,
-                                       json_get_str_or(entry, keys[k], ""));
+                                       json_get_str_or(entry, gateways[k], ""));
                 /* Layer 3: nobody answers for the gateway; everything is on the link. */
                 if (ret->kind == ENDPOINT_IPVLAN && str_starts(ret->mode, "l3"))
                         *r = (struct link_route){.to.family = r->via.family};

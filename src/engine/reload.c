@@ -97,8 +97,7 @@ static err *republish(struct reload *r, struct container *c, struct firewall *f)
         _cleanup_free_ struct firewall_port *ports = NULL;
         struct ports_target target;
         _cleanup_json_ json *doc = NULL;
-        _cleanup_network_ struct network *n = NULL;
-        const char *outward;
+        const char *names[LINK_ADDRESSES];
         size_t count;
 
         TRY(endpoints_ports(c, false, &target, &doc));
@@ -109,11 +108,8 @@ static err *republish(struct reload *r, struct container *c, struct firewall *f)
         json_free(doc);
         doc = NULL;
         TRY(endpoints_read(c, &doc));
-        outward = json_get_str(doc, ENDPOINTS_OUTWARD);
-        if (!outward)
-                return NULL;
-        TRY(network_find(r->networks, outward, &n));
-        return bridge_allow_loopback(n);
+        endpoints_leading(doc, names);
+        return endpoints_allow_loopback(r->networks, doc, names);
 }
 
 /* Nobody takes away, at the same time, what is put in place here: as it is now, with its lock. Whoever has that may be
@@ -158,6 +154,7 @@ static void undo_if_ended(struct reload *r, struct container *c, const json *doc
 
 static void reload_container(struct reload *r, struct container *c, struct firewall *f)
 {
+        const char *names[LINK_ADDRESSES];
         _cleanup_json_ json *doc = NULL;
         _cleanup_close_ int lock = -1;
         err *e;
@@ -172,7 +169,8 @@ static void reload_container(struct reload *r, struct container *c, struct firew
                 keep_error(r, join(c, it.value));
         }
         keep_error(r, traffic_apply(c, c->state_fd));
-        if (json_get_str(doc, ENDPOINTS_OUTWARD))
+        endpoints_leading(doc, names);
+        if (names[0] || names[1])
                 keep_error(r, republish(r, c, f));
         if (lock < 0)
                 undo_if_ended(r, c, doc);

@@ -45,7 +45,7 @@ reaches() { hod exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
         [[ $output == n1,n2 ]]
 }
 
-@test "which network leads out: the highest priority, then one with IPv6, then the first name; an internal one never" {
+@test "which network leads out: the highest priority, then one of both families, then the first name; an internal one never" {
         make na 1
         make nb 2
         hod network create --internal --subnet "$(sub 3 0)/24" n0 >/dev/null
@@ -232,6 +232,45 @@ reaches() { hod exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
         [[ $(hod ps --format '{{.Ports}}') != *"$port"* ]]
         hod network connect bridge c
         ask 127.0.0.1
+}
+
+@test "published ports lead by one network for each family, if none has both; the rest is as with one" {
+        machine '' '
+                set -E; trap "echo failed at: \$BASH_COMMAND >&2" ERR
+                ip addr add 192.0.2.1/24 dev host0; ip -6 addr add 2001:db8:7::1/64 dev host0 nodad
+                nsenter -t $N -n ip addr add 192.0.2.2/24 dev n0
+                nsenter -t $N -n ip -6 addr add 2001:db8:7::2/64 dev n0 nodad
+                hod network create --subnet $(sub 1 0)/24 n4 >/dev/null
+                hod network create --ipv4=false --ipv6 n6 >/dev/null
+                hod network create --ipv6 --subnet $(sub 2 0)/24 both >/dev/null
+                serve c --network n6 --network n4 -p 18080:80
+                all() {
+                        local at
+                        for at in 192.0.2.1 "[2001:db8:7::1]"; do [[ $(neighbour $at ${1-18080}) == host-c ]]; done
+                        for at in 127.0.0.1 "[::1]"; do [[ $(get $at ${1-18080}) == host-c ]]; done
+                }
+                [[ $(hod port c | paste -sd" ") == "80/tcp -> 0.0.0.0:18080 80/tcp -> [::]:18080" ]]
+                all
+                hod container publish c 18081:80 >/dev/null
+                all 18081
+                hod network disconnect n4 c
+                [[ -z $(get 127.0.0.1 18080) && $(get "[::1]" 18080) == host-c ]]
+                hod network connect both c
+                all
+                hod network disconnect n6 c
+                all
+                hod network connect n6 c
+                hod network connect n4 c
+                hod network disconnect both c
+                all
+                nft flush ruleset
+                hod network reload >/dev/null
+                all
+                hod restart -t 0 c >/dev/null
+                listening c 80
+                all
+                hod rm -f c >/dev/null
+                ! nft list table inet hod | grep 1808'
 }
 
 @test "ports without a network that could have them are discarded, until there is one" {

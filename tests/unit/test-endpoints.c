@@ -21,35 +21,53 @@ static json *read_doc(const char *networks)
         return doc;
 }
 
-static void leads_out(const char *networks, const char *name)
+static void is_name(const char *name, const char *wanted)
 {
-        _cleanup_json_ json *doc = read_doc(networks);
-
-        if (name)
-                assert_string_equal(endpoints_outward(doc), name);
+        if (wanted)
+                assert_string_equal(name, wanted);
         else
-                assert_null(endpoints_outward(doc));
+                assert_null(name);
 }
 
-static void endpoints_outward_prefers_priority_then_ipv6_then_the_name(void **state)
+static void leads_out(const char *networks, const char *four, const char *six)
+{
+        _cleanup_json_ json *doc = read_doc(networks);
+        const char *names[LINK_ADDRESSES];
+
+        endpoints_outward(doc, names);
+        is_name(names[0], four);
+        is_name(names[1], six);
+}
+
+static void endpoints_outward_prefers_priority_then_both_families_then_the_name(void **state)
 {
         (void)state;
-        leads_out(ENTRY("b", "bridge", GATEWAY("10.2.0.1")) "," ENTRY("a", "bridge", GATEWAY("10.1.0.1")), "a");
-        leads_out(ENTRY("b", "bridge", GATEWAY("10.2.0.1") IPV6) "," ENTRY("a", "bridge", GATEWAY("10.1.0.1")), "b");
+        leads_out(ENTRY("b", "bridge", GATEWAY("10.2.0.1")) "," ENTRY("a", "bridge", GATEWAY("10.1.0.1")), "a", NULL);
+        leads_out(ENTRY("b", "bridge", GATEWAY("10.2.0.1") IPV6) "," ENTRY("a", "bridge", GATEWAY("10.1.0.1")), "b",
+                  "b");
+        leads_out(ENTRY("b", "bridge", GATEWAY("10.2.0.1") IPV6) "," ENTRY("a", "bridge", IPV6), "b", "b");
         leads_out(ENTRY("b", "bridge", GATEWAY("10.2.0.1") IPV6) "," ENTRY(
                           "a", "bridge", GATEWAY("10.1.0.1") PRIORITY("1")) "," ENTRY("c", "bridge", PRIORITY("9")),
-                  "a");
-        leads_out(ENTRY("a", "bridge", GATEWAY("")), NULL);
+                  "a", "b");
+        leads_out(ENTRY("a", "bridge", GATEWAY("")), NULL, NULL);
+}
+
+static void endpoints_outward_finds_each_family_a_network(void **state)
+{
+        (void)state;
+        leads_out(ENTRY("b", "bridge", GATEWAY("10.2.0.1")) "," ENTRY("a", "bridge", IPV6), "b", "a");
 }
 
 static void endpoints_outward_is_a_bridge_though_another_has_the_route(void **state)
 {
         _cleanup_json_ json *doc =
                 read_doc(ENTRY("a", "macvlan", GATEWAY("10.1.0.1")) "," ENTRY("b", "bridge", GATEWAY("10.2.0.1")));
+        const char *names[LINK_ADDRESSES];
         struct endpoint e;
 
         (void)state;
-        assert_string_equal(endpoints_outward(doc), "b");
+        endpoints_outward(doc, names);
+        assert_string_equal(names[0], "b");
         check_ok(endpoints_endpoint(doc, "a", &e));
         assert_int_equal(e.n_routes, 1);
         check_ok(endpoints_endpoint(doc, "b", &e));
@@ -87,7 +105,8 @@ static void endpoints_endpoint_has_no_gateway_on_layer_three(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(endpoints_outward_prefers_priority_then_ipv6_then_the_name),
+                cmocka_unit_test(endpoints_outward_prefers_priority_then_both_families_then_the_name),
+                cmocka_unit_test(endpoints_outward_finds_each_family_a_network),
                 cmocka_unit_test(endpoints_outward_is_a_bridge_though_another_has_the_route),
                 cmocka_unit_test(endpoints_endpoint_gives_each_family_its_route_once),
                 cmocka_unit_test(endpoints_endpoint_has_no_gateway_on_layer_three),
