@@ -22,8 +22,13 @@ size_t bpf_program_emit(struct bpf_program *p, uint8_t code, uint8_t dst, uint8_
 void bpf_program_land(struct bpf_program *p, size_t jump);
 
 /* A program of @type, called @name (at most BPF_OBJ_NAME_LEN - 1 bytes). A descriptor (O_CLOEXEC) or -errno. Privilege:
- * CAP_BPF or CAP_SYS_ADMIN, for network programs CAP_NET_ADMIN, too. */
+ * CAP_BPF or CAP_SYS_ADMIN, for network programs CAP_NET_ADMIN, too. Not for several threads: the limit of locked
+ * memory is another for a moment, where the kernel wants that. */
 int bpf_program_load(const struct bpf_program *p, enum bpf_prog_type type, const char *name);
+
+/* For tests: what @fn says (a descriptor or -errno), asked again with as much locked memory as may be had, if it says
+ * -EPERM and there is more. The limit is as before then. */
+int bpf_program_with_memory(int (*fn)(void *arg), void *arg);
 
 /* bpf(2) itself. */
 int bpf_program_call(int cmd, union bpf_attr *attr);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -15,6 +16,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "sys/bpf.h"
+#include "sys/bpf_program.h"
 
 #define R CGROUP_DEVICE_READ
 #define W CGROUP_DEVICE_WRITE
@@ -264,6 +266,76 @@ static void bpf_device_attach_takes_effect(void **state)
         assert_int_equal(status, 0);
 }
 
+/* A kernel that wants more locked memory than the process has. */
+struct old_kernel {
+        rlim_t wants;
+        int otherwise; /* what it says without it */
+        unsigned asked;
+};
+
+static int old_kernel_load(void *arg)
+{
+        struct old_kernel *k = arg;
+        struct rlimit now;
+
+        k->asked++;
+        return getrlimit(RLIMIT_MEMLOCK, &now) == 0 && now.rlim_cur >= k->wants ? 7 : k->otherwise;
+}
+
+/* With @before as the limit: what is said, and how often it was asked. The limit is the same after it. */
+static int load_with(struct rlimit before, struct old_kernel *k)
+{
+        struct rlimit after;
+        int r;
+
+        if (setrlimit(RLIMIT_MEMLOCK, &before) < 0)
+                return -1000;
+        k->asked = 0;
+        r = bpf_program_with_memory(old_kernel_load, k);
+        if (getrlimit(RLIMIT_MEMLOCK, &after) < 0 || after.rlim_cur != before.rlim_cur ||
+            after.rlim_max != before.rlim_max)
+                return -1001;
+        return r;
+}
+
+static int check_memory(void)
+{
+        struct old_kernel small = {8192, -EPERM}, large = {1 << 20, -EPERM}, other = {8192, -EINVAL};
+        struct rlimit now, tight = {4096, 65536}, none = {4096, 4096};
+        bool may_raise;
+
+        if (getrlimit(RLIMIT_MEMLOCK, &now) < 0 || now.rlim_max < 65536)
+                return 77;
+        if (load_with((struct rlimit){4096, now.rlim_max}, &small) != 7 || small.asked != 2)
+                return 1;
+        if (load_with((struct rlimit){16384, now.rlim_max}, &small) != 7 || small.asked != 1)
+                return 2;
+        if (load_with(tight, &small) != 7 || small.asked != 2)
+                return 3;
+        if (load_with(tight, &other) != -EINVAL || other.asked != 1)
+                return 4;
+        /* More than the hard limit is CAP_SYS_RESOURCE's. */
+        may_raise = load_with(tight, &large) == 7;
+        if (large.asked != 2)
+                return 5;
+        if (load_with(none, &small) != (may_raise ? 7 : -EPERM) || small.asked != (may_raise ? 2 : 1))
+                return 6;
+        return 0;
+}
+
+static void bpf_program_with_memory_asks_again_and_leaves_the_limit_as_it_was(void **state)
+{
+        int status;
+        pid_t pid = fork(); /* a hard limit that is lowered stays so */
+
+        if (pid == 0)
+                _exit(check_memory());
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+                skip();
+        assert_int_equal(status, 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -274,6 +346,7 @@ int main(void)
                 cmocka_unit_test(bpf_device_order_drops_what_is_decided_anew),
                 cmocka_unit_test(bpf_device_compile_takes_large_numbers),
                 cmocka_unit_test(bpf_device_attach_takes_effect),
+                cmocka_unit_test(bpf_program_with_memory_asks_again_and_leaves_the_limit_as_it_was),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
