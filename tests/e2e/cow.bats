@@ -6,7 +6,8 @@ setup_file() { e2e_setup; }
 teardown_file() { e2e_teardown; }
 teardown() {
         e2e_clean
-        hod rmi -f c1 c2 >/dev/null 2>&1 || true
+        # (Names that no id begins with: what is not there is looked for as one.)
+        hod rmi -f im1 im2 >/dev/null 2>&1 || true
 }
 
 # Every file of the stored layers, with content, owner, mode and times.
@@ -44,8 +45,8 @@ image_state() { (cd "$HOD_ROOT/layers" && find . -printf '%p %m %u %g %s %T@ %l\
                 mv /var /var2
                 mkdir -p /a/b/c; echo deep > /a/b/c/f
                 chmod 4755 /bin/busybox'
-        hod commit ww c1 >/dev/null
-        hod run --rm c1 sh -c '
+        hod commit ww im1 >/dev/null
+        hod run --rm im1 sh -c '
                 [ "$(cat /tmpfile)" = text ] || echo tmpfile
                 [ ! -e /etc/group ] || echo group
                 [ "$(ls -A /home)" = new ] || echo home
@@ -53,8 +54,8 @@ image_state() { (cd "$HOD_ROOT/layers" && find . -printf '%p %m %u %g %s %T@ %l\
                 [ "$(cat /a/b/c/f)" = deep ] || echo deep
                 [ -u /bin/busybox ] || echo setuid' >"$T/out"
         is "$(cat "$T/out")" ''
-        is "$(hod image inspect -f '{{len .RootFS.Layers}}' c1)" 2
-        is "$(hod diff "$(hod create c1)")" ''
+        is "$(hod image inspect -f '{{len .RootFS.Layers}}' im1)" 2
+        is "$(hod diff "$(hod create im1)")" ''
 }
 
 @test "commit keeps hard links, extended attributes, times, owners, devices, FIFOs, long names" {
@@ -66,8 +67,8 @@ image_state() { (cd "$HOD_ROOT/layers" && find . -printf '%p %m %u %g %s %T@ %l\
                 mkfifo /fifo; mknod /null2 c 1 3
                 mkdir -p /$long/$long; touch /$long/$long/$long"
         setfattr -n user.k -v val "$HOD_ROOT/containers/$(field ww '{{.Id}}')/upper/one" 2>/dev/null || true
-        hod commit ww c1 >/dev/null
-        out=$(hod run --rm c1 sh -c "
+        hod commit ww im1 >/dev/null
+        out=$(hod run --rm im1 sh -c "
                 stat -c '%h %i' /one /two
                 stat -c %Y /t/old /t/sl
                 stat -c '%u:%g %a' /own
@@ -107,19 +108,19 @@ for f in sys.argv[2:]: os.setxattr(sys.argv[1] + f, "user.of" + f.replace("/", "
 
 @test "commit of a commit: two more layers; whiteouts do not come back" {
         hod run --name w1 busybox sh -c 'echo 1 > /f1; rm /etc/shadow'
-        hod commit w1 c1 >/dev/null
-        hod run --name w2 c1 sh -c 'rm /f1; mkdir /etc/shadow; echo 2 > /f2'
-        hod commit w2 c2 >/dev/null
-        hod run --rm c2 sh -c 'test ! -e /f1 && test -d /etc/shadow && test -e /f2'
-        is "$(hod image inspect -f '{{len .RootFS.Layers}}' c2)" 3
+        hod commit w1 im1 >/dev/null
+        hod run --name w2 im1 sh -c 'rm /f1; mkdir /etc/shadow; echo 2 > /f2'
+        hod commit w2 im2 >/dev/null
+        hod run --rm im2 sh -c 'test ! -e /f1 && test -d /etc/shadow && test -e /f2'
+        is "$(hod image inspect -f '{{len .RootFS.Layers}}' im2)" 3
 }
 
 @test "commit: -a -m -c; a running container is paused for it" {
         hod run -d --name ww busybox sh -c 'i=0; while :; do i=$((i+1)); echo $i > /n; done' >/dev/null
-        hod commit -a 'Me <m@x>' -m msg -c 'CMD ["echo","hi there"]' -c 'ENV Z=1' -c 'LABEL q=w' -c 'USER 5' -c 'WORKDIR /w' -c 'EXPOSE 80' ww c1 >/dev/null
+        hod commit -a 'Me <m@x>' -m msg -c 'CMD ["echo","hi there"]' -c 'ENV Z=1' -c 'LABEL q=w' -c 'USER 5' -c 'WORKDIR /w' -c 'EXPOSE 80' ww im1 >/dev/null
         is_running ww
-        is "$(hod image inspect -f '{{json .Config.Cmd}} {{.Config.User}} {{.Config.WorkingDir}} {{.Author}} {{.Comment}}' c1)" '["echo","hi there"] 5 /w Me <m@x> msg'
-        is "$(hod run --rm c1)" 'hi there'
+        is "$(hod image inspect -f '{{json .Config.Cmd}} {{.Config.User}} {{.Config.WorkingDir}} {{.Author}} {{.Comment}}' im1)" '["echo","hi there"] 5 /w Me <m@x> msg'
+        is "$(hod run --rm im1)" 'hi there'
         refused 1 'not a valid change command' hod commit -c 'RUN x' ww
         refused 1 'no such container' hod commit nosuch
         refused 1 'lowercase' hod commit ww Bad:Ref
@@ -130,8 +131,8 @@ for f in sys.argv[2:]: os.setxattr(sys.argv[1] + f, "user.of" + f.replace("/", "
         hod export xx >"$T/x.tar"
         hod export -o "$T/x2.tar" xx
         cmp <(tar tvf "$T/x.tar") <(tar tvf "$T/x2.tar")
-        hod import -c 'CMD ["sh"]' "$T/x.tar" c1 >/dev/null
-        hod run --rm c1 sh -c 'test -e /e && test ! -e /etc/shadow && test -d /etc/dir && [ "$(stat -c %h /e)" = 2 ]'
+        hod import -c 'CMD ["sh"]' "$T/x.tar" im1 >/dev/null
+        hod run --rm im1 sh -c 'test -e /e && test ! -e /etc/shadow && test -d /etc/dir && [ "$(stat -c %h /e)" = 2 ]'
         unlike "$(tar tf "$T/x.tar")" '(^|/)\.wh\.'
         refused 1 'no such container' hod export nosuch
         refused 1 'nosuch' hod export -o /nosuch/ex.tar xx

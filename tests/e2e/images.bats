@@ -112,7 +112,7 @@ edit_config() {
 
 @test "tag: by name, id and beginning of an id; moves a name; refuses what is no tag" {
         id=$(hod inspect -f '{{.Id}}' alpine:3)
-        for from in alpine:3 "$id" "${id#sha256:}" "${id:7:12}" "${id:7:3}"; do
+        for from in alpine:3 "$id" "${id#sha256:}" "${id:7:12}" "${id:7:9}"; do
                 is "$(hod tag "$from" mine:1)" ''
                 is "$(hod inspect -f '{{.Id}}' mine:1)" "$id"
         done

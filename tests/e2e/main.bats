@@ -180,11 +180,18 @@ teardown() { e2e_clean; }
 }
 
 @test "A29: logs keeps stdout and stderr apart, and follows" {
-        hod run -d --name l busybox sh -c 'echo out; echo err >&2; sleep 0.7; echo later'
+        local follower
+        hod run -d --name l busybox sh -c 'echo out; echo err >&2; until [ -e /go ]; do sleep 0.05; done; echo later'
+        eventually 5 logs_have l out
         eventually 5 logs_have l err
         is "$(hod logs l 2>/dev/null)" out
         is "$(hod logs l 2>&1 >/dev/null)" err
-        is "$(hod logs -f l 2>/dev/null)" $'out\nlater'
+        hod logs -f l >"$T/followed" 2>/dev/null &
+        follower=$!
+        eventually 5 grep -q out "$T/followed"
+        hod exec l touch /go
+        wait "$follower"
+        is "$(cat "$T/followed")" $'out\nlater'
 }
 
 # bats test_tags=asan
@@ -207,7 +214,7 @@ teardown() { e2e_clean; }
         hod run -d --name deaf busybox sh -c 'trap "" TERM; while :; do sleep 0.05; done'
         sleep 0.3
         took=$(millis hod stop -t 1 deaf)
-        ((took >= 900 && took < 4000)) || fail "stop -t 1 took $took ms"
+        ((took >= 900 && took < 9000)) || fail "stop -t 1 took $took ms" # ten seconds without it
         is "$(field deaf '{{.State.ExitCode}}')" 137
 }
 

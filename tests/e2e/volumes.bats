@@ -164,9 +164,10 @@ teardown() {
 
 @test "volumes survive stop and start, and the container's end" {
         hod run -d --name kk -v keep:/k busybox sh -c 'echo x >> /k/n; sleep 1000' >/dev/null
-        sleep 0.2
+        lines() { [[ $(wc -l <"$HOD_ROOT/volumes/keep/_data/n") == "$1" ]]; }
+        eventually 5 lines 1
         hod restart -t 0 kk
-        sleep 0.2
+        eventually 5 lines 2
         hod rm -f kk
         is "$(hod run --rm -v keep:/k busybox sh -c 'wc -l < /k/n')" 2
 }

@@ -18,7 +18,7 @@ only=("$@")
 declare -A seen=()
 
 clean() {
-        timeout 30 "$HOD_BIN/hod" rm -f -v eff >/dev/null 2>&1 || true
+        timeout 30 "$HOD_BIN/hod" rm -f -v tried >/dev/null 2>&1 || true
 }
 finish() {
         clean
@@ -63,8 +63,8 @@ phase() { # FLAG PHASE WANT GOT
 # The part of the log that belongs to start number $1, without its mark.
 wait_probe() {
         local n=$1 out
-        for _ in {1..100}; do
-                out=$(hod logs eff 2>&1) || true
+        for _ in {1..400}; do
+                out=$(hod logs tried 2>&1) || true
                 if (($(grep -c '^__end' <<<"$out") >= n)); then
                         awk -v n="$n" '/^__end/ {k++; next} k == n - 1' <<<"$out"
                         return 0
@@ -82,15 +82,15 @@ row() {
         # The program waits after its probe; the entry point of that flag's row is the shell itself.
         local command=(sh -c "$probe; echo __end; exec sleep 1000")
         [[ $flag != entrypoint ]] || command=("${command[@]:1}")
-        if ! hod run -d --name eff "${words[@]}" busybox "${command[@]}" >/dev/null 2>"$T/err"; then
+        if ! hod run -d --name tried "${words[@]}" busybox "${command[@]}" >/dev/null 2>"$T/err"; then
                 bad "--$flag: run failed: $(cat "$T/err")"
                 return 0
         fi
         [[ $phases != *' run '* ]] || phase "$flag" run "$want" "$(wait_probe 1)"
-        [[ $phases != *' exec '* ]] || phase "$flag" exec "$want" "$(hod exec eff sh -c "$probe" 2>&1)"
+        [[ $phases != *' exec '* ]] || phase "$flag" exec "$want" "$(hod exec tried sh -c "$probe" 2>&1)"
         if [[ $phases == *' start '* ]]; then
                 wait_probe 1 >/dev/null
-                if ! hod stop -t 0 eff >/dev/null || ! hod start eff >/dev/null; then
+                if ! hod stop -t 0 tried >/dev/null || ! hod start tried >/dev/null; then
                         bad "--$flag: stop and start failed"
                 fi
                 phase "$flag" start "$want" "$(wait_probe 2)"
