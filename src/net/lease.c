@@ -308,7 +308,7 @@ static err *choose(struct lease_list *t, const struct network *n, unsigned k, co
 
 static void name_link(struct lease *l)
 {
-        (void)snprintf(l->link, sizeof(l->link), "hod%.12s", l->endpoint);
+        (void)snprintf(l->link, sizeof(l->link), LEASE_LINK "%.12s", l->endpoint);
 }
 
 /* Whose link address is it? t->n = nobody's. */

@@ -14,6 +14,8 @@
 #include "base/id.h"
 #include "net/network.h"
 
+#define LEASE_LINK "hod" /* what the names of the host's ends of pairs begin with */
+
 struct lease {
         char container[ID_LEN + 1], endpoint[ID_LEN + 1];
         struct link_address address[LINK_ADDRESSES]; /* with the subnet's prefix; family 0 = none */

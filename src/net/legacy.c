@@ -30,8 +30,26 @@
 struct legacy_rules {
         uint8_t family;
         char *data; /* entries */
-        size_t size, begin, policy;
+        size_t size;
+        unsigned hooks; /* bits */
+        size_t begin[NF_INET_NUMHOOKS], policy[NF_INET_NUMHOOKS];
 };
+
+const struct legacy_table legacy_tables[LEGACY_TABLES] = {{"raw", NF_IP_PRI_RAW},
+                                                          {"mangle", NF_IP_PRI_MANGLE},
+                                                          {"filter", NF_IP_PRI_FILTER},
+                                                          {"security", NF_IP_PRI_SECURITY}};
+
+const char *legacy_chain(unsigned hook)
+{
+        static const char *const names[NF_INET_NUMHOOKS] = {[NF_INET_PRE_ROUTING] = "PREROUTING",
+                                                            [NF_INET_LOCAL_IN] = "INPUT",
+                                                            [NF_INET_FORWARD] = "FORWARD",
+                                                            [NF_INET_LOCAL_OUT] = "OUTPUT",
+                                                            [NF_INET_POST_ROUTING] = "POSTROUTING"};
+
+        return hook < NF_INET_NUMHOOKS ? names[hook] : "";
+}
 
 void legacy_rules_free(struct legacy_rules *r)
 {
@@ -42,18 +60,19 @@ void legacy_rules_free(struct legacy_rules *r)
 
 /* ---- reading ---- */
 
-/* Asked for by name, a table that is not there would be made. */
-static bool has_table(uint8_t family)
+unsigned legacy_tables_present(uint8_t family)
 {
         const char *list = family == NFPROTO_IPV4 ? "/proc/net/ip_tables_names" : "/proc/net/ip6_tables_names";
         _cleanup_free_ char *text = NULL;
+        unsigned ret = 0;
 
         if (file_read(AT_FDCWD, list, NAMES_MAX, &text, NULL) < 0)
-                return false;
+                return 0;
         for (char *rest = text, *line; (line = strsep(&rest, "\n"));)
-                if (str_eq(line, "filter"))
-                        return true;
-        return false;
+                for (unsigned i = 0; i < LEGACY_TABLES; i++)
+                        if (str_eq(line, legacy_tables[i].name))
+                                ret |= 1u << i;
+        return ret;
 }
 
 /* iptables and ip6tables ask with the same numbers and structures. */
@@ -61,12 +80,13 @@ _Static_assert(sizeof(struct ipt_getinfo) == sizeof(struct ip6t_getinfo) &&
                        offsetof(struct ipt_get_entries, entrytable) == offsetof(struct ip6t_get_entries, entrytable),
                "one layout for both families");
 
-static int read_once(int s, int level, struct legacy_rules *r)
+static int read_once(int s, int level, const char *table, struct legacy_rules *r)
 {
-        struct ipt_getinfo info = {.name = "filter"};
+        struct ipt_getinfo info = {0};
         _cleanup_free_ struct ipt_get_entries *all = NULL;
         socklen_t size = sizeof(info);
 
+        (void)snprintf(info.name, sizeof(info.name), "%s", table);
         if (getsockopt(s, level, IPT_SO_GET_INFO, &info, &size) < 0)
                 return -errno;
         if (info.size > SIZE_MAX_READ)
@@ -75,13 +95,16 @@ static int read_once(int s, int level, struct legacy_rules *r)
         all = calloc(1, size);
         if (!all)
                 return -ENOMEM;
-        memcpy(all->name, "filter", sizeof("filter"));
+        memcpy(all->name, info.name, sizeof(all->name));
         all->size = info.size;
         if (getsockopt(s, level, IPT_SO_GET_ENTRIES, all, &size) < 0)
                 return errno == EINVAL ? -EAGAIN : -errno; /* its size is another by now */
         r->size = info.size;
-        r->begin = info.hook_entry[NF_INET_FORWARD];
-        r->policy = info.underflow[NF_INET_FORWARD];
+        r->hooks = info.valid_hooks;
+        for (unsigned i = 0; i < NF_INET_NUMHOOKS; i++) {
+                r->begin[i] = info.hook_entry[i];
+                r->policy[i] = info.underflow[i];
+        }
         r->data = malloc(r->size + 1);
         if (!r->data)
                 return -ENOMEM;
@@ -89,21 +112,19 @@ static int read_once(int s, int level, struct legacy_rules *r)
         return 0;
 }
 
-int legacy_rules_read(uint8_t family, struct legacy_rules **ret)
+int legacy_rules_read(uint8_t family, const char *table, struct legacy_rules **ret)
 {
         _cleanup_legacy_rules_ struct legacy_rules *r = NULL;
         _cleanup_close_ int s = -1;
         int error = -EAGAIN;
 
-        if (!has_table(family))
-                return -ENOENT;
         r = MEM_NEW0(struct legacy_rules, 1);
         s = socket(family == NFPROTO_IPV4 ? AF_INET : AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
         if (!r || s < 0)
                 return r ? -errno : -ENOMEM;
         r->family = family;
         for (unsigned i = 0; i < TRIES && error == -EAGAIN; i++)
-                error = read_once(s, family == NFPROTO_IPV4 ? SOL_IP : SOL_IPV6, r);
+                error = read_once(s, family == NFPROTO_IPV4 ? SOL_IP : SOL_IPV6, table, r);
         if (error < 0)
                 return error;
         *ret = TAKE_PTR(r);
@@ -279,7 +300,7 @@ struct walk {
         struct state s;
         struct verdict *verdict;
         struct frame stack[DEPTH_MAX];
-        size_t depth, at;
+        size_t depth, at, policy;
         char chain[XT_FUNCTION_MAXNAMELEN + 1];
 };
 
@@ -308,6 +329,7 @@ static bool jump(struct walk *w, const struct entry *e, size_t to)
                         return false;
                 f->back = e->next;
                 f->doubtful = w->s.doubtful;
+                w->verdict->perhaps |= e->go; /* it may not come back */
                 memcpy(f->chain, w->chain, sizeof(f->chain));
                 w->depth++;
         }
@@ -338,8 +360,10 @@ static enum end do_target(struct walk *w, const struct entry *e)
         if (t.verdict >= 0)
                 return jump(w, e, (size_t)t.verdict) ? ON : ACCEPTED;
         if (t.verdict == XT_RETURN) {
-                if (!w->s.doubtful && !come_back(w, false))
-                        w->at = r->policy;
+                if (w->s.doubtful)
+                        w->verdict->perhaps = true;
+                else if (!come_back(w, false))
+                        w->at = w->policy;
                 return ON;
         }
         if (t.verdict == -NF_DROP - 1)
@@ -347,17 +371,52 @@ static enum end do_target(struct walk *w, const struct entry *e)
         return ACCEPTED;
 }
 
-void legacy_find(const struct legacy_rules *r, const struct verdict_packet *p, struct verdict *ret)
+/* It is passed over, for it is not certain that it holds. */
+static void pass_over(struct walk *w, const struct entry *e)
 {
-        struct walk w = {.s = {.rules = r, .packet = p}, .verdict = ret, .at = r->begin, .chain = "FORWARD"};
+        const char *name = target_of(w->s.rules, e);
+        struct xt_standard_target t = {0};
+
+        if (!*name && e->next - e->target >= sizeof(t))
+                memcpy(&t, w->s.rules->data + e->target, sizeof(t));
+        else if (!*name)
+                return;
+        if (!*name ? t.verdict != -NF_DROP - 1 && (t.verdict < 0 || (size_t)t.verdict != e->next)
+                   : str_eq(name, "NFQUEUE"))
+                w->verdict->perhaps = true;
+}
+
+bool legacy_has(const struct legacy_rules *r, unsigned hook)
+{
+        struct xt_standard_target t;
+        struct entry e;
+
+        if (hook >= NF_INET_NUMHOOKS || !(r->hooks & 1u << hook))
+                return false;
+        if (r->begin[hook] != r->policy[hook] || !read_entry(r, r->policy[hook], &e) || e.next - e.target < sizeof(t))
+                return true;
+        memcpy(&t, r->data + e.target, sizeof(t));
+        return t.verdict == -NF_DROP - 1;
+}
+
+void legacy_find(const struct legacy_rules *r, unsigned hook, const struct verdict_packet *p, struct verdict *ret)
+{
+        struct walk w = {
+                .s = {.rules = r, .packet = p}, .verdict = ret, .at = r->begin[hook], .policy = r->policy[hook]};
         enum end end = ON;
         struct entry e;
 
         memset(ret, 0, sizeof(*ret));
+        (void)snprintf(w.chain, sizeof(w.chain), "%s", legacy_chain(hook));
         verdict_enter(ret, w.chain);
         for (unsigned i = 0; i < STEPS_MAX && end == ON && read_entry(r, w.at, &e); i++) {
                 w.s.doubtful = w.s.named = false;
-                if (!meets_head(&w.s, &e) || !meets_matches(&w.s, &e) || (w.s.doubtful && !w.s.named)) {
+                if (!meets_head(&w.s, &e) || !meets_matches(&w.s, &e)) {
+                        w.at = e.next;
+                        continue;
+                }
+                if (w.s.doubtful && !w.s.named) {
+                        pass_over(&w, &e);
                         w.at = e.next;
                         continue;
                 }
@@ -366,5 +425,5 @@ void legacy_find(const struct legacy_rules *r, const struct verdict_packet *p, s
                         end = ON;
         }
         ret->refused = end == REFUSED;
-        ret->policy = ret->refused && e.at == r->policy;
+        ret->policy = ret->refused && e.at == w.policy;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/str.h"
 #include "sys/netlink.h"
 #include "sys/nft.h"
@@ -17,26 +18,33 @@
 #define PARTS 16
 #define SETS_MAX 65536
 #define TRIES 8
+#define ASK_COST 8 /* a question costs what so many elements do */
+#define COST_MAX (16 * LOOKUP_ELEMENTS_MAX)
 
 struct set {
         char name[NAME_SIZE];
         uint32_t flags;
         size_t key_size;
         uint8_t part[PARTS]; /* sizes of a concatenation's parts where intervals are; ends with 0 */
+        bool large;          /* it has too many elements to compare them all */
 };
 
 struct lookup_sets {
         int fd;
+        int dump; /* a socket that may be closed within a dump; -1 = none */
         uint8_t family;
         char table[NAME_SIZE];
         struct set *list;
         size_t n;
+        size_t cost; /* of all that was asked */
 };
 
 void lookup_sets_free(struct lookup_sets *s)
 {
-        if (s)
+        if (s) {
+                file_close(s->dump);
                 free(s->list);
+        }
         free(s);
 }
 
@@ -99,6 +107,7 @@ int lookup_sets_read(int fd, uint8_t family, const char *table, struct lookup_se
         if (!s)
                 return -ENOMEM;
         s->fd = fd;
+        s->dump = -1;
         s->family = family;
         (void)snprintf(s->table, sizeof(s->table), "%s", table);
         r = nft_dump(fd, family, NFT_MSG_GETSET, NFTA_SET_TABLE, table, take_set, s);
@@ -195,7 +204,8 @@ static enum lookup_answer ask(const struct lookup_sets *s, const struct set *set
 /* ---- keys that are known in part ---- */
 
 struct comparison {
-        const struct set *set;
+        struct set *set;
+        size_t n;
         const unsigned char (*key)[4];
         const bool *known;
         struct lookup_element *best;
@@ -243,6 +253,7 @@ static void compare(const void *all, size_t size, void *arg)
         struct lookup_element e = {.interval = c->set->flags & NFT_SET_INTERVAL};
         unsigned char end[LOOKUP_WORDS * 4] = {0};
 
+        c->n++;
         parse(all, size, &e);
         if (copy_value(all, size, NFTA_SET_ELEM_KEY_END, end) != e.key_size)
                 memcpy(end, e.key, sizeof(end));
@@ -259,25 +270,45 @@ static int take_all(const struct nlmsghdr *h, void *arg)
 
         p = netlink_attribute(p, size, NFTA_SET_ELEM_LIST_ELEMENTS, &n);
         for_each(p, p ? n : 0, compare, arg);
-        return 0;
+        return ((struct comparison *)arg)->n > LOOKUP_ELEMENTS_MAX ? -E2BIG : 0;
 }
 
-static enum lookup_answer compare_all(const struct lookup_sets *s, struct comparison *c)
+static int dump(struct lookup_sets *s, struct comparison *c)
+{
+        int r;
+
+        if (s->dump < 0)
+                s->dump = netlink_open(NETLINK_NETFILTER);
+        if (s->dump < 0)
+                return s->dump;
+        c->found = false;
+        c->n = 0;
+        r = nft_elements_dump(s->dump, s->family, s->table, c->set->name, take_all, c);
+        s->cost += ASK_COST + c->n;
+        c->set->large |= r == -E2BIG;
+        if (r < 0 && r != -EAGAIN) /* the rest is not waited for */
+                s->dump = file_close(s->dump);
+        return r;
+}
+
+static enum lookup_answer compare_all(struct lookup_sets *s, struct comparison *c)
 {
         int r = -EAGAIN;
 
         /* An interval of a plain set has its end in another element: nothing is known of its only part anyhow. */
         if ((c->set->flags & NFT_SET_INTERVAL) && !c->set->part[0])
                 return LOOKUP_UNKNOWN;
-        for (unsigned i = 0; i < TRIES && r == -EAGAIN; i++) { /* somebody has changed something meanwhile */
-                c->found = false;
-                r = nft_elements_dump(s->fd, s->family, s->table, c->set->name, take_all, c);
-        }
+        if (c->set->large)
+                return LOOKUP_TOO_MUCH;
+        for (unsigned i = 0; i < TRIES && r == -EAGAIN; i++) /* somebody has changed something meanwhile */
+                r = dump(s, c);
+        if (r == -E2BIG)
+                return LOOKUP_TOO_MUCH;
         return r < 0 ? LOOKUP_UNKNOWN : c->found ? LOOKUP_PERHAPS : LOOKUP_NO;
 }
 
-enum lookup_answer lookup_find(const struct lookup_sets *s, const char *set, const unsigned char (*key)[4],
-                               const bool *known, size_t words, struct lookup_element *ret)
+enum lookup_answer lookup_find(struct lookup_sets *s, const char *set, const unsigned char (*key)[4], const bool *known,
+                               size_t words, struct lookup_element *ret)
 {
         struct comparison c = {.key = key, .known = known, .best = ret};
         size_t have = 0, need;
@@ -288,10 +319,14 @@ enum lookup_answer lookup_find(const struct lookup_sets *s, const char *set, con
                         c.set = &s->list[i];
         if (!c.set || !c.set->key_size || c.set->key_size > words * 4)
                 return LOOKUP_UNKNOWN;
+        if (s->cost > COST_MAX)
+                return LOOKUP_TOO_MUCH;
         need = (c.set->key_size + 3) / 4;
         for (size_t i = 0; i < need; i++)
                 have += known[i];
-        if (have == need)
+        if (have == need) {
+                s->cost += ASK_COST;
                 return ask(s, c.set, key, ret);
+        }
         return have && c.set->key_size % 4 == 0 ? compare_all(s, &c) : LOOKUP_UNKNOWN;
 }

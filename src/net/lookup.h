@@ -35,10 +35,14 @@ enum lookup_answer {
         LOOKUP_YES,     /* by *ret */
         LOOKUP_PERHAPS, /* by *ret, if what is not known of the key fits */
         LOOKUP_UNKNOWN,
+        LOOKUP_TOO_MUCH, /* the same, for it would have taken too long */
 };
+
+/* Elements of a set that are compared with a key that is known in part. */
+#define LOOKUP_ELEMENTS_MAX 4096
 
 /* Is the key that begins with the word @key there? Of @key only what is @known is looked at, at most @words words. What
  * fits a key that is known in part may be several elements: *ret is one that accepts, or leads to another chain, before
- * others. */
-enum lookup_answer lookup_find(const struct lookup_sets *s, const char *set, const unsigned char (*key)[4],
-                               const bool *known, size_t words, struct lookup_element *ret);
+ * others. How much is read of a set, and in all, is bounded. */
+enum lookup_answer lookup_find(struct lookup_sets *s, const char *set, const unsigned char (*key)[4], const bool *known,
+                               size_t words, struct lookup_element *ret);

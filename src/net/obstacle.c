@@ -1,12 +1,12 @@
 /* obstacle.c - see obstacle.h. */
 #include "net/obstacle.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter_ipv4.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -15,241 +15,288 @@
 #include "base/str.h"
 #include "net/firewall_private.h"
 #include "net/legacy.h"
-#include "net/verdict.h"
+#include "net/obstacle_private.h"
 #include "sys/link.h"
 #include "sys/netlink.h"
 
-#define CHAINS 32
+#define CHAINS_MAX 1024
 #define TRIES 8
 #define BRIDGED4 "/proc/sys/net/bridge/bridge-nf-call-iptables"
 #define BRIDGED6 "/proc/sys/net/bridge/bridge-nf-call-ip6tables"
 
-struct chain {
-        uint8_t family;
-        char table[64], name[64];
-        bool drop;   /* its policy */
-        bool legacy; /* of iptables-legacy */
+/* What packets of the network meet on their way. */
+struct way {
+        const struct network *network;
+        bool looked;                                   /* at the following */
+        bool bridged[LINK_ADDRESSES];                  /* chains of IP are shown what stays on a bridge */
+        char world[LINK_ADDRESSES][LINK_NAME_MAX + 1]; /* by which link the world is reached; "" = by none */
 };
 
 struct search {
-        struct chain list[CHAINS];
+        struct way *way;
+        struct obstacle_chain *list;
         size_t n;
 };
 
-/* What a chain keeps from us. */
-struct finding {
-        bool out, in; /* containers from the world; others from published ports */
-        bool within;  /* containers from each other */
-        struct verdict verdict;
-};
+static bool is_on(const char *path)
+{
+        _cleanup_free_ char *text = NULL;
 
-/* ---- nf_tables ---- */
+        return file_read(AT_FDCWD, path, 8, &text, NULL) == 0 && *text == '1';
+}
+
+/* Only once there is a chain to be looked at. The world's link is that of the other family where one leads nowhere yet.
+ */
+static void look(struct way *w)
+{
+        _cleanup_close_ int fd = -1;
+
+        if (w->looked)
+                return;
+        w->looked = true;
+        w->bridged[0] = is_on(BRIDGED4);
+        w->bridged[1] = is_on(BRIDGED6);
+        fd = netlink_open(NETLINK_ROUTE);
+        if (fd < 0)
+                return;
+        link_default(fd, AF_INET, w->world[0]);
+        link_default(fd, AF_INET6, w->world[1]);
+        for (unsigned i = 0; i < LINK_ADDRESSES; i++)
+                if (!*w->world[i])
+                        memcpy(w->world[i], w->world[1 - i], sizeof(w->world[i]));
+}
+
+/* ---- chains of nf_tables ---- */
+
+static void note_device(struct obstacle_chain *c, const struct way *w, const char *name)
+{
+        c->on_link |= str_eq(name, w->network->link);
+        for (unsigned i = 0; i < LINK_ADDRESSES; i++)
+                c->on_world |= *name && str_eq(name, w->world[i]);
+}
+
+/* The links whose packets a chain sees at first. */
+static void note_devices(struct obstacle_chain *c, struct way *w, const void *hook, size_t size)
+{
+        char name[LINK_NAME_MAX + 1];
+        size_t n = 0;
+        const char *list = netlink_attribute(hook, size, NFTA_HOOK_DEVS, &n);
+
+        look(w);
+        if (netlink_attribute_text(hook, size, NFTA_HOOK_DEV, name, sizeof(name)))
+                note_device(c, w, name);
+        while (list && n >= sizeof(struct nlattr)) {
+                struct nlattr a;
+
+                memcpy(&a, list, sizeof(a));
+                if (a.nla_len < sizeof(a) || a.nla_len > n)
+                        return;
+                if (netlink_attribute_text(list, a.nla_len, NFTA_DEVICE_NAME, name, sizeof(name)))
+                        note_device(c, w, name);
+                if ((size_t)NLA_ALIGN(a.nla_len) >= n)
+                        return;
+                list += NLA_ALIGN(a.nla_len);
+                n -= (size_t)NLA_ALIGN(a.nla_len);
+        }
+}
+
+/* Where is it hooked? False: where none of our packets come by, or where it is not for filtering. */
+static bool read_hook(struct obstacle_chain *c, struct way *w, const void *hook, size_t size, const char *type)
+{
+        c->hook = netlink_attribute_be32(hook, size, NFTA_HOOK_HOOKNUM, NF_INET_LOCAL_IN);
+        c->priority = (int)netlink_attribute_be32(hook, size, NFTA_HOOK_PRIORITY, 0);
+        if (c->family == NFPROTO_NETDEV) {
+                if (c->hook != NF_NETDEV_INGRESS)
+                        return false;
+                c->hook = NF_INET_INGRESS;
+        }
+        if (c->hook == NF_INET_INGRESS) {
+                note_devices(c, w, hook, size);
+                return c->on_world || c->on_link;
+        }
+        return c->hook != NF_INET_LOCAL_IN && !str_eq(type, "nat");
+}
 
 static int take_chain(const struct nlmsghdr *h, void *arg)
 {
         const struct nfgenmsg *m = NLMSG_DATA(h);
-        struct chain c = {.family = m->nfgen_family};
+        struct obstacle_chain c = {.family = m->nfgen_family};
         struct search *s = arg;
+        char type[NFT_NAME_MAXLEN] = "";
         size_t size, n;
         const void *all = netlink_attributes(h, sizeof(*m), &size), *hook;
 
-        if (c.family != NFPROTO_INET && c.family != NFPROTO_IPV4 && c.family != NFPROTO_IPV6)
+        if (c.family == NFPROTO_ARP || s->n == CHAINS_MAX)
                 return 0;
         hook = netlink_attribute(all, size, NFTA_CHAIN_HOOK, &n);
-        if (!hook || netlink_attribute_be32(hook, n, NFTA_HOOK_HOOKNUM, 99) != NF_INET_FORWARD || s->n == CHAINS)
-                return 0;
-        if (!netlink_attribute_text(all, size, NFTA_CHAIN_TABLE, c.table, 64) ||
-            !netlink_attribute_text(all, size, NFTA_CHAIN_NAME, c.name, 64) || str_eq(c.table, FIREWALL_TABLE))
+        if (!hook || !netlink_attribute_text(all, size, NFTA_CHAIN_TABLE, c.table, sizeof(c.table)) ||
+            !netlink_attribute_text(all, size, NFTA_CHAIN_NAME, c.name, sizeof(c.name)) ||
+            str_eq(c.table, FIREWALL_TABLE))
                 return 0;
         c.drop = netlink_attribute_be32(all, size, NFTA_CHAIN_POLICY, NF_ACCEPT) == NF_DROP;
+        (void)netlink_attribute_text(all, size, NFTA_CHAIN_TYPE, type, sizeof(type));
+        /* A chain without rules, of which iptables makes many, refuses nothing. */
+        if ((!c.drop && !netlink_attribute_be32(all, size, NFTA_CHAIN_USE, 1)) || !read_hook(&c, s->way, hook, n, type))
+                return 0;
+        if (mem_grow(&s->list, s->n, sizeof(*s->list)) < 0)
+                return -ENOMEM;
         s->list[s->n++] = c;
         return 0;
 }
 
-/* By which link the world is reached; that of the other family where one leads nowhere yet. */
-static void find_world(char ret[LINK_ADDRESSES][LINK_NAME_MAX + 1])
-{
-        _cleanup_close_ int fd = netlink_open(NETLINK_ROUTE);
-
-        memset(ret, 0, sizeof(*ret) * LINK_ADDRESSES);
-        if (fd < 0)
-                return;
-        link_default(fd, AF_INET, ret[0]);
-        link_default(fd, AF_INET6, ret[1]);
-        for (unsigned i = 0; i < LINK_ADDRESSES; i++)
-                if (!*ret[i])
-                        memcpy(ret[i], ret[1 - i], sizeof(*ret));
-}
+/* ---- packets ---- */
 
 /* Where a packet is tried. */
 struct attempt {
         const struct verdict_rules *rules;
         const struct legacy_rules *legacy; /* or these */
-        const struct chain *chain;
-        const struct network *network;
-        struct finding *finding;
+        const struct obstacle_chain *chain;
+        const struct way *way;
+        struct obstacle_finding finding;
 };
 
-static bool refuses(const struct attempt *a, struct verdict_packet *p)
+/* The following tell how the first packet of a connection is when it comes to the chain, whose links and addresses are
+ * filled in as far as they are known: false if it does not come there, or not so that anything is certain. */
+
+static bool comes_in(const struct attempt *a, unsigned kind, const char *world, struct verdict_packet *p)
 {
-        struct finding *f = a->finding;
+        const char *link = a->way->network->link;
+
+        if (kind == OBSTACLE_HOST)
+                return false;
+        p->in = kind == OBSTACLE_IN ? world : link;
+        return true;
+}
+
+static bool at_ingress(const struct attempt *a, unsigned kind, const char *world, struct verdict_packet *p)
+{
+        const struct obstacle_chain *c = a->chain;
+
+        if (!(kind == OBSTACLE_OUT && c->on_link) && !(kind == OBSTACLE_IN && c->on_world && *world))
+                return false;
+        p->hooked = c->family == NFPROTO_NETDEV ? NFPROTO_NETDEV : 0;
+        p->ct = VERDICT_CT_NONE;
+        return comes_in(a, kind, world, p);
+}
+
+/* A bridge does not see what a container sends to the host or the world: it does not come by its ports (shortcut.h). */
+static bool at_bridge(const struct attempt *a, unsigned kind, struct verdict_packet *p)
+{
+        unsigned hook = a->chain->hook;
+        bool goes_out = hook == NF_INET_POST_ROUTING;
+
+        p->hooked = NFPROTO_BRIDGE;
+        p->ct = VERDICT_CT_UNKNOWN;
+        if (kind == OBSTACLE_WITHIN)
+                return goes_out || hook == NF_INET_PRE_ROUTING || hook == NF_INET_FORWARD;
+        return kind != OBSTACLE_OUT && (goes_out || hook == NF_INET_LOCAL_OUT);
+}
+
+static bool at_ip(const struct attempt *a, unsigned kind, const char *world, struct verdict_packet *p)
+{
+        const struct obstacle_chain *c = a->chain;
+        const char *link = a->way->network->link;
+
+        if (c->hook != NF_INET_FORWARD && (c->priority == NF_IP_PRI_CONNTRACK || c->priority == NF_IP_PRI_NAT_DST))
+                return false; /* which of both is the first is not known */
+        if (c->hook != NF_INET_FORWARD && c->hook != NF_INET_POST_ROUTING && c->priority < NF_IP_PRI_CONNTRACK)
+                p->ct = VERDICT_CT_NONE;
+        switch (c->hook) {
+        case NF_INET_PRE_ROUTING:
+                return comes_in(a, kind, world, p);
+        case NF_INET_LOCAL_OUT:
+                p->out = "lo"; /* where it would have gone untranslated */
+                return kind == OBSTACLE_HOST;
+        case NF_INET_POST_ROUTING:
+                p->out = kind == OBSTACLE_OUT ? world : link;
+                return c->priority < NF_IP_PRI_NAT_SRC;
+        default:
+                p->out = kind == OBSTACLE_OUT ? world : link;
+                return comes_in(a, kind, world, p);
+        }
+}
+
+static bool packet_at(const struct attempt *a, unsigned kind, unsigned i, struct verdict_packet *p)
+{
+        const struct network *n = a->way->network;
+        const struct obstacle_chain *c = a->chain;
+        const struct link_address *address = n->pool[i].gateway.family ? &n->pool[i].gateway : &n->pool[i].subnet;
+        const char *world = a->way->world[i];
+        bool published = kind == OBSTACLE_IN || kind == OBSTACLE_HOST, bridge = c->family == NFPROTO_BRIDGE,
+             before = !bridge &&
+                      (c->hook == NF_INET_PRE_ROUTING || c->hook == NF_INET_LOCAL_OUT || c->hook == NF_INET_INGRESS);
+
+        if (kind == OBSTACLE_WITHIN ? !n->icc || (!bridge && !a->way->bridged[i]) : n->internal)
+                return false;
+        if (kind == OBSTACLE_HOST && (n->routed[i] || n->isolated[i])) /* nothing is translated; there is no way */
+                return false;
+        *p = (struct verdict_packet){.family = i ? NFPROTO_IPV6 : NFPROTO_IPV4, .in = "", .out = "", .ours = n->link};
+        p->early = before && obstacle_is_early(c);
+        p->translated = published && !p->early && !n->routed[i];
+        if (!published)
+                p->from = address;
+        if (kind == OBSTACLE_WITHIN || (published && (!p->early || n->routed[i])))
+                p->to = address;
+        if (bridge)
+                return at_bridge(a, kind, p);
+        return c->hook == NF_INET_INGRESS ? at_ingress(a, kind, world, p) : at_ip(a, kind, world, p);
+}
+
+static void try_kind(struct attempt *a, unsigned kind, unsigned i)
+{
+        const struct obstacle_chain *c = a->chain;
+        bool lax = c->hook == NF_INET_FORWARD && c->family != NFPROTO_BRIDGE, first = true;
+        struct verdict_packet p;
         struct verdict v;
 
-        p->ours = a->network->link;
+        if (!packet_at(a, kind, i, &p))
+                return;
         if (a->legacy)
-                legacy_find(a->legacy, p, &v);
+                legacy_find(a->legacy, c->hook, &p, &v);
         else
-                verdict_find(a->rules, a->chain->name, a->chain->drop, p, &v);
-        if (v.refused && !f->out && !f->in && !f->within)
-                f->verdict = v;
-        return v.refused;
+                verdict_find(a->rules, c->name, c->drop, &p, &v);
+        if (!v.refused || v.unread || (v.perhaps && !lax))
+                return;
+        for (unsigned k = 0; k < OBSTACLE_KINDS; k++)
+                first &= !a->finding.refused[k];
+        if (first)
+                a->finding.verdict = v;
+        a->finding.refused[kind] = true;
 }
 
-/* Are packets that stay on a bridge shown to the chains of forwarding, too? (br_netfilter, which dockerd loads.) */
-static bool bridged_are_filtered(unsigned i)
+/* All packets to one chain; what it refuses is said in *@ret. */
+static err *try_chain(struct attempt *a, char ***ret)
 {
-        _cleanup_free_ char *text = NULL;
+        const struct network *n = a->way->network;
+        bool any = false;
 
-        return file_read(AT_FDCWD, i ? BRIDGED6 : BRIDGED4, 8, &text, NULL) == 0 && *text == '1';
-}
-
-/* The first packet of a connection from a container, that of one to a published port, and that of one between two
- * containers. @other: the world's link. */
-static void try_family(const struct attempt *a, unsigned i, const char *other)
-{
-        const struct network *n = a->network;
-        const struct link_address *address = n->pool[i].gateway.family ? &n->pool[i].gateway : &n->pool[i].subnet;
-        uint8_t family = i ? NFPROTO_IPV6 : NFPROTO_IPV4;
-        struct verdict_packet out = {.family = family, .in = n->link, .out = other, .from = address},
-                              in = {.family = family, .in = other, .out = n->link, .to = address, .translated = true},
-                              within = {
-                                      .family = family, .in = n->link, .out = n->link, .from = address, .to = address};
-
-        /* The last says least of whom the bridge belongs to: what is written down is the verdict of the first. */
-        a->finding->out |= !n->internal && refuses(a, &out);
-        a->finding->within |= n->icc && bridged_are_filtered(i) && refuses(a, &within);
-        a->finding->in |= !n->internal && refuses(a, &in);
-}
-
-/* ---- what to say ---- */
-
-/* What is kept from us; owned. */
-static char *effect(const struct finding *f, const char *bridge)
-{
-        if (!f->out && !f->within)
-                return str_format("others do not reach published ports of containers on %s", bridge);
-        return str_format("containers on %s do not reach %s%s%s%s", bridge, f->out ? "the world" : "",
-                          f->out && f->within ? " and " : "", f->within ? "each other" : "",
-                          f->in ? ", others do not reach their published ports" : "");
-}
-
-/* Commands that let the bridge's packets through iptables' chain; owned. Beside docker, what is for its networks is
- * still docker's to judge. */
-static char *iptables_advice(const char *program, const char *bridge, bool docker)
-{
-        if (!docker)
-                return str_format("%s -I FORWARD -i %s -j ACCEPT; %s -I FORWARD -o %s -j ACCEPT", program, bridge,
-                                  program, bridge);
-        return str_format("%s -I DOCKER-USER -i %s -j ACCEPT; %s -I DOCKER-USER -i %s -o br-+ -j RETURN; "
-                          "%s -I DOCKER-USER -i %s -o docker+ -j RETURN; %s -I DOCKER-USER -o %s -j ACCEPT",
-                          program, bridge, program, bridge, program, bridge, program, bridge);
-}
-
-/* The zone that firewalld has put the packet's link into, from the names of its chains (of either of its backends). */
-static bool firewalld_zone(const struct verdict *v, char ret[64])
-{
-        static const char *const prefixes[] = {" filter_FWD_", " FWD_", " FWDI_"};
-
-        for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
-                const char *at = strstr(v->path, prefixes[i]);
-
-                if (!at)
-                        continue;
-                at += strlen(prefixes[i]);
-                (void)snprintf(ret, 64, "%.*s", (int)strcspn(at, " "), at);
-                return true;
-        }
-        return false;
-}
-
-/* Its StrictForwardPorts lets pass only ports that it forwards itself, whatever the zones are. */
-static char *say_firewalld(const struct finding *f, const char *bridge, const char *zone)
-{
-        static const char *const lax = "sed -i s/^StrictForwardPorts=.*/StrictForwardPorts=no/ "
-                                       "/etc/firewalld/firewalld.conf; firewall-cmd --reload";
-        _cleanup_free_ char *what = effect(f, bridge);
-
-        if (!what)
+        /* The last say least of whom the bridge belongs to: what is written down is the verdict of the first. */
+        for (unsigned i = 0; i < LINK_ADDRESSES; i++)
+                for (unsigned kind = 0; kind < OBSTACLE_KINDS; kind++)
+                        if (n->pool[i].subnet.family && a->chain->family != (i ? NFPROTO_IPV4 : NFPROTO_IPV6))
+                                try_kind(a, kind, i);
+        for (unsigned kind = 0; kind < OBSTACLE_KINDS; kind++)
+                any |= a->finding.refused[kind];
+        if (!any || obstacle_is_said(a->chain, &a->finding))
                 return NULL;
-        if (!f->out && !f->within)
-                return str_format(
-                        "firewalld rejects it (StrictForwardPorts, also from the host itself): %s; to allow it: "
-                        "%s",
-                        what, lax);
-        return str_format(
-                "firewalld, where %s is in zone %s, rejects it%s: %s; to allow it: firewall-cmd --zone=trusted "
-                "--change-interface=%s; firewall-cmd --permanent --zone=trusted --change-interface=%s%s%s",
-                bridge, zone, f->in ? " (published ports by StrictForwardPorts, also from the host itself)" : "", what,
-                bridge, bridge, f->in ? "; " : "", f->in ? lax : "");
+        return strv_push(ret, obstacle_text(a->chain, &a->finding, n));
 }
 
-/* A chain of iptables' own; ufw's commands are kept over a reboot. */
-static char *say_iptables(const struct chain *c, const struct finding *f, const char *bridge, const char *how)
-{
-        bool six = c->family == NFPROTO_IPV6, docker = strstr(f->verdict.path, " DOCKER-USER "),
-             ufw = strstr(f->verdict.path, six ? " ufw6-before-forward " : " ufw-before-forward ");
-        const char *program = c->legacy ? six ? "ip6tables-legacy" : "iptables-legacy" : six ? "ip6tables" : "iptables";
-        const char *who = docker ? ", docker's," : ufw ? ", ufw's," : "";
-        _cleanup_free_ char *advice = NULL, *what = effect(f, bridge);
-
-        advice = ufw && !docker ? str_format("ufw route allow in on %s; ufw route allow out on %s", bridge, bridge)
-                                : iptables_advice(program, bridge, docker);
-        if (!advice || !what)
-                return NULL;
-        if (c->legacy)
-                return str_format("chain FORWARD of %s%s %s: %s; to allow it: %s", program, who, how, what, advice);
-        return str_format("chain FORWARD of table %s filter%s %s: %s; to allow it: %s", six ? "ip6" : "ip", who, how,
-                          what, advice);
-}
-
-static char *say_chain(const struct chain *c, const struct finding *f, const char *bridge)
-{
-        const char *family = c->family == NFPROTO_INET ? "inet" : c->family == NFPROTO_IPV4 ? "ip" : "ip6";
-        bool iptables = c->family != NFPROTO_INET && str_eq(c->table, "filter") && str_eq(c->name, "FORWARD");
-        _cleanup_free_ char *how = NULL, *what = effect(f, bridge);
-        char zone[64] = "";
-
-        if (!what)
-                return NULL;
-        if ((str_eq(c->table, "firewalld") || iptables) && firewalld_zone(&f->verdict, zone))
-                return say_firewalld(f, bridge, zone);
-        if (str_eq(c->table, "firewalld"))
-                return say_firewalld(f, bridge, "?");
-        how = f->verdict.policy ? str_format("has the policy %s", iptables ? "DROP" : "drop")
-                                : str_format("refuses it by a rule of chain %s", f->verdict.chain);
-        if (!how)
-                return NULL;
-        if (iptables)
-                return say_iptables(c, f, bridge, how);
-        return str_format("chain %s of table %s %s %s: %s; to allow it: nft insert rule %s %s %s iifname %s accept; "
-                          "nft insert rule %s %s %s oifname %s accept",
-                          c->name, family, c->table, how, what, family, c->table, c->name, bridge, family, c->table,
-                          c->name, bridge);
-}
+/* ---- nf_tables ---- */
 
 /* Others, other starts of ours among them, may change something while it is read. */
-static int read_chains(int fd, struct search *ret)
+static int read_chains(int fd, struct search *s)
 {
         int r = -EAGAIN;
 
         for (unsigned i = 0; i < TRIES && r == -EAGAIN; i++) {
-                ret->n = 0;
-                r = nft_dump(fd, NFPROTO_UNSPEC, NFT_MSG_GETCHAIN, 0, NULL, take_chain, ret);
+                s->n = 0;
+                r = nft_dump(fd, NFPROTO_UNSPEC, NFT_MSG_GETCHAIN, 0, NULL, take_chain, s);
         }
         return r;
 }
 
-static int read_rules(int fd, const struct chain *c, struct verdict_rules **ret)
+static int read_rules(int fd, const struct obstacle_chain *c, struct verdict_rules **ret)
 {
         int r = -EAGAIN;
 
@@ -258,63 +305,86 @@ static int read_rules(int fd, const struct chain *c, struct verdict_rules **ret)
         return r;
 }
 
-static err *find_nft(const struct network *network, char ***ret)
+static bool is_same_table(const struct obstacle_chain *a, const struct obstacle_chain *b)
+{
+        return a->family == b->family && str_eq(a->table, b->table);
+}
+
+/* The chains from @first on that are of the same table. */
+static err *find_in_table(int fd, const struct search *s, size_t first, char ***ret)
+{
+        _cleanup_verdict_rules_ struct verdict_rules *rules = NULL;
+        int r = read_rules(fd, &s->list[first], &rules);
+
+        for (size_t i = first; i < s->n; i++) {
+                struct attempt a = {.rules = rules, .chain = &s->list[i], .way = s->way};
+
+                if (!is_same_table(&s->list[i], &s->list[first]))
+                        continue;
+                s->list[i].done = true;
+                if (r == 0)
+                        TRY(try_chain(&a, ret));
+        }
+        return NULL;
+}
+
+static err *find_nft(struct search *s, char ***ret)
 {
         _cleanup_close_ int fd = netlink_open(NETLINK_NETFILTER);
-        char world[LINK_ADDRESSES][LINK_NAME_MAX + 1];
-        struct search s = {0};
 
-        if (fd < 0 || read_chains(fd, &s) < 0 || !s.n)
+        if (fd < 0 || read_chains(fd, s) < 0 || !s->n)
                 return NULL;
-        find_world(world);
-        for (size_t i = 0; i < s.n; i++) {
-                _cleanup_verdict_rules_ struct verdict_rules *rules = NULL;
-                const struct chain *c = &s.list[i];
-                struct finding f = {0};
-                struct attempt a = {.chain = c, .network = network, .finding = &f};
-
-                if (read_rules(fd, c, &rules) < 0)
-                        continue;
-                a.rules = rules;
-                if (network->pool[0].subnet.family && c->family != NFPROTO_IPV6)
-                        try_family(&a, 0, world[0]);
-                if (network->pool[1].subnet.family && c->family != NFPROTO_IPV4)
-                        try_family(&a, 1, world[1]);
-                if (f.out || f.in || f.within)
-                        TRY(strv_push(ret, say_chain(c, &f, network->link)));
-        }
+        look(s->way);
+        for (size_t i = 0; i < s->n; i++)
+                if (!s->list[i].done)
+                        TRY(find_in_table(fd, s, i, ret));
         return NULL;
 }
 
 /* ---- iptables-legacy ---- */
 
-static err *find_legacy(const struct network *network, char ***ret)
+static err *find_in_legacy(struct way *w, uint8_t family, const struct legacy_table *table, char ***ret)
 {
-        char world[LINK_ADDRESSES][LINK_NAME_MAX + 1] = {""};
+        static const unsigned hooks[] = {NF_INET_PRE_ROUTING, NF_INET_FORWARD, NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING};
+        _cleanup_legacy_rules_ struct legacy_rules *rules = NULL;
 
-        for (unsigned i = 0; i < LINK_ADDRESSES; i++) {
-                _cleanup_legacy_rules_ struct legacy_rules *rules = NULL;
-                const struct chain c = {.family = i ? NFPROTO_IPV6 : NFPROTO_IPV4,
-                                        .table = "filter",
-                                        .name = "FORWARD",
-                                        .legacy = true};
-                struct finding f = {0};
-                struct attempt a = {.chain = &c, .network = network, .finding = &f};
+        if (legacy_rules_read(family, table->name, &rules) < 0)
+                return NULL;
+        for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
+                struct obstacle_chain c = {
+                        .family = family, .hook = hooks[i], .priority = table->priority, .legacy = true};
+                struct attempt a = {.legacy = rules, .chain = &c, .way = w};
 
-                if (!network->pool[i].subnet.family || legacy_rules_read(c.family, &rules) < 0)
+                if (!legacy_has(rules, c.hook))
                         continue;
-                if (!*world[i])
-                        find_world(world);
-                a.legacy = rules;
-                try_family(&a, i, world[i]);
-                if (f.out || f.in || f.within)
-                        TRY(strv_push(ret, say_chain(&c, &f, network->link)));
+                (void)snprintf(c.table, sizeof(c.table), "%s", table->name);
+                (void)snprintf(c.name, sizeof(c.name), "%s", legacy_chain(c.hook));
+                look(w);
+                TRY(try_chain(&a, ret));
+        }
+        return NULL;
+}
+
+static err *find_legacy(struct way *w, char ***ret)
+{
+        for (unsigned i = 0; i < LINK_ADDRESSES; i++) {
+                uint8_t family = i ? NFPROTO_IPV6 : NFPROTO_IPV4;
+                unsigned present = w->network->pool[i].subnet.family ? legacy_tables_present(family) : 0;
+
+                for (unsigned t = 0; t < LEGACY_TABLES; t++)
+                        if (present & 1u << t)
+                                TRY(find_in_legacy(w, family, &legacy_tables[t], ret));
         }
         return NULL;
 }
 
 err *obstacles_find(const struct network *n, char ***ret)
 {
-        TRY(find_nft(n, ret));
-        return find_legacy(n, ret);
+        struct way way = {.network = n};
+        struct search s = {.way = &way};
+        err *e = find_nft(&s, ret);
+
+        free(s.list);
+        TRY(e);
+        return find_legacy(&way, ret);
 }

@@ -118,6 +118,7 @@ struct machine {
         unsigned char data[WORDS][4];
         bool known[WORDS];
         bool doubtful; /* it asks for what is not known */
+        bool unread;   /* it asks for what there is too much of */
         bool named;    /* it names our bridge or subnet */
         char target[NAME_SIZE];
 };
@@ -205,12 +206,17 @@ static void load_u32(struct machine *m, uint32_t reg, uint32_t v, bool known)
         load(m, reg, known ? &v : NULL, sizeof(v));
 }
 
+static unsigned ethertype(const struct verdict_packet *p)
+{
+        return p->family == NFPROTO_IPV4 ? 0x0800 : 0x86dd;
+}
+
 static void do_meta(struct machine *m, const struct expression *e)
 {
         const struct verdict_packet *p = m->packet;
         uint32_t reg = number(e, NFTA_META_DREG, 0);
         const unsigned char protocol = IPPROTO_TCP, to_us = PACKET_HOST;
-        uint16_t ethertype = htobe16(p->family == NFPROTO_IPV4 ? 0x0800 : 0x86dd);
+        uint16_t type = htobe16((uint16_t)ethertype(p));
         unsigned index;
 
         switch (number(e, NFTA_META_KEY, UINT32_MAX)) {
@@ -229,34 +235,41 @@ static void do_meta(struct machine *m, const struct expression *e)
                 load_u32(m, reg, index, index != 0);
                 break;
         case NFT_META_NFPROTO:
-                load(m, reg, &p->family, 1);
+                load(m, reg, p->hooked ? &p->hooked : &p->family, 1);
                 break;
         case NFT_META_PROTOCOL:
-                load(m, reg, &ethertype, sizeof(ethertype));
+                load(m, reg, &type, sizeof(type));
                 break;
         case NFT_META_L4PROTO:
                 load(m, reg, &protocol, 1);
                 break;
         case NFT_META_PKTTYPE:
-                load(m, reg, &to_us, 1);
+                load(m, reg, p->hooked == NFPROTO_BRIDGE ? NULL : &to_us, 1);
                 break;
         default:
                 load(m, reg, NULL, 16);
         }
 }
 
-static void do_ct(struct machine *m, const struct expression *e)
+/* False: where there is no connection, nothing but its state can be asked for. */
+static bool do_ct(struct machine *m, const struct expression *e)
 {
+        const struct verdict_packet *p = m->packet;
         const unsigned char original = 0;
-        uint32_t reg = number(e, NFTA_CT_DREG, 0);
+        uint32_t reg = number(e, NFTA_CT_DREG, 0), key = number(e, NFTA_CT_KEY, UINT32_MAX), status;
 
-        switch (number(e, NFTA_CT_KEY, UINT32_MAX)) {
+        if (p->ct == VERDICT_CT_NONE && key != NFT_CT_STATE)
+                return false;
+        if (p->ct == VERDICT_CT_UNKNOWN)
+                key = UINT32_MAX;
+        switch (key) {
         case NFT_CT_STATE:
-                load_u32(m, reg, NF_CT_STATE_BIT(IP_CT_NEW), true);
+                load_u32(m, reg, p->ct == VERDICT_CT_NONE ? NF_CT_STATE_INVALID_BIT : NF_CT_STATE_BIT(IP_CT_NEW), true);
                 break;
         case NFT_CT_STATUS:
                 /* "Done" is whatever has come by a chain that could have translated it, as ours. */
-                load_u32(m, reg, IPS_DST_NAT_DONE | (m->packet->translated ? IPS_DST_NAT : 0), true);
+                status = p->early ? 0 : IPS_DST_NAT_DONE | (p->translated ? IPS_DST_NAT : 0);
+                load_u32(m, reg, status, true);
                 break;
         case NFT_CT_DIRECTION:
                 load(m, reg, &original, 1);
@@ -264,6 +277,7 @@ static void do_ct(struct machine *m, const struct expression *e)
         default:
                 load(m, reg, NULL, 16);
         }
+        return true;
 }
 
 /* A byte of the packet's headers; false: it is not known. */
@@ -273,6 +287,10 @@ static bool byte_at(const struct verdict_packet *p, uint32_t base, size_t offset
         size_t size = six ? 16 : 4, at = six ? 8 : 12;
         const struct link_address *a = offset < at + size ? p->from : p->to;
 
+        if (base == NFT_PAYLOAD_LL_HEADER && p->hooked && (offset == 12 || offset == 13)) { /* the ethertype */
+                *ret = (unsigned char)((offset == 12 ? ethertype(p) >> 8 : ethertype(p)) & 0xff);
+                return true;
+        }
         if (base == NFT_PAYLOAD_TRANSPORT_HEADER) {
                 *ret = SYN;
                 return offset == 13;
@@ -457,6 +475,13 @@ static enum outcome take_element(struct machine *m, const struct expression *e, 
         return NEXT;
 }
 
+/* A rule is passed over that might have let the packet through. */
+static void note_doubt(struct machine *m)
+{
+        m->verdict->perhaps = true;
+        m->verdict->unread |= m->unread;
+}
+
 static enum outcome do_lookup(struct machine *m, const struct expression *e, bool *ret_go)
 {
         bool inverse = number(e, NFTA_LOOKUP_FLAGS, 0) & NFT_LOOKUP_F_INV;
@@ -470,7 +495,11 @@ static enum outcome do_lookup(struct machine *m, const struct expression *e, boo
                 answer = lookup_find(m->rules->sets, set, (const unsigned char(*)[4]) & m->data[word], &m->known[word],
                                      WORDS - (size_t)word, &l);
         *ret_go = answer == LOOKUP_NO ? inverse : answer == LOOKUP_YES ? !inverse : true;
-        m->doubtful |= answer == LOOKUP_PERHAPS || answer == LOOKUP_UNKNOWN || l.conditional;
+        m->doubtful |=
+                answer == LOOKUP_PERHAPS || answer == LOOKUP_UNKNOWN || answer == LOOKUP_TOO_MUCH || l.conditional;
+        m->unread |= answer == LOOKUP_TOO_MUCH;
+        if (m->doubtful && number(e, NFTA_LOOKUP_DREG, UINT32_MAX) == NFT_REG_VERDICT)
+                note_doubt(m); /* which of its verdicts it would be is not known */
         if (inverse || answer == LOOKUP_NO)
                 return NEXT;
         m->named |= names_us(m, &l);
@@ -480,14 +509,18 @@ static enum outcome do_lookup(struct machine *m, const struct expression *e, boo
 bool verdict_match(const struct verdict_packet *p, const char *name, unsigned revision, const void *info, size_t n,
                    bool *ret_doubtful)
 {
-        uint16_t have = XT_CONNTRACK_STATE_BIT(IP_CT_NEW) | (p->translated ? XT_CONNTRACK_STATE_DNAT : 0);
+        uint16_t have = p->ct == VERDICT_CT_NONE
+                                ? XT_CONNTRACK_STATE_INVALID
+                                : XT_CONNTRACK_STATE_BIT(IP_CT_NEW) | (p->translated ? XT_CONNTRACK_STATE_DNAT : 0);
         struct xt_conntrack_mtinfo3 ct;
         struct xt_tcp tcp;
 
         if (str_eq(name, "comment"))
                 return true;
-        if (str_eq(name, "conntrack") && revision >= 2 && n >= sizeof(ct)) {
+        if (str_eq(name, "conntrack") && revision >= 2 && n >= sizeof(ct) && p->ct != VERDICT_CT_UNKNOWN) {
                 memcpy(&ct, info, sizeof(ct));
+                if (p->ct == VERDICT_CT_NONE && !(ct.match_flags & XT_CONNTRACK_STATE))
+                        return false; /* there is nothing else */
                 if ((ct.match_flags & ~XT_CONNTRACK_STATE_ALIAS) == XT_CONNTRACK_STATE)
                         return !(have & ct.state_mask) == !!(ct.invert_flags & XT_CONNTRACK_STATE);
         }
@@ -595,7 +628,7 @@ static enum outcome do_expression(struct machine *m, const struct expression *e,
         if (str_eq(e->name, "meta"))
                 do_meta(m, e);
         else if (str_eq(e->name, "ct"))
-                do_ct(m, e);
+                *ret_go = do_ct(m, e);
         else if (str_eq(e->name, "payload"))
                 do_payload(m, e);
         else if (str_eq(e->name, "bitwise"))
@@ -625,7 +658,7 @@ static enum outcome follow_rule(struct machine *m, const struct rule *rule)
         bool go = true;
 
         memset(m->known, 0, sizeof(m->known));
-        m->doubtful = m->named = false;
+        m->doubtful = m->unread = m->named = false;
         while (go && outcome == NEXT && left >= sizeof(struct nlattr)) {
                 struct expression e = {0};
                 char name[NAME_SIZE];
@@ -646,9 +679,13 @@ static enum outcome follow_rule(struct machine *m, const struct rule *rule)
                 at += NLA_ALIGN(a.nla_len);
                 left -= (size_t)NLA_ALIGN(a.nla_len);
         }
-        if (!go || (m->doubtful && (!m->named || outcome == REFUSED || outcome == RETURNED)))
+        if (!go)
                 return NEXT;
-        return outcome;
+        if (!m->doubtful || (m->named && outcome != REFUSED && outcome != RETURNED))
+                return outcome;
+        if (outcome != REFUSED && outcome != NEXT)
+                note_doubt(m);
+        return NEXT;
 }
 
 /* ---- chains ---- */
@@ -692,6 +729,7 @@ static enum outcome follow_chain(struct machine *m, const char *chain, unsigned 
                         return inner;
                 if (outcome == GOTO && !doubtful) /* else it may never have been gone to */
                         return RETURNED;
+                m->verdict->perhaps |= outcome == GOTO;
                 verdict_set_chain(m->verdict, chain);
         }
         return RETURNED;

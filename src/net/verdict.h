@@ -5,6 +5,7 @@
  * is accepted. */
 #pragma once
 
+#include <linux/netfilter/nf_tables.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -12,8 +13,18 @@
 #include "base/mem.h"
 #include "sys/link.h"
 
+/* What connection tracking says of it. */
+enum verdict_ct {
+        VERDICT_CT_NEW,
+        VERDICT_CT_NONE,    /* it has not been asked yet */
+        VERDICT_CT_UNKNOWN, /* that is not certain */
+};
+
 struct verdict_packet {
-        uint8_t family;                       /* NFPROTO_IPV4, NFPROTO_IPV6 */
+        uint8_t family; /* NFPROTO_IPV4, NFPROTO_IPV6 */
+        uint8_t hooked; /* NFPROTO_BRIDGE, NFPROTO_NETDEV: what sees it; 0 = its own family */
+        enum verdict_ct ct;
+        bool early;                           /* it has not come by yet where it could be translated */
         const char *in, *out;                 /* links; "" = some other one */
         const struct link_address *from, *to; /* NULL = some other one */
         const char *ours;                     /* which of the links is a bridge of ours */
@@ -23,7 +34,9 @@ struct verdict_packet {
 struct verdict {
         bool refused; /* dropped or rejected */
         bool policy;  /* by the policy of the chain that it began with */
-        char chain[64];
+        bool perhaps; /* a rule might have let it through that asks for what is not known, and was passed over */
+        bool unread;  /* so might one that asks a set with too much in it to be read */
+        char chain[NFT_NAME_MAXLEN];
         char path[512]; /* the chains that were entered, each between blanks; what does not fit is left out */
 };
 
