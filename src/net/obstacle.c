@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "net/firewall_private.h"
+#include "net/lease.h"
 #include "net/legacy.h"
 #include "net/obstacle_private.h"
 #include "sys/link.h"
@@ -21,6 +22,7 @@
 
 #define CHAINS_MAX 1024
 #define TRIES 8
+#define PORT LEASE_LINK "............" /* as long as any container's on the bridge, and nobody's */
 #define BRIDGED4 "/proc/sys/net/bridge/bridge-nf-call-iptables"
 #define BRIDGED6 "/proc/sys/net/bridge/bridge-nf-call-ip6tables"
 
@@ -187,6 +189,10 @@ static bool at_bridge(const struct attempt *a, unsigned kind, struct verdict_pac
 
         p->hooked = NFPROTO_BRIDGE;
         p->ct = VERDICT_CT_UNKNOWN;
+        if (kind == OBSTACLE_WITHIN && !goes_out)
+                p->in = PORT;
+        if (hook != NF_INET_PRE_ROUTING)
+                p->out = PORT;
         if (kind == OBSTACLE_WITHIN)
                 return goes_out || hook == NF_INET_PRE_ROUTING || hook == NF_INET_FORWARD;
         return kind != OBSTACLE_OUT && (goes_out || hook == NF_INET_LOCAL_OUT);

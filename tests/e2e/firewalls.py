@@ -1,33 +1,54 @@
-# firewalls.py nft|iptables-nft|iptables-legacy BRIDGE CONTAINER-PID NEIGHBOUR-PID: rulesets as others write them beside
-# hod's. For each one, what `hod info` says of the bridge is compared with what becomes of the first packet of a
-# connection from the container to the neighbour ("out"), from the neighbour to the published port 18080 ("in"), and from
-# the container to another one (10.70.0.9, fd70::9) on its bridge ("within") if firewalls are shown what stays there; by
-# IPv4 and by IPv6. Then the commands that it names are run, and nothing may be refused any more. Prints a line for each
-# difference, and at last how many rulesets there were.
+# firewalls.py nft|iptables-nft|iptables-legacy BRIDGE CONTAINER-PID OTHER-PID NEIGHBOUR-PID: rulesets as others write them
+# beside hod's. For each one, what `hod info` says of the bridge is compared with what becomes of the first packet of a
+# connection from the container to the neighbour ("out"), from the neighbour to the published port 18080 ("in"), from the
+# host to it ("host"), and from the container to another one (10.70.0.9, fd70::9) on its bridge ("within"); by IPv4 and by
+# IPv6. Then the commands that it names are run, and nothing may be refused any more. Prints a line for each difference,
+# and at last how many rulesets there were.
 #
-# Counters tell what became of a packet: each is counted before all other chains of the forward hook, and again after
-# them if nobody has dropped it. Both happen in one go, so that nothing is waited for.
-import ctypes, json, os, socket, subprocess, sys, time
+# Counters tell what became of a packet: each is counted before all chains of others on its way, and again after them if
+# nobody has dropped it. Nobody has to be asked for a link address in between: both happen in one go, so that nothing is
+# waited for.
+import ctypes, json, os, re, socket, subprocess, sys, time
 
-form, bridge, container, neighbour = sys.argv[1:]
-KINDS = {"out": (bridge, "host0"), "in": ("host0", bridge), "within": (bridge, bridge)}
+form, bridge, container, other, neighbour = sys.argv[1:]
+SYN = "tcp flags syn / syn,ack counter name"
+# Of each kind: where it is counted before and after (family, hook), and by what it is known there, of IPv4 and IPv6.
+KINDS = {
+    "out": (("netdev", 'ingress device "BR"'), "ip daddr 192.0.2.2 tcp dport 18080", "ip6 daddr 2001:db8:1::2 tcp dport 18080",
+            ("inet", "postrouting"), 'oifname "host0" meta nfproto ipv4 tcp dport 18080', 'oifname "host0" meta nfproto ipv6 tcp dport 18080'),
+    "in": (("netdev", 'ingress device "host0"'), "ip daddr 192.0.2.1 tcp dport 18080", "ip6 daddr 2001:db8:1::1 tcp dport 18080",
+           ("bridge", "postrouting"), "ip saddr 192.0.2.2 tcp dport 80", "ip6 saddr 2001:db8:1::2 tcp dport 80"),
+    "host": (("inet", "output"), 'oifname "lo" meta nfproto ipv4 tcp dport 18080', 'oifname "lo" meta nfproto ipv6 tcp dport 18080',
+             ("bridge", "postrouting"), "ip saddr != 192.0.2.2 tcp dport 80", "ip6 saddr != 2001:db8:1::2 tcp dport 80"),
+    "within": (("bridge", "prerouting"), "ip daddr 10.70.0.9 tcp dport 18080", "ip6 daddr fd70::9 tcp dport 18080",
+               ("netdev", 'egress device "PORT"'), "ip daddr 10.70.0.9 tcp dport 18080", "ip6 daddr fd70::9 tcp dport 18080"),
+}
 
 
 def oracle():
-    text = {"before": "", "after": ""}
-    names = []
-    for kind, (source, to) in KINDS.items():
-        for family in "46":
-            for chain in text:
-                names.append(f"{chain}_{kind}{family}")
-                text[chain] += f'    iifname "{source}" oifname "{to}" tcp flags syn / syn,ack meta nfproto ipv{family} counter name {names[-1]}\n'
-    return "table inet oracle {\n%s\n%s}\n" % (
-        "\n".join(f"  counter {name} {{ }}" for name in names),
-        "".join(f"  chain {chain} {{ type filter hook forward priority {at};\n{text[chain]}  }}\n" for chain, at in (("before", -500), ("after", 500))))
+    chains = {}
+    for kind, (first, before4, before6, last, after4, after6) in KINDS.items():
+        for where, when, conditions in ((first, "before", (before4, before6)), (last, "after", (after4, after6))):
+            for version, condition in zip("46", conditions):
+                chains.setdefault((where, when), []).append((f"{when}_{kind}{version}", condition))
+    text = ""
+    for ((family, hook), when), rules in chains.items():
+        priority = -500 if when == "before" else 500
+        text += f"table {family} oracle {{\n" + "".join(f"  counter {name} {{ }}\n" for name, _ in rules)
+        text += f"  chain {re.sub('[^a-z0-9]', '_', hook)}_{when} {{ type filter hook {hook} priority {priority};\n"
+        text += "".join(f"    {condition} {SYN} {name}\n" for name, condition in rules) + "  }\n}\n"
+    return text.replace("BR", bridge).replace("PORT", port_of(other))
 
 
-# What is refused ("out", "in", "within", "" nothing), the definitions, the rules of the chain. A chain begins with its
-# policy. "?": what is asked for is not known of every packet, so that only what is said is compared.
+def port_of(pid):
+    """Of the host's end of its pair."""
+    links = json.loads(subprocess.run(["nsenter", "-t", pid, "-n", "ip", "-j", "link"], check=True, stdout=subprocess.PIPE).stdout)
+    return socket.if_indextoname(next(link["link_index"] for link in links if link["ifname"] == "eth0"))
+
+
+# What is refused ("out", "in", "within" if firewalls of IP are shown what stays on a bridge, "bridged" the same in any
+# case, "host", "" nothing), the definitions, the rules of the chain. A chain begins with its policy. "?": what is asked
+# for is not known of every packet, so that only what is said is compared.
 RULESETS = [
     ("", "", "accept"),
     ("out in within", "", "drop"),
@@ -85,6 +106,71 @@ RULESETS = [
     ("?", "", "accept; meta mark 7-9 drop; meta mark { 1, 3 } drop"),
     ("?", "", "accept; ip saddr . tcp dport vmap { 10.70.0.2 . 80 : drop, 10.70.0.0 . 81 : drop }"),
 ]
+LONG = "long-" * 50
+# Elsewhere: the family, the hook, the priority and the policy of the chain before its rules. What is for a published port
+# is translated at -100 (at 0 it is not for the host any more); connections are known from -200 on.
+PLACES = [
+    ("out within in", "inet prerouting -300 drop"),
+    ("out within", 'inet prerouting -300 drop; iifname "host0" accept'),
+    ("in", 'inet prerouting -300 drop; iifname "BR" accept'),
+    ("in", 'inet prerouting -150 accept; iifname != "BR" drop'),
+    ("in", 'ip6 prerouting -150 accept; iifname "host0" drop'),
+    ("out within", "ip prerouting -150 accept; ip saddr 10.0.0.0/8 drop"),
+    ("out within in", "inet prerouting -300 accept; ct state invalid drop"),
+    ("", "inet prerouting -150 accept; ct state invalid drop"),
+    ("", "inet prerouting -300 accept; ct status dnat drop; ct status != dnat drop; ct direction original drop"),
+    ("", "inet prerouting -150 accept; ct status dnat drop"),
+    ("in", "inet prerouting -90 accept; ct status dnat drop"),
+    ("in", 'inet prerouting 10 drop; iifname "BR" accept'),
+    ("out within", "inet prerouting 10 drop; ct status dnat accept"),
+    ("in", 'inet prerouting 0 accept; iifname != "BR" ip daddr 10.70.0.0/24 drop; iifname != "BR" ip6 daddr fd70::/64 drop'),
+    ("", 'inet prerouting -300 accept; iifname != "BR" ip daddr 10.70.0.0/24 drop; iifname != "BR" ip6 daddr fd70::/64 drop'),
+    ("", "inet prerouting 10 accept; fib saddr . iif oif missing drop"),
+    ("", "inet prerouting -100 accept; iifname host0 tcp dport 18081 drop"),
+    ("out within in", f"inet prerouting -300 drop {LONG}"),
+    # Some port is allowed: it may be the published one.
+    ("", 'inet prerouting -300 drop; iifname "BR" accept; tcp dport 18080 accept'),
+    ("?", 'inet prerouting -300 drop; iifname "BR" accept; tcp dport 22 accept'),
+    ("?", 'inet prerouting -300 drop; iifname "BR" accept; tcp dport vmap { 22 : accept }'),
+    ("?", 'inet prerouting -300 accept; iifname "BR" accept; tcp dport 18080 goto z; drop'),
+    ("", 'inet prerouting -300 accept; iifname "BR" accept; tcp dport 18080 return; drop'),
+    # What the host itself sends: until it is sent again by its new route, by "lo".
+    ("host", 'inet output -300 drop; oifname "host0" accept'),
+    ("host", 'inet output 0 drop; oifname { "BR", "host0" } accept'),
+    ("", 'inet output 0 drop; oifname { "lo", "host0" } accept'),
+    ("host", "inet output 0 accept; ip daddr 10.0.0.0/8 drop; ip6 daddr fc00::/7 drop"),
+    ("", "inet output -300 accept; ip daddr 10.0.0.0/8 drop; ip6 daddr fc00::/7 drop"),
+    ("host", "inet output 0 accept; ct state new ct status dnat reject"),
+    ("", "inet output -150 accept; ct status dnat drop; ct state invalid drop"),
+    ("host", "inet output -300 accept; ct state invalid drop"),
+    ("?", "inet output 0 drop; meta skuid 0-4000000000 accept"),
+    # Where everything goes out.
+    ("in within host", 'inet postrouting 0 accept; oifname "BR" drop'),
+    ("out", 'inet postrouting -300 drop; oifname "BR" accept'),
+    ("out", 'inet postrouting 0 accept; oifname "host0" ip saddr 10.70.0.0/24 drop; oifname "host0" ip6 saddr fd70::/64 drop'),
+    ("", 'inet postrouting 0 accept; ct state invalid drop; iifname "lo" drop'),
+    # Bridges: what is between containers, and what the host sends. (What a container sends to the host does not come by.)
+    ("bridged", "bridge forward 0 drop"),
+    ("bridged", "bridge forward 0 accept; ip saddr 10.70.0.0/24 drop; ip6 saddr fd70::/64 drop"),
+    ("bridged", "bridge prerouting 0 accept; ip daddr 10.70.0.0/24 ip saddr 10.70.0.0/24 drop"),
+    ("in host", "bridge output 0 drop; ether type arp accept"),
+    ("bridged in host", "bridge postrouting 0 drop; meta protocol arp accept"),
+    ("bridged", 'bridge forward 0 drop; iifname "BR" accept; ip saddr 10.71.0.0/16 accept'),
+    ("", "bridge forward 0 drop; ether type { ip, ip6 } accept"),
+    ("", "bridge forward 0 drop; ether type ip jump a; meta protocol ip6 accept"),
+    ("", 'bridge forward 0 accept; iifname "vnet*" drop'),
+    ("", "bridge input 0 drop; ether type arp accept"),
+    ("bridged", 'bridge forward 0 drop; iifname "vnet*" accept; oifname { "virbr0-nic", "tap*" } accept'),
+    ("", 'bridge forward 0 drop; iifname "hod*" oifname "hod*" accept'),
+    ("?", "bridge forward 0 drop; ip daddr . tcp dport { 10.70.0.77 . 1 } accept; iif 1 accept"),
+    # Links.
+    ("in", "netdev ingress@host0 0 accept; ip protocol tcp drop; ip6 nexthdr tcp drop"),
+    ("out", "netdev ingress@BR 0 accept; ip saddr 10.70.0.0/24 drop; ip6 saddr fd70::/64 drop"),
+    ("", "netdev ingress@lo 0 drop"),
+    ("", "netdev ingress@host0 0 accept; ip daddr 10.70.0.0/24 drop; tcp dport 18081 drop"),
+    ("in", "inet ingress@host0 0 accept; meta nfproto ipv6 drop"),
+    ("?", "netdev ingress@host0 0 drop; ether type arp accept; tcp dport { 22, 80 } accept"),
+]
 # Of iptables: the policy of FORWARD, its rules; chains x (drops), y (accepts what comes from the bridge), z (returns).
 IPTABLES = [
     ("", "ACCEPT"),
@@ -112,8 +198,31 @@ IPTABLES = [
     ("?", "ACCEPT; -i BR -m mark --mark 7 -j x; -i BR -p tcp -m tcp --dport 22 -g x; -o BR -m mark --mark 7 -j RETURN"),
     ("?out within", "DROP; -o BR -m mark --mark 7 -i host0 -j ACCEPT; -i host0 -j ACCEPT"),
 ]
-RESTORE = """*filter
-:FORWARD %s [0:0]
+# As PLACES: the table, the chain, its policy.
+IPTABLES_PLACES = [
+    ("out within in", "raw PREROUTING DROP"),
+    ("in", "raw PREROUTING ACCEPT; -i BR -j ACCEPT; -j DROP"),
+    ("in", "mangle PREROUTING DROP; -i BR -j ACCEPT; ! -i host0 -j ACCEPT"),
+    ("out within", "mangle PREROUTING ACCEPT; -s SUBNET -j x"),
+    ("out within in", "raw PREROUTING ACCEPT; -m conntrack --ctstate INVALID -j DROP"),
+    ("", "mangle PREROUTING ACCEPT; -m conntrack --ctstate INVALID -j DROP; -m conntrack --ctdir REPLY -j RETURN"),
+    ("", "raw PREROUTING ACCEPT; -d SUBNET ! -i BR -j DROP; -m conntrack --ctdir ORIGINAL -j DROP"),
+    ("", "raw PREROUTING ACCEPT; -m rpfilter --invert -j DROP"),
+    ("", "mangle PREROUTING ACCEPT; -m conntrack --ctstate DNAT -j DROP; -p tcp ! --syn -m conntrack --ctstate NEW -j DROP"),
+    ("", "mangle PREROUTING DROP; -i BR -j ACCEPT; -p tcp --dport 18080 -j ACCEPT"),
+    ("?", "mangle PREROUTING DROP; -i BR -j ACCEPT; -p tcp --dport 22 -j ACCEPT"),
+    ("?", "raw PREROUTING ACCEPT; -i BR -j ACCEPT; -p tcp --dport 18080 -j RETURN; -j DROP"),
+    ("out within in", "mangle FORWARD ACCEPT; -j x"),
+    ("in within host", "mangle POSTROUTING ACCEPT; -o BR -j x"),
+    ("out", "mangle POSTROUTING ACCEPT; -o host0 -s SUBNET -j x"),
+    ("host", "raw OUTPUT DROP; -o host0 -j ACCEPT"),
+    ("host", "filter OUTPUT DROP; -o host0 -j ACCEPT; -o BR -j ACCEPT"),
+    ("", "filter OUTPUT DROP; -o host0 -j ACCEPT; -o lo -j ACCEPT"),
+    ("host", "filter OUTPUT ACCEPT; -d SUBNET -j REJECT"),
+    ("", "mangle OUTPUT ACCEPT; -d SUBNET -j DROP; -m conntrack --ctstate DNAT -j DROP"),
+]
+RESTORE = """*%s
+:%s %s [0:0]
 :x - [0:0]
 :y - [0:0]
 :z - [0:0]
@@ -121,8 +230,7 @@ RESTORE = """*filter
 -A y -i BR -j ACCEPT
 -A z -m comment --comment nothing
 -A z -j RETURN
-%s
-COMMIT
+%sCOMMIT
 """
 TABLE = """
 table inet site {
@@ -133,17 +241,23 @@ table inet site {
   chain fw { type filter hook forward priority 0; policy %s; }
 }
 """
+ELSEWHERE = """
+table FAMILY site {
+  chain a { accept; }
+  chain z { meta l4proto tcp return; }
+  chain CHAIN { type filter hook HOOK priority %s; policy %s; }
+}
+"""
 libc = ctypes.CDLL(None, use_errno=True)
 here = os.open("/proc/self/ns/net", os.O_RDONLY)
 theirs = {"out": os.open(f"/proc/{container}/ns/net", os.O_RDONLY), "in": os.open(f"/proc/{neighbour}/ns/net", os.O_RDONLY)}
-theirs["within"] = theirs["out"]
-TO = {"out4": "192.0.2.2", "out6": "2001:db8:1::2", "in4": "192.0.2.1", "in6": "2001:db8:1::1"}
+theirs["within"], theirs["host"] = theirs["out"], here
+TO = {"out4": "192.0.2.2", "out6": "2001:db8:1::2", "in4": "192.0.2.1", "in6": "2001:db8:1::1", "within4": "10.70.0.9", "within6": "fd70::9",
+      "host4": "127.0.0.1", "host6": "2001:db8:1::1"}
 try:
     shown = open("/proc/sys/net/bridge/bridge-nf-call-iptables").read() == "1\n"
 except OSError:
     shown = False
-if shown:
-    TO.update({"within4": "10.70.0.9", "within6": "fd70::9"})
 
 
 def setns(fd):
@@ -155,8 +269,19 @@ def nft(text, *options):
     return subprocess.run(["nft", *options, "-f", "-"], input=text, text=True, check=True, stdout=subprocess.PIPE).stdout
 
 
+def know_each_other():
+    """Everybody knows everybody's link address for good."""
+    where = {"h": [], "c": ["nsenter", "-t", container, "-n"], "o": ["nsenter", "-t", other, "-n"], "n": ["nsenter", "-t", neighbour, "-n"]}
+    links = {name: json.loads(subprocess.run([*enter, "ip", "-j", "addr"], check=True, stdout=subprocess.PIPE).stdout) for name, enter in where.items()}
+    for name, link, peer, its in (("c", "eth0", "h", bridge), ("o", "eth0", "h", bridge), ("h", bridge, "c", "eth0"), ("h", bridge, "o", "eth0"),
+                                  ("c", "eth0", "o", "eth0"), ("o", "eth0", "c", "eth0"), ("h", "host0", "n", "n0"), ("n", "n0", "h", "host0")):
+        for found in links[peer]:
+            for address in found["addr_info"] if found["ifname"] == its else []:
+                subprocess.run([*where[name], "ip", "neigh", "replace", address["local"], "lladdr", found["address"], "dev", link, "nud", "permanent"], check=True)
+
+
 def counters():
-    answer = json.loads(subprocess.run(["nft", "-j", "list", "counters", "table", "inet", "oracle"], check=True, stdout=subprocess.PIPE).stdout)
+    answer = json.loads(subprocess.run(["nft", "-j", "list", "counters"], check=True, stdout=subprocess.PIPE).stdout)
     return {o["counter"]["name"]: o["counter"]["packets"] for o in answer["nftables"] if "counter" in o}
 
 
@@ -174,13 +299,13 @@ def refused():
     """What really is."""
     before = counters()
     sockets = [begin(kind) for kind in TO]
-    until = time.monotonic() + 20  # neighbours have to be found first
+    until = time.monotonic() + 20
     while True:
         now = counters()
         if all(now["before_" + k] > before["before_" + k] for k in TO):
             break
         if time.monotonic() > until:
-            raise SystemExit(f"packets that never come to the forward hook: {[k for k in TO if now['before_' + k] == before['before_' + k]]}")
+            raise SystemExit(f"packets that never come: {[k for k in TO if now['before_' + k] == before['before_' + k]]}")
     now = counters()
     for s in sockets:
         s.close()
@@ -198,38 +323,57 @@ def said():
             what.add("out")
         if "each other" in line:
             what.add("within")
-        if "others do not reach" in line:
+        if "others do not reach" in line or "others and the host itself do not reach" in line:
             what.add("in")
+        if "the host itself do" in line:
+            what.add("host")
     return what, advice
 
 
 def set_nft(definitions, chain):
     policy, _, rules = chain.partition("; ")
-    text = "table inet site {}; delete table inet site\n" + TABLE % (definitions, policy)
-    text += "".join(f"add rule inet site fw {r}\n" for r in rules.split("; ") if r)
+    where, table, text = "inet site fw", TABLE % (definitions, policy), ""
+    if " " in policy:
+        family, hook, priority, policy, *name = policy.split(" ")
+        name = name[0] if name else "fw"
+        hook = hook.replace("@", " device ")
+        table = ELSEWHERE % (priority, policy)
+        for old, new in (("FAMILY", family), ("CHAIN", name), ("HOOK", hook), ("site", name if name == LONG else "site")):
+            table = table.replace(old, new)
+        where = f"{family} {name if name == LONG else 'site'} {name}"
+    for family in ("inet", "ip", "ip6", "bridge", "netdev"):
+        for name in ("site", LONG):
+            text += f"table {family} {name} {{}}; delete table {family} {name}\n"
+    text += table + "".join(f"add rule {where} {r}\n" for r in rules.split("; ") if r)
     nft(text.replace("BR", bridge))
 
 
 def set_iptables(definitions, chain):
-    policy, _, rules = chain.partition("; ")
-    lines = [f"-A FORWARD {r}" for r in rules.split("; ") if r]
+    head, _, rules = chain.partition("; ")
+    table, name, policy = head.split(" ") if " " in head else ("filter", "FORWARD", head)
+    lines = [f"-A {name} {r}\n" for r in rules.split("; ") if r]
     for program, subnet in (("iptables", "10.70.0.0/24"), ("ip6tables", "fd70::/64")):
-        those = [line for line in lines if "198.51" not in line or program == "iptables"]
-        text = RESTORE % (policy, "\n".join(those)) if those else RESTORE.replace("%s\nCOMMIT", "COMMIT") % policy
+        text = "".join(f"*{t}\n{''.join(f':{c} ACCEPT [0:0]' + chr(10) for c in chains)}COMMIT\n" for t, chains in
+                       (("raw", ("PREROUTING", "OUTPUT")), ("mangle", ("PREROUTING", "FORWARD", "OUTPUT", "POSTROUTING")), ("filter", ("FORWARD", "OUTPUT"))) if t != table)
+        text += RESTORE % (table, name, policy, "".join(line for line in lines if "198.51" not in line or program == "iptables"))
         subprocess.run([form.replace("iptables", program) + "-restore"], input=text.replace("BR", bridge).replace("SUBNET", subnet), text=True, check=True)
 
 
+know_each_other()
 nft(oracle())
-rulesets, set_rules = (RULESETS, set_nft) if form == "nft" else ([(want, "", chain) for want, chain in IPTABLES], set_iptables)
+if form == "nft":
+    rulesets, set_rules = RULESETS + [(want, "", chain) for want, chain in PLACES], set_nft
+else:
+    rulesets, set_rules = [(want, "", chain) for want, chain in IPTABLES + IPTABLES_PLACES], set_iptables
 for want, definitions, chain in rulesets:
     set_rules(definitions, chain)
     (says, advice), is_ = said(), refused()
-    expected = {k for k in want.strip("?").split() if k != "within" or shown}
+    expected = {k.replace("bridged", "within") for k in want.strip("?").split() if k != "within" or shown}
     if says != expected or (want[:1] != "?" and says != is_):
         print(f"{definitions} {chain}: said {sorted(says)}, is {sorted(is_)}, expected {want!r}")
     for line in advice:
         # "iptables" is either of both on a machine.
-        subprocess.run(["bash", "-ec", line.replace("tables -I", "tables-nft -I")], check=True)
+        subprocess.run(["bash", "-ec", re.sub("(ip6?tables) ", r"\1-nft ", line.replace("PORT", "18080"))], check=True)
     if advice and (said()[0] or refused()):
         print(f"{definitions} {chain}: {advice} is not enough: said {said()[0]}, is {refused()}")
 print(len(rulesets))

@@ -29,7 +29,7 @@ filtered() {
 
 # judged FORM: every ruleset of firewalls.py in this form.
 judged() {
-        run -0 filtered "python3 $BATS_TEST_DIRNAME/firewalls.py $1 fw0 \$(pid w) \$N"
+        run -0 filtered "python3 $BATS_TEST_DIRNAME/firewalls.py $1 fw0 \$(pid w) \$(pid v) \$N"
         echo "$output"
         [[ $output =~ ^[1-9][0-9]+$ ]]
 }
