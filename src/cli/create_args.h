@@ -57,7 +57,9 @@ extern const char *const pull_policy_words[];
 
 /* The flags themselves; a struct that embeds create_args as its first member may use them too. In docker's order. */
 #define CREATE_OPTS                                                                                                    \
-        OPT_LIST(0, "add-host", struct create_args, add_host, "list", "Add a custom host-to-IP mapping (host:ip)",     \
+        OPT_LIST(0, "add-host", struct create_args, add_host, "list",                                                  \
+                 "Add a custom host-to-IP mapping (host:ip; host-gateway is the host's as the container "              \
+                 "reaches it)",                                                                                        \
                  .check = parse_check_add_host),                                                                       \
                 OPT_MAP(0, "annotation", struct create_args, annotations, "map",                                       \
                         "Add an annotation to the container (passed through to the OCI runtime)"),                     \
@@ -142,7 +144,11 @@ extern const char *const pull_policy_words[];
                 OPT_LIST(0, "network-alias", struct create_args, network_aliases, "list",                              \
                          "Add network-scoped alias for the container", .alias = "net-alias"),                          \
                 OPT_LIST(0, "network", struct create_args, networks, "network",                                        \
-                         "Network of the container: bridge (default), host, none, a network or container:NAME",        \
+                         "Network of the container: bridge (default), host, none, container:NAME, ns:PATH, a "         \
+                         "network, or "                                                                                \
+                         "name=NETWORK with alias=, ip=, ip6=, link-local-ip=, mac-address=, gw-priority=, "           \
+                         "driver-opt= "                                                                                \
+                         "after commas; several times for several",                                                    \
                          .alias = "net", .deprecated_alias = "net"),                                                   \
                 TRAFFIC_OPTS(struct create_args),                                                                      \
                 OPT_FLAG(0, "oom-kill-disable", struct create_args, oom_kill_disable, "Disable OOM Killer"),           \
@@ -159,7 +165,8 @@ extern const char *const pull_policy_words[];
                 OPT_FLAG('P', "publish-all", struct create_args, publish_all,                                          \
                          "Publish all exposed ports to random ports"),                                                 \
                 OPT_LIST('p', "publish", struct create_args, publish, "list",                                          \
-                         "Publish a container's port(s) to the host"),                                                 \
+                         "Publish a container's port(s) to the host: "                                                 \
+                         "[[IP|DEVICE:][HOST-PORT[-RANGE]]:]PORT[-RANGE][/PROTOCOL]"),                                 \
                 OPT_STR(0, "pull", struct create_args, pull, "string",                                                 \
                         "Pull image before it is used (\"always\", \"missing\", \"never\", \"newer\")",                \
                         .def = "missing", .choices = pull_policy_words),                                               \

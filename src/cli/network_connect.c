@@ -20,7 +20,8 @@ static const struct opt network_connect_opts[] = {
         OPT_LIST(0, "alias", struct network_connect_args, aliases, "strings",
                  "Add network-scoped alias for the container"),
         OPT_LIST(0, "driver-opt", struct network_connect_args, driver_opts, "strings",
-                 "driver options for the network: com.docker.network.endpoint.ifname=NAME"),
+                 "driver options for the network: com.docker.network.endpoint.ifname=NAME, "
+                 "com.docker.network.endpoint.sysctls=net.ipv4.conf.IFNAME.KEY=VALUE"),
         OPT_INT(0, "gw-priority", struct network_connect_args, gw_priority,
                 "Highest gw-priority provides the default gateway. Accepts positive and negative values",
                 .min = INT_MIN, .max = INT_MAX),
@@ -40,7 +41,7 @@ const struct command cmd_network_connect = {
         .summary = "Connect a container to a network",
         .description =
                 "A running container gets the interface at once; a stopped one with its next start. Which of several "
-                "networks leads out is decided by --gw-priority, then by having IPv6, then by name.",
+                "networks leads out is decided by --gw-priority, then by having both IPv4 and IPv6, then by name.",
         .opts = network_connect_opts,
         .args_size = sizeof(struct network_connect_args),
         .run = network_connect_run,
