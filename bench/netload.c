@@ -4,7 +4,8 @@
  *   netload connect ADDRESS PORT SECONDS N      N clients connect, read the byte and go, over and over: prints
  *                                               "CONNECTIONS-A-SECOND FAILED"
  *   netload dns ADDRESS PORT COUNT NAME...      asks for the names (A) in turn, each when the last is answered: prints
- *                                               "P50 P99 LOST", µs
+ *                                               "P50 P99 LOST", µs, "- - LOST" without any answer;
+ *                                               gives up after five that were lost
  *   netload flood ADDRESS PORT SECONDS N NAME   N questions always on their way: prints "ANSWERS-A-SECOND LOST" */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -191,21 +192,25 @@ static int by_value(const void *a, const void *b)
 static int ask(int count, char **names, int n_names)
 {
         double *took = calloc((size_t)count, sizeof(*took));
-        int s = open_dns(), n = 0;
+        int s = open_dns(), n = 0, lost = 0;
 
         if (!took)
                 die("calloc");
-        for (int i = 0; i < count && i - n < 5; i++) {
+        for (int i = 0; i < count && lost < 5; i++) {
                 unsigned char q[512];
                 size_t size = question(q, (uint16_t)i, names[i % n_names]);
                 double start = now();
 
                 if (send(s, q, size, 0) < 0 || !answered(s, (uint16_t)i, 1000))
-                        continue;
-                took[n++] = (now() - start) * 1e6;
+                        lost++;
+                else
+                        took[n++] = (now() - start) * 1e6;
         }
         qsort(took, (size_t)n, sizeof(*took), by_value);
-        printf("%.1f %.1f %d\n", n ? took[n / 2] : 0, n ? took[n * 99 / 100] : 0, count - n);
+        if (n)
+                printf("%.1f %.1f %d\n", took[n / 2], took[n * 99 / 100], lost);
+        else
+                printf("- - %d\n", lost);
         free(took);
         return 0;
 }
