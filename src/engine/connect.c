@@ -93,34 +93,17 @@ static err *check_container(struct container *c)
 
 /* ---- one that runs ---- */
 
-/* Where does a published port lead, of which these are the words of its line? To one of the addresses @to, or nowhere
- * (all zero: the address that it led to may be another container's soon). What the host sends to its ::1 is relayed to
- * the other family if need be. */
-static struct link_address choose_target(char *const *f, const struct link_address to[LINK_ADDRESSES])
+/* A line about a published port, "protocol host port TO port", leads nowhere: the address that it led to may be another
+ * container's soon. The port stays busy. */
+static err *lead_nowhere(char **line)
 {
-        struct link_address host;
-        bool device = !endpoint_address_parse(f[1], &host), six = strchr(f[3], ':');
-        unsigned k = device ? six : host.family == AF_INET6;
-
-        if (k && !device && !to[k].family)
-                k = 0;
-        return to[k].family ? to[k] : (struct link_address){.family = six ? AF_INET6 : AF_INET};
-}
-
-/* A line about a published port, "protocol host port TO port": TO becomes one of the addresses @to. */
-static err *redirect(char **line, const struct link_address to[LINK_ADDRESSES])
-{
-        char text[ENDPOINT_ADDRESS_MAX], *joined;
         _cleanup_strv_ char **f = NULL;
-        struct link_address now;
+        char *joined;
 
         TRY(strv_split(*line, ' ', &f));
         if (strv_len(f) < 5)
                 return NULL;
-        now = choose_target(f, to);
-        free(f[3]);
-        f[3] = str_dup(endpoint_address_text(&now, false, text));
-        joined = f[3] ? strv_join(f, " ") : NULL;
+        joined = str_format("%s %s %s %s %s", f[0], f[1], f[2], strchr(f[3], ':') ? "::" : "0.0.0.0", f[4]);
         if (!joined)
                 return err_nomem();
         free(*line);
@@ -128,22 +111,54 @@ static err *redirect(char **line, const struct link_address to[LINK_ADDRESSES])
         return NULL;
 }
 
-/* What the monitor makes when its restart policy begins another run. */
-static err *tell_monitor(const struct attach *a)
+static err *port_lines(const struct attach *a, char ***lines)
 {
-        _cleanup_(monitor_conf_done) struct monitor_conf conf = {0};
-        struct link_address to[LINK_ADDRESSES];
+        const json *ports = json_get(a->doc, json_get(a->doc, CLOSED) ? CLOSED : "Ports");
         const char *outward[LINK_ADDRESSES];
+        struct link_address to[LINK_ADDRESSES];
 
         endpoints_outward(a->doc, outward);
+        if (!outward[0] && !outward[1]) {
+                for (char **line = *lines; line && *line; line++)
+                        TRY(lead_nowhere(line));
+                return NULL;
+        }
         TRY(endpoints_lead(a->doc, outward, to));
+        strv_free(*lines);
+        *lines = NULL;
+        return ports_lines(a->c, ports, to, lines);
+}
+
+/* What the monitor makes when its restart policy begins another run, and where ports lead. */
+static err *write_conf(const struct attach *a)
+{
+        _cleanup_(monitor_conf_done) struct monitor_conf conf = {0};
+
         TRY(monitor_conf_read(a->state_fd, &conf));
         strv_free(conf.endpoints);
         conf.endpoints = NULL;
         TRY(endpoints_lines(a->doc, &conf.endpoints));
-        for (char **line = conf.ports; line && *line; line++)
-                TRY(redirect(line, to));
+        TRY(port_lines(a, &conf.ports));
         return monitor_conf_write(a->state_fd, &conf);
+}
+
+static err *tell(struct container *c, enum proto_type what)
+{
+        _cleanup_close_ int fd = -1;
+
+        TRY(container_connect(c, &fd));
+        proto_be_patient(fd);
+        TRY(proto_send(fd, what, NULL, 0, NULL, 0));
+        return proto_wait_ok(fd);
+}
+
+/* The monitor leads ports as its configuration says now, and ends what it relays to where the container is no more. */
+static err *tell_ports(struct attach *a)
+{
+        err *e = a->deaf ? NULL : tell(a->c, PROTO_PORTS);
+
+        a->deaf |= err_code(e) == ERR_TIMEOUT;
+        return err_code(e) == ERR_NOT_RUNNING ? err_free(e) : e; /* it has ended, and relays nothing */
 }
 
 /* Default routes by the networks that have them now. */
@@ -164,27 +179,86 @@ static err *reroute(const struct attach *a)
 /* None of its networks could have them before. */
 static err *publish_first(struct attach *a)
 {
-        _cleanup_(monitor_conf_done) struct monitor_conf conf = {0};
+        _cleanup_strv_ char **lines = NULL; /* of the document */
         err *e;
 
         if (!ports_wanted(a->c))
                 return NULL;
-        TRY(monitor_conf_read(a->state_fd, &conf));
-        e = endpoints_publish(a, &conf.ports);
-        if (!e)
-                e = monitor_conf_write(a->state_fd, &conf);
+        e = endpoints_publish(a, &lines);
         if (e)
                 err_free(endpoints_unpublish(a));
         return e;
 }
 
+/* With what is leaving: it has not been given back yet. */
+static err *write_all(struct attach *a)
+{
+        json *networks = json_get(a->doc, "Networks");
+        err *e;
+
+        if (a->leaving)
+                json_set(networks, a->leaving, json_ref(a->leaving_entry));
+        e = endpoints_write(a);
+        if (a->leaving)
+                json_del(networks, a->leaving);
+        return e;
+}
+
+struct more {
+        struct attach *a;
+        const json *before;
+        json *ports; /* what is added; owned */
+};
+
+static err *note_more(void *arg, json *ports)
+{
+        struct more *m = arg;
+
+        json_free(m->ports);
+        m->ports = ports;
+        json_set(m->a->doc, "Ports", ports_join(m->before, ports));
+        return write_all(m->a);
+}
+
+/* The network has a family that those before it had not. */
+static err *publish_others(struct attach *a, const struct ports_target *t, bool *ret_more)
+{
+        _cleanup_json_ json *before = json_ref(json_get(a->doc, "Ports"));
+        struct more m = {.a = a, .before = before};
+        err *e = ports_publish_others(a->c, before, t, note_more, &m);
+
+        if (e && m.ports) {
+                err_free(ports_unpublish(a->c, m.ports, t->to));
+                json_set(a->doc, "Ports", json_ref(before));
+        }
+        *ret_more = !e && m.ports;
+        json_free(m.ports);
+        return e;
+}
+
+static err *move_to(struct attach *a, const char *const names[LINK_ADDRESSES], bool must, bool *ret_more)
+{
+        struct ports_target target;
+        err *e;
+
+        TRY(endpoints_allow_loopback(a->networks, a->doc, names));
+        TRY(endpoints_target(a->networks, a->doc, names, &target));
+        e = publish_others(a, &target, ret_more);
+        if (e && must)
+                return e;
+        log_error_free(LOG_LEVEL_WARN, e);
+        endpoints_note_leading(a->doc, names);
+        return ports_move(a->c, json_get(a->doc, "Ports"), target.to);
+}
+
 /* Published ports lead by the networks that lead out now. Without one they are closed; which they were is kept: the
- * monitor has them bound. */
-static err *move_ports(struct attach *a)
+ * monitor has them bound. @must: all that a start would publish there. *@ret_more: there are some that the monitor has
+ * to bind. */
+static err *move_ports(struct attach *a, bool must, bool *ret_more)
 {
         const char *now[LINK_ADDRESSES], *before[LINK_ADDRESSES];
-        struct link_address to[LINK_ADDRESSES];
 
+        *ret_more = false;
         endpoints_outward(a->doc, now);
         endpoints_leading(a->doc, before);
         if (str_eq(now[0], before[0]) && str_eq(now[1], before[1]))
@@ -196,12 +270,13 @@ static err *move_ports(struct attach *a)
         if (json_get(a->doc, CLOSED))
                 json_set(a->doc, "Ports", json_ref(json_get(a->doc, CLOSED)));
         json_del(a->doc, CLOSED);
-        endpoints_note_leading(a->doc, now);
-        if (!json_get(a->doc, "Ports"))
-                return publish_first(a);
-        TRY(endpoints_allow_loopback(a->networks, a->doc, now));
-        TRY(endpoints_lead(a->doc, now, to));
-        return ports_move(a->c, json_get(a->doc, "Ports"), to);
+        if (!json_get(a->doc, "Ports")) {
+                endpoints_note_leading(a->doc, now);
+                TRY(publish_first(a));
+        } else {
+                TRY(move_to(a, now, must, ret_more));
+        }
+        return write_conf(a);
 }
 
 /* How many of its other interfaces stand on what @e stands on. */
@@ -220,22 +295,15 @@ static err *count_beside(const struct attach *a, const struct endpoint *e, unsig
         return NULL;
 }
 
-/* Take an interface of network.json away, with its address. */
-static err *leave(struct attach *a, const char *network)
+/* The interface @entry goes, and what leads there. */
+static err *take_away(struct attach *a, const json *entry)
 {
-        json *networks = json_get(a->doc, "Networks");
-        _cleanup_free_ char *name = str_dup(network); /* it is the key of what goes */
-        _cleanup_json_ json *entry = NULL;
-        const char *line;
+        const char *line = json_get_str(entry, ENDPOINTS_LINE);
         struct endpoint e;
         unsigned others;
+        bool more;
 
-        if (!name)
-                return err_nomem();
-        entry = json_ref(json_get(networks, name));
-        line = json_get_str(entry, ENDPOINTS_LINE);
-        json_del(networks, name);
-        TRY(tell_monitor(a));
+        TRY(write_conf(a));
         if (line) {
                 TRY(endpoint_parse(line, &e));
                 TRY(count_beside(a, &e, &others));
@@ -243,7 +311,28 @@ static err *leave(struct attach *a, const char *network)
                 TRY(traffic_disconnect(a->c, a->state_fd, &e));
                 TRY(reroute(a));
         }
-        TRY(move_ports(a));
+        TRY(move_ports(a, false, &more));
+        log_error_free(LOG_LEVEL_WARN, tell_ports(a)); /* before somebody else may have the address */
+        return NULL;
+}
+
+/* Take an interface of network.json away, with its address. */
+static err *leave(struct attach *a, const char *network)
+{
+        json *networks = json_get(a->doc, "Networks");
+        _cleanup_free_ char *name = str_dup(network); /* it is the key of what goes */
+        _cleanup_json_ json *entry = NULL;
+        err *e;
+
+        if (!name)
+                return err_nomem();
+        entry = json_ref(json_get(networks, name));
+        json_del(networks, name);
+        a->leaving = name;
+        a->leaving_entry = entry;
+        e = take_away(a, entry);
+        a->leaving = NULL;
+        TRY(e);
         json_set(networks, name, json_ref(entry));
         TRY(endpoints_give(a, name));
         return endpoints_write(a);
@@ -255,9 +344,10 @@ static err *enter(struct attach *a, const char *name)
         json *entry = json_get(json_get(a->doc, "Networks"), name);
         struct endpoint e;
         err *error = NULL;
+        bool more;
 
         TRY(endpoints_write(a));
-        TRY(tell_monitor(a));
+        TRY(write_conf(a));
         TRY(guards_add(entry));
         TRY(endpoints_endpoint(a->doc, name, &e));
         TRY(traffic_connect(a->c, a->state_fd, &e));
@@ -268,21 +358,19 @@ static err *enter(struct attach *a, const char *name)
         if (error && !has_process(a->c)) /* its next run has it, if there is one */
                 error = err_free(error);
         TRY(error);
+        TRY(move_ports(a, true, &more));
+        error = tell_ports(a);
+        if (error && more)
+                return error;
+        log_error_free(LOG_LEVEL_WARN, error); /* what it had it has */
         json_del(entry, ENDPOINTS_PENDING);
-        return move_ports(a);
+        return NULL;
 }
 
-/* The monitor answers names; it looks at network.json again. */
 err *connect_wake(struct container *c)
 {
-        _cleanup_close_ int fd = -1;
-
-        TRY(container_connect(c, &fd));
-        proto_be_patient(fd);
-        TRY(proto_send(fd, PROTO_NETWORK, NULL, 0, NULL, 0));
-        TRY(proto_wait_ok(fd));
-        TRY(proto_send(fd, PROTO_PORTS, NULL, 0, NULL, 0));
-        return proto_wait_ok(fd);
+        TRY(tell(c, PROTO_NETWORK));
+        return tell(c, PROTO_PORTS);
 }
 
 /* What is inside and in the monitor follows; the change itself has been made. */
@@ -293,8 +381,8 @@ static void follow(const struct attach *a, const json *before)
 
         if (rw >= 0)
                 log_error_free(LOG_LEVEL_WARN, netfiles_update(rw, &files, json_get(before, "Networks")));
-        if (a->ns >= 0)
-                log_error_free(LOG_LEVEL_WARN, connect_wake(a->c));
+        if (a->ns >= 0 && !a->deaf) /* it answers names */
+                log_error_free(LOG_LEVEL_WARN, tell(a->c, PROTO_NETWORK));
 }
 
 static err *begin_live(struct attach *a, struct container *c, int state_fd, int *ret_lock)

@@ -6,11 +6,13 @@
 #include "engine/container.h"
 
 /* Connect @container to @network. @settings: docker's EndpointSettings as asked for (IPAMConfig, Links, Aliases,
- * DriverOpts, GwPriority, MacAddress); on failure all is as before.
- * ERR_NOT_FOUND (network, container), ERR_CONFLICT (is connected already, addresses), ERR_INVALID. */
+ * DriverOpts, GwPriority, MacAddress); on failure all is as before. If it leads out, published ports lead there, and
+ * are published for each family that it has. ERR_NOT_FOUND (network, container), ERR_CONFLICT (is connected already,
+ * addresses, ports), ERR_INVALID. */
 MUST_USE err *connect_add(struct engine *e, const char *network, const char *container, const json *settings);
 /* Disconnect it. @force: also what a container that has gone left in the network. Published ports that led by this
- * network lead by the next one that can be reached from outside; without one they are closed. */
+ * network lead by the next one that can be reached from outside; without one they are closed, as are those for a family
+ * that it has not. What is relayed to where it was is cut. */
 MUST_USE err *connect_remove(struct engine *e, const char *network, const char *container, bool force);
 /* The container @c, which is still called so in @c, gets the name @name: others find it by that from now on. For one
  * that does not run: nothing. The container's lock is held. */

@@ -156,9 +156,8 @@ static err *note_ports(void *arg, json *ports)
         return endpoints_write(a);
 }
 
-/* What the networks by which ports lead say about them. */
-static err *set_target(struct networks *s, const json *doc, const char *const names[LINK_ADDRESSES],
-                       struct ports_target *ret)
+err *endpoints_target(struct networks *s, const json *doc, const char *const names[LINK_ADDRESSES],
+                      struct ports_target *ret)
 {
         *ret = (struct ports_target){0};
         TRY(endpoints_lead(doc, names, ret->to));
@@ -190,7 +189,7 @@ err *endpoints_publish(struct attach *a, char ***ret_lines)
                 return NULL;
         }
         TRY(endpoints_allow_loopback(a->networks, a->doc, names));
-        TRY(set_target(a->networks, a->doc, names, &target));
+        TRY(endpoints_target(a->networks, a->doc, names, &target));
         return ports_publish(a->c, &target, note_ports, a, ret_lines);
 }
 
@@ -435,7 +434,7 @@ err *endpoints_ports(const struct container *c, bool more, struct ports_target *
                 return err_new(ERR_INVALID, "ports can be published on a bridge network that is not internal only");
         if (more) {
                 TRY(networks_of(c->engine, &s));
-                TRY(set_target(s, doc, names, ret));
+                TRY(endpoints_target(s, doc, names, ret));
                 TRY(ready_for_more(c, s, doc, names));
         }
         *ret_ports = json_get(doc, "Ports") ? json_ref(json_get(doc, "Ports")) : json_new_object();

@@ -19,7 +19,10 @@ struct attach {
         struct networks *networks;
         json *doc; /* network.json; owned */
         int state_fd;
-        int ns; /* the container's network namespace, or -1: it has none yet */
+        int ns;              /* the container's network namespace, or -1: it has none yet */
+        bool deaf;           /* its monitor does not answer */
+        const char *leaving; /* not in @doc any more, and not given back yet; borrowed, as its entry; NULL */
+        json *leaving_entry;
 };
 /* Begin with what network.json says; an empty one if there is none. */
 MUST_USE err *endpoints_begin(struct attach *a, struct container *c, int state_fd);
@@ -60,5 +63,8 @@ void endpoints_note_leading(json *doc, const char *const names[LINK_ADDRESSES]);
 /* The container's addresses in these networks, of each the one of its family; family 0 = none. */
 MUST_USE err *endpoints_lead(const json *doc, const char *const names[LINK_ADDRESSES],
                              struct link_address ret[LINK_ADDRESSES]);
+/* What these networks say about published ports that lead there. */
+MUST_USE err *endpoints_target(struct networks *s, const json *doc, const char *const names[LINK_ADDRESSES],
+                               struct ports_target *ret);
 /* The host's own 127.0.0.1 may reach what is in these networks. */
 MUST_USE err *endpoints_allow_loopback(struct networks *s, const json *doc, const char *const names[LINK_ADDRESSES]);

@@ -11,6 +11,7 @@
 #include "engine/endpoints.h"
 
 #define TRIES 100
+#define LINE "%u %s %u %s %u" /* of the monitor: protocol, host's address or device, its port, address, port */
 
 /* ---- what is asked for ---- */
 
@@ -230,9 +231,8 @@ static err *lines(const struct ports_publish *p, char ***ret)
 
                 if (b->port.open) /* the host's are free */
                         continue;
-                TRY(strv_push(ret, str_format("%u %s %u %s %u", b->port.protocol, ports_host_text(b, host),
-                                              b->port.host_port, endpoint_address_text(&b->port.to, false, to),
-                                              b->port.port)));
+                TRY(strv_push(ret, str_format(LINE, b->port.protocol, ports_host_text(b, host), b->port.host_port,
+                                              endpoint_address_text(&b->port.to, false, to), b->port.port)));
         }
         return NULL;
 }
@@ -361,6 +361,173 @@ err *ports_publish_more(struct container *c, const json *has, const json *bindin
         return publish_collected(&p, collect_bindings(&p, bindings), note, arg, ret_lines);
 }
 
+/* ---- another network ---- */
+
+json *ports_join(const json *a, const json *b)
+{
+        json *all = json_new_object();
+
+        for (unsigned k = 0; k < 2; k++)
+                JSON_EACH (k ? b : a, it) {
+                        if (!json_len(it.value))
+                                continue;
+                        for (size_t i = 0; i < json_len(it.value); i++)
+                                json_add(json_sub_array(all, it.key), json_ref(json_at(it.value, i)));
+                }
+        return all;
+}
+
+/* Published at all addresses of the family (@six)? */
+static bool is_at_all(const json *one, bool six)
+{
+        return !json_get_bool(one, PORTS_OPEN, false) && str_eq(json_get_str(one, "HostIp"), six ? "::" : "0.0.0.0");
+}
+
+static bool has_at_all(const json *list, bool six, const char *host_port)
+{
+        for (size_t i = 0; i < json_len(list); i++)
+                if (is_at_all(json_at(list, i), six) && str_eq(json_get_str(json_at(list, i), "HostPort"), host_port))
+                        return true;
+        return false;
+}
+
+/* Does the record leave it to the network which addresses the element @one has? Not when it might be one that names
+ * them. */
+static bool names_no_address(const struct container *c, const char *key, const json *one)
+{
+        const json *host = container_host_config(c), *asked = json_path(host, "PortBindings");
+        const json *list = json_get(asked, key);
+        uint16_t first, last, port;
+        bool found = !json_has(asked, key) && json_get_bool(host, "PublishAllPorts", false), named = false;
+
+        err_free(parse_range(json_get_str(one, "HostPort"), &port, &last));
+        for (size_t i = 0; i < json_len(list); i++) {
+                const char *ip = json_get_str_or(json_at(list, i), "HostIp", "");
+
+                err_free(parse_range(json_get_str(json_at(list, i), "HostPort"), &first, &last));
+                if (first && (port < first || port > last))
+                        continue;
+                if (str_empty(ip) && first && first == last)
+                        return true;
+                found |= str_empty(ip);
+                named |= str_eq(ip, json_get_str(one, "HostIp"));
+        }
+        return found && !named;
+}
+
+static bool has_open(const json *list, bool six)
+{
+        for (size_t i = 0; i < json_len(list); i++)
+                if (json_get_bool(json_at(list, i), PORTS_OPEN, false) &&
+                    (strchr(json_get_str_or(json_at(list, i), "HostIp", ""), ':') != NULL) == six)
+                        return true;
+        return false;
+}
+
+/* @one is published at all addresses of one family: at those of the other (@six), too. */
+static err *add_other(struct ports_publish *p, const char *key, const json *one, bool six)
+{
+        struct ports_binding b = {.key = key, .port.to = p->to[six]};
+        const json *list = json_get(p->has, key);
+
+        if (!b.port.to.family || !names_no_address(p->c, key, one))
+                return NULL;
+        TRY(parse_key(key, &b.port.protocol, &b.port.port));
+        TRY(parse_range(json_get_str(one, "HostPort"), &b.first, &b.last));
+        if (p->target->routed[six])
+                return has_open(list, six) ? NULL : add_open(p, &b); /* which will be moved */
+        return has_at_all(list, six, json_get_str(one, "HostPort")) ? NULL : add(p, &b);
+}
+
+static err *collect_others(struct ports_publish *p)
+{
+        JSON_EACH (p->has, it)
+                for (size_t i = 0; i < json_len(it.value) && !p->target->host.family; i++)
+                        for (unsigned six = 0; six < LINK_ADDRESSES; six++)
+                                if (is_at_all(json_at(it.value, i), six))
+                                        TRY(add_other(p, it.key, json_at(it.value, i), !six));
+        return NULL;
+}
+
+err *ports_publish_others(struct container *c, const json *has, const struct ports_target *t, ports_note *note,
+                          void *arg)
+{
+        struct ports_publish p = {.c = c, .has = has, .target = t};
+        _cleanup_strv_ char **unused = NULL;
+
+        memcpy(p.to, t->to, sizeof(p.to));
+        return publish_collected(&p, collect_others(&p), note, arg, &unused);
+}
+
+/* Given back when the container has @to: published for a family that it has not, only because it had it once. */
+static bool is_left_over(const struct container *c, const char *key, const json *list, const json *one,
+                         const struct link_address to[LINK_ADDRESSES])
+{
+        for (unsigned six = 0; six < LINK_ADDRESSES; six++)
+                if (is_at_all(one, six) && !to[six].family && to[!six].family &&
+                    has_at_all(list, !six, json_get_str(one, "HostPort")))
+                        return names_no_address(c, key, one);
+        return false;
+}
+
+static void forget_left_over(const struct container *c, json *ports, const struct link_address to[LINK_ADDRESSES])
+{
+        JSON_EACH (ports, it) {
+                json *rest = json_new_array();
+
+                for (size_t i = 0; i < json_len(it.value); i++)
+                        if (!is_left_over(c, it.key, it.value, json_at(it.value, i), to))
+                                json_add(rest, json_ref(json_at(it.value, i)));
+                json_set(ports, it.key, rest);
+        }
+}
+
+/* Where the monitor leads what it relays: what the host sends to its ::1 to the other family, if need be. All zero:
+ * nowhere. */
+static struct link_address relay_target(const struct link_address *host, const struct link_address to[LINK_ADDRESSES])
+{
+        bool six = host->family == AF_INET6;
+
+        if (six && !to[1].family)
+                six = false;
+        return to[six].family ? to[six] : (struct link_address){.family = six ? AF_INET6 : AF_INET};
+}
+
+static err *add_line(const struct firewall_port *p, const char *ip, const struct link_address *to, char ***ret)
+{
+        char text[ENDPOINT_ADDRESS_MAX];
+
+        return strv_push(
+                ret, str_format(LINE, p->protocol, ip, p->host_port, endpoint_address_text(to, false, text), p->port));
+}
+
+err *ports_lines(const struct container *c, const json *ports, const struct link_address to[LINK_ADDRESSES],
+                 char ***ret)
+{
+        JSON_EACH (ports, it)
+                for (size_t i = 0; i < json_len(it.value); i++) {
+                        const json *one = json_at(it.value, i);
+                        const char *ip = json_get_str_or(one, "HostIp", "");
+                        struct link_address host, target;
+                        struct firewall_port p = {0};
+                        uint16_t last;
+
+                        if (json_get_bool(one, PORTS_OPEN, false) || is_left_over(c, it.key, it.value, one, to))
+                                continue;
+                        TRY(parse_key(it.key, &p.protocol, &p.port));
+                        TRY(parse_range(json_get_str(one, "HostPort"), &p.host_port, &last));
+                        if (endpoint_address_parse(ip, &host)) {
+                                target = relay_target(&host, to);
+                                TRY(add_line(&p, ip, &target, ret));
+                                continue;
+                        }
+                        for (unsigned k = 0; k < LINK_ADDRESSES; k++) /* a device's, of both families */
+                                if (to[k].family)
+                                        TRY(add_line(&p, ip, &to[k], ret));
+                }
+        return NULL;
+}
+
 /* An element of a Ports document as the firewall has it; false: it has none, or cannot be understood. */
 static bool element_of(const char *key, const json *one, const struct link_address to[LINK_ADDRESSES],
                        struct firewall_port *ret)
@@ -452,5 +619,7 @@ err *ports_move(const struct container *c, json *ports, const struct link_addres
         move_open(ports, to);
         TRY(ports_elements(ports, to, &now, &n_now));
         TRY(firewall_open(&f));
-        return firewall_move(f, c->id, before, n_before, now, n_now);
+        TRY(firewall_move(f, c->id, before, n_before, now, n_now));
+        forget_left_over(c, ports, to);
+        return NULL;
 }

@@ -30,6 +30,15 @@ MUST_USE err *ports_publish(struct container *c, const struct ports_target *t, p
  * @has; @note gets these only. */
 MUST_USE err *ports_publish_more(struct container *c, const json *has, const json *bindings,
                                  const struct ports_target *t, ports_note *note, void *arg, char ***ret_lines);
+/* A Ports (or PortBindings) document with what both have; a part of theirs. */
+json *ports_join(const json *a, const json *b);
+/* A container that has the Ports document @has is about to be reached by @t: what names no address is published for a
+ * family that it had not before, under the same port of the host. @note gets these only. ERR_CONFLICT, ERR_SYS. */
+MUST_USE err *ports_publish_others(struct container *c, const json *has, const struct ports_target *t, ports_note *note,
+                                   void *arg);
+/* The monitor's lines of a Ports document, appended, while the container is reached by @to. */
+MUST_USE err *ports_lines(const struct container *c, const json *ports, const struct link_address to[LINK_ADDRESSES],
+                          char ***ret);
 /* The elements of the firewall that a Ports document stands for; links are borrowed from it. @ret: owned. */
 MUST_USE err *ports_elements(const json *ports, const struct link_address to[LINK_ADDRESSES],
                              struct firewall_port **ret, size_t *ret_n);
@@ -50,5 +59,5 @@ MUST_USE err *ports_text(const json *ports, char **ret);
  * "0.0.0.0:8080". Appended. */
 MUST_USE err *ports_list(const json *ports, const char *key, char ***ret);
 /* Those of the document @ports lead to the addresses @to from now on; what is published for a family that @to has not
- * is closed. */
+ * is closed, and taken out of @ports if it had named no address. */
 MUST_USE err *ports_move(const struct container *c, json *ports, const struct link_address to[LINK_ADDRESSES]);

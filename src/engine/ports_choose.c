@@ -121,22 +121,24 @@ static err *find_container(const struct ports_publish *p, const struct ports_bin
         return NULL;
 }
 
-/* Who has the port that could not be bound? *@ret is NULL when it is a connection that happens to use it: what belongs
- * to a connection stays its own, and new ones come to us. */
+/* Who has the port that could not be bound? *@ret is NULL when it is a connection that happens to use it (what belongs
+ * to a connection stays its own, and new ones come to us), or this container's relay of ::1, which makes room. */
 static err *find_owner(const struct ports_publish *p, const struct ports_binding *b, uint16_t port, char **ret)
 {
-        struct listener l;
+        pid_t monitor = p->c->monitor_alive ? p->c->status.monitor_pid : 0;
+        const unsigned char *address = b->port.host.data;
+        struct listener l, any;
+        int found;
 
         TRY(find_container(p, b, port, ret));
         if (*ret)
                 return NULL;
-        if (listener_find(b->port.protocol, family_of(b), b->port.host.data, port, &l) == 0)
-                *ret = b->port.protocol == IPPROTO_TCP ? NULL : str_dup("another program");
-        else if (l.pid)
-                *ret = str_format("%s, process %d", l.name, l.pid);
-        else
-                *ret = str_dup("another program");
-        return *ret || b->port.protocol == IPPROTO_TCP ? NULL : err_nomem();
+        found = listener_find(b->port.protocol, family_of(b), address, port, monitor, &l);
+        if (found == 0 && (b->port.protocol == IPPROTO_TCP ||
+                           (monitor && listener_find(b->port.protocol, family_of(b), address, port, 0, &any) > 0)))
+                return NULL;
+        *ret = found && l.pid ? str_format("%s, process %d", l.name, l.pid) : str_dup("another program");
+        return *ret ? NULL : err_nomem();
 }
 
 /* 0, or -errno; *@ret_owner: of a port in use, owned. */

@@ -58,27 +58,13 @@ struct note {
         json *published; /* what is added to it; owned */
 };
 
-static json *merge(const json *a, const json *b)
-{
-        json *all = json_new_object();
-
-        for (unsigned k = 0; k < 2; k++)
-                JSON_EACH (k ? b : a, it) {
-                        if (!json_len(it.value))
-                                continue;
-                        for (size_t i = 0; i < json_len(it.value); i++)
-                                json_add(json_sub_array(all, it.key), json_ref(json_at(it.value, i)));
-                }
-        return all;
-}
-
 static err *note_more(void *arg, json *ports)
 {
         struct note *n = arg;
 
         json_free(n->published);
         n->published = ports;
-        return endpoints_set_ports(n->c, merge(n->before, ports));
+        return endpoints_set_ports(n->c, ports_join(n->before, ports));
 }
 
 static err *publish_live(struct container *c, const json *bindings, json **ret)
@@ -99,7 +85,7 @@ static err *publish_live(struct container *c, const json *bindings, json **ret)
                 e = replace_lines(c, &conf, lines);
         if (e && n.published) {
                 err_free(ports_unpublish(c, n.published, target.to));
-                err_free(endpoints_set_ports(c, merge(before, NULL)));
+                err_free(endpoints_set_ports(c, ports_join(before, NULL)));
         }
         if (e) {
                 json_free(n.published);
@@ -164,7 +150,7 @@ static err *add_to_record(struct container *c, const json *bindings)
         TRY(check_own(c, bindings));
         JSON_EACH (bindings, it)
                 (void)json_sub_object(json_sub_object(config, "ExposedPorts"), it.key);
-        json_set(host, "PortBindings", merge(json_get(host, "PortBindings"), bindings));
+        json_set(host, "PortBindings", ports_join(json_get(host, "PortBindings"), bindings));
         TRY(hostconfig_check(config, host, &warnings));
         if (str_eq(mode, "host"))
                 return err_new(ERR_INVALID, "container %s has the host's network: its ports are the host's already",

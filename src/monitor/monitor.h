@@ -301,7 +301,8 @@ MUST_USE err *adopt(struct monitor *m);
 /* ---- ports.c: published ports on the host ---- */
 /* Bind those of the configuration, all or none; called again while they are held: nothing. */
 MUST_USE err *ports_hold(struct monitor *m);
-/* The configuration has others now: as it says, or on failure as it was. */
+/* The configuration has others now: as it says; on failure none is added, and those that there were lead where it
+ * says. */
 MUST_USE err *ports_reload(struct monitor *m);
 void ports_release(struct monitor *m);
 /* A socket that is bound to the port at @a (and to the device @link, if not NULL), or -errno. */
@@ -317,6 +318,10 @@ void watch_timer(struct monitor *m);
 /* ---- relay.c: what the kernel cannot translate ---- */
 void relay_start(struct monitor *m); /* for all ports that want one and have none */
 void relay_stop(struct monitor *m, struct port *p);
+/* @p is about to be bound: what is bound for the relay of another one, which is in its way, is let go. */
+void relay_yield(struct monitor *m, const struct port *p);
+/* The container's interfaces are @endpoints (lines of sys/endpoint.h): connections to addresses that it had are cut. */
+void relay_cut(struct monitor *m, char *const *endpoints);
 void relay_forget(struct monitor *m, const struct port *p); /* it leads elsewhere now: clients of datagrams follow */
 int64_t relay_deadline(const struct monitor *m);            /* -1 = none */
 void relay_timers(struct monitor *m);                       /* clients of datagrams that are silent go */

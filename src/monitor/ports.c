@@ -55,7 +55,7 @@ static bool is_connection(const struct port *p, int family, const void *address)
 {
         struct listener l;
 
-        return p->protocol == IPPROTO_TCP && listener_find(IPPROTO_TCP, family, address, p->port, &l) == 0;
+        return p->protocol == IPPROTO_TCP && listener_find(IPPROTO_TCP, family, address, p->port, 0, &l) == 0;
 }
 
 /* Will it listen (relay.c)? */
@@ -145,6 +145,8 @@ static err *add(struct monitor *m, const char *line)
         p->line = str_dup(line);
         e = p->line ? read_line(line, p) : err_nomem();
         if (!e)
+                relay_yield(m, p);
+        if (!e)
                 e = hold(p);
         if (e) {
                 drop(m, p);
@@ -231,13 +233,23 @@ static void allow_files(char *const *lines)
         (void)setrlimit(RLIMIT_NOFILE, &want);
 }
 
+/* All or none. */
 static err *add_all(struct monitor *m, char *const *lines)
 {
+        struct port *before = m->ports;
+        err *e = NULL;
+
         allow_files(lines);
-        for (; lines && *lines; lines++)
-                if (!is_held(m, *lines) && !redirect(m, *lines))
-                        TRY(add(m, *lines));
-        return NULL;
+        for (; lines && *lines && !e; lines++)
+                if (!is_held(m, *lines))
+                        e = add(m, *lines);
+        while (e && m->ports != before) {
+                struct port *p = m->ports;
+
+                m->ports = p->next;
+                drop(m, p);
+        }
+        return e;
 }
 
 /* ---- devices of the host ---- */
@@ -294,9 +306,7 @@ err *ports_hold(struct monitor *m)
 {
         err *e = add_all(m, m->conf.ports);
 
-        if (e)
-                ports_release(m);
-        else
+        if (!e)
                 serve(m);
         return e;
 }
@@ -307,17 +317,18 @@ err *ports_reload(struct monitor *m)
         err *e;
 
         TRY(monitor_conf_read(m->dirfd, &c));
+        for (char *const *line = c.ports; line && *line; line++)
+                if (!is_held(m, *line))
+                        (void)redirect(m, *line);
+        relay_cut(m, c.endpoints);
         e = add_all(m, c.ports);
-        if (e) {
-                err_free(add_all(m, m->conf.ports)); /* those that lead elsewhere now */
-                keep_only(m, m->conf.ports);
-                return e;
+        if (!e) {
+                keep_only(m, c.ports);
+                strv_free(m->conf.ports);
+                m->conf.ports = TAKE_PTR(c.ports);
         }
-        keep_only(m, c.ports);
-        strv_free(m->conf.ports);
-        m->conf.ports = TAKE_PTR(c.ports);
         serve(m);
-        return NULL;
+        return e;
 }
 
 void ports_release(struct monitor *m)

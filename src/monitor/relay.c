@@ -40,6 +40,7 @@ struct relay {
         struct end end[2]; /* the client, the container */
         struct sockaddr_storage client;
         struct link_address asked; /* which of our addresses the client knows */
+        struct link_address to;    /* the container's */
         int64_t used_ns;
         bool connecting, dead;
 };
@@ -99,6 +100,44 @@ void relay_stop(struct monitor *m, struct port *p)
         loop_close(m, &p->relay);
 }
 
+/* Another port serves the loopback from now on. Connections that are there go on. */
+static void yield(struct monitor *m, struct port *p)
+{
+        relay_forget(m, p);
+        loop_close(m, &p->relay);
+}
+
+void relay_yield(struct monitor *m, const struct port *wanted)
+{
+        bool loopback = str_eq(wanted->host, "::") || str_eq(wanted->host, "::1");
+
+        for (struct port *p = m->ports; loopback && p; p = p->next)
+                if (p->protocol == wanted->protocol && p->port == wanted->port && p->relay.fd >= 0 &&
+                    p->relay.fd != p->held)
+                        yield(m, p);
+}
+
+static bool is_among(const struct link_address *a, char *const *endpoints)
+{
+        for (; endpoints && *endpoints; endpoints++) {
+                struct endpoint e = {0};
+
+                err_free(endpoint_parse(*endpoints, &e));
+                for (unsigned k = 0; k < LINK_ADDRESSES; k++)
+                        if (e.address[k].family == a->family &&
+                            memcmp(e.address[k].data, a->data, a->family == AF_INET6 ? 16 : 4) == 0)
+                                return true;
+        }
+        return false;
+}
+
+void relay_cut(struct monitor *m, char *const *endpoints)
+{
+        for (struct relay *r = m->relays; r; r = r->next)
+                if (!r->dead && !is_among(&r->to, endpoints))
+                        kill_relay(m, r);
+}
+
 static unsigned count(const struct monitor *m, const struct port *p)
 {
         unsigned n = 0;
@@ -155,6 +194,7 @@ static struct relay *new_relay(struct monitor *m, struct port *p,
                 r->end[i].relay = r;
         }
         r->port = p;
+        r->to = p->to;
         r->next = m->relays;
         m->relays = r;
         return r;

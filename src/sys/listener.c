@@ -23,6 +23,7 @@ struct wanted {
         const void *address; /* NULL: any */
         uint16_t port;
         bool listening;
+        pid_t besides;
 };
 
 static bool is_any(const void *address, int family)
@@ -86,21 +87,6 @@ static uint64_t match(char *line, int family, const struct wanted *w)
         return is_at(address, family, w) ? inode : 0;
 }
 
-static int search(const char *name, int family, const struct wanted *w, uint64_t *ret_inode)
-{
-        _cleanup_free_ char *text = NULL;
-        int r = file_read(AT_FDCWD, name, TABLE_MAX, &text, NULL);
-
-        if (r < 0)
-                return r == -ENOENT ? 0 : r; /* a kernel without IPv6 */
-        for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
-                *ret_inode = match(line, family, w);
-                if (*ret_inode)
-                        return 1;
-        }
-        return 0;
-}
-
 /* Has the process the socket? */
 static bool has_socket(int proc, const char *pid, const char *link)
 {
@@ -149,22 +135,39 @@ static void find_process(uint64_t inode, struct listener *ret)
         (void)snprintf(ret->name, sizeof(ret->name), "%.*s", (int)strcspn(comm, "\n"), comm);
 }
 
-int listener_find(uint8_t protocol, int family, const void *address, uint16_t port, struct listener *ret)
+static int search(const char *name, int family, const struct wanted *w, struct listener *ret)
+{
+        _cleanup_free_ char *text = NULL;
+        int r = file_read(AT_FDCWD, name, TABLE_MAX, &text, NULL);
+
+        if (r < 0)
+                return r == -ENOENT ? 0 : r; /* a kernel without IPv6 */
+        for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
+                uint64_t inode = match(line, family, w);
+
+                if (!inode)
+                        continue;
+                find_process(inode, ret);
+                if (!w->besides || ret->pid != w->besides)
+                        return 1;
+                *ret = (struct listener){0};
+        }
+        return 0;
+}
+
+int listener_find(uint8_t protocol, int family, const void *address, uint16_t port, pid_t besides, struct listener *ret)
 {
         const struct wanted w = {family, address && !is_any(address, family) ? address : NULL, port,
-                                 protocol == IPPROTO_TCP};
+                                 protocol == IPPROTO_TCP, besides};
         bool udp = protocol == IPPROTO_UDP;
-        uint64_t inode = 0;
         int r = 0;
 
         *ret = (struct listener){0};
         if (!udp && protocol != IPPROTO_TCP)
                 return 0;
         if (family == AF_INET)
-                r = search(udp ? "/proc/net/udp" : "/proc/net/tcp", AF_INET, &w, &inode);
+                r = search(udp ? "/proc/net/udp" : "/proc/net/tcp", AF_INET, &w, ret);
         if (r == 0) /* a socket of IPv6 may be bound for both */
-                r = search(udp ? "/proc/net/udp6" : "/proc/net/tcp6", AF_INET6, &w, &inode);
-        if (r > 0)
-                find_process(inode, ret);
+                r = search(udp ? "/proc/net/udp6" : "/proc/net/tcp6", AF_INET6, &w, ret);
         return r;
 }

@@ -12,5 +12,6 @@ struct listener {
 
 /* Is a socket of @protocol (IPPROTO_TCP: one that listens; IPPROTO_UDP: any) bound to @port at @address (4 or 16 bytes
  * of @family; NULL, or nothing but zeros: at any), or at all of them? A socket of IPv6 with an address of IPv4 counts
- * as one of IPv4. 1, 0 or -errno. */
-int listener_find(uint8_t protocol, int family, const void *address, uint16_t port, struct listener *ret);
+ * as one of IPv4. What the process @besides has does not count (0: all do). 1, 0 or -errno. */
+int listener_find(uint8_t protocol, int family, const void *address, uint16_t port, pid_t besides,
+                  struct listener *ret);

@@ -11,7 +11,7 @@ setup_file() {
 		# nothing within the seconds that its input says)
 		import socket, sys, time
 		if sys.argv[1] == "echo":
-		    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("", int(sys.argv[2])))
+		    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.bind(("", int(sys.argv[2])))
 		    print("ready", flush=True)
 		    while True:
 		        data, who = s.recvfrom(100); s.sendto(sys.argv[3].encode(), who)
@@ -623,6 +623,100 @@ s = socket.socket(socket.AF_INET6); s.setsockopt(socket.SOL_SOCKET, socket.SO_RE
                 hod rm -f a b >/dev/null; hod network rm n1 n2 >/dev/null'
         echo "$output"
         [[ $output == $'[host-a host-a a]\n[  -]\n[host-a host-a a]' ]]
+}
+
+@test "who comes to a network with IPv6 has its ports there at once, whichever it has, and not longer than it is there" {
+        run -0 alone '
+                ip addr add 2001:db8:8::1/64 dev host0 nodad; nsenter -t $N -n ip addr add 2001:db8:8::2/64 dev n0 nodad
+                hod network create --ipv6 --subnet fd67::/64 n6 >/dev/null
+                serve w -p 18080:80 -p 80 -p 0.0.0.0:18081:80 -p host0:18082:80 -p 18080:80/udp
+                any=$(hod inspect -f "{{json .NetworkSettings.Ports}}" w | jq -r ".\"80/tcp\"[].HostPort" | grep -v "^1808")
+                bound() { ss -Htuln | awk "{print \$1 \$5}" | grep -E ":(18080|18081|$any)$" | grep -F "[::]:" | sort | sed "s/$any/any/" | paste -sd" "; }
+                all() {
+                        echo "$1 $(hod port w | grep -v 0.0.0.0 | sed "s/$any/any/" | paste -sd" ")"
+                        echo "$(bound) $(nft list map inet hod all_ports6 | grep -oE "(18080|$any) comment" | wc -l)"
+                        echo "$(get 127.0.0.1 18080) $(get "[::1]" 18080) $(get "[::1]" $any) $(get 192.0.2.1 18081) $(get 192.0.2.1 18082) $(get "[::1]" 18081)"
+                        echo "[$(get "[2001:db8:8::1]" 18080)$(neighbour "[2001:db8:8::1]" $any)$(get "[2001:db8:8::1]" 18082)$(neighbour "[2001:db8:8::1]" 18082)$(neighbour "[2001:db8:8::1]" 18081)]"
+                }
+                all four
+                hod network connect n6 w; all six
+                hod network disconnect bridge w; all six
+                hod network connect bridge w; hod network disconnect n6 w; all four
+                hod network disconnect bridge w; hod port w; hod network connect n6 w; all six
+                hod network connect --gw-priority 5 bridge w; all four
+                hod network disconnect bridge w; all six
+                hod rm -f w >/dev/null; hod network rm n6 >/dev/null'
+        echo "$output"
+        local served='host-w host-w host-w host-w host-w host-w' four six
+        four=$(printf '%s\n' 'four 80/tcp -> host0:18082' ' 0' "$served" '[]')
+        six=$(printf '%s\n' 'six 80/tcp -> [::]:18080 80/udp -> [::]:18080 80/tcp -> [::]:any 80/tcp -> host0:18082' \
+                'tcp[::]:18080 tcp[::]:any udp[::]:18080 3' "$served" '[host-whost-whost-whost-w]')
+        [[ $output == "$four"$'\n'"$six"$'\n'"$six"$'\n'"$four"$'\n'"$six"$'\n'"$four"$'\n'"$six" ]]
+}
+
+@test "a port of the other family that another has: who comes to the network is told, and stays as it was; who goes is not held up" {
+        run -0 alone '
+                ip addr add 2001:db8:8::1/64 dev host0 nodad
+                hod network create --ipv6 --subnet fd67::/64 n6 >/dev/null
+                hod network create --subnet 10.68.0.0/24 n4 >/dev/null
+                taken() { background server python3 -c "
+import socket, time
+s = socket.create_server((\"2001:db8:8::1\", 18080), family=socket.AF_INET6); print(\"ready\", flush=True); time.sleep(100)"; }
+                state() {
+                        echo "$1 $(hod port w | paste -sd" ") [$(hod inspect -f "{{range \$k, \$v := .NetworkSettings.Networks}}{{\$k}} {{end}}" w)] $(get 127.0.0.1 18080) $(nft list map inet hod all_ports6 | grep -o "18080 comment" | wc -l) $(hod network inspect -f "{{len .Containers}}" n6)"
+                }
+                hod run -d --name v --network n6 -p "[::]:18080:81" busybox sleep 100 >/dev/null
+                serve w --network n4 -p 18080:80
+                ! hod network connect n6 w 2>&1 | grep -o "Bind for.*"
+                state container
+                hod rm -f v >/dev/null
+                taken
+                ! hod network connect n6 w 2>&1 | grep -o "failed to bind host port.*18080"
+                state program
+                kill $B
+                hod network connect n6 w; state free
+                hod network connect --gw-priority 5 bridge w; state moved
+                taken
+                hod network disconnect bridge w 2>&1 | grep -o "failed to bind host port.*18080"
+                state held
+                hod rm -f w >/dev/null; hod network rm n6 n4 >/dev/null'
+        echo "$output"
+        [[ ${lines[0]} == 'Bind for :::18080 failed: port is already allocated (by container v)' ]]
+        [[ ${lines[1]} == 'container 80/tcp -> 0.0.0.0:18080 [n4 ] host-w 1 1' ]]
+        [[ ${lines[2]} == "${lines[6]}" && ${lines[2]} == 'failed to bind host port for :::18080' ]]
+        [[ ${lines[3]} == 'program 80/tcp -> 0.0.0.0:18080 [n4 ] host-w 0 0' ]]
+        [[ ${lines[4]} == 'free 80/tcp -> 0.0.0.0:18080 80/tcp -> [::]:18080 [n4 n6 ] host-w 1 1' ]]
+        [[ ${lines[5]} == 'moved 80/tcp -> 0.0.0.0:18080 [bridge n4 n6 ] host-w 0 1' ]]
+        [[ ${lines[7]} == 'held 80/tcp -> 0.0.0.0:18080 [n4 n6 ] host-w 0 1' ]]
+}
+
+@test "what is relayed from ::1 or to a device is cut when the container leaves the network that it leads to, and by nothing else" {
+        run -0 alone '
+                hod network create --subnet 10.68.0.0/24 n1 >/dev/null
+                hod network create --ipv6 --subnet 10.67.0.0/24 --subnet fd67::/64 n2 >/dev/null
+                hod run -d --name a --network n1 -p 18080:80 -p host0:18081:80 busybox nc -ll -p 80 -e cat >/dev/null
+                listening a 80
+                # Two connections; a line for each state: the answers, or how they ended.
+                coproc CLIENTS { exec python3 -u -c "
+import socket, sys
+all = [socket.create_connection(a, 10) for a in ((\"::1\", 18080), (\"192.0.2.1\", 18081))]
+for line in sys.stdin:
+    said = []
+    for s in all:
+        try:
+            s.sendall(line.encode()); said.append(s.recv(100).decode().strip() or \"end\")
+        except (ConnectionResetError, BrokenPipeError): said.append(\"end\")
+        except TimeoutError: said.append(\"silent\")
+    print(*said)"; }
+                ask() { echo $1 >&${CLIENTS[1]}; read -r -u ${CLIENTS[0]} line; echo "$1: $line"; }
+                ask begin
+                hod container publish a 18082:80 >/dev/null; hod container unpublish a 18082; hod network reload >/dev/null
+                hod network connect n2 a; ask connected
+                hod network disconnect n2 a; ask again
+                hod network connect n2 a; hod network disconnect n1 a; ask left
+                hod rm -f a >/dev/null; hod network rm n1 n2 >/dev/null'
+        echo "$output"
+        [[ $output == $'begin: begin begin\nconnected: connected connected\nagain: again again\nleft: end end' ]]
 }
 
 @test "ports: who has it is named; what only a connection uses is free; another protocol is another port" {

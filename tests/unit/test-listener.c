@@ -6,8 +6,10 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -61,7 +63,7 @@ static int find(uint8_t protocol, const char *text)
         int family, r;
 
         parse(text, &family, address);
-        r = listener_find(protocol, family, address, PORT, &l);
+        r = listener_find(protocol, family, address, PORT, 0, &l);
         assert_int_equal(l.pid, r > 0 ? getpid() : 0);
         return r;
 }
@@ -83,8 +85,8 @@ static void listener_find_takes_zeros_for_any_address(void **state)
         struct listener l;
 
         assert_int_equal(find(IPPROTO_TCP, "0.0.0.0"), 1);
-        assert_int_equal(listener_find(IPPROTO_TCP, AF_INET, NULL, PORT, &l), 1);
-        assert_int_equal(listener_find(IPPROTO_TCP, AF_INET, NULL, PORT + 1, &l), 0);
+        assert_int_equal(listener_find(IPPROTO_TCP, AF_INET, NULL, PORT, 0, &l), 1);
+        assert_int_equal(listener_find(IPPROTO_TCP, AF_INET, NULL, PORT + 1, 0, &l), 0);
         assert_int_equal(find(IPPROTO_TCP, "::"), 0);
         assert_int_equal(find(IPPROTO_UDP, "::"), 1);
         assert_int_equal(find(IPPROTO_UDP, "0.0.0.0"), 0);
@@ -124,6 +126,29 @@ static void listener_find_overlooks_connections(void **state)
         assert_int_equal(find(IPPROTO_TCP, "0.0.0.0"), 0);
 }
 
+static void listener_find_passes_over_one_process(void **state)
+{
+        _cleanup_close_ int first = bound(SOCK_STREAM, "127.0.0.1"), s = bound(SOCK_STREAM, "127.0.0.2");
+        pid_t other = fork();
+        struct listener l;
+
+        if (other == 0) {
+                (void)file_close(first); /* which only the parent has then */
+                (void)pause();
+                _exit(1);
+        }
+        s = file_close(s); /* and that only the child */
+        for (unsigned i = 0; i < 1000 && listener_find(IPPROTO_TCP, AF_INET, NULL, PORT, getpid(), &l) == 0; i++)
+                (void)usleep(10000);
+        assert_int_equal(listener_find(IPPROTO_TCP, AF_INET, NULL, PORT, getpid(), &l), 1);
+        assert_int_equal(l.pid, other);
+        assert_int_equal(kill(other, SIGKILL), 0);
+        assert_int_equal(waitpid(other, NULL, 0), other);
+        assert_int_equal(listener_find(IPPROTO_TCP, AF_INET, NULL, PORT, getpid(), &l), 0);
+        assert_int_equal(l.pid, 0);
+        assert_int_equal(listener_find(IPPROTO_TCP, AF_INET, NULL, PORT, 0, &l), 1);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -132,6 +157,7 @@ int main(void)
                 cmocka_unit_test_setup(listener_find_takes_all_addresses_for_each, begin),
                 cmocka_unit_test_setup(listener_find_knows_addresses_of_ipv4_in_ipv6, begin),
                 cmocka_unit_test_setup(listener_find_overlooks_connections, begin),
+                cmocka_unit_test_setup(listener_find_passes_over_one_process, begin),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
