@@ -220,7 +220,7 @@ static err *note_more(void *arg, json *ports)
         return write_all(m->a);
 }
 
-/* The network has a family that those before it had not. */
+/* There is a family that there was not before. */
 static err *publish_others(struct attach *a, const struct ports_target *t, bool *ret_more)
 {
         _cleanup_json_ json *before = json_ref(json_get(a->doc, "Ports"));
