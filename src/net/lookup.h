@@ -39,7 +39,7 @@ enum lookup_answer {
 };
 
 /* Elements of a set that are compared with a key that is known in part. */
-#define LOOKUP_ELEMENTS_MAX 4096
+#define LOOKUP_ELEMENTS_MAX 1024
 
 /* Is the key that begins with the word @key there? Of @key only what is @known is looked at, at most @words words. What
  * fits a key that is known in part may be several elements: *ret is one that accepts, or leads to another chain, before
