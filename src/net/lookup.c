@@ -19,7 +19,7 @@
 #define SETS_MAX 65536
 #define TRIES 8
 #define ASK_COST 8 /* a question costs what so many elements do */
-#define COST_MAX (16 * LOOKUP_ELEMENTS_MAX)
+#define COST_MAX (32 * LOOKUP_ELEMENTS_MAX)
 
 struct set {
         char name[NAME_SIZE];

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/file.h"
+#include "net/lookup.h"
 #include "net/verdict.h"
 #include "sys/endpoint.h"
 #include "sys/nft.h"
@@ -65,7 +66,7 @@ static void mark(struct nft *n)
 }
 
 /* From a container on br0 to the world by eth0, or the other way. */
-static struct verdict find(bool out, bool drop)
+static struct verdict find_at(bool out, bool drop, enum verdict_ct ct, bool early)
 {
         _cleanup_verdict_rules_ struct verdict_rules *rules = NULL;
         struct link_address a;
@@ -75,13 +76,20 @@ static struct verdict find(bool out, bool drop)
                                    .from = out ? &a : NULL,
                                    .to = out ? NULL : &a,
                                    .ours = "br0",
-                                   .translated = !out};
+                                   .ct = ct,
+                                   .early = early,
+                                   .translated = !out && !early};
         struct verdict v;
 
         assert_true(endpoint_address_parse("10.1.0.1/16", &a));
         assert_int_equal(verdict_rules_read(fd, NFPROTO_INET, "t", &rules), 0);
         verdict_find(rules, "f", drop, &p, &v);
         return v;
+}
+
+static struct verdict find(bool out, bool drop)
+{
+        return find_at(out, drop, VERDICT_CT_NEW, false);
 }
 
 static void verdict_find_gives_the_policy_of_the_first_chain(void **state)
@@ -164,6 +172,71 @@ static void verdict_find_takes_what_is_not_known_for_no(void **state)
         commit(&n);
         assert_false(find(true, true).refused);
         assert_true(find(false, true).refused);
+}
+
+static void verdict_find_says_that_it_passed_over_what_might_have_let_it_through(void **state)
+{
+        static const char *const chains[] = {"f", "a", NULL};
+        static const struct {
+                int verdict;
+                const char *to;
+                bool perhaps;
+        } rules[] = {{NF_ACCEPT, NULL, true},  {NF_DROP, NULL, false}, {NFT_CONTINUE, NULL, false},
+                     {NFT_RETURN, NULL, true}, {NFT_JUMP, "a", true},  {NFT_GOTO, "a", true}};
+        struct nft n;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(rules); i++) { /* mark 7 ... */
+                begin_table(&n, chains);
+                nft_chain_flush(&n, "t", "f");
+                nft_rule_begin(&n, "t", "f");
+                mark(&n);
+                nft_verdict(&n, rules[i].verdict, rules[i].to);
+                nft_rule_end(&n);
+                always(&n, "f", NF_DROP, NULL);
+                commit(&n);
+                assert_true(find(true, false).refused);
+                assert_int_equal(find(true, false).perhaps, rules[i].perhaps);
+                assert_false(find(true, false).unread);
+        }
+}
+
+/* ct ... != 0 drop */
+static void drop_if_ct(struct nft *n, unsigned key, uint32_t bits)
+{
+        const uint32_t zero = 0;
+
+        nft_begin(n, NFPROTO_INET);
+        nft_chain_flush(n, "t", "f");
+        nft_rule_begin(n, "t", "f");
+        nft_ct(n, key, NFT_REG_1);
+        nft_bitwise(n, NFT_REG_1, 4, &bits);
+        nft_cmp(n, NFT_CMP_NEQ, NFT_REG_1, &zero, 4);
+        nft_verdict(n, NF_DROP, NULL);
+        nft_rule_end(n);
+        commit(n);
+}
+
+static void verdict_find_knows_what_is_known_of_a_connection_where_the_packet_is(void **state)
+{
+        static const char *const chains[] = {"f", NULL};
+        struct nft n;
+
+        (void)state;
+        begin_table(&n, chains);
+        commit(&n);
+        drop_if_ct(&n, NFT_CT_STATE, NF_CT_STATE_INVALID_BIT);
+        assert_true(find_at(true, false, VERDICT_CT_NONE, true).refused);
+        assert_false(find_at(true, false, VERDICT_CT_NEW, true).refused);
+        assert_false(find_at(true, false, VERDICT_CT_UNKNOWN, true).refused);
+        drop_if_ct(&n, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_NEW));
+        assert_false(find_at(true, false, VERDICT_CT_NONE, true).refused);
+        assert_true(find_at(true, false, VERDICT_CT_NEW, true).refused);
+        assert_false(find_at(true, false, VERDICT_CT_UNKNOWN, true).refused);
+        drop_if_ct(&n, NFT_CT_STATUS, IPS_DST_NAT | IPS_DST_NAT_DONE);
+        assert_false(find_at(false, false, VERDICT_CT_NONE, true).refused);
+        assert_false(find_at(false, false, VERDICT_CT_NEW, true).refused);
+        assert_true(find_at(false, false, VERDICT_CT_NEW, false).refused);
 }
 
 static void verdict_find_knows_states_translation_and_addresses(void **state)
@@ -361,6 +434,77 @@ static void verdict_find_compares_the_known_part_of_a_concatenation(void **state
         assert_false(find(true, false).refused);
 }
 
+static void add_marks(struct nft *n, const char *set, uint32_t count)
+{
+        char key[20] = "eth7";
+
+        for (uint32_t i = 0; i < count; i++) {
+                memcpy(key + 16, &i, 4);
+                nft_element_add(n, "t", set, &(struct nft_element){.key = key, .key_size = 20});
+        }
+}
+
+static void verdict_find_does_not_read_all_of_a_large_set(void **state)
+{
+        static const char *const chains[] = {"f", NULL};
+        struct nft_set set = {.name = "s", .key_type = NFT_CONCAT2(NFT_TYPE_IFNAME, NFT_TYPE_MARK), .key_size = 20};
+        struct nft n;
+
+        (void)state;
+        begin_table(&n, chains);
+        nft_set_add(&n, "t", &set);
+        set.name = "small";
+        nft_set_add(&n, "t", &set);
+        add_marks(&n, "s", LOOKUP_ELEMENTS_MAX);
+        add_marks(&n, "small", 3);
+        pair(&n, "s", NFT_LOOKUP_F_INV); /* iifname . mark != @s drop */
+        nft_verdict(&n, NF_DROP, NULL);
+        nft_rule_end(&n);
+        commit(&n);
+        assert_true(find(true, false).refused);
+        assert_false(find(true, false).unread);
+        nft_begin(&n, NFPROTO_INET);
+        add_marks(&n, "s", LOOKUP_ELEMENTS_MAX + 1);
+        commit(&n);
+        assert_false(find(true, false).refused);
+        assert_false(find(true, false).unread); /* it might only have been refused */
+        nft_begin(&n, NFPROTO_INET);
+        nft_chain_flush(&n, "t", "f");
+        pair(&n, "s", NFT_LOOKUP_F_INV);
+        nft_verdict(&n, NF_ACCEPT, NULL);
+        nft_rule_end(&n);
+        pair(&n, "small", NFT_LOOKUP_F_INV); /* the socket is fit for the next one */
+        nft_verdict(&n, NF_DROP, NULL);
+        nft_rule_end(&n);
+        commit(&n);
+        assert_true(find(true, false).refused && find(true, false).unread && find(true, false).perhaps);
+}
+
+static void verdict_find_asks_only_so_many_questions(void **state)
+{
+        static const char *const chains[] = {"f", NULL};
+        const struct nft_set set = {.name = "names", .key_type = NFT_TYPE_IFNAME, .key_size = 16, .host_order = true};
+        struct nft n;
+
+        (void)state;
+        begin_table(&n, chains);
+        nft_set_add(&n, "t", &set);
+        commit(&n);
+        for (unsigned i = 0; i < 6000; i += 500) {
+                nft_begin(&n, NFPROTO_INET);
+                for (unsigned k = 0; k < 500; k++) { /* iifname @names accept */
+                        nft_rule_begin(&n, "t", "f");
+                        nft_meta(&n, NFT_META_IIFNAME, NFT_REG_1);
+                        nft_lookup(&n, "names", NFT_REG_1, 0, 0);
+                        nft_verdict(&n, NF_ACCEPT, NULL);
+                        nft_rule_end(&n);
+                }
+                commit(&n);
+                assert_true(find(true, true).refused);
+                assert_int_equal(find(true, true).unread, i >= 4000);
+        }
+}
+
 static void verdict_find_knows_nothing_of_a_set_that_is_gone(void **state)
 {
         _cleanup_verdict_rules_ struct verdict_rules *rules = NULL;
@@ -437,11 +581,15 @@ int main(void)
                 cmocka_unit_test_setup(verdict_find_comes_back_from_a_jump_and_not_from_a_goto, begin),
                 cmocka_unit_test_setup(verdict_find_follows_names_as_long_as_the_kernel_has_them, begin),
                 cmocka_unit_test_setup(verdict_find_takes_what_is_not_known_for_no, begin),
+                cmocka_unit_test_setup(verdict_find_says_that_it_passed_over_what_might_have_let_it_through, begin),
+                cmocka_unit_test_setup(verdict_find_knows_what_is_known_of_a_connection_where_the_packet_is, begin),
                 cmocka_unit_test_setup(verdict_find_knows_states_translation_and_addresses, begin),
                 cmocka_unit_test_setup(verdict_find_asks_the_kernel_what_is_in_a_set, begin),
                 cmocka_unit_test_setup(verdict_find_follows_a_verdict_map, begin),
                 cmocka_unit_test_setup(verdict_find_takes_the_element_for_all_others, begin),
                 cmocka_unit_test_setup(verdict_find_compares_the_known_part_of_a_concatenation, begin),
+                cmocka_unit_test_setup(verdict_find_does_not_read_all_of_a_large_set, begin),
+                cmocka_unit_test_setup(verdict_find_asks_only_so_many_questions, begin),
                 cmocka_unit_test_setup(verdict_find_knows_nothing_of_a_set_that_is_gone, begin),
                 cmocka_unit_test_setup(verdict_find_believes_no_refusal_behind_a_jump_that_is_not_certain, begin),
                 cmocka_unit_test_setup(verdict_rules_read_leaves_the_socket_fit_when_there_are_too_many, begin),
