@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -16,6 +17,7 @@
 #include "engine/networks.h"
 #include "engine/ports.h"
 #include "engine/traffic.h"
+#include "monitor/status.h"
 #include "net/bridge.h"
 #include "net/lease.h"
 #include "net/network.h"
@@ -283,6 +285,18 @@ err *endpoints_attach(struct container *c, int state_fd, struct monitor_conf *co
         return e ? err_wrap(e, "failed to set up container networking") : NULL;
 }
 
+/* Who has joined its namespace keeps that, and would keep the interface, whose address is to be another's. */
+static err *unmake_shared(const struct container *c, const json *entry)
+{
+        const char *line = json_get_str(entry, ENDPOINTS_LINE);
+        struct endpoint e;
+
+        if (!line || faccessat(c->state_fd, STATUS_SHARED_NET, F_OK, 0) < 0)
+                return NULL;
+        TRY(endpoint_parse(line, &e));
+        return endpoint_unmake(&e, -1, 0);
+}
+
 err *endpoints_detach(struct container *c)
 {
         _cleanup_json_ json *doc = NULL;
@@ -305,7 +319,7 @@ err *endpoints_detach(struct container *c)
         else
                 first = next;
         JSON_EACH (json_get(doc, "Networks"), it) {
-                err *e[] = {guards_remove(it.value),
+                err *e[] = {unmake_shared(c, it.value), guards_remove(it.value),
                             lease_release(networks, json_get_str_or(it.value, "NetworkID", ""), c->id)};
 
                 for (unsigned i = 0; i < ARRAY_SIZE(e); i++)

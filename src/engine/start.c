@@ -66,7 +66,9 @@ static err *join_one(struct container *c, const char *mode, const char *what, co
                                        other->id);
         }
         if (strcmp(ns, "pid") == 0)
-                TRY(status_share_pid(other->state_fd));
+                TRY(status_share(other->state_fd, STATUS_SHARED_PID));
+        if (strcmp(ns, "net") == 0)
+                TRY(status_share(other->state_fd, STATUS_SHARED_NET));
         *ret = str_format("/proc/%d/ns/%s", other->status.pid, ns);
         if (strcmp(ns, "ipc") == 0)
                 j->shm = str_format("/proc/%d/root/dev/shm", other->status.pid);

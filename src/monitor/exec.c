@@ -126,7 +126,7 @@ static err *build(struct monitor *m, const struct proto_packet *p, struct runtim
         if (!keyring)
                 return err_nomem();
         if (x->flags & PROTO_EXEC_PRIVILEGED)
-                TRY(status_share_pid(m->dirfd)); /* it may trace the sessions that come after it */
+                TRY(status_share(m->dirfd, STATUS_SHARED_PID)); /* it may trace the sessions that come after it */
         TRY(builder_spec(m, &spec, &bundle));
         if (!spec->process)
                 return err_new(ERR_INVALID, "config.json has no process");

@@ -111,11 +111,11 @@ static bool is_locked(int fd)
         return false;
 }
 
-err *status_share_pid(int dirfd)
+err *status_share(int dirfd, const char *what)
 {
-        _cleanup_close_ int fd = openat(dirfd, STATUS_SHARED_PID, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        _cleanup_close_ int fd = openat(dirfd, what, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-        return fd < 0 ? err_sys(errno, "making %s", STATUS_SHARED_PID) : NULL;
+        return fd < 0 ? err_sys(errno, "making %s", what) : NULL;
 }
 
 bool status_monitor_alive(int dirfd)

@@ -57,7 +57,9 @@ MUST_USE err *status_parse(char *text, struct status *ret); /* changes @text */
 /* Somebody who may trace might be in the container's PID namespace: other containers that join it, privileged sessions.
  * Said before they come; holds until the container ends. */
 #define STATUS_SHARED_PID "shared-pid"
-MUST_USE err *status_share_pid(int dirfd);
+/* Other containers have joined its network namespace, and will keep it. */
+#define STATUS_SHARED_NET "shared-net"
+MUST_USE err *status_share(int dirfd, const char *what);
 
 /* Is somebody holding @dirfd/lock? (Then status can be believed.) */
 bool status_monitor_alive(int dirfd);

@@ -181,6 +181,23 @@ reaches() { hod exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
         [[ $(of c n1 .IPAddress) == $(sub 1 50) && $(of d n1 .IPAddress) == $(sub 1 3) ]]
 }
 
+@test "who has joined a network namespace keeps no interface in it when its container ends: the address is to be another's" {
+        make n1 1
+        sleeper c --network n1
+        sleeper j --network container:c
+        reaches j "$(sub 1 1)"
+        hod stop -t 0 c >/dev/null
+        is "$(links j)" lo
+        hod start c >/dev/null
+        is "$(links j)" lo
+        hod restart -t 0 j >/dev/null
+        is "$(links j)" 'eth0 lo'
+        hod rm -f c >/dev/null
+        sleeper d --network n1
+        is "$(of d n1 .IPAddress)" "$(sub 1 2)"
+        is "$(links j)" lo
+}
+
 @test "networks that came while it ran are there after a restart by policy, those that went are not" {
         make n1 1
         make n2 2
