@@ -285,16 +285,39 @@ err *endpoints_attach(struct container *c, int state_fd, struct monitor_conf *co
         return e ? err_wrap(e, "failed to set up container networking") : NULL;
 }
 
+/* Where @c's processes were, @other's still are: what has no end on the host can be found by theirs only. */
+static err *unmake_where(const struct container *other, const struct endpoint *e)
+{
+        _cleanup_close_ int ns = -1;
+        char path[40];
+
+        if (!container_is_running(other))
+                return NULL;
+        (void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)other->status.pid);
+        ns = open(path, O_RDONLY | O_CLOEXEC);
+        return ns < 0 ? NULL : endpoint_unmake(e, ns, 0);
+}
+
 /* Who has joined its namespace keeps that, and would keep the interface, whose address is to be another's. */
 static err *unmake_shared(const struct container *c, const json *entry)
 {
+        _cleanup_container_list_ struct container_list all = {0};
         const char *line = json_get_str(entry, ENDPOINTS_LINE);
         struct endpoint e;
 
         if (!line || faccessat(c->state_fd, STATUS_SHARED_NET, F_OK, 0) < 0)
                 return NULL;
         TRY(endpoint_parse(line, &e));
-        return endpoint_unmake(&e, -1, 0);
+        if (e.kind == ENDPOINT_BRIDGE)
+                return endpoint_unmake(&e, -1, 0);
+        TRY(container_list(c->engine, &all));
+        for (size_t i = 0; i < all.n; i++) {
+                const char *mode = json_get_str_or(container_host_config(all.items[i]), "NetworkMode", "");
+
+                if (str_eq(str_after(mode, "container:"), c->id))
+                        TRY(unmake_where(all.items[i], &e));
+        }
+        return NULL;
 }
 
 err *endpoints_detach(struct container *c)

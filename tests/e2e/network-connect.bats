@@ -584,6 +584,18 @@ hod: failed to set up container networking: the parent host0 is no network devic
 mm" ]]
 }
 
+@test "macvlan: who has joined the namespace of a container that has ended has its device no more: the next one gets the address" {
+        on_link '
+                hod network create -d macvlan -o parent=host0 --subnet $(sub 9 0)/24 --gateway $GW mv >/dev/null
+                hod run -d --name c --network mv --network bridge busybox sleep 100 >/dev/null
+                hod run -d --name j --network container:c busybox sleep 100 >/dev/null
+                hod rm -f c >/dev/null
+                [[ $(hod exec j ls /sys/class/net) == lo ]]
+                hod run --rm --network mv busybox ping -c 1 -W 2 $GW >/dev/null
+                hod rm -f j >/dev/null
+                hod network rm mv >/dev/null'
+}
+
 @test "macvlan: what a container stands on a device of its own, of the number and with the address of ours, is not taken for ours" {
         run -0 on_link '
                 hod network create -d macvlan -o parent=host0 --subnet $(sub 9 0)/24 --gateway $GW mv >/dev/null
