@@ -283,7 +283,7 @@ static err *try_chain(struct attempt *a, char ***ret)
                                 try_kind(a, kind, i);
         for (unsigned kind = 0; kind < OBSTACLE_KINDS; kind++)
                 any |= a->finding.refused[kind];
-        if (!any || obstacle_is_said(a->chain, &a->finding))
+        if (!any || obstacle_is_said(&a->finding))
                 return NULL;
         return strv_push(ret, obstacle_text(a->chain, &a->finding, n));
 }

@@ -35,7 +35,8 @@ struct obstacle_finding {
         struct verdict verdict; /* on the first of them */
 };
 
-/* Is it said of firewalld elsewhere? Its chain of forwarding refuses the same. */
-bool obstacle_is_said(const struct obstacle_chain *c, const struct obstacle_finding *f);
+/* Does firewalld only keep from the host itself what it keeps from others (StrictForwardPorts)? Then it is said there.
+ */
+bool obstacle_is_said(const struct obstacle_finding *f);
 /* The sentence; owned, NULL = no memory. */
 char *obstacle_text(const struct obstacle_chain *c, const struct obstacle_finding *f, const struct network *n);

@@ -25,12 +25,12 @@ bool obstacle_is_early(const struct obstacle_chain *c)
         return c->hook == NF_INET_INGRESS || c->priority < NF_IP_PRI_NAT_DST;
 }
 
-bool obstacle_is_said(const struct obstacle_chain *c, const struct obstacle_finding *f)
+bool obstacle_is_said(const struct obstacle_finding *f)
 {
         for (unsigned k = 0; k < OBSTACLE_KINDS; k++)
                 if (f->refused[k] && k != OBSTACLE_HOST)
                         return false;
-        return str_eq(c->table, "firewalld") || strstr(f->verdict.path, " OUTPUT_dnat ");
+        return strstr(f->verdict.path, " OUTPUT_dnat ") || strstr(f->verdict.path, " filter_OUTPUT_dnat ");
 }
 
 /* What is kept from us; owned. */
