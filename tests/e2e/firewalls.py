@@ -265,8 +265,22 @@ def setns(fd):
         raise OSError(ctypes.get_errno(), "setns")
 
 
-def nft(text, *options):
-    return subprocess.run(["nft", *options, "-f", "-"], input=text, text=True, check=True, stdout=subprocess.PIPE).stdout
+# nft(8) without a process for each command.
+library = ctypes.CDLL("libnftables.so.1")
+library.nft_ctx_get_output_buffer.restype = library.nft_ctx_get_error_buffer.restype = ctypes.c_char_p
+library.nft_ctx_new.restype = ctypes.c_void_p
+context = ctypes.c_void_p(library.nft_ctx_new(0))
+library.nft_ctx_buffer_output(context)
+library.nft_ctx_buffer_error(context)
+library.nft_ctx_output_set_flags(context, 1 << 4)  # JSON
+
+
+def nft(text):
+    failed = library.nft_run_cmd_from_buffer(context, text.encode())
+    output, error = library.nft_ctx_get_output_buffer(context), library.nft_ctx_get_error_buffer(context)
+    if failed:
+        raise SystemExit(f"{text}: {error.decode()}")
+    return output
 
 
 def know_each_other():
@@ -281,7 +295,7 @@ def know_each_other():
 
 
 def counters():
-    answer = json.loads(subprocess.run(["nft", "-j", "list", "counters"], check=True, stdout=subprocess.PIPE).stdout)
+    answer = json.loads(nft("list counters"))
     return {o["counter"]["name"]: o["counter"]["packets"] for o in answer["nftables"] if "counter" in o}
 
 
