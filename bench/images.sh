@@ -307,7 +307,7 @@ versions="hod $(version "$hod" --version) (release build)"
 		| second pull | at most 50 ms | $(median pull-again hod) ms | $(verdict "$(median pull-again hod)" '<=' 50) |
 		| peak memory, all processes together | at most 64 MB | pull $((peak_pull / 1024)), push $((peak_push / 1024)), save $((peak_save / 1024)), load $((peak_load / 1024)), import $((peak_import / 1024)) MB | $(verdict "$peak_max" '<=' 65536) |
 
-		Processor time of a pull: $profile. Push of what was committed waits for gzip on one processor.
+		Processor time of a pull: $profile.
 		END
 } | section Images
 cat "$top/bench/RESULTS.md"

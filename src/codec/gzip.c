@@ -24,7 +24,9 @@ static void isal_load(void)
         *(void **)&isal.inflate = loader_symbol(lib, "isal_inflate");
         *(void **)&isal.deflate_init = loader_symbol(lib, "isal_deflate_init");
         *(void **)&isal.deflate = loader_symbol(lib, "isal_deflate");
-        isal_loaded = isal.inflate_init && isal.inflate_reset && isal.inflate && isal.deflate_init && isal.deflate;
+        *(void **)&isal.deflate_set_dict = loader_symbol(lib, "isal_deflate_set_dict");
+        isal_loaded = isal.inflate_init && isal.inflate_reset && isal.inflate && isal.deflate_init && isal.deflate &&
+                      isal.deflate_set_dict;
 }
 
 const struct isal *gzip_isal(void)
@@ -132,23 +134,58 @@ static void gzip_free(struct sink *sink)
         free(g);
 }
 
-static err *start_isal(struct gzip *g, int level)
-{
-        static const uint32_t sizes[] = {ISAL_DEF_LVL0_DEFAULT, ISAL_DEF_LVL1_DEFAULT, ISAL_DEF_LVL2_DEFAULT,
-                                         ISAL_DEF_LVL3_DEFAULT};
-        unsigned l = level ? (unsigned)level : ISAL_LEVELS;
+/* ---- what gzip_wide.c needs, too ---- */
 
-        g->stream = malloc(sizeof(*g->stream));
-        g->level_buf = malloc(sizes[l]);
-        if (!g->stream || !g->level_buf) {
-                free(g->stream);
-                free(g->level_buf);
+err *gzip_check_level(int level)
+{
+        return level < 0 || level > 9 ? err_new(ERR_INVALID, "gzip level %d is not in 1..9", level) : NULL;
+}
+
+const struct isal *gzip_isal_for(int level)
+{
+        /* Who asks for more than ISA-L's levels wants it smaller than that can make it, and waits for it. */
+        return level <= ISAL_LEVELS ? gzip_isal() : NULL;
+}
+
+int gzip_zlib_level(int level)
+{
+        return level ? level : 4;
+}
+
+static const uint32_t isal_sizes[] = {ISAL_DEF_LVL0_DEFAULT, ISAL_DEF_LVL1_DEFAULT, ISAL_DEF_LVL2_DEFAULT,
+                                      ISAL_DEF_LVL3_DEFAULT};
+
+err *gzip_isal_new(int level, struct isal_zstream **ret, void **ret_buf)
+{
+        struct isal_zstream *s = malloc(sizeof(*s));
+        void *buf = malloc(isal_sizes[level ? level : ISAL_LEVELS]);
+
+        if (!s || !buf) {
+                free(s);
+                free(buf);
                 return err_nomem();
         }
-        g->isal->deflate_init(g->stream);
-        g->stream->level = l;
-        g->stream->level_buf = g->level_buf;
-        g->stream->level_buf_size = sizes[l];
+        *ret = s;
+        *ret_buf = buf;
+        return NULL;
+}
+
+void gzip_isal_begin(const struct isal *library, struct isal_zstream *s, int level, void *buf)
+{
+        unsigned l = level ? (unsigned)level : ISAL_LEVELS;
+
+        library->deflate_init(s);
+        s->level = l;
+        s->level_buf = buf;
+        s->level_buf_size = isal_sizes[l];
+}
+
+/* ---- */
+
+static err *start_isal(struct gzip *g, int level)
+{
+        TRY(gzip_isal_new(level, &g->stream, &g->level_buf));
+        gzip_isal_begin(g->isal, g->stream, level, g->level_buf);
         g->stream->gzip_flag = IGZIP_GZIP;
         g->stream->flush = NO_FLUSH;
         return NULL;
@@ -159,18 +196,16 @@ err *sink_open_gzip(struct sink *below, int level, struct sink **ret)
         struct gzip *g;
         err *e = NULL;
 
-        if (level < 0 || level > 9)
-                return err_new(ERR_INVALID, "gzip level %d is not in 1..9", level);
+        TRY(gzip_check_level(level));
         g = malloc(sizeof(*g));
         if (!g)
                 return err_nomem();
         memset(g, 0, offsetof(struct gzip, out));
         g->sink = (struct sink){gzip_write, gzip_finish, gzip_free};
-        /* Who asks for more than ISA-L's levels wants it smaller than that can make it, and waits for it. */
-        g->isal = level <= ISAL_LEVELS ? gzip_isal() : NULL;
+        g->isal = gzip_isal_for(level);
         if (g->isal)
                 e = start_isal(g, level);
-        else if (deflateInit2(&g->z, level ? level : 4, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+        else if (deflateInit2(&g->z, gzip_zlib_level(level), Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
                 e = err_nomem();
         if (e) {
                 free(g);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "codec/gzip.h"
 #include "codec/zstd.h"
 #include "engine/push_private.h"
 #include "engine/workers.h"
@@ -77,7 +78,7 @@ static err *compress_to(void *arg, int fd)
 
         TRY(store_open(&options, &own));
         TRY(sink_open_fd(fd, &to));
-        TRY(c->zstd ? sink_open_zstd(to, c->level, &packed) : sink_open_gzip(to, c->level, &packed));
+        TRY(c->zstd ? sink_open_zstd(to, c->level, &packed) : sink_open_gzip_wide(to, c->level, -1, &packed));
         to = packed;
         TRY(layer_tar_write(own, s->blob->layer, to)); /* says whether the content is right */
         return sink_finish(to);

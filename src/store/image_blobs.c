@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "codec/gzip.h"
 #include "oci/image.h"
 #include "oci/platform.h"
 #include "store/blob.h"
@@ -221,7 +222,7 @@ static err *compress(struct store *s, struct staging *st, struct image_layer *l)
         TRY(sink_open_fd(fd, &out));
         TRY(sink_open_hash(out, h, &next));
         out = next;
-        TRY(sink_open_gzip(out, 0, &next));
+        TRY(sink_open_gzip_wide(out, 0, -1, &next));
         out = next;
         TRY(layer_tar_write(s, l, out));
         TRY(sink_finish(out));

@@ -45,11 +45,94 @@ static void gzip_libraries_read_each_other(void **state)
         }
 }
 
+/* ---- on several processors ---- */
+
+static err *open_alone(struct sink *below, int level, struct sink **ret)
+{
+        return sink_open_gzip_wide(below, level, 0, ret);
+}
+
+static err *open_wide(struct sink *below, int level, struct sink **ret)
+{
+        return sink_open_gzip_wide(below, level, 3, ret);
+}
+
+static void gzip_wide_round_trips(void **state)
+{
+        for (int zlib = 0; zlib < 2; zlib++) {
+                gzip_use_zlib(zlib);
+                check_codec(open_wide, stream_open_gunzip);
+                check_damage(open_wide, stream_open_gunzip);
+                check_codec(open_alone, stream_open_gunzip);
+        }
+        gzip_use_zlib(false);
+}
+
+/* What cannot be made smaller, and what nearly vanishes; around the size of a piece, and far from it. */
+static void gzip_wide_gives_the_same_bytes_whoever_makes_them(void **state)
+{
+        static const size_t sizes[] = {0, 1, 262143, 262144, 262145, 524288, 1400001};
+
+        for (int kind = 0; kind < 3; kind++) {
+                _cleanup_str_ struct str all = {0};
+                uint32_t x = 7;
+
+                str_add(&all, "");
+                if (kind == 0)
+                        make_data(&all, sizes[ARRAY_SIZE(sizes) - 1]);
+                while (all.len < sizes[ARRAY_SIZE(sizes) - 1]) {
+                        x = kind == 1 ? x * 1664525 + 1013904223 : 0;
+                        str_add_n(&all, (char *)&x + 3, 1);
+                }
+                for (size_t i = 0; i < ARRAY_SIZE(sizes) * 2; i++) {
+                        _cleanup_str_ struct str a = {0}, b = {0}, other = {0};
+                        struct str data = {.data = all.data, .len = sizes[i / 2]};
+
+                        gzip_use_zlib(i % 2);
+                        compress_all(open_alone, 0, &data, 1 << 20, &a);
+                        compress_all(open_wide, 0, &data, 9999, &b);
+                        compress_all(sink_open_gzip, 0, &data, 1 << 20, &other);
+                        gzip_use_zlib(!(i % 2));
+                        assert_int_equal(a.len, b.len);
+                        assert_memory_equal(a.data, b.data, a.len);
+                        assert_in_range(a.len, 0, other.len + other.len / 8 + 64); /* little is lost by it */
+                        expect_expanded(stream_open_gunzip, &a, &data);
+                }
+        }
+        gzip_use_zlib(false);
+}
+
+static err *refuse(struct sink *s, const void *data, size_t size)
+{
+        return err_new(ERR_SYS, "no more");
+}
+
+static void gzip_wide_ends_when_nobody_takes_it(void **state)
+{
+        struct sink nobody = {refuse, memory_finish, memory_free};
+        _cleanup_(sink_freep) struct sink *s = NULL;
+        _cleanup_str_ struct str data = {0};
+        err *e = NULL;
+
+        make_data(&data, 1000000);
+        assert_null(open_wide(&nobody, 0, &s));
+        for (int i = 0; i < 20 && !e; i++)
+                e = sink_write(s, data.data, data.len);
+        assert_int_equal(err_code(e), ERR_SYS);
+        err_free(e);
+        s = (sink_free(s), NULL);
+        assert_null(open_wide(&nobody, 0, &s)); /* and one that nobody finishes */
+        assert_null(sink_write(s, data.data, 300000));
+}
+
 static void gzip_refuses_bad_levels(void **state)
 {
         struct sink *s = NULL;
         err *e = sink_open_gzip(NULL, 10, &s);
 
+        assert_int_equal(err_code(e), ERR_INVALID);
+        err_free(e);
+        e = sink_open_gzip_wide(NULL, 10, -1, &s);
         assert_int_equal(err_code(e), ERR_INVALID);
         err_free(e);
 }
@@ -196,11 +279,18 @@ static void stream_copy_goes_through_files(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(gzip_round_trips_with_isal),       cmocka_unit_test(gzip_round_trips_with_zlib),
-                cmocka_unit_test(gzip_libraries_read_each_other),   cmocka_unit_test(gzip_refuses_bad_levels),
-                cmocka_unit_test(gunzip_reads_all_header_fields),   cmocka_unit_test(stream_open_auto_knows_formats),
-                cmocka_unit_test(stream_open_auto_gives_all_bytes), cmocka_unit_test(stream_open_limit_stops_bombs),
+                cmocka_unit_test(gzip_round_trips_with_isal),
+                cmocka_unit_test(gzip_round_trips_with_zlib),
+                cmocka_unit_test(gzip_libraries_read_each_other),
+                cmocka_unit_test(gzip_refuses_bad_levels),
+                cmocka_unit_test(gunzip_reads_all_header_fields),
+                cmocka_unit_test(stream_open_auto_knows_formats),
+                cmocka_unit_test(stream_open_auto_gives_all_bytes),
+                cmocka_unit_test(stream_open_limit_stops_bombs),
                 cmocka_unit_test(stream_copy_goes_through_files),
+                cmocka_unit_test(gzip_wide_round_trips),
+                cmocka_unit_test(gzip_wide_gives_the_same_bytes_whoever_makes_them),
+                cmocka_unit_test(gzip_wide_ends_when_nobody_takes_it),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
