@@ -118,7 +118,9 @@ teardown_file() { e2e_teardown; }
 }
 
 @test "-it: resizing, Ctrl-C, job control" {
-        out=$(pty -z 33x77 -e '# ' -s 'sleep 100\r' -w 0.5 -s '\x03' -e '# ' -r 20x50 -w 0.2 -s 'stty size; exit 3\r' \
+        # What is typed shows, too: what is waited for does not stand in it.
+        out=$(pty -z 33x77 -e '# ' -s 'sh -c "echo be''""''gun; exec sleep 100"\r' -e 'begun' -s '\x03' -e '# ' -r 20x50 \
+                -s 'until stty size | grep "20 5"0; do sleep 0.05; done; exit 3\r' \
                 -- "$HOD_BIN/hod" exec -it e1 sh) && status=0 || status=$?
         is "$status" 3 "$out"
         like "$out" '20 50'
@@ -131,9 +133,9 @@ teardown_file() { e2e_teardown; }
 }
 
 @test "-d returns at once; a failed start is told" {
-        took=$(millis hod exec -d e1 sleep 3)
-        ((took < 2000))
-        like "$(hod exec e1 ps -o args)" 'sleep 3'
+        took=$(millis hod exec -d e1 sleep 33)
+        ((took < 20000))
+        like "$(hod exec e1 ps -o args)" 'sleep 33'
         refused 1 'nosuch.*not found' hod exec -d e1 nosuch
 }
 
@@ -147,10 +149,10 @@ teardown_file() { e2e_teardown; }
 @test "the container killed under a session: 137" {
         hod run -d --name e6 busybox sleep 100 >/dev/null
         (
-                sleep 0.5
+                eventually 5 test -e "/proc/$(init_pid e6)/root/in"
                 hod kill e6 >/dev/null
         ) &
-        run hod exec e6 sleep 20
+        run hod exec e6 sh -c 'touch /in; exec sleep 100'
         is "$status" 137
         wait $!
         hod rm e6
@@ -169,9 +171,9 @@ teardown_file() { e2e_teardown; }
 }
 
 @test "hod killed: the session goes on, the container too" {
-        "$HOD_BIN/hod" exec e1 sh -c 'sleep 1; touch /after' &
+        "$HOD_BIN/hod" exec e1 sh -c 'touch /before; sleep 1; touch /after' &
         pid=$!
-        sleep 0.4
+        eventually 5 test -e "/proc/$(init_pid e1)/root/before"
         kill -9 "$pid"
         wait "$pid" || true
         eventually 5 hod exec e1 test -e /after

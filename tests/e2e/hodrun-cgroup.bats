@@ -122,8 +122,8 @@ no_cgroup() { [[ -z $(find /sys/fs/cgroup -depth -type d -path "*$CG-c*" 2>/dev/
         is "$(jq '.data | .memory.usage.limit == 33554432 and .memory.usage.usage > 0 and .pids.current >= 1
                 and .cpu.usage.total > 0 and (.memory.raw | length > 10) and (.memory.usage.failcnt == 0)' stats)" true
         hodrun events --interval 50ms c >seen 3>&- &
-        eventually 10 test -s seen
-        sleep 0.3
+        twice() { (($(wc -l <seen) >= 2)); }
+        eventually 10 twice
         hodrun delete -f c
         wait $!
         [[ $(jq -r .type seen | sort -u) == stats && $(wc -l <seen) -ge 2 ]] || fail "$(cat seen)"
@@ -147,9 +147,12 @@ no_cgroup() { [[ -z $(find /sys/fs/cgroup -depth -type d -path "*$CG-c*" 2>/dev/
         edit '.linux.resources.memory = {limit: 33554432, swap: 33554432}'
         background
         hodrun events --interval 1h c >seen 3>&- &
-        sleep 0.3
-        run ! timeout 30 "$HOD_BIN/hodrun" --root "$T/run" exec c sh -c 'x=$(yes | head -c 90000000)'
-        eventually 10 grep -qx '{"type":"oom","id":"c"}' seen
+        # (Nothing tells when it has begun to look.)
+        for _ in {1..20}; do
+                run ! timeout 60 "$HOD_BIN/hodrun" --root "$T/run" exec c sh -c 'x=$(yes | head -c 90000000)'
+                for _ in {1..10}; do ! grep -qx '{"type":"oom","id":"c"}' seen || break 2; sleep 0.1; done
+        done
+        grep -qx '{"type":"oom","id":"c"}' seen
         hodrun delete -f c
         wait $!
 }
@@ -355,10 +358,10 @@ no_cgroup() { [[ -z $(find /sys/fs/cgroup -depth -type d -path "*$CG-c*" 2>/dev/
 # bats test_tags=vm
 @test "delete -f: what the container made below its cgroup, stopped there, and what forks" {
         background
-        hodrun exec -d c sleep 1000
+        hodrun exec -d --pid-file "$T/pid" c sleep 1000
         hodrun exec -d c sh -c 'while :; do sleep 1000 & sleep 0.01; done'
         mkdir -p "$(dir freezer /a/b)"
-        pid=$(hodrun ps -f json c | jq '.[1]')
+        pid=$(<"$T/pid")
         if cgroup_v2; then
                 echo "$pid" >"$(dir x /a/b)/cgroup.procs"
                 echo 1 >"$(dir x /a)/cgroup.freeze"
@@ -374,10 +377,10 @@ no_cgroup() { [[ -z $(find /sys/fs/cgroup -depth -type d -path "*$CG-c*" 2>/dev/
         # Without a PID namespace, init gone, the rest stopped by the container.
         edit '.linux.namespaces |= map(select(.type != "pid"))'
         background
-        hodrun exec -d c sleep 1000
+        hodrun exec -d --pid-file "$T/pid" c sleep 1000
         init=$(hodrun state c | jq .pid)
         mkdir "$(dir freezer /a)"
-        pid=$(hodrun ps -f json c | jq ".[] | select(. != $init)" | head -1)
+        pid=$(<"$T/pid")
         echo "$pid" >"$(dir freezer /a)/cgroup.procs"
         if cgroup_v2; then echo 1 >"$(dir x /a)/cgroup.freeze"; else echo FROZEN >"$(dir freezer /a)/freezer.state"; fi
         kill -9 "$init"
@@ -396,7 +399,12 @@ no_cgroup() { [[ -z $(find /sys/fs/cgroup -depth -type d -path "*$CG-c*" 2>/dev/
         background
         fsfreeze -f "$T/frozen"
         hodrun exec -d c sh -c 'echo x >/frozen/file'
-        eventually 5 eval "grep -qs '^State:.D' /proc/[0-9]*/status"
+        asleep() { # others may be, too
+                local pid
+                for pid in $(hodrun ps -f json c | jq '.[]'); do ! grep -qs '^State:.D' "/proc/$pid/status" || return 0; done
+                return 1
+        }
+        eventually 5 asleep
         (
                 sleep 3
                 fsfreeze -u "$T/frozen"

@@ -363,13 +363,14 @@ PY
         like "$(cat "$T/console.out")" '^/dev/pts/ptmx .*/ptmx$'
         hodrun delete -f c
         fake '{}'
-        python3 -c "import socket, time; s = socket.socket(socket.AF_UNIX); s.bind('$T/console2'); s.listen(); time.sleep(3)" &
+        python3 -c "import socket, time; s = socket.socket(socket.AF_UNIX); s.bind('$T/console2'); s.listen(); time.sleep(60)" &
         receiver=$!
         for _ in {1..50}; do [[ ! -S $T/console2 ]] || break; sleep 0.1; done
         run restore --console-socket "$T/console2"
         contains "$output" 'the checkpoint has no terminal for the console socket'
         nothing_left
-        wait "$receiver"
+        kill "$receiver"
+        wait "$receiver" || true
 }
 
 # Row 42 of the catalogue of weaknesses: an image decides who the processes are, the bundle what they may be.

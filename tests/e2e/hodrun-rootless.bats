@@ -118,9 +118,9 @@ $(readlink "/proc/$pid/ns/pid")"
 }
 
 @test "kill --all reaches every process without a cgroup" {
-        args '(trap "echo a >/a; exit" USR1; while :; do sleep 0.1; done) & trap "" USR1; wait; while :; do sleep 0.1; done'
+        args '(trap "echo a >/a; exit" USR1; echo >/ready; while :; do sleep 0.1; done) & trap "" USR1; wait; while :; do sleep 0.1; done'
         user run -d c </dev/null >"$T/out" 2>&1
-        sleep 0.5
+        eventually 5 test -s rootfs/ready
         user kill -a c USR1
         eventually 5 test -s rootfs/a
         user kill c KILL

@@ -73,7 +73,8 @@ notify() {
                 rm -f "$T/states"
                 args 'sleep 100'
                 hodrun create c
-                # The agent has it before `create` ends.
+                # It is sent before `create` ends.
+                eventually 5 test -s "$T/states"
                 is "$(jq -r .pid "$T/states")" "$(hodrun state c | jq .pid)"
                 hodrun start c
                 contains "$(hodrun exec c mkdir /y 2>&1 || true)" "No medium found"
@@ -539,7 +540,7 @@ hook() {
                 hook $kind 'sleep 77.123; true' '{"timeout": 1}'
                 args 'sleep 5'
                 wrong "error running $kind hook #0: hook ran past specified timeout of 1.0s"
-                [[ -z $(pgrep -f 'sleep 77.123') ]] || fail "$kind: it still runs"
+                eventually 5 eval '[[ -z $(pgrep -f "sleep 77[.]123") ]]'
         done
 }
 

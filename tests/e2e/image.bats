@@ -251,10 +251,16 @@ line'")
         done
         hod images >/dev/null
         unlike "$(hod images)" half
-        (
-                cat "$(busybox_file)"
-                sleep 1
-        ) | timeout -s KILL 0.5 "$HOD_BIN/hod" import - half >/dev/null 2>&1 || true
+        mkfifo "$T/half"
+        "$HOD_BIN/hod" import "$T/half" half >/dev/null 2>&1 &
+        pid=$!
+        exec 8>"$T/half"
+        head -c 1000000 "$(busybox_file)" >&8
+        eventually 5 eval '[[ -n $(ls "$HOD_ROOT/tmp") ]]'
+        kill -9 "$pid"
+        wait "$pid" || true
+        exec 8>&-
+        rm "$T/half"
         [[ -n $(ls "$HOD_ROOT/tmp") ]] || fail 'nothing was killed'
         hod tag busybox room
         hod rmi room

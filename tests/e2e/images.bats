@@ -406,6 +406,7 @@ Deleted: $parent$"
         hod import -m mine "$url/moved" url:2 >/dev/null
         is "$(hod inspect -f '{{.Comment}}' url:2)" mine
         kill "$pid"
+        wait "$pid" || true
         refused 1 'connection refused' hod import "$url/good" url:3
         hod rmi url:1 url:2 >/dev/null
 }

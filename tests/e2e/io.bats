@@ -46,8 +46,9 @@ teardown() { e2e_clean; }
 
 @test "-a in capitals; -a stdin alone gives the id and leaves when the input has ended" {
         is "$(hod run --rm -a STDOUT busybox sh -c 'echo o; echo e >&2' 2>&1)" o
-        id=$(echo data | hod run --name onlyin -i -a stdin busybox sh -c 'cat; sleep 1; exit 3')
+        id=$(echo data | hod run --name onlyin -i -a stdin busybox sh -c 'cat; until [ -e /end ]; do sleep 0.05; done; exit 3')
         is "$(field onlyin '{{.Id}} {{.State.Running}}')" "$id true"
+        touch "/proc/$(init_pid onlyin)/root/end"
         is "$(hod wait onlyin)" 3
         is "$(hod logs onlyin)" data
         seq 300000 >"$T/numbers"
@@ -69,18 +70,20 @@ teardown() { e2e_clean; }
 }
 
 @test "-ti: resizing is seen inside" {
-        out=$(pty -z 24x80 -e '# ' -s 'stty size\r' -e '24 80' -r 50x100 -w 0.3 -s 'stty size; exit\r' -e '50 100' -- \
+        out=$(pty -z 24x80 -e '# ' -s 'stty size\r' -e '24 80' -r 50x100 \
+                -s 'until stty size | grep "50 1"00; do sleep 0.05; done; exit\r' -e '50 100' -- \
                 "$HOD_BIN/hod" run -ti --rm busybox sh) || fail "$out"
 }
 
 @test "-ti: Ctrl-C reaches the program; job control works" {
-        run pty -w 0.7 -s '\x03' -- "$HOD_BIN/hod" run -ti --rm busybox sh -c 'trap "echo INT; exit 6" INT; while :; do sleep 0.1; done'
+        run pty -e ready -s '\x03' -- "$HOD_BIN/hod" run -ti --rm busybox sh -c 'trap "echo INT; exit 6" INT; echo ready; while :; do sleep 0.1; done'
         is "$status" 6
-        out=$(pty -e '# ' -s 'sleep 100\r' -w 0.3 -s '\x1a' -e 'Stopped' -s 'jobs; kill -9 %1; sleep 0.2\r' -e '# ' -s 'exit 0\r' -- "$HOD_BIN/hod" run -ti --rm busybox sh) || fail "$out"
+        # What is typed shows, too: what is waited for does not stand in it.
+        out=$(pty -e '# ' -s 'sh -c "echo be''""''gun; exec sleep 100"\r' -e 'begun' -s '\x1a' -e 'Stopped' -s 'jobs; kill -9 %1; while jobs >/j; grep -q Stopped /j; do :; done\r' -e '# ' -s 'exit 0\r' -- "$HOD_BIN/hod" run -ti --rm busybox sh) || fail "$out"
 }
 
 @test "-ti: vi edits a file" {
-        out=$(pty -e '# ' -s 'vi /f\r' -w 0.5 -s 'ihello\x1b' -w 0.3 -s ':wq\r' -w 0.5 -s 'cat /f; exit\r' -- "$HOD_BIN/hod" run -ti --name vi busybox sh) || fail "$out"
+        out=$(pty -e '# ' -s 'vi /f\r' -e '~' -s 'ihello' -e 'hello' -s '\x1b' -w 0.3 -s ':wq\r' -e '# ' -s 'cat /f; exit\r' -- "$HOD_BIN/hod" run -ti --name vi busybox sh) || fail "$out"
         hod export vi | tar -xO f | grep -qx hello
 }
 
@@ -118,11 +121,17 @@ teardown() { e2e_clean; }
 
 @test "attach: --no-stdin --sig-proxy=false; leaving it harms nothing; two at once see the same" {
         hod run -d --name two busybox sh -c 'i=0; while :; do i=$((i+1)); echo "line $i"; sleep 0.1; done' >/dev/null
-        timeout -s KILL 1 "$HOD_BIN/hod" attach --no-stdin --sig-proxy=false two >"$T/1" &
+        "$HOD_BIN/hod" attach --no-stdin --sig-proxy=false two >"$T/1" &
         first=$!
-        timeout -s KILL 1 "$HOD_BIN/hod" attach --no-stdin --sig-proxy=false two >"$T/2" || true
-        wait $first || true
-        (($(wc -l <"$T/1") >= 3 && $(wc -l <"$T/2") >= 3))
+        "$HOD_BIN/hod" attach --no-stdin --sig-proxy=false two >"$T/2" &
+        second=$!
+        same() { grep -xF -f "$T/1" "$T/2" | sed -n 3q1; } # three lines that both have
+        until ! same; do
+                alive $first && alive $second || fail "it ended: $(cat "$T/1" "$T/2")"
+                sleep 0.05
+        done
+        kill -9 $first $second
+        wait $first $second || true
         is_running two
 }
 
@@ -175,7 +184,7 @@ teardown() { e2e_clean; }
         status=0
         wait "$pid" || status=$?
         is "$status $(cat "$T/out")" "3 got"
-        "$HOD_BIN/hod" run --name np --sig-proxy=false busybox sleep 2 &
+        "$HOD_BIN/hod" run --name np --sig-proxy=false busybox sleep 1000 &
         pid=$!
         eventually 5 is_running np
         kill -TERM "$pid"
@@ -196,14 +205,15 @@ teardown() { e2e_clean; }
 @test "a reader that sleeps does not keep signals from the container" {
         mkfifo "$T/slow"
         # shellcheck disable=SC2217  # it is to hold it open, not to read
-        sleep 8 <"$T/slow" &
+        sleep 60 <"$T/slow" &
         reader=$!
-        "$HOD_BIN/hod" run --name bl busybox sh -c 'trap "exit 9" TERM; yes & wait' >"$T/slow" 2>/dev/null &
+        "$HOD_BIN/hod" run --name bl busybox sh -c 'trap "exit 9" TERM; touch /up; yes & wait' >"$T/slow" 2>/dev/null &
         pid=$!
-        eventually 5 is_running bl
-        sleep 0.5
+        eventually 5 hod exec bl test -e /up
+        sleep 0.5 # for all that fits on the way to the reader
         kill -TERM "$pid"
-        eventually 4 is_exited bl
+        eventually 5 is_exited bl
+        alive "$reader"
         is "$(field bl '{{.State.ExitCode}}')" 9
         kill "$reader"
         wait "$pid" || true

@@ -18,7 +18,7 @@ setup_file() {
         echo $! >>"$T/pids"
         sleep 600 >"$T/index/stdin" 2>/dev/null 3>&- 4>&- &
         echo $! >>"$T/pids"
-        for _ in {1..100}; do
+        for _ in {1..600}; do
                 [[ ! -e $T/index/port || ! -s $T/reg/plain || ! -s $T/reg/tls ]] || return 0
                 sleep 0.05
         done
@@ -57,8 +57,8 @@ start_registry() {
         printf '%s\n' 'version: 0.1' 'log: {level: info}' "storage: {filesystem: {rootdirectory: $T/reg/data-$name}}" \
                 'http: {addr: "127.0.0.1:0"}' >"$T/reg/$name.yml"
         background env "$@" docker-registry serve "$T/reg/$name.yml" >"$T/reg/$name.log" 2>&1
-        for _ in {1..100}; do
-                if grep -q 'listening on' "$T/reg/$name.log"; then
+        for _ in {1..600}; do
+                if grep -q 'listening on 127.0.0.1:[0-9]*[^0-9]' "$T/reg/$name.log"; then
                         sed -n 's/.*listening on 127.0.0.1:\([0-9]*\).*/\1/p' "$T/reg/$name.log" | head -n 1 >"$T/reg/$name"
                         return 0
                 fi
@@ -313,7 +313,7 @@ helper() {
                 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
                 background openssl s_server -accept "127.0.0.1:$port" -cert "$T/tls/$name.crt" -key "$T/tls/$name.key" \
                         -cipher 'ALL:@SECLEVEL=0' -www -quiet >/dev/null 2>&1
-                for _ in {1..50}; do
+                for _ in {1..600}; do
                         # shellcheck disable=SC2188
                         (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
                         sleep 0.05

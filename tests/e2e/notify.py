@@ -53,8 +53,9 @@ def take(connection):
 
 def main():
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    server.bind(sys.argv[1])
+    server.bind(sys.argv[1] + ".new")
     server.listen(16)
+    os.rename(sys.argv[1] + ".new", sys.argv[1])  # who sees it can connect
     while True:
         connection, _ = server.accept()
         text, fds = take(connection)

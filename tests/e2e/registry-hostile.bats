@@ -134,11 +134,11 @@ resumed() { requests '.range != null and .status == 206' | grep -q "good/x"; }
 
 @test "a server that sends a byte a second, or nothing, is given up" {
         local slow pause
-        hod --registry-timeout 1s pull -q "$(at open)/slow/x:slow" >"$T/slow" 2>&1 &
+        hod --registry-timeout 2s pull -q "$(at open)/slow/x:slow" >"$T/slow" 2>&1 &
         slow=$!
-        hod --registry-timeout 1s pull -q "$(at open)/pause/x:pause" >"$T/pause" 2>&1 &
+        hod --registry-timeout 2s pull -q "$(at open)/pause/x:pause" >"$T/pause" 2>&1 &
         pause=$!
-        refused 1 'silent.*(timeout|timed out|too slow)|too slow' hod --registry-timeout 1s pull -q "$(at open)/silent/x:silent"
+        refused 1 'silent.*(timeout|timed out|too slow)|too slow' hod --registry-timeout 2s pull -q "$(at open)/silent/x:silent"
         if wait "$slow"; then fail 'the slow one was taken'; fi
         if wait "$pause"; then fail 'the silent one was taken'; fi
         is "$(wc -l <"$T/slow")" 1
@@ -185,7 +185,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$HOD_BIN/hod" pull -q "$(at open)/$1/x:int
         run python3 -c 'import os, signal, subprocess, sys, time
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 p = subprocess.Popen(sys.argv[2:], start_new_session=True)
-end = time.monotonic() + 10
+end = time.monotonic() + 40
 while sys.argv[1] not in open(os.environ["T"] + "/hostile/log").read() and time.monotonic() < end:
     time.sleep(0.05)
 time.sleep(0.2)

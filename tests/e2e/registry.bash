@@ -28,7 +28,7 @@ hostile_start() {
         echo $! >"$T/hostile/pid"
         sleep 600 >"$T/hostile/stdin" 2>/dev/null 3>&- 4>&- &
         echo $! >"$T/hostile/sleep"
-        for _ in {1..100}; do
+        for _ in {1..600}; do
                 [[ -e $T/hostile/ready ]] && return 0
                 sleep 0.05
         done

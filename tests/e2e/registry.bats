@@ -44,28 +44,27 @@ teardown() {
         [[ -z $list ]] || hod rmi -f $list >/dev/null 2>&1 || true
 }
 
-# serve NAME HTTP-SETTINGS MORE: a docker-registry; its address in $T/registry/NAME.at. All share one store.
+# serve NAME HTTP-SETTINGS MORE: a docker-registry on a port that the kernel chooses; its address in $T/registry/NAME.at.
+# All share one store.
 serve() {
-        local port
-        for _ in {1..20}; do
-                port=$((20000 + RANDOM % 20000))
-                cat >"$T/registry/$1.yml" <<-END
+        local at
+        cat >"$T/registry/$1.yml" <<-END
 		version: 0.1
-		log: {level: error, accesslog: {disabled: true}}
+		log: {level: info, accesslog: {disabled: true}}
 		storage: {filesystem: {rootdirectory: $T/registry/data}, delete: {enabled: true}}
-		http: {addr: "127.0.0.1:$port", ${2:+$2, }secret: x}
+		http: {addr: "127.0.0.1:0", ${2:+$2, }secret: x}
 		${3-}
 		END
-                docker-registry serve "$T/registry/$1.yml" >"$T/registry/$1.log" 2>&1 3>&- 4>&- &
-                echo $! >"$T/registry/$1.pid"
-                for _ in {1..60}; do
-                        if (: >"/dev/tcp/127.0.0.1/$port") 2>/dev/null && alive "$(cat "$T/registry/$1.pid")"; then
-                                echo "127.0.0.1:$port" >"$T/registry/$1.at"
-                                return 0
-                        fi
-                        alive "$(cat "$T/registry/$1.pid")" || break
-                        sleep 0.05
-                done
+        docker-registry serve "$T/registry/$1.yml" >"$T/registry/$1.log" 2>&1 3>&- 4>&- &
+        echo $! >"$T/registry/$1.pid"
+        for _ in {1..600}; do
+                at=$(sed -n 's/.*listening on \(127\.0\.0\.1:[0-9]*\).*/\1/p' "$T/registry/$1.log" | head -n 1)
+                if [[ $at ]]; then
+                        echo "$at" >"$T/registry/$1.at"
+                        return 0
+                fi
+                alive "$(cat "$T/registry/$1.pid")" || break
+                sleep 0.05
         done
         cat "$T/registry/$1.log" >&2
         return 1
