@@ -157,7 +157,7 @@ run_fuzz() {
 }
 run_fuzzer() {
         mkdir -p build-fuzz/new/"$1"
-        build-fuzz/tests/fuzz/"$1" -runs=2000 -max_total_time=10 -timeout=10 -rss_limit_mb=2048 \
+        build-fuzz/tests/fuzz/"$1" -runs=2000 -max_total_time=10 -timeout=100 -rss_limit_mb=2048 \
                 -artifact_prefix="$logs/$1-" build-fuzz/new/"$1" "tests/fuzz/corpus/${1#fuzz-}" >"$logs/$1.log" 2>&1 ||
                 : >"$logs/$1.failed"
 }

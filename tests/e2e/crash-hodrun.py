@@ -93,7 +93,7 @@ def gone():
     r = hodrun('delete', '-f', ID)
     if r.returncode != 0:
         return f'delete -f: {r.stderr}'
-    for _ in range(100):
+    for _ in range(1000):
         left = [n for n in os.listdir(ROOT) if not n.startswith('@')] if os.path.isdir(ROOT) else []
         with open('/proc/self/mountinfo', encoding='utf-8') as f:
             left += [line for line in f if ROOT in line or f'{BUNDLE}/rootfs' in line]
@@ -118,7 +118,7 @@ def strike(args, where):
     return p.wait(timeout=60) in (-9, 137)
 
 
-def settle(limit=5):
+def settle(limit=20):
     """Wait until whoever has lost its parent in the middle of its own set-up has seen that."""
     end = time.monotonic() + limit
     while time.monotonic() < end:

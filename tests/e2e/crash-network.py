@@ -43,8 +43,11 @@ def left():
     directory = os.path.join(STATE, 'networks')
     for name in os.listdir(directory) if os.path.isdir(directory) else []:
         if len(name) == 64:  # others are locks, and who watches the rules
-            with open(os.path.join(directory, name)) as f:
-                found |= {f'lease {line.split()[0]}' for line in f}
+            try:
+                with open(os.path.join(directory, name)) as f:
+                    found |= {f'lease {line.split()[0]}' for line in f}
+            except FileNotFoundError:  # it has just gone
+                pass
     rules = json.loads(output('nft', '-j', 'list', 'ruleset') or '{"nftables": []}')['nftables']
     for item in rules:
         for kind, o in item.items():
@@ -111,7 +114,7 @@ def one_round():
             problems.append(f'rm: {p.stderr}')
     hod('network', 'rm', '-f', 'kn3')
     rest = None
-    for _ in range(150):
+    for _ in range(600):
         rest = left() - before
         if not rest and not monitors():
             break

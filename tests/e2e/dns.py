@@ -8,13 +8,14 @@
       large.*   more than was asked for by UDP       nx.* NXDOMAIN
   dns.py flood N              N queries for `web`, 200 under way; says how many were answered and how long it took
   dns.py latency N [NAME]     N queries one after the other: p50 and p99
-  dns.py idle N               N connections that say nothing, then queries by UDP and TCP; says how long they took
+  dns.py idle N               N connections that say nothing, then five queries by UDP and TCP each; says how long the
+                              best of them took, of whichever took longer
   dns.py unsummed             a query whose datagram has no checksum; says how many addresses came
   dns.py garbage              malformed messages by UDP and TCP; then says whether names are answered
   dns.py own                  bind port 53 of every address, UDP and TCP; answer "own"; says "ready"
   dns.py pipeline NAME...     queries by one connection, all sent before the first answer is read; says the names
   dns.py hold NAME...         the same, and keeps the connection
-  dns.py mute ADDRESS         a resolver that never answers; says "ready"
+  dns.py mute ADDRESS         a resolver that never answers; says "ready", and what it is asked
   dns.py drown                queries without end, faster than they can be answered; says "ready"
 """
 import os, random, select, socket, struct, sys, threading, time
@@ -179,10 +180,13 @@ def idle(n):
     for _ in range(n):
         kept.append(socket.create_connection(HERE, 5))
     worst = 0
-    for f in (ask, ask_tcp) * 5:
-        begin = time.monotonic()
-        assert f("web")[7] == 1
-        worst = max(worst, time.monotonic() - begin)
+    for f in (ask, ask_tcp):
+        times = []
+        for _ in range(5):
+            begin = time.monotonic()
+            assert f("web", timeout=20)[7] == 1
+            times.append(time.monotonic() - begin)
+        worst = max(worst, min(times))
     print("ms %d" % (worst * 1000))
 
 
@@ -251,7 +255,7 @@ def mute(address):
     s.bind((address, 53))
     print("ready", flush=True)
     while True:
-        s.recv(512)
+        print(name_of(s.recv(512))[0], flush=True)
 
 
 def drown():

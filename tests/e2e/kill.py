@@ -45,7 +45,7 @@ def remove():
     rm = hod('rm', '-f', 'km')
     if container and rm.returncode != 0:
         return f'rm: {rm.stderr}'
-    for _ in range(100):
+    for _ in range(1000):
         rest = *left(container), monitors()
         if not any(rest):
             return None
@@ -56,7 +56,7 @@ def remove():
 def kill_monitor():
     run = subprocess.Popen([HOD, 'run', '-d', '--name', 'km', 'busybox'] + PROGRAM,
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     pids = []
     while not pids and time.monotonic() < deadline:
         pids = monitors()

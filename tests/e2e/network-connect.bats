@@ -227,7 +227,7 @@ reaches() { hod exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
         hod network disconnect n1 c
         hod network connect n2 c
         touch "$T/may/run"
-        ask() { [[ $(curl -s -m 3 "http://$1:18080/hostname") == chost ]]; }
+        ask() { [[ $(curl -s --connect-timeout 3 -m 20 "http://$1:18080/hostname") == chost ]]; }
         eventually 30 ask 127.0.0.1
         ask '[::1]'
 }
@@ -237,8 +237,9 @@ reaches() { hod exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
         local port
         hod run -d --name c -h chost -p 80 busybox httpd -f -p 80 -h /etc >/dev/null
         port=$(hod inspect -f '{{(index (index .NetworkSettings.Ports "80/tcp") 0).HostPort}}' c)
-        ask() { [[ $(curl -s -m 3 "http://$1:$port/hostname") == chost ]]; }
-        eventually 3 ask 127.0.0.1
+        ask() { [[ $(curl -s --connect-timeout 3 -m 20 "http://$1:$port/hostname") == chost ]]; }
+        listening c 80
+        ask 127.0.0.1
         hod network connect n1 c
         ask 127.0.0.1
         hod network disconnect bridge c
@@ -297,8 +298,9 @@ reaches() { hod exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
         [[ $stderr == *'container c: published ports are discarded'* && -z $(hod port c) ]]
         hod network connect bridge c
         port=$(hod port c 80 | sed 's/.*://')
-        ask() { [[ $(curl -s -m 3 "http://127.0.0.1:$port/hostname") == chost ]]; }
-        eventually 3 ask
+        ask() { [[ $(curl -s --connect-timeout 3 -m 20 "http://127.0.0.1:$port/hostname") == chost ]]; }
+        listening c 80
+        ask
         hod network disconnect bridge c
         run ! ask
         run -0 --separate-stderr hod restart -t 0 c

@@ -84,7 +84,7 @@ loopback() {
                 inside bad python3 $T/send.py 127.0.0.1 loopback
                 inside bad python3 $T/send.py 10.73.0.3 end
                 wait $B; paste -sd" " $T/out
-                for tcp in notcp tcp; do echo "dns $(inside victim dig +short +$tcp +time=2 +tries=1 @127.0.0.11 bad | grep -c "^10[.]" || true)"; done
+                for tcp in notcp tcp; do echo "dns $(inside victim dig +short +$tcp +time=15 +tries=1 @127.0.0.11 bad | grep -c "^10[.]" || true)"; done
                 hod rm -f victim bad >/dev/null; hod network rm nl >/dev/null'
 }
 
@@ -138,7 +138,7 @@ loopback() {
                         id=$(hod inspect -f "{{.Id}}" w) address=$(hod inspect -f "{{.NetworkSettings.Networks.nk.IPAddress}}" w)
                         main=$(pid w)
                         kill -9 $(sed -n "s/^monitor_pid=//p" $HOD_STATE/containers/$id/status); kill -9 $main
-                        for _ in {1..100}; do [[ -e /proc/$main ]] || break; sleep 0.02; done
+                        for _ in {1..1000}; do [[ -e /proc/$main ]] || break; sleep 0.02; done
                         want=(--ip $address)
                         [[ $how == lowest ]] && want=() && hod network inspect nk >/dev/null
                         hod run -d --name v -h host-v --network nk "${want[@]}" busybox httpd -f -p 80 -h /etc >/dev/null
@@ -217,6 +217,6 @@ loopback() {
                 run ! answers "lim$one" "$(hod inspect -f "{{.NetworkSettings.Networks.n$one.IPAddress}}" "far$one")" "host-far$one"
         done
         hod rm -f lima >/dev/null
-        answers farb "$(hod inspect -f '{{.NetworkSettings.Networks.nb.IPAddress}}' limb)" host-limb
+        eventually 5 answers farb "$(hod inspect -f '{{.NetworkSettings.Networks.nb.IPAddress}}' limb)" host-limb
         run -0 hod run --rm --network na --mac-address $mac busybox true
 }

@@ -315,8 +315,8 @@ while True:
                 serve other --network ng
                 hod run -d --name lim --network ng --cap-add NET_ADMIN --dns 198.51.100.53 --egress "allow=x.test:80,deny=*" busybox sleep 100 >/dev/null
                 address=$(hod inspect -f "{{.NetworkSettings.Networks.ng.IPAddress}}" other)
-                asks() { hod exec lim timeout 5 nslookup x.test 2>&1 | grep -q "$address" && echo -n "known " || echo -n "unknown "; }
-                gets() { echo "[$(hod exec lim timeout 2 wget -q -O - http://$address/hostname 2>/dev/null)]"; }
+                asks() { hod exec lim timeout 20 nslookup x.test 2>&1 | grep -q "$address" && echo -n "known " || echo -n "unknown "; }
+                gets() { echo "[$(hod exec lim timeout 5 wget -q -O - http://$address/hostname 2>/dev/null)]"; }
                 inside lim ip addr add 198.51.100.53/32 dev lo
                 background forged nsenter -t $(pid lim) -n python3 $T/server.py $address
                 asks; gets

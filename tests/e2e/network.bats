@@ -16,11 +16,12 @@ teardown() {
 
 sub() { printf '10.%s.%s.%s' "$A" "$((B + $1))" "$2"; }
 export -f sub
-# get CONTAINER|- ADDRESS PORT: the last line that a web server there says, asked from the container or the host.
+# get CONTAINER|- ADDRESS PORT: the last line that a web server there says, asked from the container or the host. (Who is let
+# in gets the connection from the kernel at once; the answer may take a while on a slow machine.)
 get() {
         local from=()
         [[ $1 == - ]] || from=(hod exec -i "$1")
-        printf 'GET /hostname HTTP/1.0\r\n\r\n' | "${from[@]}" timeout 3 busybox nc "$2" "$3" 2>/dev/null | tail -n 1
+        printf 'GET /hostname HTTP/1.0\r\n\r\n' | "${from[@]}" timeout 20 busybox nc -w 3 "$2" "$3" 2>/dev/null | tail -n 1
 }
 serve() {
         local name=$1
@@ -176,7 +177,7 @@ address() { hod inspect -f "{{(index .NetworkSettings.Networks \"$2\").IPAddress
 import socket, sys, time
 s = socket.socket(); s.bind(("127.0.0.1", 18082)); s.listen(); print("ready", flush=True); time.sleep(60)' >"$T/ready" &
         local other=$!
-        for _ in {1..50}; do [[ -s $T/ready ]] && break || sleep 0.1; done
+        eventually 5 test -s "$T/ready"
         run -125 hod run --rm --network bridge -p 127.0.0.1:18082:80 busybox true
         kill "$other"
         [[ $output == *'failed to bind host port for 127.0.0.1:18082'*'address already in use'* ]]
@@ -200,7 +201,7 @@ s = socket.socket(); s.bind(("127.0.0.1", 18082)); s.listen(); print("ready", fl
         hod network create --subnet "$(sub 1 0)/30" nk >/dev/null
         serve k --network nk -p 18085:80
         kill -9 "$(hod inspect -f '{{.State.Pid}}' k)"
-        for _ in {1..50}; do [[ $(hod inspect -f '{{.State.Status}}' k) == exited ]] && break || sleep 0.1; done
+        eventually 5 is_exited k
         run hod run --rm --network nk -p 18085:80 busybox true
         echo "$output"
         [[ $status -eq 0 ]]
@@ -270,7 +271,8 @@ s = socket.socket(); s.bind(("127.0.0.1", 18082)); s.listen(); print("ready", fl
         for ms in 005 010 015 020 030 040; do
                 timeout -s KILL "0.$ms" "$HOD_BIN/hod" run --rm --network nx -p 18087:80 busybox true >/dev/null 2>&1 || true
         done
-        sleep 0.5
+        # What those have started may still run, and end.
+        eventually 10 eval '[[ -z $(ours) ]]'
         run -0 hod run --rm --network nx -p 18087:80 busybox true
 }
 

@@ -45,6 +45,7 @@ teardown_file() {
         peers_end
 }
 
+has_processes() { (($(ct tasks ps "$1" | wc -l) == 1 + $2)); }
 task_is() { [[ $(ct tasks ls | awk -v c="$1" '$1 == c {print $3}') == "$2" ]]; }
 
 @test "run: output, status, input; a program that is not there" {
@@ -52,7 +53,7 @@ task_is() { [[ $(ct tasks ls | awk -v c="$1" '$1 == c {print $3}') == "$2" ]]; }
         ends 5 crun --rm "$image" c sh -c 'echo err >&2; exit 5'
         is "$(<"$T/err")" err
         # (ctr loses an end of input that comes before the task runs.)
-        prints '3 words' crun --rm "$image" c sh -c 'echo $(wc -w) words' < <(sleep 1 && echo a b c)
+        prints '3 words' crun --rm "$image" c sh -c 'echo $(wc -w) words' < <(eventually 20 task_is c RUNNING && sleep 0.5 && echo a b c)
         ends 1 crun --rm "$image" c nosuch
         like "$(<"$T/err")" 'OCI runtime create failed: .*"nosuch": executable file not found in \$PATH'
         is "$(ct containers ls -q)" ''
@@ -73,7 +74,7 @@ task_is() { [[ $(ct tasks ls | awk -v c="$1" '$1 == c {print $3}') == "$2" ]]; }
         crun -d "$image" c sleep 1000
         ends 4 ct tasks exec --exec-id x c sh -c 'exit 4'
         prints '/tmp 1000:1000' ct tasks exec --exec-id x --cwd /tmp --user 1000:1000 c sh -c 'echo $PWD $(id -u):$(id -g)'
-        prints 'a b' ct tasks exec --exec-id x c cat < <(sleep 0.5 && echo a b)
+        prints 'a b' ct tasks exec --exec-id x c cat < <(eventually 20 has_processes c 2 && sleep 0.5 && echo a b)
         out=$(pty -e '#' -s "$(sized 40x150); tty; exit 6\r" -- "$T/ctr" tasks exec -t --exec-id x c sh) || is $? 6
         like "$out" '/dev/pts/0'
         for i in {1..6}; do
@@ -105,8 +106,8 @@ task_is() { [[ $(ct tasks ls | awk -v c="$1" '$1 == c {print $3}') == "$2" ]]; }
 }
 
 @test "kill: a signal to the first process, to all; the status that wait tells" {
-        crun -d "$image" c sh -c 'trap "exit 3" TERM; while :; do sleep 0.05; done'
-        sleep 0.3
+        crun -d "$image" c sh -c 'trap "exit 3" TERM; touch /tmp/up; while :; do sleep 0.05; done'
+        eventually 5 ct tasks exec --exec-id up c test -e /tmp/up
         ct tasks kill -s SIGTERM c
         eventually 5 task_is c STOPPED
         like "$(ct tasks rm c 2>&1)" 'non-zero exit code 3"?$'
@@ -117,8 +118,9 @@ task_is() { [[ $(ct tasks ls | awk -v c="$1" '$1 == c {print $3}') == "$2" ]]; }
         ct tasks kill -a -s SIGKILL c
         eventually 5 task_is c STOPPED
         like "$(ct tasks rm c 2>&1)" 'non-zero exit code 137"?$'
-        is "$(pgrep -f '^sleep 123[45]$')" ''
+        eventually 5 no_sleep
 }
+no_sleep() { ! pgrep -f '^sleep 123[45]$'; }
 two_sleep() { (($(pgrep -fc '^sleep 123[45]$') == 2)); }
 
 @test "checkpoint: a clear answer where CRIU cannot; the task goes on" {

@@ -111,16 +111,16 @@ counter='i=0; while :; do echo $i; i=$((i + 1)); sleep 0.05; done'
 }
 
 @test "stop: the program's own end; after the time-out the kernel's" {
-        prun -d --name c busybox sh -c 'trap "echo bye; exit 3" TERM; while :; do sleep 0.05; done' >/dev/null
-        sleep 0.3
+        prun -d --name c busybox sh -c 'trap "echo bye; exit 3" TERM; echo ready; while :; do sleep 0.05; done' >/dev/null
+        eventually 5 logs_match c ready
         pm stop -t 5 c >/dev/null
         is "$(pm inspect --format '{{.State.ExitCode}} {{.State.Status}}' c)" '3 exited'
-        is "$(pm logs c)" bye
+        is "$(pm logs c)" $'ready\nbye'
         prun -d --name d busybox sh -c 'trap "" TERM; while :; do sleep 0.05; done' >/dev/null
         pm stop -t 1 d >/dev/null
         is "$(pm inspect --format '{{.State.ExitCode}}' d)" 137
-        prun -d --name e busybox sh -c 'trap "exit 9" USR1; while :; do sleep 0.05; done' >/dev/null
-        sleep 0.3
+        prun -d --name e busybox sh -c 'trap "exit 9" USR1; echo ready; while :; do sleep 0.05; done' >/dev/null
+        eventually 5 logs_match e ready
         pm kill -s USR1 e >/dev/null
         prints 9 pm wait e
 }
@@ -128,12 +128,11 @@ counter='i=0; while :; do echo $i; i=$((i + 1)); sleep 0.05; done'
 @test "pause, unpause; exec, stats and rm of a paused container" {
         local before
         prun -d --name c busybox sh -c "$counter" >/dev/null
-        sleep 0.3
+        eventually 5 more_lines c 0
         pm pause c >/dev/null
         is "$(status_of c)" paused
+        eventually 5 silent c # what it said before is written by others
         before=$(pm logs c | wc -l)
-        sleep 0.3
-        is "$(pm logs c | wc -l)" "$before"
         ends 255 pm exec c true
         like "$(pm stats --no-stream --format '{{.PIDs}}' c)" '^[12]$'
         pm unpause c >/dev/null
@@ -142,6 +141,12 @@ counter='i=0; while :; do echo $i; i=$((i + 1)); sleep 0.05; done'
         pm pause c >/dev/null
         removed c
         ends 1 pm container exists c
+}
+silent() {
+        local before
+        before=$(pm logs "$1" | wc -l)
+        sleep 0.4
+        is "$(pm logs "$1" | wc -l)" "$before"
 }
 more_lines() { (($(pm logs "$1" | wc -l) > $2)); }
 
@@ -242,8 +247,8 @@ answers() { [[ $("$@" </dev/null) == answer ]]; }
 }
 
 @test "--init: the first process reaps and passes signals on" {
-        prun -d --name c --init --init-path /usr/bin/tini-static busybox sh -c 'trap "exit 4" TERM; while :; do sleep 0.05; done' >/dev/null
-        sleep 0.3
+        prun -d --name c --init --init-path /usr/bin/tini-static busybox sh -c 'trap "exit 4" TERM; touch /tmp/up; while :; do sleep 0.05; done' >/dev/null
+        eventually 5 pm exec c test -e /tmp/up
         like "$(pm exec c cat /proc/1/comm)" 'init|tini'
         pm stop c >/dev/null
         is "$(pm inspect --format '{{.State.ExitCode}}' c)" 4

@@ -117,6 +117,7 @@ updated() {
 @test "a job runs to its end as often as wanted" {
         service job --mode replicated-job --replicas 3 --max-concurrent 2 --restart-condition none busybox echo ended
         eventually 60 completed job 3
-        is "$(dk service logs job 2>&1 | grep -c ended)" 3
+        eventually 10 all_said
 }
+all_said() { (($(dk service logs job 2>&1 | grep -c ended) == 3)); }
 completed() { [[ $(dk service ps "$1" --format '{{.CurrentState}}' | grep -c ^Complete) == "$2" ]]; }

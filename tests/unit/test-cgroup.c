@@ -447,21 +447,28 @@ static void cgroup_kill_ends_what_forks(void **state)
                 skip();
         check_ok(cgroup_create(l, one));
         check_ok(cgroup_apply(l, one, &r));
-        int fds[CGROUP_HIERARCHIES_MAX];
+        int fds[CGROUP_HIERARCHIES_MAX], ready[2];
+        char byte;
         size_t n;
+        assert_int_equal(file_pipe(ready), 0);
         check_ok(cgroup_join_open(l, one, true, fds, &n));
         pid_t pid = fork();
         if (pid == 0) {
                 if (cgroup_join_self(fds, n) < 0)
                         _exit(1);
                 (void)signal(SIGCHLD, SIG_IGN);
-                for (;;)
+                for (int i = 0;; i++) {
                         if (fork() == 0 && fork() == 0) /* parents die, children go on */
                                 _exit(0);
+                        if (i == 20 && write(ready[1], "x", 1) != 1)
+                                _exit(1);
+                }
         }
         while (n)
                 (void)close(fds[--n]);
-        (void)usleep(30000);
+        (void)close(ready[1]);
+        assert_int_equal(read(ready[0], &byte, 1), 1);
+        (void)close(ready[0]);
         check_ok(cgroup_kill(l, one, SIGKILL));
         assert_int_equal(waitpid(pid, NULL, 0), pid);
         check_ok(cgroup_remove(l, one, 3000));

@@ -13,7 +13,7 @@ setup_file() {
         chmod 755 "$T"
         chown -R user:user "$T/ub"
         (cd "$T/ub" && runuser -u user -- "$HOD_BIN/hodrun" spec --rootless && mv config.json "$T/spec.json")
-        for _ in {1..100}; do
+        for _ in {1..1000}; do
                 [[ -S /run/user/1000/bus ]] && break
                 sleep 0.1
         done

@@ -72,7 +72,7 @@ unit_is_gone() {
         [[ $status == 4 ]] || fail "unit $1: $output"
 }
 wait_until() {
-        for _ in {1..100}; do
+        for _ in {1..500}; do
                 if "$@"; then return 0; fi
                 sleep 0.1
         done
