@@ -142,7 +142,8 @@ leak_diff() {
         diff -U0 "$T/before" "$T/after" | grep -E '^[-+][a-z]' | while read -r line; do
                 case $line in
                 -cgroup* | -process*) continue ;;
-                -link\ hod* | -link\ br-* | -nft\ table\ *\ hod*) continue ;; # (the kernel may still be at the namespace of a test before)
+                # (Or the kernel was still at the namespace of a test before.)
+                -link\ hod* | -link\ br-* | -nft\ table\ *\ hod*) continue ;;
                 +link\ hod* | +link\ br-* | +nft\ table\ *\ hod*)
                         [[ ${others-} ]] || if others; then others=yes; else others=no; fi
                         [[ $others == no ]] || continue
