@@ -302,9 +302,10 @@ static enum lookup_answer compare_all(struct lookup_sets *s, struct comparison *
                 return LOOKUP_TOO_MUCH;
         for (unsigned i = 0; i < TRIES && r == -EAGAIN; i++) /* somebody has changed something meanwhile */
                 r = dump(s, c);
-        if (r == -E2BIG)
-                return LOOKUP_TOO_MUCH;
-        return r < 0 ? LOOKUP_UNKNOWN : c->found ? LOOKUP_PERHAPS : LOOKUP_NO;
+        if (r == 0)
+                return c->found ? LOOKUP_PERHAPS : LOOKUP_NO;
+        memset(c->best, 0, sizeof(*c->best)); /* there may be better ones */
+        return r == -E2BIG ? LOOKUP_TOO_MUCH : LOOKUP_UNKNOWN;
 }
 
 enum lookup_answer lookup_find(struct lookup_sets *s, const char *set, const unsigned char (*key)[4], const bool *known,

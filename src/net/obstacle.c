@@ -74,7 +74,7 @@ static void note_device(struct obstacle_chain *c, const struct way *w, const cha
 {
         c->on_link |= str_eq(name, w->network->link);
         for (unsigned i = 0; i < LINK_ADDRESSES; i++)
-                c->on_world |= *name && str_eq(name, w->world[i]);
+                c->on_world[i] |= *name && str_eq(name, w->world[i]);
 }
 
 /* The links whose packets a chain sees at first. */
@@ -114,9 +114,9 @@ static bool read_hook(struct obstacle_chain *c, struct way *w, const void *hook,
         }
         if (c->hook == NF_INET_INGRESS) {
                 note_devices(c, w, hook, size);
-                return c->on_world || c->on_link;
+                return c->on_link || c->on_world[0] || c->on_world[1];
         }
-        return c->hook != NF_INET_LOCAL_IN && !str_eq(type, "nat");
+        return c->hook <= NF_INET_POST_ROUTING && c->hook != NF_INET_LOCAL_IN && !str_eq(type, "nat");
 }
 
 static int take_chain(const struct nlmsghdr *h, void *arg)
@@ -173,8 +173,9 @@ static bool comes_in(const struct attempt *a, unsigned kind, const char *world, 
 static bool at_ingress(const struct attempt *a, unsigned kind, const char *world, struct verdict_packet *p)
 {
         const struct obstacle_chain *c = a->chain;
+        bool on_world = c->on_world[p->family == NFPROTO_IPV6];
 
-        if (!(kind == OBSTACLE_OUT && c->on_link) && !(kind == OBSTACLE_IN && c->on_world && *world))
+        if (!(kind == OBSTACLE_OUT && c->on_link) && !(kind == OBSTACLE_IN && on_world))
                 return false;
         p->hooked = c->family == NFPROTO_NETDEV ? NFPROTO_NETDEV : 0;
         p->ct = VERDICT_CT_NONE;

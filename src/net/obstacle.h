@@ -11,6 +11,6 @@
  * IP: br_netfilter): what it means, and after "to allow it: " the commands that change it, in which PORT is for the
  * reader to fill in. Looked at are chains where packets come in (their first hook of a link, too), are forwarded, sent
  * by the host, and go out; those of family bridge for what they see of it. Only in chains of forwarding what a rule
- * asks for that is not known is taken for no: before, allowed ports are the rule, and nothing is said. Appended to
- * *@ret. What cannot be asked is no obstacle. Privilege: CAP_NET_ADMIN. */
+ * asks for that is not known is taken for no; elsewhere lists of allowed ports are the rule, and nothing is said.
+ * Appended to *@ret. What cannot be asked is no obstacle. Privilege: CAP_NET_ADMIN. */
 MUST_USE err *obstacles_find(const struct network *n, char ***ret);

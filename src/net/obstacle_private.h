@@ -20,10 +20,11 @@ struct obstacle_chain {
         unsigned hook;  /* NF_INET_FORWARD, ...; those of bridges have the same numbers */
         int priority;
         char table[NFT_NAME_MAXLEN], name[NFT_NAME_MAXLEN];
-        bool drop;              /* its policy */
-        bool legacy;            /* of iptables-legacy */
-        bool on_world, on_link; /* at NF_INET_INGRESS: it sees what comes by the world's link, by our bridge */
-        bool done;              /* looked at */
+        bool drop;   /* its policy */
+        bool legacy; /* of iptables-legacy */
+        /* At NF_INET_INGRESS: does it see what comes by our bridge, by the world's links? */
+        bool on_link, on_world[LINK_ADDRESSES];
+        bool done; /* looked at */
 };
 
 /* Does it see what is for a published port before that is translated? */

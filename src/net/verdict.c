@@ -341,7 +341,7 @@ static void do_bitwise(struct machine *m, const struct expression *e)
 
 bool verdict_is_ours(const struct verdict_packet *p, const void *data, size_t n, bool prefix)
 {
-        const struct link_address *address = str_eq(p->in, p->ours) ? p->from : p->to;
+        const struct link_address *address = p->from ? p->from : p->to;
         size_t size = p->family == NFPROTO_IPV4 ? 4 : 16, length = strnlen(data, n < 16 ? n : 16);
 
         if (length >= 3 && strncmp(p->ours, data, length) == 0 && (prefix || length == n || !p->ours[length]))

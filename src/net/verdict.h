@@ -26,7 +26,7 @@ struct verdict_packet {
         enum verdict_ct ct;
         bool early;                           /* it has not come by yet where it could be translated */
         const char *in, *out;                 /* links; "" = some other one */
-        const struct link_address *from, *to; /* NULL = some other one */
+        const struct link_address *from, *to; /* in the bridge's subnet; NULL = some other one */
         const char *ours;                     /* which of the links is a bridge of ours */
         bool translated;                      /* the first of a connection to a published port */
 };
