@@ -168,7 +168,7 @@ static void reload_container(struct reload *r, struct container *c, struct firew
                 keep_error(r, guards_add(it.value));
                 keep_error(r, join(c, it.value));
         }
-        keep_error(r, traffic_apply(c, c->state_fd));
+        keep_error(r, lock < 0 ? traffic_restore(c, c->state_fd) : traffic_apply(c, c->state_fd));
         endpoints_leading(doc, names);
         if (names[0] || names[1])
                 keep_error(r, republish(r, c, f));

@@ -96,15 +96,34 @@ static err *open_both(int *nft, int *route)
         return NULL;
 }
 
-/* Rules first: there is no moment in which it may do what neither the old ones allowed nor the new. */
-static err *put(const struct container *c, int state_fd, struct traffic *t, const struct egress *e,
-                const struct ports *p)
+static err *put_rules(const struct container *c, const struct egress *e, const struct ports *p)
 {
         _cleanup_close_ int nft = -1, route = -1;
 
         TRY(open_both(&nft, &route));
-        TRY(traffic_write(state_fd, t));
         return e->n ? egress_install(nft, route, c->id, e, p->list, p->n) : egress_remove(nft, c->id, p->list, p->n);
+}
+
+/* Rules first: there is no moment in which it may do what neither the old ones allowed nor the new. */
+static err *put(const struct container *c, int state_fd, struct traffic *t, const struct egress *e,
+                const struct ports *p)
+{
+        TRY(traffic_write(state_fd, t));
+        return put_rules(c, e, p);
+}
+
+/* Between two runs there is no pair: the monitor will see to the next one. It may go at any moment. */
+static err *set_rate(int fd, const char *link, const struct rate *rate)
+{
+        err *e;
+
+        if (rate->bytes && link_index(fd, link) == -ENODEV)
+                return NULL;
+        e = rate_set(fd, link, rate);
+        if (!e || link_index(fd, link) != -ENODEV)
+                return e;
+        err_free(e);
+        return rate_clear(fd, link);
 }
 
 static err *set_rates(const struct traffic *t, const struct ports *p)
@@ -116,14 +135,9 @@ static err *set_rates(const struct traffic *t, const struct ports *p)
                 return err_sys(-fd, "opening a netlink socket");
         if (t->rate)
                 TRY(rate_parse(t->rate, &rate));
-        for (size_t i = 0; i < p->n; i++) {
-                if (p->list[i].kind != ENDPOINT_BRIDGE)
-                        continue;
-                /* Between two runs there is no pair: the monitor will see to the next one. */
-                if (rate.bytes && link_index(fd, p->list[i].host_name) == -ENODEV)
-                        continue;
-                TRY(rate_set(fd, p->list[i].host_name, &rate));
-        }
+        for (size_t i = 0; i < p->n; i++)
+                if (p->list[i].kind == ENDPOINT_BRIDGE)
+                        TRY(set_rate(fd, p->list[i].host_name, &rate));
         return NULL;
 }
 
@@ -134,6 +148,7 @@ err *traffic_attach(struct container *c, int state_fd, char *const *endpoints)
         _cleanup_traffic_ struct traffic t = {0};
         _cleanup_egress_ struct egress e = {0};
         _cleanup_ports_ struct ports p = {0};
+        _cleanup_close_ int lock = -1;
 
         TRY(wanted(c, &t, &e));
         if (!t.rate && !e.n)
@@ -141,9 +156,8 @@ err *traffic_attach(struct container *c, int state_fd, char *const *endpoints)
         TRY(read_ports(endpoints, &p));
         TRY(check_kinds(&p));
         TRY(strv_copy(endpoints, &t.endpoints));
-        if (e.n)
-                return put(c, state_fd, &t, &e, &p);
-        return traffic_write(state_fd, &t);
+        TRY(traffic_lock(state_fd, &lock));
+        return e.n ? put(c, state_fd, &t, &e, &p) : traffic_write(state_fd, &t);
 }
 
 /* What still waits in a limited link's queue keeps its container's dead connections, and they their namespace, for a
@@ -205,12 +219,14 @@ err *traffic_connect(struct container *c, int state_fd, const struct endpoint *e
         _cleanup_traffic_ struct traffic t = {0}, now = {0};
         const struct ports one = {.list = (struct endpoint *)endpoint, .n = 1};
         _cleanup_egress_ struct egress e = {0};
+        _cleanup_close_ int lock = -1;
         char *line;
 
         TRY(wanted(c, &t, &e));
         if (!t.rate && !e.n)
                 return NULL;
         TRY(check_kinds(&one));
+        TRY(traffic_lock(state_fd, &lock));
         TRY(traffic_read(state_fd, &now));
         t.endpoints = TAKE_PTR(now.endpoints);
         TRY(endpoint_format(endpoint, &line));
@@ -229,10 +245,13 @@ err *traffic_connected(int state_fd, const struct endpoint *endpoint)
 err *traffic_disconnect(struct container *c, int state_fd, const struct endpoint *endpoint)
 {
         _cleanup_traffic_ struct traffic t = {0}, left = {0};
-        _cleanup_close_ int nft = -1, route = -1;
+        _cleanup_close_ int nft = -1, route = -1, lock = -1;
         bool found = false;
 
         TRY(traffic_read(state_fd, &t));
+        if (!t.endpoints)
+                return NULL;
+        TRY(traffic_lock(state_fd, &lock));
         for (char **line = t.endpoints; line && *line; line++) {
                 struct endpoint other;
 
@@ -272,11 +291,13 @@ err *traffic_apply(struct container *c, int state_fd)
         _cleanup_traffic_ struct traffic t = {0}, old = {0};
         _cleanup_egress_ struct egress e = {0};
         _cleanup_ports_ struct ports p = {0};
+        _cleanup_close_ int lock = -1;
 
         TRY(wanted(c, &t, &e));
         TRY(traffic_read(state_fd, &old));
         if (!t.rate && !e.n && !old.endpoints)
                 return NULL;
+        TRY(traffic_lock(state_fd, &lock));
         TRY(monitor_conf_read(state_fd, &conf));
         TRY(read_ports(conf.endpoints, &p));
         if (t.rate || e.n)
@@ -289,4 +310,37 @@ err *traffic_apply(struct container *c, int state_fd)
         for (size_t i = 0; i < p.n && !t.rate && !e.n; i++)
                 shortcut_make(&p.list[i]);
         return NULL;
+}
+
+/* What the file says is in place, with its lock. */
+static err *restore_locked(const struct container *c, int state_fd)
+{
+        _cleanup_traffic_ struct traffic t = {0};
+        _cleanup_egress_ struct egress e = {0};
+        _cleanup_ports_ struct ports p = {0};
+
+        TRY(traffic_read(state_fd, &t));
+        TRY(read_ports(t.endpoints, &p));
+        TRY(egress_parse(t.egress, &e));
+        if (t.rate || e.n)
+                TRY(remove_shortcuts(&p));
+        if (e.n)
+                TRY(put_rules(c, &e, &p));
+        return t.rate ? set_rates(&t, &p) : NULL;
+}
+
+err *traffic_restore(const struct container *c, int state_fd)
+{
+        _cleanup_traffic_ struct traffic t = {0};
+        _cleanup_close_ int lock = -1;
+        err *e;
+
+        TRY(traffic_read(state_fd, &t));
+        if (!t.rate && !t.egress)
+                return NULL;
+        e = traffic_lock(state_fd, &lock);
+        if (err_errno(e) == ENOENT) /* the directory has gone: it has ended */
+                return err_free(e);
+        TRY(e);
+        return restore_locked(c, state_fd);
 }

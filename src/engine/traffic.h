@@ -29,3 +29,6 @@ MUST_USE err *traffic_disconnect(struct container *c, int state_fd, const struct
 
 /* The record of a running container has changed, or somebody has flushed the rules: put in place what it says now. */
 MUST_USE err *traffic_apply(struct container *c, int state_fd);
+/* Somebody has flushed the rules, and somebody else has the container's lock, who may change what it may do: put in
+ * place what was there last. */
+MUST_USE err *traffic_restore(const struct container *c, int state_fd);

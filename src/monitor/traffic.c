@@ -65,6 +65,12 @@ err *traffic_write(int dirfd, const struct traffic *t)
         return r < 0 ? err_sys(-r, "writing " TRAFFIC_FILE) : NULL;
 }
 
+err *traffic_lock(int dirfd, int *ret)
+{
+        *ret = file_lock(dirfd, TRAFFIC_LOCK, false);
+        return *ret < 0 ? err_sys(-*ret, "locking the limits of the container's traffic") : NULL;
+}
+
 static bool is_limited(const struct traffic *t)
 {
         return t->rate || t->egress;
@@ -87,18 +93,33 @@ static err *read_or_shorten(int dirfd, const struct endpoint *e, struct traffic 
         return r < 0 ? err_sys(-r, "taking the short way to the host from network device %s", e->host_name) : NULL;
 }
 
-err *traffic_limit(int dirfd, const struct endpoint *e)
+/* By what the file says now: it may have been changed since it was looked at. */
+static err *limit_locked(int dirfd, const struct endpoint *e)
 {
         _cleanup_traffic_ struct traffic t = {0};
         _cleanup_close_ int fd = -1;
         struct rate rate;
 
-        TRY(read_or_shorten(dirfd, e, &t));
-        if (!t.rate || e->kind != ENDPOINT_BRIDGE)
+        TRY(traffic_read(dirfd, &t));
+        if (!is_limited(&t))
+                shortcut_make(e);
+        if (!t.rate)
                 return NULL;
         TRY(rate_parse(t.rate, &rate));
         fd = netlink_open(NETLINK_ROUTE);
         if (fd < 0)
                 return err_sys(-fd, "opening a netlink socket");
         return rate_set(fd, e->host_name, &rate);
+}
+
+err *traffic_limit(int dirfd, const struct endpoint *e)
+{
+        _cleanup_traffic_ struct traffic t = {0};
+        _cleanup_close_ int lock = -1;
+
+        TRY(read_or_shorten(dirfd, e, &t));
+        if (!t.rate || e->kind != ENDPOINT_BRIDGE)
+                return NULL;
+        TRY(traffic_lock(dirfd, &lock));
+        return limit_locked(dirfd, e);
 }

@@ -6,7 +6,11 @@
  *
  * Written by the engine under the container's lock before anything of it is done in the kernel, replaced at once; read
  * by the monitor whenever it needs it, so that a change reaches it without a message. A container without limits has
- * none. */
+ * none.
+ *
+ * Whoever changes the file and the kernel to match, or the kernel by the file, holds traffic.lock meanwhile (flock;
+ * taken after the container's lock and NETWORK_LOCK, and not by who has nothing to limit): what is in place is what the
+ * file says, whoever comes first. */
 #pragma once
 
 #include "base/err.h"
@@ -14,6 +18,7 @@
 #include "sys/endpoint.h"
 
 #define TRAFFIC_FILE "traffic"
+#define TRAFFIC_LOCK "traffic.lock"
 
 struct traffic {
         char *rate; /* NULL = no limit */
@@ -25,6 +30,9 @@ void traffic_done(struct traffic *t);
 /* No file: all members are NULL. ERR_CORRUPT. */
 MUST_USE err *traffic_read(int dirfd, struct traffic *ret);
 MUST_USE err *traffic_write(int dirfd, const struct traffic *t);
+
+/* *@ret: holds TRAFFIC_LOCK; to be closed. */
+MUST_USE err *traffic_lock(int dirfd, int *ret);
 
 /* The interface @e has just been made: limit it as the file in @dirfd says, or let it take the short way
  * (sys/shortcut.h). */

@@ -13,6 +13,8 @@
 #include "base/file.h"
 
 #define ANSWER_MAX 32768 /* the kernel's messages of a dump fit; rtnetlink(7) */
+#define BUSY_TRIES 500
+#define BUSY_PAUSE_US 2000
 
 /* ---- building ---- */
 
@@ -320,6 +322,18 @@ int netlink_send(int fd, const struct netbuf *b, unsigned *ret_failed)
         if (ret_failed)
                 *ret_failed = a.failed;
         return r < 0 ? r : a.error;
+}
+
+int netlink_send_patiently(int fd, const struct netbuf *b)
+{
+        int r = -EBUSY;
+
+        for (unsigned i = 0; i < BUSY_TRIES && r == -EBUSY; i++) {
+                if (i)
+                        (void)usleep(BUSY_PAUSE_US);
+                r = netlink_send(fd, b, NULL);
+        }
+        return r;
 }
 
 int netlink_ask(int fd, const struct netbuf *b, netlink_fn *fn, void *arg)

@@ -62,6 +62,9 @@ typedef int netlink_fn(const struct nlmsghdr *h, void *arg);
  * 0.
  */
 int netlink_send(int fd, const struct netbuf *b, unsigned *ret_failed);
+/* The same of messages that may be done twice, for as long as the kernel says that somebody else is just at work there
+ * (-EBUSY: a queueing discipline whose filters are being changed), at most a second. */
+int netlink_send_patiently(int fd, const struct netbuf *b);
 /* Send the one message of @b and hand its answers to @fn until the end. -EAGAIN: a dump during which things changed. */
 int netlink_ask(int fd, const struct netbuf *b, netlink_fn *fn, void *arg);
 

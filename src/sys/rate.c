@@ -230,11 +230,25 @@ static err *failed(int r, const char *name)
         return err_sys(-r, "limiting the rate of network device %s", name);
 }
 
-err *rate_set(int fd, const char *name, const struct rate *r)
+static int try_set(int fd, int index, const char *ifb, const struct rate *r)
 {
         _cleanup_netbuf_ struct netbuf b = {0};
+        int other = make_ifb(fd, ifb);
+
+        if (other < 0)
+                return other;
+        link_add_no_link_local(&b, other);
+        link_add_up(&b, other);
+        add_bucket(&b, index, r);
+        add_bucket(&b, other, r);
+        add_detour(&b, index, other);
+        return netlink_send_patiently(fd, &b);
+}
+
+err *rate_set(int fd, const char *name, const struct rate *r)
+{
         char ifb[LINK_NAME_MAX + 1];
-        int index, other;
+        int index, error;
 
         if (!r->bytes)
                 return rate_clear(fd, name);
@@ -243,16 +257,13 @@ err *rate_set(int fd, const char *name, const struct rate *r)
         index = link_index(fd, name);
         if (index < 0)
                 return err_sys(-index, "finding network device %s", name);
-        other = make_ifb(fd, ifb);
-        if (other < 0)
-                return failed(other, name);
-        link_add_no_link_local(&b, other);
-        link_add_up(&b, other);
-        add_bucket(&b, index, r);
-        add_bucket(&b, other, r);
-        add_detour(&b, index, other);
-        other = netlink_send(fd, &b, NULL);
-        return other < 0 ? failed(other, name) : NULL;
+        error = try_set(fd, index, ifb, r);
+        /* Something else leads in there: the short way (shortcut.h) of a run that has just begun. */
+        for (unsigned i = 0; i < TRIES && error == -EINVAL; i++) {
+                TRY(rate_clear(fd, name));
+                error = try_set(fd, index, ifb, r);
+        }
+        return error < 0 ? failed(error, name) : NULL;
 }
 
 err *rate_clear(int fd, const char *name)
@@ -268,7 +279,7 @@ err *rate_clear(int fd, const char *name)
 
                 netbuf_begin(&b, RTM_DELQDISC, NLM_F_ACK, &ingress, sizeof(ingress));
                 netbuf_begin(&b, RTM_DELQDISC, NLM_F_ACK, &root, sizeof(root));
-                r = netlink_send(fd, &b, NULL);
+                r = netlink_send_patiently(fd, &b);
                 /* ENOENT, EINVAL: there is none. */
                 if (r < 0 && r != -ENOENT && r != -EINVAL && r != -ENODEV)
                         return err_sys(-r, "freeing network device %s of its limit", name);

@@ -304,7 +304,7 @@ int shortcut_remove(const char *name)
         if (port < 0)
                 return port == -ENODEV ? 0 : port;
         add_clsact(&b, RTM_DELQDISC, 0, port);
-        r = netlink_send(fd, &b, NULL);
+        r = netlink_send_patiently(fd, &b);
         /* ENOENT, EINVAL: there is none, or that of a rate. */
         return r == -ENOENT || r == -EINVAL || r == -ENODEV ? 0 : r;
 }

@@ -250,6 +250,55 @@ usual() { ! shortcut "$1"; }
         is "$(get lim "$(address s nf)")" ''
 }
 
+@test "network reload beside an update: what is put back is what there is now, also of a container whose lock somebody has" {
+        local link id monitor reload hold
+        serve a --net-rate 10mbit --egress 'deny=192.0.2.1,allow=*'
+        hod run -d --name b busybox sleep 300 >/dev/null
+        id=$(hod inspect -f '{{.Id}}' a)
+        link=$(links a)
+        limited "${link% }" 10Mbit
+        # A reload that knows what there is, and waits for the monitor of b, which comes first.
+        monitor=$(awk '/^PPid:/ {print $2}' "/proc/$(init_pid b)/status")
+        kill -STOP "$monitor"
+        hod network reload >/dev/null &
+        reload=$!
+        waits() { ss -xlH | awk '/monitor.sock/ && $3 > 0 {found = 1} END {exit !found}'; }
+        eventually 20 waits
+        hod update --net-rate 20mbit --egress 'deny=192.0.2.2,allow=*' a >/dev/null
+        exec {hold}<"$HOD_STATE/containers/$id"
+        flock "$hold"
+        kill -CONT "$monitor"
+        wait "$reload"
+        exec {hold}<&-
+        limited "${link% }" 20Mbit
+        nft list table inet hod | grep -q '192.0.2.2.*reject'
+        run ! grep -q '192.0.2.1' <(nft list table inet hod)
+}
+
+@test "an update beside a start by the restart policy: the start succeeds, and the limit is what was asked for last" {
+        local id link hold lock update
+        mkdir "$T/may"
+        hod run -d --name c --restart always --net-rate 10mbit -v "$T/may:/may:ro" busybox \
+                sh -c '[ -e /may/run ] || exit 1; exec sleep 300' >/dev/null
+        id=$(hod inspect -f '{{.Id}}' c)
+        lock=$HOD_STATE/containers/$id/traffic.lock
+        exec {hold}<"$lock"
+        flock "$hold"
+        waiting() { (($(grep -c -- "-> FLOCK .*:$(stat -c %i "$lock") " /proc/locks) == $1)); }
+        touch "$T/may/run"
+        eventually 20 waiting 1 # the start has read that there is a limit
+        hod update --net-rate 0 c >/dev/null {hold}<&- &
+        update=$!
+        eventually 20 waiting 2
+        flock -u "$hold"
+        wait "$update"
+        runs() { [[ $(hod inspect -f '{{.State.Status}} {{.State.Error}}' c) == 'running ' ]]; }
+        eventually 20 runs
+        link=$(links c)
+        run ! limited "${link% }" 10Mbit
+        run ! ip link show "ifb${link% }"
+}
+
 @test "--egress by name: what the name service has answered, and nothing else" {
         hod network create nn >/dev/null
         serve db --network nn
