@@ -130,7 +130,7 @@ err *load_source(struct engine *e, struct source *s, const char *platform, char 
         _cleanup_free_ char *config = NULL;
         _cleanup_strv_ char **all = NULL;
         _cleanup_json_ json *doc = NULL;
-        struct ingest_options o = {0};
+        struct ingest_options o = {.archived = true};
         struct feed feed = {.source = s, .progress = progress};
         size_t n, size;
 

@@ -318,7 +318,7 @@ static err *on_progress(void *arg, const struct ingest *i)
 
 /* ---- one image ---- */
 
-/* The image called @name: its id, or NULL; its manifest and config if asked for. */
+/* The image called @name: its id, or NULL; its manifest and config if asked for, and then only one that was pulled. */
 static err *find_here(struct pull *p, const char *name, char **ret_id, char **ret_manifest, json **ret_config)
 {
         _cleanup_image_ struct image *i = NULL;
@@ -330,6 +330,8 @@ static err *find_here(struct pull *p, const char *name, char **ret_id, char **re
                 return NULL;
         }
         TRY(e);
+        if (ret_manifest && !i->origin) /* from an archive: now a registry promises it, which is to be written down */
+                return NULL;
         *ret_id = TAKE_PTR(i->id);
         if (ret_manifest)
                 *ret_manifest = TAKE_PTR(i->manifest);

@@ -233,7 +233,7 @@ static err *name_others(struct subject *s, const struct image_list *all, char **
                 const struct image *image = all->items[i];
                 _cleanup_free_ char *name = NULL;
 
-                if (*image->digests || image_layer_place(image, s->layer->chain) < 0)
+                if (image->origin || image_layer_place(image, s->layer->chain) < 0)
                         continue;
                 if (*image->names)
                         TRY(image_familiar(*image->names, &name));

@@ -124,8 +124,12 @@ static err *add_name(const struct db_row *row, void *arg)
         struct image *i = arg;
         const char *name = db_row_text(row, 0);
 
-        if (strchr(name, '@'))
-                return strv_add(&i->digests, name);
+        if (strchr(name, '@')) {
+                TRY(strv_add(&i->digests, name));
+                if (!i->origin && db_row_int(row, 1) != NAME_ARCHIVED)
+                        i->origin = i->digests[strv_len(i->digests) - 1];
+                return NULL;
+        }
         if (db_row_int(row, 1) > i->tagged_ns)
                 i->tagged_ns = db_row_int(row, 1);
         return strv_add(&i->names, name);

@@ -33,7 +33,8 @@ struct image {
         char *id;             /* "sha256:<64 hex>" */
         char *manifest;       /* "sha256:<64 hex>" */
         char **names;         /* "docker.io/library/busybox:latest", sorted; empty list = dangling */
-        char **digests;       /* "docker.io/library/busybox@sha256:...": what it was pulled as; sorted, may be empty */
+        char **digests;       /* "docker.io/library/busybox@sha256:...", sorted, may be empty */
+        const char *origin;   /* that of them which it was pulled as; NULL = it was not */
         bool pinned;          /* no prune removes it */
         int64_t created_ns;
         int64_t tagged_ns;          /* last time a name was given, 0 = never */

@@ -71,9 +71,9 @@ err *image_origin(struct store *s, const char *chain, struct image_origin *ret)
 
         TRY(image_list(s, &all));
         for (size_t i = 0; i < all.n && !o.name; i++) {
-                if (!*all.items[i]->digests || image_layer_place(all.items[i], chain) < 0)
+                if (!all.items[i]->origin || image_layer_place(all.items[i], chain) < 0)
                         continue;
-                o.name = str_dup(*all.items[i]->digests);
+                o.name = str_dup(all.items[i]->origin);
                 if (!o.name)
                         return err_nomem();
                 if (!platform_read(all.items[i]->config, &p))

@@ -24,6 +24,8 @@ void image_draft_done(struct image_draft *d);
 void image_keep_done(struct image *i);
 /* Write the list again, with what came into being since. With the lease. */
 MUST_USE err *image_keep_again(struct image *i);
+/* names.tagged of a digest that came with an archive: no registry has promised it. Else it is a time. */
+#define NAME_ARCHIVED 0
 /* Is there an image with this id? */
 MUST_USE err *image_is_recorded(struct store *s, const char *id, bool *ret);
 

@@ -36,6 +36,7 @@ struct ingest_options {
         struct ingest_document manifest; /* OCI or docker v2 schema 2; borrowed until ingest_free() */
         struct ingest_document config;
         struct ingest_document index; /* the index that the manifest was chosen from, kept too; .data NULL = none */
+        bool archived;                /* it comes from no registry: it cannot be pulled by the digests it gets */
         unsigned parallel;            /* layers at once, 0 = 3 */
 };
 

@@ -165,8 +165,8 @@ static err *is_known(struct ingest *i, struct db *db, char *const *names, bool *
         *ret = true;
         for (; *names && *ret; names++) {
                 *ret = false;
-                TRY(db_select(db, take_flag, ret, "SELECT count(*) FROM names WHERE name=? AND image=?", "ss", *names,
-                              i->id.text));
+                TRY(db_select(db, take_flag, ret, "SELECT count(*) FROM names WHERE name=? AND image=? AND tagged<>?",
+                              "ssi", *names, i->id.text, (int64_t)(i->options.archived ? -1 : NAME_ARCHIVED)));
         }
         return NULL;
 }
@@ -210,6 +210,16 @@ static err *look_again(const struct ingest *i)
         return NULL;
 }
 
+/* One by which it was pulled stays that. */
+static err *write_name(const struct ingest *i, const char *name, int64_t now, struct txn *t)
+{
+        if (i->options.archived && strchr(name, '@'))
+                return txn_run(t,
+                               "INSERT INTO names VALUES(?,?,?) ON CONFLICT(name) DO UPDATE SET image=excluded.image",
+                               "ssi", name, i->id.text, (int64_t)NAME_ARCHIVED);
+        return txn_run(t, "INSERT OR REPLACE INTO names VALUES(?,?,?)", "ssi", name, i->id.text, now);
+}
+
 static err *write_with_lease(struct ingest *i, char *const *names)
 {
         _cleanup_(known_done) struct known before = {0}, k = {0};
@@ -229,7 +239,7 @@ static err *write_with_lease(struct ingest *i, char *const *names)
                 TRY(write_image(i, &k, &t));
         }
         for (; *names; names++)
-                TRY(txn_run(&t, "INSERT OR REPLACE INTO names VALUES(?,?,?)", "ssi", *names, i->id.text, now));
+                TRY(write_name(i, *names, now, &t));
         return txn_commit(&t);
 }
 

@@ -208,6 +208,20 @@ Loaded image ID: sha256:[0-9a-f]{64}$'
         hod save again:2 | "$HOD_BIN/hod" load | grep -x 'Loaded image: again:2'
 }
 
+@test "what was loaded is not thought to be had from a registry: a repair leaves what is damaged of it" {
+        archive alone.tar 'layout(named(blob(index([{**image([layer("alone")]), "platform": {"os": "linux", "architecture": "amd64"}}]), OCI + "index.v1+json"), "alone:1"))'
+        hod load --platform linux/amd64 -q -i alone.tar >/dev/null
+        hod image prune --blobs -f >/dev/null
+        layer=$(hod image inspect -f '{{index .RootFS.Layers 0}}' alone:1)
+        file=$(find "$HOD_ROOT/layers/${layer#sha256:}/diff" -type f -print -quit)
+        echo damaged >"$file"
+        run hod system check --repair
+        is "$status" 1
+        like "$output" "wrong: layer $layer: .*; remove image sha256:[0-9a-f]+, and make or load it again"
+        [[ -e $file ]] || fail 'the layer is gone'
+        hod rmi alone:1 >/dev/null
+}
+
 @test "an index: the machine's platform, another one, one that is not there" {
         archive m.tar 'layout(named(blob(index([{**image(), "platform": {"os": "linux", "architecture": "amd64"}}, {**image([layer("arm")], arch="arm64"), "platform": {"os": "linux", "architecture": "arm64"}}]), OCI + "index.v1+json"), "multi:1"))'
         case $(uname -m) in x86_64) here=amd64 there=arm64 ;; *) here=arm64 there=amd64 ;; esac

@@ -137,6 +137,40 @@ static void image_remove_takes_digests_with_the_last_tag(void **state)
         assert_int_equal(entries("layers") + entries("blobs/sha256"), 0);
 }
 
+/* What an archive calls it by a digest, no registry has promised; what a registry has promised stays. */
+static void image_origin_is_a_digest_that_was_pulled(void **state)
+{
+        static const bool archived[] = {true, false, true};
+        _cleanup_fake_ struct fake f = {0};
+        _cleanup_free_ char *digest = NULL;
+        char *names[] = {NULL, NULL};
+
+        (void)state;
+        add_layer(&f, "one", 10, false, 0);
+        finish(&f);
+        names[0] = digest = str_format("reg.example:5000/a@%s", f.manifest_digest.text);
+        for (size_t n = 0; n < ARRAY_SIZE(archived); n++) {
+                const struct ingest_source source = {.open = source_open, .arg = &f};
+                _cleanup_image_origin_ struct image_origin origin = {0};
+                _cleanup_(image_freep) struct image *i = NULL;
+                struct ingest_options o = options_of(&f);
+                _cleanup_ingest_ struct ingest *in = NULL;
+                _cleanup_free_ char *id = NULL;
+
+                o.archived = archived[n];
+                check_ok(ingest_begin(store, &o, &in));
+                check_ok(ingest_layers(in, &source));
+                check_ok(ingest_publish(in, names, &id));
+                check_ok(image_find(store, digest, &i)); /* it has the name in any case */
+                assert_string_equal(i->digests[0], digest);
+                check_ok(image_origin(store, i->layers[0].chain, &origin));
+                if (n == 0)
+                        assert_null(origin.name);
+                else
+                        assert_string_equal(origin.name, digest);
+        }
+}
+
 static void image_prune_leaves_pinned_images_alone(void **state)
 {
         _cleanup_fake_ struct fake f = {0};
@@ -529,6 +563,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(gc_removes_what_nobody_needs_and_old_partial_blobs, setup, teardown),
         cmocka_unit_test_setup_teardown(two_ingests_of_one_image_share_the_work, setup, teardown),
         cmocka_unit_test_setup_teardown(image_remove_takes_digests_with_the_last_tag, setup, teardown),
+        cmocka_unit_test_setup_teardown(image_origin_is_a_digest_that_was_pulled, setup, teardown),
         cmocka_unit_test_setup_teardown(image_prune_leaves_pinned_images_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(image_drop_blobs_leaves_images_that_can_be_saved, setup, teardown),
         cmocka_unit_test_setup_teardown(image_drop_blobs_makes_a_half_written_skeleton_anew, setup, teardown),
