@@ -70,7 +70,7 @@ static int find(uint8_t protocol, const char *text)
 
 static void listener_find_knows_one_address_from_another(void **state)
 {
-        _cleanup_close_ int s = bound(SOCK_STREAM, "127.0.0.1");
+        _cleanup_close_ _unused_ int s = bound(SOCK_STREAM, "127.0.0.1");
 
         assert_int_equal(find(IPPROTO_TCP, "127.0.0.1"), 1);
         assert_int_equal(find(IPPROTO_TCP, "127.0.0.2"), 0);
@@ -81,7 +81,7 @@ static void listener_find_knows_one_address_from_another(void **state)
 /* Whoever wants all addresses cannot have them where one is taken. */
 static void listener_find_takes_zeros_for_any_address(void **state)
 {
-        _cleanup_close_ int s = bound(SOCK_STREAM, "127.0.0.1"), u = bound(SOCK_DGRAM, "::1");
+        _cleanup_close_ _unused_ int s = bound(SOCK_STREAM, "127.0.0.1"), u = bound(SOCK_DGRAM, "::1");
         struct listener l;
 
         assert_int_equal(find(IPPROTO_TCP, "0.0.0.0"), 1);
@@ -94,7 +94,7 @@ static void listener_find_takes_zeros_for_any_address(void **state)
 
 static void listener_find_takes_all_addresses_for_each(void **state)
 {
-        _cleanup_close_ int s = bound(SOCK_STREAM, "0.0.0.0"), u = bound(SOCK_DGRAM, "::");
+        _cleanup_close_ _unused_ int s = bound(SOCK_STREAM, "0.0.0.0"), u = bound(SOCK_DGRAM, "::");
 
         assert_int_equal(find(IPPROTO_TCP, "192.0.2.1"), 1);
         assert_int_equal(find(IPPROTO_UDP, "192.0.2.1"), 1);
@@ -103,7 +103,7 @@ static void listener_find_takes_all_addresses_for_each(void **state)
 
 static void listener_find_knows_addresses_of_ipv4_in_ipv6(void **state)
 {
-        _cleanup_close_ int s = bound(SOCK_STREAM, "::ffff:127.0.0.1");
+        _cleanup_close_ _unused_ int s = bound(SOCK_STREAM, "::ffff:127.0.0.1");
 
         assert_int_equal(find(IPPROTO_TCP, "127.0.0.1"), 1);
         assert_int_equal(find(IPPROTO_TCP, "127.0.0.2"), 0);
