@@ -72,6 +72,7 @@ static void listener_find_knows_one_address_from_another(void **state)
 {
         _cleanup_close_ _unused_ int s = bound(SOCK_STREAM, "127.0.0.1");
 
+        assert_true(s >= 0);
         assert_int_equal(find(IPPROTO_TCP, "127.0.0.1"), 1);
         assert_int_equal(find(IPPROTO_TCP, "127.0.0.2"), 0);
         assert_int_equal(find(IPPROTO_UDP, "127.0.0.1"), 0);
@@ -84,6 +85,7 @@ static void listener_find_takes_zeros_for_any_address(void **state)
         _cleanup_close_ _unused_ int s = bound(SOCK_STREAM, "127.0.0.1"), u = bound(SOCK_DGRAM, "::1");
         struct listener l;
 
+        assert_true(s >= 0 && u >= 0);
         assert_int_equal(find(IPPROTO_TCP, "0.0.0.0"), 1);
         assert_int_equal(listener_find(IPPROTO_TCP, AF_INET, NULL, PORT, 0, &l), 1);
         assert_int_equal(listener_find(IPPROTO_TCP, AF_INET, NULL, PORT + 1, 0, &l), 0);
@@ -96,6 +98,7 @@ static void listener_find_takes_all_addresses_for_each(void **state)
 {
         _cleanup_close_ _unused_ int s = bound(SOCK_STREAM, "0.0.0.0"), u = bound(SOCK_DGRAM, "::");
 
+        assert_true(s >= 0 && u >= 0);
         assert_int_equal(find(IPPROTO_TCP, "192.0.2.1"), 1);
         assert_int_equal(find(IPPROTO_UDP, "192.0.2.1"), 1);
         assert_int_equal(find(IPPROTO_UDP, "2001:db8::1"), 1);
@@ -105,6 +108,7 @@ static void listener_find_knows_addresses_of_ipv4_in_ipv6(void **state)
 {
         _cleanup_close_ _unused_ int s = bound(SOCK_STREAM, "::ffff:127.0.0.1");
 
+        assert_true(s >= 0);
         assert_int_equal(find(IPPROTO_TCP, "127.0.0.1"), 1);
         assert_int_equal(find(IPPROTO_TCP, "127.0.0.2"), 0);
         assert_int_equal(find(IPPROTO_TCP, "0.0.0.0"), 1);
