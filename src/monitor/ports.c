@@ -53,9 +53,7 @@ static err *read_line(const char *line, struct port *ret)
 /* Only a connection uses it, or one that has just ended: new ones come to us. */
 static bool is_connection(const struct port *p, int family, const void *address)
 {
-        struct listener l;
-
-        return p->protocol == IPPROTO_TCP && listener_find(IPPROTO_TCP, family, address, p->port, 0, &l) == 0;
+        return p->protocol == IPPROTO_TCP && listener_find(IPPROTO_TCP, family, address, p->port, 0, NULL) == 0;
 }
 
 /* Will it listen (relay.c)? */

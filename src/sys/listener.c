@@ -147,8 +147,9 @@ static int search(const char *name, int family, const struct wanted *w, struct l
 
                 if (!inode)
                         continue;
-                find_process(inode, ret);
-                if (!w->besides || ret->pid != w->besides)
+                if (ret)
+                        find_process(inode, ret);
+                if (!ret || !w->besides || ret->pid != w->besides)
                         return 1;
                 *ret = (struct listener){0};
         }
@@ -162,7 +163,8 @@ int listener_find(uint8_t protocol, int family, const void *address, uint16_t po
         bool udp = protocol == IPPROTO_UDP;
         int r = 0;
 
-        *ret = (struct listener){0};
+        if (ret)
+                *ret = (struct listener){0};
         if (!udp && protocol != IPPROTO_TCP)
                 return 0;
         if (family == AF_INET)

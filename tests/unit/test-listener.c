@@ -65,6 +65,7 @@ static int find(uint8_t protocol, const char *text)
         parse(text, &family, address);
         r = listener_find(protocol, family, address, PORT, 0, &l);
         assert_int_equal(l.pid, r > 0 ? getpid() : 0);
+        assert_int_equal(listener_find(protocol, family, address, PORT, 0, NULL), r);
         return r;
 }
 
