@@ -274,6 +274,7 @@ static void monitor_joins_nobody_who_has_the_number_of_a_donor(void **state)
         box_end(&b);
         (void)snprintf(donor, sizeof(donor), "%d %llu", getpid(), (unsigned long long)status_pid_start(getpid()));
         check_ok(box_start(&b, &(struct options){.script = "true", .donor = donor}));
+        assert_int_equal(box_exit(&b).code, 0);
         box_end(&b);
 }
 
