@@ -273,6 +273,19 @@ static err *exec_session(struct runtime_session *s, const struct runtime_exec *x
         return NULL;
 }
 
+/* Whatever went wrong in a container that ends: that it ends is the reason. Its namespaces are gone (ESRCH), its PID
+ * namespace takes no more processes (ENOMEM), or has killed ours (then there is no errno), a moment before init can be
+ * waited for. */
+static bool is_ending(const struct runtime_session *s, const err *e)
+{
+        bool killed = err_code(e) == ERR_SYS && err_errno(e) == 0;
+        int ms = killed || err_errno(e) == ESRCH || err_errno(e) == ENOMEM ? ENDING_MS : 0, status;
+
+        if (killed && s->pidfd >= 0 && process_wait(s->pidfd, ms) == 0)
+                (void)process_reap(s->pidfd, &status); /* init waits for this; a sibling is reaped by its parent */
+        return process_wait(s->exec->pidfd, ms) == 0;
+}
+
 err *runtime_exec(const struct runtime_exec *x, struct runtime_process *ret)
 {
         _cleanup_(session_undo) struct runtime_session s = session_new(NULL);
@@ -280,11 +293,10 @@ err *runtime_exec(const struct runtime_exec *x, struct runtime_process *ret)
 
         s.exec = x;
         e = exec_session(&s, x);
-        /* Whatever went wrong in a container that ends: that it ends is the reason. Its namespaces are gone (ESRCH), or
-         * its PID namespace takes no more processes (ENOMEM), a moment before it can be waited for. */
-        if (e && process_wait(x->pidfd, err_errno(e) == ESRCH || err_errno(e) == ENOMEM ? ENDING_MS : 0) == 0) {
+        if (e && is_ending(&s, e)) {
                 err_free(e);
-                return err_new(ERR_NOT_RUNNING, "the container is not running");
+                return err_new(ERR_NOT_RUNNING,
+                               x->runc_words ? "cannot exec in a stopped container" : "the container is not running");
         }
         if (!e)
                 finish(&s, ret);

@@ -99,6 +99,31 @@ stopped() { [[ $(hodrun state "$1" | jq -r .status) == stopped ]]; }
 no_process() { [[ -z $(find /sys/fs/cgroup -path "*$1/cgroup.procs" -exec cat {} + 2>/dev/null) ]]; }
 two_processes() { (($(hodrun ps -f json "$1" | jq length) >= 2)); }
 
+# --- a container that ends ------------------------------------------------------------------------------------------
+
+@test "exec into a container that is about to end says what it says of one that has ended" {
+        local first second
+        run_args sleep 1000
+        hodrun run -d c </dev/null >/dev/null 2>&1
+        "$HOD_BIN/hodrun" --root "$T/run" exec c sleep 1000 </dev/null >/dev/null 2>&1 &
+        first=$!
+        eventually 5 two_processes c
+        # Init does not end before somebody has taken notice of the end of what exec started.
+        kill -STOP "$first"
+        hodrun kill c KILL
+        {
+                hodrun exec c true || echo "status $?"
+        } </dev/null >"$T/second" 2>&1 &
+        second=$!
+        sleep 0.3 # or it finds it ended, and says the same
+        kill -CONT "$first"
+        wait "$second" "$first" || true
+        contains "$(cat "$T/second")" 'exec failed: cannot exec in a stopped container'
+        contains "$(cat "$T/second")" 'status 255'
+        eventually 5 stopped c
+        hodrun delete c
+}
+
 # --- help and wrong command lines ----------------------------------------------------------------------------------
 
 @test "help has runc's form, for the program and for each command, by every way to ask" {
