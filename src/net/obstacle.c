@@ -240,6 +240,7 @@ static bool packet_at(const struct attempt *a, unsigned kind, unsigned i, struct
         *p = (struct verdict_packet){.family = i ? NFPROTO_IPV6 : NFPROTO_IPV4, .in = "", .out = "", .ours = n->link};
         p->early = before && obstacle_is_early(c);
         p->translated = published && !p->early && !n->routed[i];
+        p->bridged = kind == OBSTACLE_WITHIN && !bridge;
         if (!published)
                 p->from = address;
         if (kind == OBSTACLE_WITHIN || (published && (!p->early || n->routed[i])))

@@ -1,6 +1,8 @@
 /* verdict.c - see verdict.h. The kernel's virtual machine with the few instructions that firewalls consist of. */
 #include "net/verdict.h"
 
+#include <net/if.h> /* before the kernel's own */
+
 #include <endian.h>
 #include <errno.h>
 #include <linux/netfilter.h>
@@ -10,8 +12,8 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/if_packet.h>
 #include <linux/netfilter/xt_conntrack.h>
+#include <linux/netfilter/xt_physdev.h>
 #include <linux/netfilter/xt_tcpudp.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -506,6 +508,19 @@ static enum outcome do_lookup(struct machine *m, const struct expression *e, boo
         return take_element(m, e, &l);
 }
 
+/* Of what physdev asks, is the packet one that stays on its bridge? By which port it leaves is known only when it is
+ * forwarded. */
+static bool meets_physdev(const struct verdict_packet *p, const void *info, bool *ret_doubtful)
+{
+        struct xt_physdev_info physdev;
+
+        memcpy(&physdev, info, sizeof(physdev));
+        if (physdev.bitmask == XT_PHYSDEV_OP_BRIDGED)
+                return (p->bridged && *p->out) != !!(physdev.invert & XT_PHYSDEV_OP_BRIDGED);
+        *ret_doubtful = true;
+        return true;
+}
+
 bool verdict_match(const struct verdict_packet *p, const char *name, unsigned revision, const void *info, size_t n,
                    bool *ret_doubtful)
 {
@@ -517,6 +532,8 @@ bool verdict_match(const struct verdict_packet *p, const char *name, unsigned re
 
         if (str_eq(name, "comment"))
                 return true;
+        if (str_eq(name, "physdev") && n >= sizeof(struct xt_physdev_info))
+                return meets_physdev(p, info, ret_doubtful);
         if (str_eq(name, "conntrack") && revision >= 2 && n >= sizeof(ct) && p->ct != VERDICT_CT_UNKNOWN) {
                 memcpy(&ct, info, sizeof(ct));
                 if (p->ct == VERDICT_CT_NONE && !(ct.match_flags & XT_CONNTRACK_STATE))

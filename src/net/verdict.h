@@ -29,6 +29,7 @@ struct verdict_packet {
         const struct link_address *from, *to; /* in the bridge's subnet; NULL = some other one */
         const char *ours;                     /* which of the links is a bridge of ours */
         bool translated;                      /* the first of a connection to a published port */
+        bool bridged;                         /* it stays on the bridge, and is shown to chains of IP (br_netfilter) */
 };
 
 struct verdict {

@@ -192,6 +192,9 @@ IPTABLES = [
     ("out within", "ACCEPT; -s SUBNET -j DROP"),
     ("in within", "ACCEPT; -d SUBNET -j REJECT"),
     ("", "ACCEPT; -s 198.51.100.0/24 -j DROP; -i eth+ -j x"),
+    ("out in", "DROP; -m physdev --physdev-is-bridged -j ACCEPT"),
+    ("within", "ACCEPT; -i BR -m physdev --physdev-is-bridged -j DROP"),
+    ("out in", "ACCEPT; -m physdev ! --physdev-is-bridged -j DROP"),
     # What is met only now and then does not hold; whoever names our bridge means us.
     ("?out in within", "DROP; -p tcp -m multiport --dports 80,443 -j ACCEPT; -m mark --mark 7 -j ACCEPT"),
     ("?", "ACCEPT; -p tcp -m tcp --dport 22 -j DROP; -m mark --mark 7 -j x; -m limit --limit 1/hour -j LOG; -m mark --mark 7 -g x"),
@@ -213,6 +216,7 @@ IPTABLES_PLACES = [
     ("?", "mangle PREROUTING DROP; -i BR -j ACCEPT; -p tcp --dport 22 -j ACCEPT"),
     ("?", "raw PREROUTING ACCEPT; -i BR -j ACCEPT; -p tcp --dport 18080 -j RETURN; -j DROP"),
     ("out within in", "mangle FORWARD ACCEPT; -j x"),
+    ("out in host", "mangle POSTROUTING ACCEPT; -m physdev ! --physdev-is-bridged -j x"),
     ("in within host", "mangle POSTROUTING ACCEPT; -o BR -j x"),
     ("out", "mangle POSTROUTING ACCEPT; -o host0 -s SUBNET -j x"),
     ("host", "raw OUTPUT DROP; -o host0 -j ACCEPT"),
