@@ -9,6 +9,7 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "engine/endpoints.h"
+#include "engine/stranger.h"
 
 #define TRIES 100
 #define LINE "%u %s %u %s %u" /* of the monitor: protocol, host's address or device, its port, address, port */
@@ -292,8 +293,19 @@ static err *is_taken(const struct ports_publish *p, const struct ports_binding *
 
         err_free(container_find(p->c->engine, owner, &other));
         known = other && other->name;
-        return err_new(ERR_CONFLICT, "Bind for %s:%u failed: port is already allocated%s%s%s", ports_host_text(b, host),
-                       b->port.host_port, known ? " (by container " : "", known ? other->name : "", known ? ")" : "");
+        return err_new(ERR_CONFLICT, "Bind for %s:%u failed: port is already allocated (by container %.*s%s)",
+                       ports_host_text(b, host), b->port.host_port, known ? (int)strlen(other->name) : ID_SHORT,
+                       known ? other->name : owner, known ? "" : " of another engine");
+}
+
+static bool is_alive(struct engine *e, const char *owner)
+{
+        _cleanup_container_ struct container *other = NULL;
+        err *error = container_find(e, owner, &other);
+        bool unknown = err_code(error) == ERR_NOT_FOUND;
+
+        err_free(error);
+        return unknown ? stranger_lives(owner) : endpoints_holder_lives(e, owner);
 }
 
 /* A port of the maps is somebody else's: one who has ended without a word, or a reason to choose another. */
@@ -303,7 +315,7 @@ static err *resolve(struct ports_publish *p, struct firewall *f, size_t taken, c
 
         if (!*owner) /* given back while we looked */
                 return NULL;
-        if (str_eq(owner, p->c->id) || !endpoints_holder_lives(p->c->engine, owner))
+        if (str_eq(owner, p->c->id) || !is_alive(p->c->engine, owner))
                 return take_from(p, f, owner);
         if (b->first && b->first == b->last)
                 return is_taken(p, b, owner);
