@@ -7,6 +7,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter_ipv4.h>
+#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -223,6 +224,16 @@ static bool at_ip(const struct attempt *a, unsigned kind, const char *world, str
         }
 }
 
+/* Of a packet that is not for a container: for the host, or for the world, which may have no IPv6 at all. */
+static unsigned address_type(const struct verdict_packet *p, bool published)
+{
+        if (p->to)
+                return RTN_UNICAST;
+        if (published)
+                return RTN_LOCAL;
+        return p->family == NFPROTO_IPV4 ? RTN_UNICAST : RTN_UNSPEC;
+}
+
 static bool packet_at(const struct attempt *a, unsigned kind, unsigned i, struct verdict_packet *p)
 {
         const struct network *n = a->way->network;
@@ -245,6 +256,7 @@ static bool packet_at(const struct attempt *a, unsigned kind, unsigned i, struct
                 p->from = address;
         if (kind == OBSTACLE_WITHIN || (published && (!p->early || n->routed[i])))
                 p->to = address;
+        p->to_type = address_type(p, published);
         if (bridge)
                 return at_bridge(a, kind, p);
         return c->hook == NF_INET_INGRESS ? at_ingress(a, kind, world, p) : at_ip(a, kind, world, p);

@@ -14,6 +14,7 @@
 #include <linux/netfilter/xt_conntrack.h>
 #include <linux/netfilter/xt_physdev.h>
 #include <linux/netfilter/xt_tcpudp.h>
+#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -322,6 +323,18 @@ static void do_payload(struct machine *m, const struct expression *e)
         for (size_t i = 0; i < length; i++)
                 known[i] = byte_at(m->packet, base, (size_t)offset + i, &data[i]);
         load_part(m, reg, data, known, length);
+}
+
+/* Whose the address is that it is sent to. By a link (of IPv6) others can be reached only if they are behind it. */
+static void do_fib(struct machine *m, const struct expression *e)
+{
+        const struct verdict_packet *p = m->packet;
+        uint32_t flags = number(e, NFTA_FIB_FLAGS, 0);
+        bool behind = p->family == NFPROTO_IPV6 && (flags & NFTA_FIB_F_IIF) && p->to_type != RTN_LOCAL,
+             known = number(e, NFTA_FIB_RESULT, NFT_FIB_RESULT_UNSPEC) == NFT_FIB_RESULT_ADDRTYPE &&
+                     (flags & ~(uint32_t)NFTA_FIB_F_IIF) == NFTA_FIB_F_DADDR && p->to_type != RTN_UNSPEC && !behind;
+
+        load_u32(m, number(e, NFTA_FIB_DREG, 0), p->to_type, known);
 }
 
 static void do_bitwise(struct machine *m, const struct expression *e)
@@ -646,6 +659,8 @@ static enum outcome do_expression(struct machine *m, const struct expression *e,
                 do_meta(m, e);
         else if (str_eq(e->name, "ct"))
                 *ret_go = do_ct(m, e);
+        else if (str_eq(e->name, "fib"))
+                do_fib(m, e);
         else if (str_eq(e->name, "payload"))
                 do_payload(m, e);
         else if (str_eq(e->name, "bitwise"))

@@ -27,6 +27,7 @@ struct verdict_packet {
         bool early;                           /* it has not come by yet where it could be translated */
         const char *in, *out;                 /* links; "" = some other one */
         const struct link_address *from, *to; /* in the bridge's subnet; NULL = some other one */
+        unsigned to_type;                     /* RTN_LOCAL, RTN_UNICAST; RTN_UNSPEC = that is not certain */
         const char *ours;                     /* which of the links is a bridge of ours */
         bool translated;                      /* the first of a connection to a published port */
         bool bridged;                         /* it stays on the bridge, and is shown to chains of IP (br_netfilter) */

@@ -126,6 +126,13 @@ PLACES = [
     ("in", 'inet prerouting 0 accept; iifname != "BR" ip daddr 10.70.0.0/24 drop; iifname != "BR" ip6 daddr fd70::/64 drop'),
     ("", 'inet prerouting -300 accept; iifname != "BR" ip daddr 10.70.0.0/24 drop; iifname != "BR" ip6 daddr fd70::/64 drop'),
     ("", "inet prerouting 10 accept; fib saddr . iif oif missing drop"),
+    ("out within", "inet prerouting -150 accept; fib daddr . iif type != { local, broadcast, multicast } drop"),
+    ("in", "inet prerouting -300 accept; fib daddr type local drop"),
+    ("out within in", "inet prerouting 0 accept; fib daddr type unicast drop"),
+    ("", "inet prerouting -150 accept; fib daddr . iif type local accept; fib daddr type { local, unicast } accept; drop"),
+    ("host", "inet output -150 accept; fib daddr type local drop"),
+    ("host", "inet output 0 accept; oifname lo fib daddr type != local drop"),
+    ("in", 'netdev ingress@host0 0 accept; fib daddr type local drop'),
     ("", "inet prerouting -100 accept; iifname host0 tcp dport 18081 drop"),
     ("out within in", f"inet prerouting -300 drop {LONG}"),
     # Some port is allowed: it may be the published one.
