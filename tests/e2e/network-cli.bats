@@ -184,7 +184,6 @@ of() { hod inspect -f "{{json .NetworkSettings.Networks}}" "$1" | jq -c ".\"$2\"
 @test "a port of another engine's container is not taken from it, whether its monitor lives or not; from one that has ended it is" {
         local id port init
         other() { "$HOD_BIN/hod" --root "$T/other/root" --state "$T/other/state" "$@"; }
-        monitor() { pgrep -f "^hod-monitor .*/$id$"; }
         other import "$(busybox_file)" busybox >/dev/null
         id=$(other run -d --name o -h ohost -p 80 busybox httpd -f -h /etc)
         port=$(other port o 80 | sed 's/.*://')
@@ -192,14 +191,11 @@ of() { hod inspect -f "{{json .NetworkSettings.Networks}}" "$1" | jq -c ".\"$2\"
         denied() { refused 125 "port is already allocated \(by container ${id:0:12} of another engine\)" hod run --rm --network pn -p "$port:80" busybox true; }
         ask() { [[ $(curl -s -m 3 "http://127.0.0.1:$port/hostname") == ohost ]]; }
         denied
-        # shellcheck disable=SC2046  # a fork of it may be about to go
-        kill -9 $(monitor)
+        init=$(other inspect -f '{{.State.Pid}}' o)
+        kill -9 "$(sed -n 's/^monitor_pid=//p' "$T/other/state/containers/$id/status")"
         denied
         eventually 5 ask
-        init=$(other inspect -f '{{.State.Pid}}' o)
-        eventually 5 monitor
-        # shellcheck disable=SC2046
-        kill -9 $(monitor) "$init"
+        kill -9 "$init"
         eventually 20 hod run --rm --network pn -p "$port:80" busybox true
         other rm -f o >/dev/null
         other rmi busybox >/dev/null
