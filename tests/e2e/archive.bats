@@ -366,7 +366,7 @@ layout(named(d, "x:1"))'
         done
         umount small
         before=$(store_state)
-        (cat a.tar; sleep 20) | timeout -s INT 0.5 "$HOD_BIN/hod" load >out 2>&1 || true
+        timeout -s INT 0.5 "$HOD_BIN/hod" load >out 2>&1 < <(cat a.tar; exec sleep 20 3>&- 4>&-) || true
         hod images >/dev/null
         is "$(store_state)" "$before"
 }

@@ -33,7 +33,7 @@ teardown_file() {
         leak_files >"$T/left"
         btrfs subvolume list "$T.disk" >>"$T/left"
         ! [[ -s $T/left ]] || { echo "left:" && head "$T/left" && bad=1; } >&2
-        ! programs || { echo "fuse-overlayfs is still there" >&2 && bad=1; }
+        eventually 5 no_programs || { echo "fuse-overlayfs is still there" >&2 && bad=1; }
         for _ in {1..50}; do
                 ! umount "$T.disk" || break
                 sleep 0.1

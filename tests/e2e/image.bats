@@ -244,10 +244,9 @@ line'")
 @test "killed in the middle of an import: nothing is published, the next command cleans up" {
         before=$(store_state)
         for after in 0.01 0.03 0.08 0.15; do
-                (
-                        cat "$(busybox_file)"
-                        sleep 5
-                ) | timeout -s KILL "$after" "$HOD_BIN/hod" import - half >/dev/null 2>&1 || true
+                # Without --foreground timeout kills itself, too: hod would still be dying when we go on.
+                timeout --foreground -s KILL "$after" "$HOD_BIN/hod" import - half >/dev/null 2>&1 \
+                        < <(cat "$(busybox_file)"; exec sleep 5 3>&- 4>&-) || true
         done
         hod images >/dev/null
         unlike "$(hod images)" half

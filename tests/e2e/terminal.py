@@ -6,7 +6,7 @@ Steps, in order:
   -s TEXT   type TEXT (Python escapes: \\r, \\x03, \\x10)
   -r RxC    change the terminal's size
   -w SECS   wait
-Options before the steps: -z RxC initial size (40x150), -t SECS limit for each wait (10).
+Options before the steps: -z RxC initial size (40x150), -t SECS limit for each wait (40).
 Prints all that appeared. Ends with COMMAND's status (128+n for signal n); 200 when a wait timed out.
 After the last step it waits for COMMAND to end.
 """
@@ -32,7 +32,7 @@ def main():
     args = sys.argv[1:]
     split = args.index('--')
     steps, command = args[:split], args[split + 1:]
-    size, limit, todo = '40x150', 10.0, []
+    size, limit, todo = '40x150', 40.0, []
     for flag, value in zip(steps[::2], steps[1::2]):
         if flag == '-z':
             size = value
