@@ -405,6 +405,24 @@ static void remove_from_record(struct container *c, const struct wanted *w, cons
                                 forget_open(host, it.key, ret_gone);
 }
 
+/* PortBindings as -p has them: "8080:80/tcp, 127.0.0.1::53/udp". */
+static err *asked_text(const json *bindings, char **ret)
+{
+        _cleanup_str_ struct str out = {0};
+
+        JSON_EACH (bindings, it)
+                for (size_t i = 0; i < json_len(it.value); i++) {
+                        const char *ip = json_get_str_or(json_at(it.value, i), "HostIp", "");
+                        const char *port = json_get_str_or(json_at(it.value, i), "HostPort", "");
+                        bool six = strchr(ip, ':');
+
+                        str_printf(&out, "%s%s%s%s%s", out.len ? ", " : "", six ? "[" : "", ip, six ? "]" : "",
+                                   *ip ? ":" : "");
+                        str_printf(&out, "%s%s%s", port, *ip || *port ? ":" : "", it.key);
+                }
+        return str_take(&out, ret);
+}
+
 /* What is there instead, and what would take it back. */
 static err *not_published(struct container *c, const struct wanted *w)
 {
@@ -417,7 +435,7 @@ static err *not_published(struct container *c, const struct wanted *w)
 
         if (container_is_alive(c))
                 err_free(endpoints_ports(c, false, &target, &before));
-        TRY(ports_text(before ? before : bindings, &text));
+        TRY(before ? ports_text(before, &text) : asked_text(bindings, &text));
         if (!*text)
                 return err_new(ERR_NOT_FOUND, "No public port '%u/%s' published for %s: it publishes none", w->first,
                                w->proto, c->name);

@@ -67,6 +67,12 @@ of() { hod inspect -f "{{json .NetworkSettings.Networks}}" "$1" | jq -c ".\"$2\"
         [[ ${lines[5]} == *'(by container w itself: 18080->80/tcp)' && ${lines[6]} == *"No public port '18080/tcp' published for w: it publishes "* ]]
 }
 
+@test "unpublish of a stopped container says what it will publish, as -p has it" {
+        hod create --name w --network none -p 18080:80 -p 127.0.0.1::53/udp -p '[::1]:18081:81' -p 90 busybox true >/dev/null 2>&1
+        refused 1 "^hod: No public port '90/tcp' published for w: it publishes 18080:80/tcp, 127.0.0.1::53/udp, \[::1\]:18081:81/tcp, 90/tcp$" \
+                hod container unpublish w 90
+}
+
 @test "a port published on a device: each has its own, and an address of one is not another's to publish" {
         run -0 alone '
                 ip link add other type bridge; ip addr add 198.51.100.1/24 dev other; ip link set other up
