@@ -22,7 +22,10 @@
 #include "monitor/proto.h"
 #include "monitor/status.h"
 
+/* Members of network.json: published ports that lead nowhere just now; it is not known where they lead, because
+ * somebody is changing that, or was killed at it. */
 #define CLOSED "HodClosed"
+#define MOVING "HodMoving"
 
 /* ---- the container ---- */
 
@@ -251,6 +254,24 @@ static err *move_to(struct attach *a, const char *const names[LINK_ADDRESSES], b
         return ports_move(a->c, json_get(a->doc, "Ports"), target.to);
 }
 
+static err *close_ports(struct attach *a)
+{
+        if (json_get(a->doc, "Ports"))
+                json_set(a->doc, CLOSED, json_ref(json_get(a->doc, "Ports")));
+        return endpoints_unpublish(a);
+}
+
+static err *reopen_ports(struct attach *a, const char *const names[LINK_ADDRESSES], bool must, bool *ret_more)
+{
+        if (json_get(a->doc, CLOSED))
+                json_set(a->doc, "Ports", json_ref(json_get(a->doc, CLOSED)));
+        json_del(a->doc, CLOSED);
+        if (json_get(a->doc, "Ports"))
+                return move_to(a, names, must, ret_more);
+        endpoints_note_leading(a->doc, names);
+        return publish_first(a);
+}
+
 /* Published ports lead by the networks that lead out now. Without one they are closed; which they were is kept: the
  * monitor has them bound. @must: all that a start would publish there. *@ret_more: there are some that the monitor has
  * to bind. */
@@ -261,21 +282,14 @@ static err *move_ports(struct attach *a, bool must, bool *ret_more)
         *ret_more = false;
         endpoints_outward(a->doc, now);
         endpoints_leading(a->doc, before);
-        if (str_eq(now[0], before[0]) && str_eq(now[1], before[1]))
+        if (str_eq(now[0], before[0]) && str_eq(now[1], before[1]) && !json_get_bool(a->doc, MOVING, false))
                 return NULL;
-        if (!now[0] && !now[1]) {
-                json_set(a->doc, CLOSED, json_get(a->doc, "Ports") ? json_ref(json_get(a->doc, "Ports")) : NULL);
-                return endpoints_unpublish(a);
+        if (json_get(a->doc, "Ports") || json_get(a->doc, CLOSED)) {
+                json_set_bool(a->doc, MOVING, true);
+                TRY(write_all(a));
         }
-        if (json_get(a->doc, CLOSED))
-                json_set(a->doc, "Ports", json_ref(json_get(a->doc, CLOSED)));
-        json_del(a->doc, CLOSED);
-        if (!json_get(a->doc, "Ports")) {
-                endpoints_note_leading(a->doc, now);
-                TRY(publish_first(a));
-        } else {
-                TRY(move_to(a, now, must, ret_more));
-        }
+        TRY(now[0] || now[1] ? reopen_ports(a, now, must, ret_more) : close_ports(a));
+        json_del(a->doc, MOVING);
         return write_conf(a);
 }
 
