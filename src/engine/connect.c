@@ -180,11 +180,12 @@ static err *reroute(const struct attach *a)
 }
 
 /* None of its networks could have them before. */
-static err *publish_first(struct attach *a)
+static err *publish_first(struct attach *a, const char *const names[LINK_ADDRESSES])
 {
         _cleanup_strv_ char **lines = NULL; /* of the document */
         err *e;
 
+        endpoints_note_leading(a->doc, names);
         if (!ports_wanted(a->c))
                 return NULL;
         e = endpoints_publish(a, &lines);
@@ -254,6 +255,7 @@ static err *move_to(struct attach *a, const char *const names[LINK_ADDRESSES], b
         return ports_move(a->c, json_get(a->doc, "Ports"), target.to);
 }
 
+/* Which they were is kept: the monitor has them bound. */
 static err *close_ports(struct attach *a)
 {
         if (json_get(a->doc, "Ports"))
@@ -261,34 +263,39 @@ static err *close_ports(struct attach *a)
         return endpoints_unpublish(a);
 }
 
-static err *reopen_ports(struct attach *a, const char *const names[LINK_ADDRESSES], bool must, bool *ret_more)
+/* Nothing has been opened yet, but whoever cleans up may find that it was. */
+static err *note_moving(struct attach *a, bool reopen)
 {
-        if (json_get(a->doc, CLOSED))
+        if (reopen && json_get(a->doc, CLOSED)) {
                 json_set(a->doc, "Ports", json_ref(json_get(a->doc, CLOSED)));
-        json_del(a->doc, CLOSED);
-        if (json_get(a->doc, "Ports"))
-                return move_to(a, names, must, ret_more);
-        endpoints_note_leading(a->doc, names);
-        return publish_first(a);
+                json_del(a->doc, CLOSED);
+        }
+        if (!json_get(a->doc, "Ports"))
+                return NULL;
+        json_set_bool(a->doc, MOVING, true);
+        return write_all(a);
 }
 
-/* Published ports lead by the networks that lead out now. Without one they are closed; which they were is kept: the
- * monitor has them bound. @must: all that a start would publish there. *@ret_more: there are some that the monitor has
- * to bind. */
+/* Published ports lead by the networks that lead out now. Without one they are closed. @must: all that a start would
+ * publish there. *@ret_more: there are some that the monitor has to bind. */
 static err *move_ports(struct attach *a, bool must, bool *ret_more)
 {
         const char *now[LINK_ADDRESSES], *before[LINK_ADDRESSES];
+        bool out;
 
         *ret_more = false;
         endpoints_outward(a->doc, now);
         endpoints_leading(a->doc, before);
         if (str_eq(now[0], before[0]) && str_eq(now[1], before[1]) && !json_get_bool(a->doc, MOVING, false))
                 return NULL;
-        if (json_get(a->doc, "Ports") || json_get(a->doc, CLOSED)) {
-                json_set_bool(a->doc, MOVING, true);
-                TRY(write_all(a));
-        }
-        TRY(now[0] || now[1] ? reopen_ports(a, now, must, ret_more) : close_ports(a));
+        out = now[0] || now[1];
+        TRY(note_moving(a, out));
+        if (!out)
+                TRY(close_ports(a));
+        else if (json_get(a->doc, "Ports"))
+                TRY(move_to(a, now, must, ret_more));
+        else
+                TRY(publish_first(a, now));
         json_del(a->doc, MOVING);
         return write_conf(a);
 }
