@@ -10,8 +10,8 @@
 
 /* The same on several processors: @helpers threads (at most 3; -1: as many as there are other processors) while it
  * lives, which take work from the writer. It does without those that cannot be had, and gives the same bytes whoever
- * makes them, though not those of sink_open_gzip(). For large layers, where reading them is not what takes long; 1 MB
- * of memory a thread and 0.5 MB a piece. */
+ * makes them, though not those of sink_open_gzip(). For large layers, where reading them is not what takes long: some
+ * 1 MB of memory for each who works. */
 MUST_USE err *sink_open_gzip_wide(struct sink *below, int level, int helpers, struct sink **ret);
 
 /* Never load ISA-L: for tests and measurements. */

@@ -24,4 +24,4 @@ MUST_USE err *gzip_check_level(int level);
 /* Memory for deflating: both are the caller's. */
 MUST_USE err *gzip_isal_new(int level, struct isal_zstream **ret, void **ret_buf);
 /* Begin a new stream with it: raw, gzip and flush are the caller's to set. */
-void gzip_isal_begin(const struct isal *isal, struct isal_zstream *s, int level, void *buf);
+void gzip_isal_begin(const struct isal *library, struct isal_zstream *s, int level, void *buf);

@@ -7,7 +7,6 @@
  * touches what is below. */
 #include "codec/gzip.h"
 #include "codec/gzip_isal.h"
-#include "base/mem.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -15,11 +14,12 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "base/mem.h"
+
 #define PIECE ((size_t)256 << 10)
 #define DICTIONARY ((size_t)32 << 10)
 #define PACKED (2 * PIECE) /* deflate never needs as much */
 #define HELPERS_MAX 3
-#define PIECES (HELPERS_MAX + 2)
 
 enum piece_state { PIECE_EMPTY, PIECE_FULL, PIECE_TAKEN, PIECE_DONE };
 
@@ -310,7 +310,7 @@ err *sink_open_gzip_wide(struct sink *below, int level, int helpers, struct sink
         w->level = level;
         w->isal = gzip_isal_for(level);
         w->n_pieces = wanted + 2;
-        w->pieces = malloc(w->n_pieces * sizeof(*w->pieces)); /* not touched before it is needed */
+        w->pieces = MEM_NEW0(struct piece, w->n_pieces);
         (void)pthread_mutex_init(&w->lock, NULL);
         (void)pthread_cond_init(&w->more, NULL);
         (void)pthread_cond_init(&w->done, NULL);
@@ -319,8 +319,6 @@ err *sink_open_gzip_wide(struct sink *below, int level, int helpers, struct sink
                 wide_free(&w->sink); /* what is below is not ours yet */
                 return e;
         }
-        for (size_t i = 0; i < w->n_pieces; i++)
-                w->pieces[i].size = w->pieces[i].dictionary = 0;
         start_helpers(w, wanted);
         w->below = below;
         *ret = &w->sink;

@@ -274,14 +274,12 @@ static err *exec_session(struct runtime_session *s, const struct runtime_exec *x
 }
 
 /* Whatever went wrong in a container that ends: that it ends is the reason. Its namespaces are gone (ESRCH), its PID
- * namespace takes no more processes (ENOMEM), or has killed ours (then there is no errno), a moment before init can be
- * waited for. */
+ * namespace takes no more processes (ENOMEM), or has killed ours, a moment before init can be waited for. */
 static bool is_ending(const struct runtime_session *s, const err *e)
 {
-        bool killed = err_code(e) == ERR_SYS && err_errno(e) == 0;
-        int ms = killed || err_errno(e) == ESRCH || err_errno(e) == ENOMEM ? ENDING_MS : 0, status;
+        int ms = s->died || err_errno(e) == ESRCH || err_errno(e) == ENOMEM ? ENDING_MS : 0, status;
 
-        if (killed && s->pidfd >= 0 && process_wait(s->pidfd, ms) == 0)
+        if (s->died && s->pidfd >= 0 && process_wait(s->pidfd, ms) == 0)
                 (void)process_reap(s->pidfd, &status); /* init waits for this; a sibling is reaped by its parent */
         return process_wait(s->exec->pidfd, ms) == 0;
 }

@@ -27,6 +27,7 @@ struct runtime_session {
         const char *unit_sub;
         bool cgroup_made; /* by us: what is in another's is not ours to kill */
         bool unit_made, rdt_made, network_made, done;
+        bool died;                 /* the new process, without a word */
         struct trace_span release; /* begins when it is done */
         struct exec_cgroup sub;
         struct ahead ahead;

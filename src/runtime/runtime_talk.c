@@ -128,10 +128,11 @@ static err *enter_cgroup(struct runtime_session *s)
 }
 
 /* The child has gone without a word: somebody killed it. */
-static err *died(const struct runtime_session *s)
+static err *died(struct runtime_session *s)
 {
         if (s->cgroup && s->layout && cgroup_oom_kills(s->layout, s->cgroup) > 0)
                 return err_new(ERR_LIMIT, "container init was OOM-killed (memory limit too low?)");
+        s->died = true;
         return err_new(ERR_SYS, "the process died while it was set up");
 }
 
