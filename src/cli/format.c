@@ -160,6 +160,8 @@ err *format_rows(const struct format_list *list, const json *rows, const char *f
         bool as_table = format && str_starts(format, "table");
         bool raw = list->raw && str_eq(format, "raw");
 
+        if (str_empty(format)) /* as docker takes it: a script's variable may be */
+                format = NULL;
         if (quiet && format && list->is_ps) {
                 (void)fprintf(stderr, "WARNING: Ignoring custom format, because both --format and --quiet are set.\n");
                 if (!raw)

@@ -22,8 +22,8 @@ struct format_list {
                                                 leaves a format out, with a warning, where it is given with -q */
 };
 
-/* Print @rows (array). @format: NULL, "table", "json", "raw", "table TEMPLATE" or TEMPLATE. @quiet is about "table",
- * "raw" and NULL. */
+/* Print @rows (array). @format: NULL, "table", "json", "raw", "table TEMPLATE" or TEMPLATE; "" is NULL. @quiet is about
+ * "table", "raw" and NULL. */
 MUST_USE err *format_rows(const struct format_list *list, const json *rows, const char *format, bool quiet);
 
 /* Execute the template @text over one document and print the result with a newline. Errors as Go's. */

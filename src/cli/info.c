@@ -167,7 +167,7 @@ static err *info_run(struct invocation *inv)
 
         TRY(ui_engine(inv, &e));
         TRY(info_document(e, &options, &doc));
-        if (a->format)
+        if (!str_empty(a->format))
                 return format_struct(strcmp(a->format, "json") == 0 ? "{{json .}}" : a->format, doc,
                                      "system.dockerInfo");
         print(doc);

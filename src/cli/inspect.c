@@ -82,7 +82,7 @@ static err *print_all(const json *found, const char *format)
 {
         _cleanup_free_ char *text = NULL;
 
-        TRY(json_print(found, format ? JSON_COMPACT : JSON_INDENT4, &text));
+        TRY(json_print(found, !str_empty(format) ? JSON_COMPACT : JSON_INDENT4, &text));
         ui_print(stdout, text);
         (void)putchar('\n');
         return NULL;
@@ -91,7 +91,7 @@ static err *print_all(const json *found, const char *format)
 static err *inspect_kind(struct invocation *inv, const char *type)
 {
         const struct inspect_args *a = inv->args;
-        bool whole = !a->format || strcmp(a->format, "json") == 0;
+        bool whole = str_empty(a->format) || strcmp(a->format, "json") == 0;
         _cleanup_json_ json *found = json_new_array();
         _cleanup_engine_ struct engine *e = NULL;
         err *last = NULL;

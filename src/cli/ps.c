@@ -307,9 +307,8 @@ static bool wanted(const struct container *c, const struct ps_args *a, const str
 static err *ps_run(struct invocation *inv)
 {
         const struct ps_args *a = inv->args;
-        bool ended =
-                a->all || a->latest || opt_given(inv, &a->last) || has_filter(a, "status") || has_filter(a, "exited");
-        int64_t limit = a->latest ? 1 : opt_given(inv, &a->last) && a->last >= 0 ? a->last : INT64_MAX;
+        int64_t last = a->latest && a->last == -1 ? 1 : a->last, limit = last > 0 ? last : INT64_MAX;
+        bool ended = a->all || last > 0 || has_filter(a, "status") || has_filter(a, "exited");
         bool size = a->size || (a->format && strstr(a->format, ".Size"));
         _cleanup_json_ json *rows = json_new_array();
         _cleanup_engine_ struct engine *e = NULL;

@@ -209,7 +209,7 @@ static err *df_verbose(json *doc, const char *format)
         const json *blobs = json_get(doc, "Blobs");
         char kept[32], partial[32];
 
-        if (format) {
+        if (!str_empty(format)) {
                 json_set(doc, "BuildCache", json_new_array());
                 return format_document(strcmp(format, "json") == 0 ? "{{json .}}" : format, doc);
         }

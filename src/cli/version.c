@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <sys/utsname.h>
 
+#include "base/str.h"
 #include "cli/commands.h"
 #include "cli/format.h"
 #include "codec/json.h"
@@ -33,7 +34,7 @@ static err *version_run(struct invocation *inv)
         const json *client;
 
         TRY(version_document(&doc));
-        if (a->format)
+        if (!str_empty(a->format))
                 return format_document(strcmp(a->format, "json") == 0 ? "{{json .}}" : a->format, doc);
         client = json_get(doc, "Client");
         (void)printf("Client:\n");

@@ -294,6 +294,10 @@ interrupted() {
                 $'container_id: '"$id"$'\nimage: busybox\ncommand: "true"\nstate: created\nstatus: Created\nnames: p1\nlabels: k=v\nports:'
         like "$(hod ps -as --format raw)" $'\nports:\nsize: 0B \(virtual '
         is "$(hod ps -a --format '{{.Platform}}')" '<nil>'
+        is "$(hod ps -a --format '' | sed -n 's/ .*//p')" $'CONTAINER\n'"$id"
+        is "$(hod inspect -f '' p1 | head -n 2)" $'[\n    {'
+        is "$(hod ps -n 0 -q; hod ps -n -1 -q)" ''
+        is "$(hod ps -n 2 -q)" "$id"
         is "$(hod ps -aq --format raw 2>/dev/null)" "container_id: $id"
         is "$(hod ps -aq --format '{{.Names}}' 2>&1)" \
                 $'WARNING: Ignoring custom format, because both --format and --quiet are set.\n'"$id"
