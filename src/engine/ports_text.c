@@ -12,7 +12,12 @@ struct shown {
         const char *ip;       /* NULL: it is only exposed; borrowed */
         const char *protocol; /* borrowed from the key */
         unsigned port, host_port;
-        bool done;
+};
+
+/* Neighbours that are published under their own numbers, or not at all. */
+struct group {
+        const struct shown *first; /* borrowed */
+        unsigned last;
 };
 
 static unsigned number(const char *text, size_t n)
@@ -31,6 +36,14 @@ static int by_port(const void *a, const void *b)
         if (!r)
                 r = x->host_port != y->host_port ? (x->host_port < y->host_port ? -1 : 1) : 0;
         return r ? r : strcmp(x->protocol, y->protocol);
+}
+
+static int by_key(const void *a, const void *b)
+{
+        const struct shown *x = a, *y = b;
+        int r = x->port == y->port ? strcmp(x->protocol, y->protocol) : 0;
+
+        return r ? r : by_port(a, b);
 }
 
 static err *collect(const json *ports, struct shown **ret, size_t *ret_n)
@@ -74,30 +87,52 @@ static void add_range(struct str *s, unsigned first, unsigned last)
         str_printf(s, first == last ? "%u" : "%u-%u", first, last);
 }
 
-/* The run of neighbours that begins at @list[i]; they are published under their own numbers, or not at all. */
-static void add_group(struct str *s, struct shown *list, size_t n, size_t i)
+static void add_group(struct str *s, const struct group *g)
 {
-        const struct shown *first = &list[i];
-        unsigned last = first->port;
-
-        for (size_t k = i; k < n; k++) {
-                if (list[k].done || !str_eq(list[k].ip, first->ip) || !str_eq(list[k].protocol, first->protocol) ||
-                    (list[k].ip && list[k].host_port != list[k].port))
-                        continue;
-                if (k != i && list[k].port > last + 1)
-                        break;
-                last = list[k].port;
-                list[k].done = true;
-        }
         if (s->len)
                 str_add(s, ", ");
-        if (first->ip) {
-                add_host(s, first->ip);
-                add_range(s, first->port, last);
+        if (g->first->ip) {
+                add_host(s, g->first->ip);
+                add_range(s, g->first->port, g->last);
                 str_add(s, "->");
         }
-        add_range(s, first->port, last);
-        str_printf(s, "/%s", first->protocol);
+        add_range(s, g->first->port, g->last);
+        str_printf(s, "/%s", g->first->protocol);
+}
+
+static bool is_renumbered(const struct shown *p)
+{
+        return p->ip && p->host_port != p->port;
+}
+
+/* One group an address and protocol grows at a time; who does not fit ends it, and begins the next in its place. */
+static err *add_groups(struct str *s, const struct shown *list, size_t n)
+{
+        _cleanup_free_ struct group *groups = MEM_NEW0(struct group, n + 1);
+        size_t used = 0;
+
+        if (!groups)
+                return err_nomem();
+        for (size_t i = 0; i < n; i++) {
+                struct group *g = groups;
+
+                if (is_renumbered(&list[i]))
+                        continue;
+                while (g < groups + used &&
+                       !(str_eq(g->first->ip, list[i].ip) && str_eq(g->first->protocol, list[i].protocol)))
+                        g++;
+                if (g == groups + used)
+                        used++;
+                else if (list[i].port > g->last + 1)
+                        add_group(s, g);
+                else
+                        g->last = list[i].port;
+                if (g->last != list[i].port)
+                        *g = (struct group){&list[i], list[i].port};
+        }
+        for (size_t i = 0; i < used; i++)
+                add_group(s, &groups[i]);
+        return NULL;
 }
 
 err *ports_text(const json *ports, char **ret)
@@ -107,11 +142,9 @@ err *ports_text(const json *ports, char **ret)
         size_t n;
 
         TRY(collect(ports, &list, &n));
-        for (size_t i = 0; i < n; i++)
-                if (!list[i].done && (!list[i].ip || list[i].host_port == list[i].port))
-                        add_group(&s, list, n, i);
+        TRY(add_groups(&s, list, n));
         for (size_t i = 0; i < n; i++) {
-                if (list[i].done)
+                if (!is_renumbered(&list[i]))
                         continue;
                 if (s.len)
                         str_add(&s, ", ");
@@ -127,6 +160,8 @@ err *ports_list(const json *ports, const char *key, char ***ret)
         size_t n;
 
         TRY(collect(ports, &list, &n));
+        if (n)
+                qsort(list, n, sizeof(*list), by_key);
         for (size_t i = 0; i < n; i++) {
                 _cleanup_str_ struct str s = {0};
                 char own[24];

@@ -37,6 +37,8 @@ static void ports_text_joins_neighbours_with_numbers_of_their_own(void **state)
         expect("{\"443/tcp\":null,\"80/tcp\":null,\"81/tcp\":[]}", "80-81/tcp, 443/tcp");
         expect("{\"10/tcp\":[" AT("0.0.0.0", "10") "],\"9/tcp\":[" AT("0.0.0.0", "9") "," AT("::", "9") "]}",
                "0.0.0.0:9-10->9-10/tcp, [::]:9->9/tcp");
+        expect("{\"7000/udp\":null,\"7001/udp\":[" AT("0.0.0.0", "7001") "],\"7002/udp\":null,\"7003/udp\":null}",
+               "7000/udp, 7002-7003/udp, 0.0.0.0:7001->7001/udp");
         expect("{\"80/tcp\":[" AT("0.0.0.0", "80") "],\"80/udp\":[" AT("0.0.0.0", "80") "]}",
                "0.0.0.0:80->80/tcp, 0.0.0.0:80->80/udp");
 }
@@ -51,14 +53,14 @@ static void ports_text_shows_others_one_by_one_at_the_end(void **state)
 static void ports_list_is_sorted_by_number_and_can_be_of_one_port(void **state)
 {
         _cleanup_json_ json *doc = parse("{\"10/tcp\":[" AT("0.0.0.0", "7") "],\"9/udp\":[" AT("::", "5") "," AT(
-                "0.0.0.0", "5") "],\"1/tcp\":null}");
+                "0.0.0.0", "5") "],\"1/tcp\":null,\"10/udp\":[" AT("0.0.0.0", "6") "]}");
         _cleanup_strv_ char **all = NULL, **one = NULL;
         _cleanup_free_ char *text = NULL;
 
         (void)state;
         assert_null(ports_list(doc, NULL, &all));
         text = strv_join(all, "|");
-        assert_string_equal(text, "9/udp -> 0.0.0.0:5|9/udp -> [::]:5|10/tcp -> 0.0.0.0:7");
+        assert_string_equal(text, "9/udp -> 0.0.0.0:5|9/udp -> [::]:5|10/tcp -> 0.0.0.0:7|10/udp -> 0.0.0.0:6");
         assert_null(ports_list(doc, "10/tcp", &one));
         assert_int_equal(strv_len(one), 1);
         assert_string_equal(one[0], "0.0.0.0:7");
