@@ -395,10 +395,12 @@ static bool is_at_all(const json *one, bool six)
         return !json_get_bool(one, PORTS_OPEN, false) && str_eq(json_get_str(one, "HostIp"), six ? "::" : "0.0.0.0");
 }
 
+/* @host_port NULL: any. */
 static bool has_at_all(const json *list, bool six, const char *host_port)
 {
         for (size_t i = 0; i < json_len(list); i++)
-                if (is_at_all(json_at(list, i), six) && str_eq(json_get_str(json_at(list, i), "HostPort"), host_port))
+                if (is_at_all(json_at(list, i), six) &&
+                    (!host_port || str_eq(json_get_str(json_at(list, i), "HostPort"), host_port)))
                         return true;
         return false;
 }
@@ -427,22 +429,29 @@ static bool names_no_address(const struct container *c, const char *key, const j
         return found && !named;
 }
 
+/* Open at the container's own address of the family? Such names none. */
+static bool is_open(const json *one, bool six)
+{
+        return json_get_bool(one, PORTS_OPEN, false) &&
+               (strchr(json_get_str_or(one, "HostIp", ""), ':') != NULL) == six;
+}
+
 static bool has_open(const json *list, bool six)
 {
         for (size_t i = 0; i < json_len(list); i++)
-                if (json_get_bool(json_at(list, i), PORTS_OPEN, false) &&
-                    (strchr(json_get_str_or(json_at(list, i), "HostIp", ""), ':') != NULL) == six)
+                if (is_open(json_at(list, i), six))
                         return true;
         return false;
 }
 
-/* @one is published at all addresses of one family: at those of the other (@six), too. */
+/* @one is published for one family: for the other (@six), too. Which port of the host that would be, what is open does
+ * not say. */
 static err *add_other(struct ports_publish *p, const char *key, const json *one, bool six)
 {
         struct ports_binding b = {.key = key, .port.to = p->to[six]};
         const json *list = json_get(p->has, key);
 
-        if (!b.port.to.family || !names_no_address(p->c, key, one))
+        if (!b.port.to.family || (is_open(one, !six) ? !p->target->routed[six] : !names_no_address(p->c, key, one)))
                 return NULL;
         TRY(parse_key(key, &b.port.protocol, &b.port.port));
         TRY(parse_range(json_get_str(one, "HostPort"), &b.first, &b.last));
@@ -456,7 +465,7 @@ static err *collect_others(struct ports_publish *p)
         JSON_EACH (p->has, it)
                 for (size_t i = 0; i < json_len(it.value) && !p->target->host.family; i++)
                         for (unsigned six = 0; six < LINK_ADDRESSES; six++)
-                                if (is_at_all(json_at(it.value, i), six))
+                                if (is_at_all(json_at(it.value, i), six) || is_open(json_at(it.value, i), six))
                                         TRY(add_other(p, it.key, json_at(it.value, i), !six));
         return NULL;
 }
@@ -475,10 +484,16 @@ err *ports_publish_others(struct container *c, const json *has, const struct por
 static bool is_left_over(const struct container *c, const char *key, const json *list, const json *one,
                          const struct link_address to[LINK_ADDRESSES])
 {
-        for (unsigned six = 0; six < LINK_ADDRESSES; six++)
-                if (is_at_all(one, six) && !to[six].family && to[!six].family &&
-                    has_at_all(list, !six, json_get_str(one, "HostPort")))
+        const char *host_port = json_get_str(one, "HostPort");
+
+        for (unsigned six = 0; six < LINK_ADDRESSES; six++) {
+                if (to[six].family || !to[!six].family)
+                        continue;
+                if (is_open(one, six))
+                        return has_open(list, !six) || has_at_all(list, !six, NULL);
+                if (is_at_all(one, six) && has_at_all(list, !six, host_port))
                         return names_no_address(c, key, one);
+        }
         return false;
 }
 

@@ -318,8 +318,8 @@ void watch_timer(struct monitor *m);
 /* ---- relay.c: what the kernel cannot translate ---- */
 void relay_start(struct monitor *m); /* for all ports that want one and have none */
 void relay_stop(struct monitor *m, struct port *p);
-/* @p is about to be bound: what is bound for the relay of another one, which is in its way, is let go. */
-void relay_yield(struct monitor *m, const struct port *p);
+/* @wanted is about to be bound: what is bound for the relay of another one, which is in its way, is let go. */
+void relay_yield(struct monitor *m, const struct port *wanted);
 /* The container's interfaces are @endpoints (lines of sys/endpoint.h): connections to addresses that it had are cut. */
 void relay_cut(struct monitor *m, char *const *endpoints);
 void relay_forget(struct monitor *m, const struct port *p); /* it leads elsewhere now: clients of datagrams follow */
