@@ -652,7 +652,7 @@ s = socket.socket(socket.AF_INET6); s.setsockopt(socket.SOL_SOCKET, socket.SO_RE
         echo "$output"
         local served='host-w host-w host-w host-w host-w host-w' four six
         four=$(printf '%s\n' 'four 80/tcp -> host0:18082' ' 0' "$served" '[]')
-        six=$(printf '%s\n' 'six 80/tcp -> [::]:18080 80/udp -> [::]:18080 80/tcp -> [::]:any 80/tcp -> host0:18082' \
+        six=$(printf '%s\n' 'six 80/tcp -> [::]:18080 80/tcp -> [::]:any 80/tcp -> host0:18082 80/udp -> [::]:18080' \
                 'tcp[::]:18080 tcp[::]:any udp[::]:18080 3' "$served" '[host-whost-whost-whost-w]')
         [[ $output == "$four"$'\n'"$six"$'\n'"$six"$'\n'"$four"$'\n'"$six"$'\n'"$six"$'\n'"$four"$'\n0.0.0.0:18080\n[fd68::2]:80\n0.0.0.0:18080' ]]
 }
