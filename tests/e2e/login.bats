@@ -74,7 +74,7 @@ certificate() {
         shift 2
         openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$T/tls/$name.key" -out "$T/tls/$name.csr" -subj "/CN=$name" 2>/dev/null
         printf 'subjectAltName=%s\n' "$names" >"$T/tls/ext"
-        openssl x509 -req -in "$T/tls/$name.csr" -CA "$T/tls/ca.crt" -CAkey "$T/tls/ca.key" -set_serial $RANDOM \
+        openssl x509 -req -in "$T/tls/$name.csr" -CA "$T/tls/ca.crt" -CAkey "$T/tls/ca.key" -set_serial $((RANDOM + 1)) \
                 -extfile "$T/tls/ext" -out "$T/tls/$name.crt" "$@" 2>/dev/null
 }
 certificates() {

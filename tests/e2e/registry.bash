@@ -11,7 +11,7 @@ hostile_tls() {
                 openssl req -x509 "${key[@]}" -subj /CN=hod-test-ca -keyout ca.key -out ca.crt
                 for name in server client; do
                         openssl req "${key[@]}" -subj /CN=$name -keyout $name.key -out $name.csr
-                        openssl x509 -req -in $name.csr -CA ca.crt -CAkey ca.key -set_serial $RANDOM -days 2 -out $name.crt \
+                        openssl x509 -req -in $name.csr -CA ca.crt -CAkey ca.key -set_serial $((RANDOM + 1)) -days 2 -out $name.crt \
                                 -extfile <(echo subjectAltName=IP:127.0.0.1,IP:127.0.0.2)
                 done
                 cat server.crt server.key >tls.pem
