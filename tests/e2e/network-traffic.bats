@@ -276,20 +276,23 @@ usual() { ! shortcut "$1"; }
 }
 
 @test "an update beside a start by the restart policy: the start succeeds, and the limit is what was asked for last" {
-        local id link hold lock update
+        local id link hold lock update pid
         mkdir "$T/may"
         hod run -d --name c --restart always --net-rate 10mbit -v "$T/may:/may:ro" busybox \
-                sh -c '[ -e /may/run ] || exit 1; exec sleep 300' >/dev/null
+                sh -c '[ ! -e /may/end ] || exec sleep 300; until [ -e /may/end ]; do sleep 0.05; done; exit 1' >/dev/null
         id=$(hod inspect -f '{{.Id}}' c)
         lock=$HOD_STATE/containers/$id/traffic.lock
         exec {hold}<"$lock"
         flock "$hold"
-        waiting() { (($(grep -c -- "-> FLOCK .*:$(stat -c %i "$lock") " /proc/locks) == $1)); }
-        touch "$T/may/run"
-        eventually 20 waiting 1 # the start has read that there is a limit
-        hod update --net-rate 0 c >/dev/null {hold}<&- &
+        waiting() { grep -q -- "-> FLOCK .* $1 [^ ]*:$(stat -c %i "$lock") " /proc/locks; }
+        touch "$T/may/end"
+        # The next start has read that there is a limit.
+        eventually 20 waiting '[0-9]*' || fail "$(hod inspect -f '{{json .State}}' c) $(cat /proc/locks)"
+        timeout 60 "$HOD_BIN/hod" update --net-rate 0 c >/dev/null {hold}<&- &
         update=$!
-        eventually 20 waiting 2
+        pid_of() { pid=$(pgrep -P "$update"); }
+        eventually 20 pid_of
+        eventually 20 waiting "$pid"
         flock -u "$hold"
         wait "$update"
         runs() { [[ $(hod inspect -f '{{.State.Status}} {{.State.Error}}' c) == 'running ' ]]; }
