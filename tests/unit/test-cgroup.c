@@ -468,9 +468,9 @@ static void cgroup_kill_ends_what_forks(void **state)
                 (void)close(fds[--n]);
         (void)close(ready[1]);
         assert_int_equal(read(ready[0], &byte, 1), 1);
-        (void)close(ready[0]);
         check_ok(cgroup_kill(l, one, SIGKILL));
         assert_int_equal(waitpid(pid, NULL, 0), pid);
+        (void)close(ready[0]); /* not before: the others write, too, and would end by that */
         check_ok(cgroup_remove(l, one, 3000));
 }
 
