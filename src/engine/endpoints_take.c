@@ -456,10 +456,20 @@ void endpoints_outward(const json *doc, const char *ret[LINK_ADDRESSES])
                 ret[k] = best(doc, k, true);
 }
 
+/* Earlier versions wrote one network down, by which the ports for both families led: it has no second name then, though
+ * it has both gateways, or only that of the second. */
 void endpoints_leading(const json *doc, const char *ret[LINK_ADDRESSES])
 {
+        const json *entry;
+
         for (unsigned k = 0; k < LINK_ADDRESSES; k++)
                 ret[k] = json_get_str(doc, leading[k]);
+        entry = ret[0] && !ret[1] ? json_get(json_get(doc, "Networks"), ret[0]) : NULL;
+        if (!entry || str_empty(json_get_str(entry, gateways[1])))
+                return;
+        ret[1] = ret[0];
+        if (str_empty(json_get_str(entry, gateways[0])))
+                ret[0] = NULL;
 }
 
 void endpoints_note_leading(json *doc, const char *const names[LINK_ADDRESSES])

@@ -74,6 +74,31 @@ static void endpoints_outward_is_a_bridge_though_another_has_the_route(void **st
         assert_int_equal(e.n_routes, 0);
 }
 
+static void led_by(const char *doc_text, const char *four, const char *six)
+{
+        _cleanup_json_ json *doc;
+        const char *names[LINK_ADDRESSES];
+
+        check_ok(json_parse(doc_text, strlen(doc_text), &doc));
+        endpoints_leading(doc, names);
+        is_name(names[0], four);
+        is_name(names[1], six);
+}
+
+#define LED(networks, more) "{\"Networks\":{" networks "},\"PortsLeadTo\":\"a\"" more "}"
+
+static void endpoints_leading_understands_who_wrote_one_network_for_both_families(void **state)
+{
+        (void)state;
+        led_by(LED(ENTRY("a", "bridge", GATEWAY("10.1.0.1")), ""), "a", NULL);
+        led_by(LED(ENTRY("a", "bridge", GATEWAY("10.1.0.1") IPV6), ""), "a", "a");
+        led_by(LED(ENTRY("a", "bridge", IPV6), ""), NULL, "a");
+        led_by(LED(ENTRY("a", "bridge", GATEWAY("10.1.0.1")) "," ENTRY("b", "bridge", IPV6), ",\"PortsLeadTo6\":\"b\""),
+               "a", "b");
+        led_by(LED("", ""), "a", NULL);
+        led_by("{}", NULL, NULL);
+}
+
 static void endpoints_endpoint_gives_each_family_its_route_once(void **state)
 {
         _cleanup_json_ json *doc = read_doc(ENTRY("a", "bridge", GATEWAY("10.1.0.1") PRIORITY("5")) "," ENTRY(
@@ -108,6 +133,7 @@ int main(void)
                 cmocka_unit_test(endpoints_outward_prefers_priority_then_both_families_then_the_name),
                 cmocka_unit_test(endpoints_outward_finds_each_family_a_network),
                 cmocka_unit_test(endpoints_outward_is_a_bridge_though_another_has_the_route),
+                cmocka_unit_test(endpoints_leading_understands_who_wrote_one_network_for_both_families),
                 cmocka_unit_test(endpoints_endpoint_gives_each_family_its_route_once),
                 cmocka_unit_test(endpoints_endpoint_has_no_gateway_on_layer_three),
         };
