@@ -245,7 +245,6 @@ static err *move_to(struct attach *a, const char *const names[LINK_ADDRESSES], b
         struct ports_target target;
         err *e;
 
-        TRY(endpoints_allow_loopback(a->networks, a->doc, names));
         TRY(endpoints_target(a->networks, a->doc, names, &target));
         e = publish_others(a, &target, ret_more);
         if (e && must)

@@ -161,15 +161,20 @@ static err *note_ports(void *arg, json *ports)
 err *endpoints_target(struct networks *s, const json *doc, const char *const names[LINK_ADDRESSES],
                       struct ports_target *ret)
 {
+        _cleanup_network_ struct network *n = NULL;
+
         *ret = (struct ports_target){0};
         TRY(endpoints_lead(doc, names, ret->to));
         for (unsigned k = 0; k < LINK_ADDRESSES; k++) {
                 const json *entry = names[k] ? json_get(json_get(doc, "Networks"), names[k]) : NULL;
-                _cleanup_network_ struct network *n = NULL;
 
                 if (!entry)
                         continue;
-                TRY(network_find(s, json_get_str_or(entry, "NetworkID", ""), &n));
+                if (!n || !str_eq(names[k], names[0])) { /* finding one reads all */
+                        network_free(TAKE_PTR(n));
+                        TRY(network_find(s, json_get_str_or(entry, "NetworkID", ""), &n));
+                        TRY(bridge_allow_loopback(n));
+                }
                 ret->routed[k] = n->routed[k];
                 if (!ret->host.family)
                         ret->host = n->host_binding;
@@ -190,7 +195,6 @@ err *endpoints_publish(struct attach *a, char ***ret_lines)
                          a->c->name);
                 return NULL;
         }
-        TRY(endpoints_allow_loopback(a->networks, a->doc, names));
         TRY(endpoints_target(a->networks, a->doc, names, &target));
         return ports_publish(a->c, &target, note_ports, a, ret_lines);
 }
@@ -444,7 +448,6 @@ static err *allow_hairpin(struct networks *s, const struct network *n, const str
 static err *ready_for_more(const struct container *c, struct networks *s, const json *doc,
                            const char *const names[LINK_ADDRESSES])
 {
-        TRY(endpoints_allow_loopback(s, doc, names));
         for (unsigned k = 0; k < LINK_ADDRESSES; k++) {
                 const json *entry = names[k] ? json_get(json_get(doc, "Networks"), names[k]) : NULL;
                 _cleanup_network_ struct network *n = NULL;

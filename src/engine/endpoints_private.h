@@ -63,7 +63,8 @@ void endpoints_note_leading(json *doc, const char *const names[LINK_ADDRESSES]);
 /* The container's addresses in these networks, of each the one of its family; family 0 = none. */
 MUST_USE err *endpoints_lead(const json *doc, const char *const names[LINK_ADDRESSES],
                              struct link_address ret[LINK_ADDRESSES]);
-/* What these networks say about published ports that lead there. */
+/* What these networks say about published ports that lead there; the host's own 127.0.0.1 may reach them from now on.
+ */
 MUST_USE err *endpoints_target(struct networks *s, const json *doc, const char *const names[LINK_ADDRESSES],
                                struct ports_target *ret);
 /* The host's own 127.0.0.1 may reach what is in these networks. */
