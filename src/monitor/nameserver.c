@@ -55,12 +55,17 @@ void nameserver_begin(struct monitor *m, int udp, int tcp)
 static err *open_ns(const struct monitor *m, int *ret)
 {
         char path[40];
+        err *e;
 
         (void)snprintf(path, sizeof(path), "/proc/%d/ns/net", m->status.pid);
-        TRY(ns_open(path, CLONE_NEWNET, ret));
-        if (m->status.pid && status_pid_start(m->status.pid) == m->status.pid_start)
-                return NULL;
-        *ret = file_close(*ret);
+        e = ns_open(path, CLONE_NEWNET, ret);
+        if (err_code(e) != ERR_NOT_FOUND) { /* a process that has ended, which we have not seen yet, has none */
+                TRY(e);
+                if (m->status.pid && status_pid_start(m->status.pid) == m->status.pid_start)
+                        return NULL;
+                *ret = file_close(*ret);
+        }
+        err_free(e);
         return err_new(ERR_NOT_RUNNING, "container %s is not running", m->conf.id);
 }
 

@@ -182,6 +182,26 @@ table inet hod was made by another version of hod
 works"
 }
 
+@test "reload: a container whose process has ended, which its monitor has not seen yet, is none to complain about" {
+        local round pid monitor
+        hod network create n1
+        hod run -d --name c1 --network n1 --restart always busybox sleep 1000
+        for round in 1 2 3; do
+                until pid=$(hod inspect -f '{{.State.Pid}}' c1) && ((pid > 0)) &&
+                        monitor=$(awk '$1 == "PPid:" {print $2}' "/proc/$pid/status" 2>/dev/null) && [[ -n $monitor ]]; do
+                        sleep 0.05
+                done
+                kill -STOP "$monitor"
+                hod network reload >"$T/reload" 2>&1 3>&- &
+                sleep 0.2 # it has asked, most of the time
+                kill -KILL "$pid" || true # it may be that of the round before
+                kill -CONT "$monitor"
+                wait "$!" || { cat "$T/reload" && return 1; }
+        done
+        hod rm -f c1
+        hod network rm n1
+}
+
 @test "where the host's 127.0.0.1 comes from on a bridge is put right by a reload, also when it leads elsewhere" {
         run -0 unshare -n bash -c '
                 ip link set lo up
