@@ -183,10 +183,10 @@ works"
 }
 
 @test "reload: a container whose process has ended, which its monitor has not seen yet, is none to complain about" {
-        local round pid monitor
+        local pid monitor
         hod network create n1
         hod run -d --name c1 --network n1 --restart always busybox sleep 1000
-        for round in 1 2 3; do
+        for _ in 1 2 3; do
                 until pid=$(hod inspect -f '{{.State.Pid}}' c1) && ((pid > 0)) &&
                         monitor=$(awk '$1 == "PPid:" {print $2}' "/proc/$pid/status" 2>/dev/null) && [[ -n $monitor ]]; do
                         sleep 0.05
