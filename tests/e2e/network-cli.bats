@@ -10,8 +10,18 @@ setup_file() {
 }
 teardown_file() { e2e_teardown; }
 teardown() {
+        [[ ! -d $T/other ]] || end_other
         e2e_clean
         hod network prune -f >/dev/null
+}
+
+# Another engine on the same host.
+other() { "$HOD_BIN/hod" --root "$T/other/root" --state "$T/other/state" "$@"; }
+end_other() {
+        other rm -f o >/dev/null
+        other rmi busybox >/dev/null
+        other network prune -f >/dev/null
+        rm -r "$T/other"
 }
 
 sub() { printf '10.%s.%s.%s' "$A" "$((B + $1))" "$2"; }
@@ -189,7 +199,6 @@ of() { hod inspect -f "{{json .NetworkSettings.Networks}}" "$1" | jq -c ".\"$2\"
 
 @test "a port of another engine's container is not taken from it, whether its monitor lives or not; from one that has ended it is" {
         local id port init
-        other() { "$HOD_BIN/hod" --root "$T/other/root" --state "$T/other/state" "$@"; }
         other import "$(busybox_file)" busybox >/dev/null
         id=$(other run -d --name o -h ohost -p 80 busybox httpd -f -h /etc)
         port=$(other port o 80 | sed 's/.*://')
@@ -203,10 +212,6 @@ of() { hod inspect -f "{{json .NetworkSettings.Networks}}" "$1" | jq -c ".\"$2\"
         eventually 5 ask
         kill -9 "$init"
         eventually 20 hod run --rm --network pn -p "$port:80" busybox true
-        other rm -f o >/dev/null
-        other rmi busybox >/dev/null
-        other network prune -f >/dev/null
-        rm -r "$T/other"
 }
 
 @test "host_binding_ipv4: ports that name no address are published there, live too" {
