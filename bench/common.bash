@@ -40,7 +40,8 @@ verdict() { # A OP B: does the number hold
         [[ $1 != - ]] || { printf 'not measured' && return; }
         awk -v a="$1" -v b="$3" -v op="$2" 'BEGIN {ok = op == ">=" ? a >= b : a <= b; print ok ? "yes" : "NO"}'
 }
-version() { "$@" 2>/dev/null | head -n 1 | grep -oE '[0-9]+(\.[0-9]+)+[^ ,]*' | head -n 1; }
+# version COMMAND...: the number in the first line that it prints. All of it is read: who writes to nobody ends by a signal.
+version() { "$@" 2>/dev/null | awk 'NR == 1 && match($0, /[0-9]+(\.[0-9]+)+[^ ,]*/) {print substr($0, RSTART, RLENGTH)}'; }
 
 # machine SCRIPT: one line about when, where and how.
 machine() {
