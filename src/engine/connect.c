@@ -245,7 +245,7 @@ static err *move_to(struct attach *a, const char *const names[LINK_ADDRESSES], b
         struct ports_target target;
         err *e;
 
-        TRY(endpoints_target(a->networks, a->doc, names, &target));
+        TRY(endpoints_target(a->networks, a->doc, names, NULL, &target));
         e = publish_others(a, &target, ret_more);
         if (e && must)
                 return e;

@@ -158,8 +158,24 @@ static err *note_ports(void *arg, json *ports)
         return endpoints_write(a);
 }
 
+/* A container may reach its own ports by the host's address. */
+static err *allow_hairpin(struct networks *s, const struct network *n, const struct container *c)
+{
+        _cleanup_close_ int fd = netlink_open(NETLINK_ROUTE);
+        _cleanup_lease_list_ struct lease_list list = {0};
+        int r = 0;
+
+        if (fd < 0)
+                return err_sys(-fd, "opening a netlink socket");
+        TRY(lease_list(s, n->id, &list));
+        for (size_t i = 0; i < list.n; i++)
+                if (str_eq(list.items[i].container, c->id) && list.items[i].link[0])
+                        r = link_port_hairpin(fd, list.items[i].link);
+        return r < 0 ? err_sys(-r, "setting up the bridge port of container %s", c->name) : NULL;
+}
+
 err *endpoints_target(struct networks *s, const json *doc, const char *const names[LINK_ADDRESSES],
-                      struct ports_target *ret)
+                      const struct container *running, struct ports_target *ret)
 {
         _cleanup_network_ struct network *n = NULL;
 
@@ -174,6 +190,8 @@ err *endpoints_target(struct networks *s, const json *doc, const char *const nam
                         network_free(TAKE_PTR(n));
                         TRY(network_find(s, json_get_str_or(entry, "NetworkID", ""), &n));
                         TRY(bridge_allow_loopback(n));
+                        if (running)
+                                TRY(allow_hairpin(s, n, running));
                 }
                 ret->routed[k] = n->routed[k];
                 if (!ret->host.family)
@@ -195,7 +213,7 @@ err *endpoints_publish(struct attach *a, char ***ret_lines)
                          a->c->name);
                 return NULL;
         }
-        TRY(endpoints_target(a->networks, a->doc, names, &target));
+        TRY(endpoints_target(a->networks, a->doc, names, NULL, &target));
         return ports_publish(a->c, &target, note_ports, a, ret_lines);
 }
 
@@ -429,37 +447,6 @@ void endpoints_remember(struct container *c)
 
 /* ---- published ports of a running container ---- */
 
-/* A container may reach its own ports by the host's address. */
-static err *allow_hairpin(struct networks *s, const struct network *n, const struct container *c)
-{
-        _cleanup_close_ int fd = netlink_open(NETLINK_ROUTE);
-        _cleanup_lease_list_ struct lease_list list = {0};
-        int r = 0;
-
-        if (fd < 0)
-                return err_sys(-fd, "opening a netlink socket");
-        TRY(lease_list(s, n->id, &list));
-        for (size_t i = 0; i < list.n; i++)
-                if (str_eq(list.items[i].container, c->id) && list.items[i].link[0])
-                        r = link_port_hairpin(fd, list.items[i].link);
-        return r < 0 ? err_sys(-r, "setting up the bridge port of container %s", c->name) : NULL;
-}
-
-static err *ready_for_more(const struct container *c, struct networks *s, const json *doc,
-                           const char *const names[LINK_ADDRESSES])
-{
-        for (unsigned k = 0; k < LINK_ADDRESSES; k++) {
-                const json *entry = names[k] ? json_get(json_get(doc, "Networks"), names[k]) : NULL;
-                _cleanup_network_ struct network *n = NULL;
-
-                if (!entry || (k && str_eq(names[k], names[0])))
-                        continue;
-                TRY(network_find(s, json_get_str_or(entry, "NetworkID", ""), &n));
-                TRY(allow_hairpin(s, n, c));
-        }
-        return NULL;
-}
-
 err *endpoints_ports(const struct container *c, bool more, struct ports_target *ret, json **ret_ports)
 {
         const char *names[LINK_ADDRESSES];
@@ -474,8 +461,7 @@ err *endpoints_ports(const struct container *c, bool more, struct ports_target *
                 return err_new(ERR_INVALID, "ports can be published on a bridge network that is not internal only");
         if (more) {
                 TRY(networks_of(c->engine, &s));
-                TRY(endpoints_target(s, doc, names, ret));
-                TRY(ready_for_more(c, s, doc, names));
+                TRY(endpoints_target(s, doc, names, c, ret));
         }
         *ret_ports = json_get(doc, "Ports") ? json_ref(json_get(doc, "Ports")) : json_new_object();
         return NULL;

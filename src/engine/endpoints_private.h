@@ -63,9 +63,9 @@ void endpoints_note_leading(json *doc, const char *const names[LINK_ADDRESSES]);
 /* The container's addresses in these networks, of each the one of its family; family 0 = none. */
 MUST_USE err *endpoints_lead(const json *doc, const char *const names[LINK_ADDRESSES],
                              struct link_address ret[LINK_ADDRESSES]);
-/* What these networks say about published ports that lead there; the host's own 127.0.0.1 may reach them from now on.
- */
+/* What these networks say about published ports that lead there; the host's own 127.0.0.1 may reach them from now on,
+ * and so may the container itself by the host's address, if it is @running (NULL: its interfaces are made for that). */
 MUST_USE err *endpoints_target(struct networks *s, const json *doc, const char *const names[LINK_ADDRESSES],
-                               struct ports_target *ret);
+                               const struct container *running, struct ports_target *ret);
 /* The host's own 127.0.0.1 may reach what is in these networks. */
 MUST_USE err *endpoints_allow_loopback(struct networks *s, const json *doc, const char *const names[LINK_ADDRESSES]);
