@@ -13,10 +13,12 @@
 #include "base/str.h"
 #include "sys/link.h"
 #include "sys/netlink.h"
+#include "sys/process.h"
 
 #define LINE_MAX 32
 #define USE_MAX (16u << 20)
 #define MOUNTS_MAX (16u << 20)
+#define ENDING_MS 5000
 #define FIRST_PID_NAMESPACE "pid:[4026531836]" /* PROC_PID_INIT_INO: the number that the first one always has */
 
 /* "net:[number]", as the links of /proc/PID/ns are. */
@@ -206,18 +208,45 @@ static bool is_mounted(const char *line)
         return file_read(AT_FDCWD, "/proc/self/mountinfo", MOUNTS_MAX, &text, NULL) >= 0 && strstr(text, line);
 }
 
+/* Does @process end by itself? A monitor does soon, whose container has ended: those of living ones have leases. */
+static bool is_ending(const char *process)
+{
+        uint64_t pid = 0;
+        _cleanup_close_ int fd = parse_u64(process, &pid) ? process_of((pid_t)pid) : -ESRCH;
+        _cleanup_free_ char *name = NULL;
+        char path[32];
+        bool monitor;
+
+        if (fd < 0)
+                return fd == -ESRCH;
+        (void)snprintf(path, sizeof(path), "/proc/%.16s/comm", process);
+        monitor = file_read(AT_FDCWD, path, 64, &name, NULL) >= 0 && str_eq(name, "hod-monitor\n");
+        return process_wait(fd, monitor ? ENDING_MS : 0) == 0;
+}
+
+/* Is there a namespace @line with the network's bridge? @pid: of a process in it, "" if only a mount keeps it. */
+static err *look(const char *line, const struct network *n, char pid[16], bool *ret)
+{
+        do {
+                TRY(find_process(line, pid));
+                *ret = *pid ? has_bridge(pid, n) : is_mounted(line);
+        } while (*ret && *pid && is_ending(pid));
+        return NULL;
+}
+
 err *home_check(int use, const struct network *n)
 {
         _cleanup_strv_ char **lines = NULL;
         char here[LINE_MAX], pid[16];
+        bool there;
 
         TRY(of_process("self", here));
         TRY(read_lines(use, &lines));
         for (char **line = lines; line && *line; line++) {
                 if (!**line || str_eq(*line, here))
                         continue;
-                TRY(find_process(*line, pid));
-                if (*pid ? has_bridge(pid, n) : is_mounted(*line))
+                TRY(look(*line, n, pid, &there));
+                if (there)
                         return err_new(ERR_CONFLICT,
                                        "network %s has been made in another network namespace, %s%s%s%s: it can be "
                                        "removed there",
