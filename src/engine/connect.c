@@ -375,8 +375,11 @@ static err *enter(struct attach *a, const char *name)
                 error = endpoint_make(&e, a->ns);
         if (!error && a->ns >= 0)
                 error = traffic_connected(a->state_fd, &e);
-        if (error && !has_process(a->c)) /* its next run has it, if there is one */
+        if (a->ns >= 0 && !has_process(a->c)) { /* its next run has it, if there is one */
                 error = err_free(error);
+                if (e.kind != ENDPOINT_BRIDGE) /* not who has joined the namespace */
+                        error = endpoint_unmake(&e, a->ns, 0);
+        }
         TRY(error);
         TRY(move_ports(a, true, &more));
         error = tell_ports(a);

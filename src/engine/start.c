@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -25,6 +26,7 @@
 #include "monitor/conf.h"
 #include "monitor/proto.h"
 #include "store/snapshot.h"
+#include "sys/ns.h"
 
 /* Namespaces of other containers, found at every start because their processes change. */
 struct joins {
@@ -78,14 +80,46 @@ static err *join_one(struct container *c, const char *mode, const char *what, co
                          str_format("%d %llu", other->status.pid, (unsigned long long)other->status.pid_start));
 }
 
+/* Is it the namespace @ns that @other has for itself? */
+static bool has_net(const struct container *other, const struct stat *ns)
+{
+        const char *mode = json_get_str_or(container_host_config(other), "NetworkMode", "");
+        struct stat st;
+        char path[40];
+
+        if (!container_is_running(other) || other->state_fd < 0 || !endpoints_mode_is_own(mode))
+                return false;
+        (void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)other->status.pid);
+        return stat(path, &st) == 0 && st.st_dev == ns->st_dev && st.st_ino == ns->st_ino;
+}
+
+/* A namespace that is given by its path may be that of a container. Whether it can be joined the monitor finds out. */
+static err *join_path(struct container *c, const char *path, struct joins *j)
+{
+        _cleanup_container_list_ struct container_list all = {0};
+        _cleanup_close_ int ns = -1;
+        struct stat st;
+
+        j->net = str_dup(path);
+        if (!j->net)
+                return err_nomem();
+        err_free(ns_open(path, CLONE_NEWNET, &ns)); /* while it is open its number is nobody else's */
+        if (ns < 0 || fstat(ns, &st) < 0)
+                return NULL;
+        TRY(container_list(c->engine, &all));
+        for (size_t i = 0; i < all.n; i++)
+                if (has_net(all.items[i], &st))
+                        return status_share(all.items[i]->state_fd, STATUS_SHARED_NET);
+        return NULL;
+}
+
 static err *find_joins(struct container *c, struct joins *j)
 {
         const json *host = container_host_config(c);
-
         const char *path = str_after(json_get_str_or(host, "NetworkMode", ""), "ns:");
 
-        if (path && !(j->net = str_dup(path)))
-                return err_nomem();
+        if (path)
+                TRY(join_path(c, path, j));
         TRY(join_one(c, json_get_str(host, "NetworkMode"), "network", "net", &j->net, j));
         TRY(join_one(c, json_get_str(host, "PidMode"), "PID", "pid", &j->pid, j));
         TRY(join_one(c, json_get_str(host, "IpcMode"), "IPC", "ipc", &j->ipc, j));

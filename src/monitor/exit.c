@@ -90,8 +90,8 @@ void exit_reap(struct monitor *m)
 
 /* ---- restart policy ---- */
 
-/* `update --restart` replaces the configuration under us. */
-static void reload_policy(struct monitor *m)
+/* `update --restart` replaces the configuration under us, and so does who changes its networks. */
+static void reload_conf(struct monitor *m)
 {
         _cleanup_(monitor_conf_done) struct monitor_conf c = {0};
         struct stat st;
@@ -105,6 +105,8 @@ static void reload_policy(struct monitor *m)
         free(m->conf.restart_policy);
         m->conf.restart_policy = TAKE_PTR(c.restart_policy);
         m->conf.restart_max = c.restart_max;
+        strv_free(m->conf.endpoints);
+        m->conf.endpoints = TAKE_PTR(c.endpoints);
 }
 
 /* docker's restart manager; sets the delay as well. */
@@ -112,7 +114,7 @@ static bool should_restart(struct monitor *m, int code)
 {
         const char *policy;
 
-        reload_policy(m);
+        reload_conf(m);
         policy = m->conf.restart_policy;
         if (m->stopping || str_empty(policy) || str_eq(policy, "no"))
                 return false;
@@ -192,6 +194,9 @@ void exit_container(struct monitor *m, int code, bool known)
 
         if (m->status.cgroup[0] && runtime_cgroup_oom_kills(m->status.cgroup) > 0)
                 m->status.oom_killed = true;
+        if (m->nameserver)
+                reload_conf(m);
+        links_end(m);
         nameserver_end(m); /* its sockets hold the network namespace, and that the interfaces */
         if (!late_cgroup)
                 remove_cgroup(m);

@@ -327,6 +327,12 @@ int64_t relay_deadline(const struct monitor *m);            /* -1 = none */
 void relay_timers(struct monitor *m);                       /* clients of datagrams that are silent go */
 void relay_reap(struct monitor *m);                         /* free what has ended, and the ports that are gone */
 
+/* ---- links.c ---- */
+
+/* Take away the container's devices that are in its network namespace alone (macvlan, ipvlan), by the namespace that
+ * the nameserver's sockets are in: before somebody else, or the next run, has their addresses. */
+void links_end(struct monitor *m);
+
 /* ---- learn.c ---- */
 
 /* The hooks of egress rules with names: names_ask, names_told, names_ruled. */

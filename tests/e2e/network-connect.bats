@@ -198,6 +198,25 @@ reaches() { hod exec "$1" ping -c 1 -W 2 "$2" >/dev/null; }
         is "$(links j)" lo
 }
 
+@test "who has joined a network namespace by a path keeps no interface in it either" {
+        make n1 1
+        sleeper c --network n1
+        : >"$T/ns"
+        mount --bind "/proc/$(init_pid c)/ns/net" "$T/ns"
+        sleeper j --network "ns:/proc/$(init_pid c)/ns/net"
+        sleeper k --network "ns:$T/ns"
+        reaches j "$(sub 1 1)"
+        is "$(links k)" 'eth0 lo'
+        hod stop -t 0 c >/dev/null
+        is "$(links j) $(links k)" 'lo lo'
+        hod start c >/dev/null
+        is "$(links j) $(links c)" 'lo eth0 lo'
+        hod restart -t 0 k >/dev/null
+        is "$(links k)" lo
+        hod rm -f k >/dev/null
+        umount "$T/ns"
+}
+
 @test "networks that came while it ran are there after a restart by policy, those that went are not" {
         make n1 1
         make n2 2
@@ -596,6 +615,42 @@ mm" ]]
                 hod run --rm --network mv busybox ping -c 1 -W 2 $GW >/dev/null
                 hod rm -f j >/dev/null
                 hod network rm mv >/dev/null'
+}
+
+@test "macvlan: nor has who has joined one that has joined it, or joined by a path" {
+        on_link '
+                hod network create -d macvlan -o parent=host0 --subnet $(sub 9 0)/24 --gateway $GW mv >/dev/null
+                hod run -d --name c --network mv --network bridge busybox sleep 100 >/dev/null
+                hod run -d --name j --network container:c busybox sleep 100 >/dev/null
+                hod run -d --name k --network container:j busybox sleep 100 >/dev/null
+                hod run -d --name l --network ns:/proc/$(pid c)/ns/net busybox sleep 100 >/dev/null
+                [[ $(hod exec k ls /sys/class/net | paste -sd,) == eth0,eth1,lo ]]
+                hod rm -f j >/dev/null
+                hod rm -f c >/dev/null
+                [[ $(hod exec k ls /sys/class/net) == lo ]]
+                [[ $(hod exec l ls /sys/class/net) == lo ]]
+                hod run --rm --network mv busybox ping -c 1 -W 2 $GW >/dev/null
+                hod rm -f k l >/dev/null
+                hod network rm mv >/dev/null'
+}
+
+@test "macvlan: a restart by policy gets its address again, whoever has joined the namespace of the run before" {
+        on_link '
+                hod network create -d macvlan -o parent=host0 --subnet $(sub 9 0)/24 --gateway $GW mv >/dev/null
+                hod network create -d macvlan -o parent=host0 --subnet $(sub 8 0)/24 mw >/dev/null
+                hod run -d --name c --restart always --network mv busybox sleep 100 >/dev/null
+                hod network connect mw c
+                hod run -d --name j --network container:c busybox sleep 100 >/dev/null
+                [[ $(hod exec j ls /sys/class/net | paste -sd,) == eth0,eth1,lo ]]
+                for run in 1 2; do
+                        kill -9 $(pid c)
+                        for _ in {1..500}; do [[ $(hod inspect -f "{{.RestartCount}} {{.State.Status}}" c) == "$run running" ]] && break; sleep 0.02; done
+                        [[ $(hod exec c ls /sys/class/net | paste -sd,) == eth0,eth1,lo ]]
+                        hod exec c ping -c 1 -W 2 $GW >/dev/null
+                        [[ $(hod exec j ls /sys/class/net) == lo ]]
+                done
+                hod rm -f c j >/dev/null
+                hod network rm mv mw >/dev/null'
 }
 
 @test "macvlan: what a container stands on a device of its own, of the number and with the address of ours, is not taken for ours" {
