@@ -14,6 +14,7 @@
 #include "sys/cgroup.h"
 
 #define MEMORY_MIN (6 << 20)
+#define PORTS_MAX 20000 /* seven values each in network.json: what is written is read again (JSON_MAX_NODES) */
 
 static err *check_memory(json *host, char ***warnings)
 {
@@ -362,6 +363,21 @@ static err *check_annotations(const json *host)
         return NULL;
 }
 
+static err *check_ports(const json *config, const json *host)
+{
+        const json *bindings = json_get(host, "PortBindings");
+        size_t n = 0;
+
+        JSON_EACH (bindings, it)
+                n += json_len(it.value);
+        if (json_get_bool(host, "PublishAllPorts", false))
+                JSON_EACH (json_get(config, "ExposedPorts"), it)
+                        n += !json_has(bindings, it.key);
+        return n > PORTS_MAX ? err_new(ERR_INVALID, "%zu ports cannot be published by one container: at most %d", n,
+                                       PORTS_MAX)
+                             : NULL;
+}
+
 err *hostconfig_check(const json *config, json *host, char ***warnings)
 {
         int64_t oom = json_get_int(host, "OomScoreAdj", 0);
@@ -388,6 +404,7 @@ err *hostconfig_check(const json *config, json *host, char ***warnings)
         TRY(check_devices(host));
         TRY(check_sysctls(host));
         TRY(check_modes(config, host));
+        TRY(check_ports(config, host));
         TRY(traffic_check(host));
         TRY(check_restart(host));
         TRY(check_security(host));

@@ -17,6 +17,7 @@
 #define UDATA_SET_KEYBYTEORDER 0
 #define UDATA_COMMENT 0
 #define BATCH_RECEIVE (1 << 20)
+#define ANSWER_ROOM 1024 /* what the kernel counts for an answer, whose text is 36 bytes */
 #define LOCK_STEP_NS 1000000
 #define LOCK_STEPS 500
 
@@ -80,9 +81,10 @@ int nft_commit(int fd, struct nft *n, unsigned *ret_failed)
         unsigned failed = 0;
         int size = BATCH_RECEIVE, r;
 
-        if (n->buf.size > BATCH_RECEIVE / 2)
-                size = (int)n->buf.size * 2;
-        /* A large batch is one datagram, and each of its messages is acknowledged. */
+        /* A large batch is one datagram; each of its messages is acknowledged, in one of its own, or refused with a
+         * copy. */
+        if (n->buf.size + (size_t)n->buf.n * ANSWER_ROOM > BATCH_RECEIVE / 2)
+                size = (int)(n->buf.size + (size_t)n->buf.n * ANSWER_ROOM) * 2;
         if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
                 (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
         if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)

@@ -188,6 +188,29 @@ static void hostconfig_check_says_what_docker_says(void **state)
         }
 }
 
+static void hostconfig_check_counts_published_ports(void **state)
+{
+        _cleanup_json_ json *host = json_new_object(), *config = json_new_object();
+        _cleanup_strv_ char **warnings = NULL;
+        char key[16], text[512];
+        err *e;
+
+        (void)state;
+        json_add(json_sub_array(json_sub_object(host, "PortBindings"), "1/tcp"), json_new_object());
+        for (unsigned i = 1; i <= 20001; i++) {
+                (void)snprintf(key, sizeof(key), "%u/tcp", i);
+                (void)json_sub_object(json_sub_object(config, "ExposedPorts"), key);
+        }
+        assert_null(hostconfig_check(config, host, &warnings));
+        json_set_bool(host, "PublishAllPorts", true);
+        e = hostconfig_check(config, host, &warnings);
+        assert_string_equal(err_text(e, text, sizeof(text)),
+                            "20001 ports cannot be published by one container: at most 20000");
+        err_free(e);
+        json_del(json_get(config, "ExposedPorts"), "7/tcp");
+        assert_null(hostconfig_check(config, host, &warnings));
+}
+
 static void hostconfig_check_doubles_memory_for_swap(void **state)
 {
         _cleanup_json_ json *given = parse("{\"Memory\":16777216}"), *config = parse("{}"), *host = NULL;
@@ -210,6 +233,7 @@ int main(void)
                 cmocka_unit_test(hostconfig_complete_opens_paths_with_privileged),
                 cmocka_unit_test(hostconfig_complete_refuses_unknown_members),
                 cmocka_unit_test(hostconfig_check_says_what_docker_says),
+                cmocka_unit_test(hostconfig_check_counts_published_ports),
                 cmocka_unit_test(hostconfig_check_doubles_memory_for_swap),
         };
 

@@ -409,6 +409,32 @@ static void firewall_publish_is_all_or_nothing_and_says_whose_it_is(void **state
         check_ok(firewall_unpublish(f, "b", ports, 2));
 }
 
+/* Each element is answered: with that many an answer is lost, if the kernel has not been given room for them. */
+static void firewall_publish_takes_as_many_as_a_container_may_have(void **state)
+{
+        const struct firewall_network net = {.bridge = "hod0"};
+        const size_t n = 20000;
+        _cleanup_free_ struct firewall_port *ports = calloc(n, sizeof(*ports));
+        _cleanup_firewall_ struct firewall *f = NULL;
+        char owner[FIREWALL_OWNER_MAX];
+        size_t taken = 9;
+
+        (void)state;
+        assert_non_null(ports);
+        for (size_t i = 0; i < n; i++)
+                ports[i] = (struct firewall_port){.protocol = IPPROTO_UDP,
+                                                  .host_port = (uint16_t)(20000 + i),
+                                                  .port = 80,
+                                                  .to = at("172.17.0.2")};
+        check_ok(firewall_open(&f));
+        check_ok(firewall_network_add(f, &net));
+        check_ok(firewall_publish(f, "a", ports, n, &taken, owner));
+        check_code(firewall_publish(f, "b", ports, n, &taken, owner), ERR_CONFLICT);
+        assert_int_equal(taken, 0);
+        assert_string_equal(owner, "a");
+        check_ok(firewall_remove(f));
+}
+
 static void firewall_move_is_at_once_or_not_at_all(void **state)
 {
         struct firewall_network net = {.bridge = "hod0"};
@@ -455,6 +481,7 @@ int main(void)
                 cmocka_unit_test_setup(firewall_network_remove_leaves_chains_to_who_adds_meanwhile, begin),
                 cmocka_unit_test_setup(firewall_network_add_replaces_what_its_bridge_led_to, begin),
                 cmocka_unit_test_setup(firewall_publish_is_all_or_nothing_and_says_whose_it_is, begin),
+                cmocka_unit_test_setup(firewall_publish_takes_as_many_as_a_container_may_have, begin),
                 cmocka_unit_test_setup(firewall_move_is_at_once_or_not_at_all, begin),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
