@@ -240,13 +240,54 @@ static err *publish_others(struct attach *a, const struct ports_target *t, bool 
         return e;
 }
 
+static err *note_all(void *arg, json *ports)
+{
+        struct attach *a = arg;
+
+        json_set(a->doc, "Ports", ports);
+        return write_all(a);
+}
+
+/* Some network that is left demands another kind of ports, which could not be had: rather none than what it does not
+ * allow. */
+static err *close_others(struct attach *a, const struct ports_target *t)
+{
+        struct link_address any[LINK_ADDRESSES] = {{.family = AF_INET}, {.family = AF_INET6}};
+        _cleanup_json_ json *kept = NULL, *gone = NULL;
+
+        (void)ports_split(a->c, json_get(a->doc, "Ports"), t, &kept, &gone);
+        TRY(ports_unpublish(a->c, gone, any));
+        json_set(a->doc, "Ports", TAKE_PTR(kept));
+        return NULL;
+}
+
+/* Nothing is translated any more, or now it is, or at another address of the host. */
+static err *convert(struct attach *a, const struct ports_target *t, bool must, bool *ret_more)
+{
+        _cleanup_json_ json *before = json_ref(json_get(a->doc, "Ports")), *now = NULL;
+        err *e = ports_convert(a->c, before, t, note_all, a, &now);
+
+        if (e || now)
+                json_set(a->doc, "Ports", e ? json_ref(before) : json_ref(now));
+        *ret_more = now != NULL;
+        if (!e || must)
+                return e;
+        log_error_free(LOG_LEVEL_WARN,
+                       err_wrap(e, "container %s: published ports are closed that its network would have otherwise",
+                                a->c->name));
+        return close_others(a, t);
+}
+
 static err *move_to(struct attach *a, const char *const names[LINK_ADDRESSES], bool must, bool *ret_more)
 {
         struct ports_target target;
+        bool converted, more;
         err *e;
 
         TRY(endpoints_target(a->networks, a->doc, names, NULL, &target));
-        e = publish_others(a, &target, ret_more);
+        TRY(convert(a, &target, must, &converted));
+        e = publish_others(a, &target, &more);
+        *ret_more = converted || more;
         if (e && must)
                 return e;
         log_error_free(LOG_LEVEL_WARN, e);

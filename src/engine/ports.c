@@ -44,7 +44,7 @@ static err *parse_key(const char *key, uint8_t *ret_protocol, uint16_t *ret_port
         return NULL;
 }
 
-static err *parse_range(const char *text, uint16_t *first, uint16_t *last)
+err *ports_parse_range(const char *text, uint16_t *first, uint16_t *last)
 {
         _cleanup_(parse_port_done) struct parse_port p = {0};
 
@@ -137,14 +137,13 @@ static err *add_foreign(struct ports_publish *p, struct ports_binding *b, bool s
         return add(p, b);
 }
 
-/* One binding, once for each family that it can have. */
-static err *add_binding(struct ports_publish *p, const char *key, const char *ip, const char *range)
+err *ports_want(struct ports_publish *p, const char *key, const char *ip, const char *range)
 {
         struct ports_binding b = {.key = key};
         bool any = str_empty(ip) || str_eq(ip, "0.0.0.0") || str_eq(ip, "::");
 
         TRY(parse_key(key, &b.port.protocol, &b.port.port));
-        TRY(parse_range(range, &b.first, &b.last));
+        TRY(ports_parse_range(range, &b.first, &b.last));
         if (!b.port.port)
                 return err_new(ERR_INVALID, "invalid port %s: 0 is no port of a container", key);
         if (str_empty(ip) && !p->target->routed[0])
@@ -175,8 +174,8 @@ static err *collect_bindings(struct ports_publish *p, const json *bindings)
 {
         JSON_EACH (bindings, it)
                 for (size_t i = 0; i < json_len(it.value); i++)
-                        TRY(add_binding(p, it.key, json_get_str_or(json_at(it.value, i), "HostIp", ""),
-                                        json_get_str_or(json_at(it.value, i), "HostPort", "")));
+                        TRY(ports_want(p, it.key, json_get_str_or(json_at(it.value, i), "HostIp", ""),
+                                       json_get_str_or(json_at(it.value, i), "HostPort", "")));
         return NULL;
 }
 
@@ -189,7 +188,7 @@ static err *collect(struct ports_publish *p)
                 return NULL;
         JSON_EACH (json_get(container_config(p->c), "ExposedPorts"), it)
                 if (!json_has(bindings, it.key))
-                        TRY(add_binding(p, it.key, "", ""));
+                        TRY(ports_want(p, it.key, "", ""));
         return NULL;
 }
 
@@ -202,7 +201,7 @@ bool ports_wanted(const struct container *c)
 
 /* ---- publishing ---- */
 
-static json *document(const struct ports_publish *p)
+json *ports_document(const struct ports_publish *p)
 {
         char host[ENDPOINT_ADDRESS_MAX], number[8];
         json *doc = json_new_object();
@@ -238,8 +237,7 @@ static err *lines(const struct ports_publish *p, char ***ret)
         return NULL;
 }
 
-/* What the firewall gets; *@ret_which: where each is in the list. */
-static err *entries(const struct ports_publish *p, struct firewall_port **ret, size_t **ret_which, size_t *ret_n)
+err *ports_entries(const struct ports_publish *p, struct firewall_port **ret, size_t **ret_which, size_t *ret_n)
 {
         _cleanup_free_ struct firewall_port *ports = MEM_NEW0(struct firewall_port, p->n);
         _cleanup_free_ size_t *which = MEM_NEW0(size_t, p->n);
@@ -265,7 +263,7 @@ static err *put(struct ports_publish *p, struct firewall *f, size_t *ret_taken, 
         size_t n;
         err *e;
 
-        TRY(entries(p, &ports, &which, &n));
+        TRY(ports_entries(p, &ports, &which, &n));
         if (!n)
                 return NULL;
         e = firewall_publish(f, p->c->id, ports, n, ret_taken, owner);
@@ -281,7 +279,7 @@ static err *take_from(const struct ports_publish *p, struct firewall *f, const c
         _cleanup_free_ size_t *which = NULL;
         size_t n;
 
-        TRY(entries(p, &ports, &which, &n));
+        TRY(ports_entries(p, &ports, &which, &n));
         return firewall_unpublish(f, owner, ports, n);
 }
 
@@ -308,8 +306,7 @@ static bool is_alive(struct engine *e, const char *owner)
         return unknown ? stranger_lives(owner) : endpoints_holder_lives(e, owner);
 }
 
-/* A port of the maps is somebody else's: one who has ended without a word, or a reason to choose another. */
-static err *resolve(struct ports_publish *p, struct firewall *f, size_t taken, const char *owner)
+err *ports_resolve(struct ports_publish *p, struct firewall *f, size_t taken, const char *owner)
 {
         struct ports_binding *b = &p->list[taken];
 
@@ -334,12 +331,12 @@ static err *publish(struct ports_publish *p, ports_note *note, void *arg)
                 size_t taken = 0;
                 err *e;
 
-                TRY(note(arg, document(p)));
+                TRY(note(arg, ports_document(p)));
                 e = put(p, f, &taken, owner);
                 if (err_code(e) != ERR_CONFLICT)
                         return e;
                 err_free(e);
-                TRY(resolve(p, f, taken, owner));
+                TRY(ports_resolve(p, f, taken, owner));
         }
         return err_new(ERR_BUSY, "others publish ports as fast as they are found");
 }
@@ -389,36 +386,32 @@ json *ports_join(const json *a, const json *b)
         return all;
 }
 
-/* Published at all addresses of the family (@six)? */
-static bool is_at_all(const json *one, bool six)
+bool ports_is_at_all(const json *one, bool six)
 {
         return !json_get_bool(one, PORTS_OPEN, false) && str_eq(json_get_str(one, "HostIp"), six ? "::" : "0.0.0.0");
 }
 
-/* @host_port NULL: any. */
-static bool has_at_all(const json *list, bool six, const char *host_port)
+bool ports_has_at_all(const json *list, bool six, const char *host_port)
 {
         for (size_t i = 0; i < json_len(list); i++)
-                if (is_at_all(json_at(list, i), six) &&
+                if (ports_is_at_all(json_at(list, i), six) &&
                     (!host_port || str_eq(json_get_str(json_at(list, i), "HostPort"), host_port)))
                         return true;
         return false;
 }
 
-/* Does the record leave it to the network which addresses the element @one has? Not when it might be one that names
- * them. */
-static bool names_no_address(const struct container *c, const char *key, const json *one)
+bool ports_names_no_address(const struct container *c, const char *key, const json *one)
 {
         const json *host = container_host_config(c), *asked = json_path(host, "PortBindings");
         const json *list = json_get(asked, key);
         uint16_t first, last, port;
         bool found = !json_has(asked, key) && json_get_bool(host, "PublishAllPorts", false), named = false;
 
-        err_free(parse_range(json_get_str(one, "HostPort"), &port, &last));
+        err_free(ports_parse_range(json_get_str(one, "HostPort"), &port, &last));
         for (size_t i = 0; i < json_len(list); i++) {
                 const char *ip = json_get_str_or(json_at(list, i), "HostIp", "");
 
-                err_free(parse_range(json_get_str(json_at(list, i), "HostPort"), &first, &last));
+                err_free(ports_parse_range(json_get_str(json_at(list, i), "HostPort"), &first, &last));
                 if (first && (port < first || port > last))
                         continue;
                 if (str_empty(ip) && first && first == last)
@@ -451,13 +444,14 @@ static err *add_other(struct ports_publish *p, const char *key, const json *one,
         struct ports_binding b = {.key = key, .port.to = p->to[six]};
         const json *list = json_get(p->has, key);
 
-        if (!b.port.to.family || (is_open(one, !six) ? !p->target->routed[six] : !names_no_address(p->c, key, one)))
+        if (!b.port.to.family ||
+            (is_open(one, !six) ? !p->target->routed[six] : !ports_names_no_address(p->c, key, one)))
                 return NULL;
         TRY(parse_key(key, &b.port.protocol, &b.port.port));
-        TRY(parse_range(json_get_str(one, "HostPort"), &b.first, &b.last));
+        TRY(ports_parse_range(json_get_str(one, "HostPort"), &b.first, &b.last));
         if (p->target->routed[six])
                 return has_open(list, six) ? NULL : add_open(p, &b); /* which will be moved */
-        return has_at_all(list, six, json_get_str(one, "HostPort")) ? NULL : add(p, &b);
+        return ports_has_at_all(list, six, json_get_str(one, "HostPort")) ? NULL : add(p, &b);
 }
 
 static err *collect_others(struct ports_publish *p)
@@ -465,7 +459,7 @@ static err *collect_others(struct ports_publish *p)
         JSON_EACH (p->has, it)
                 for (size_t i = 0; i < json_len(it.value) && !p->target->host.family; i++)
                         for (unsigned six = 0; six < LINK_ADDRESSES; six++)
-                                if (is_at_all(json_at(it.value, i), six) || is_open(json_at(it.value, i), six))
+                                if (ports_is_at_all(json_at(it.value, i), six) || is_open(json_at(it.value, i), six))
                                         TRY(add_other(p, it.key, json_at(it.value, i), !six));
         return NULL;
 }
@@ -490,9 +484,9 @@ static bool is_left_over(const struct container *c, const char *key, const json 
                 if (to[six].family || !to[!six].family)
                         continue;
                 if (is_open(one, six))
-                        return has_open(list, !six) || has_at_all(list, !six, NULL);
-                if (is_at_all(one, six) && has_at_all(list, !six, host_port))
-                        return names_no_address(c, key, one);
+                        return has_open(list, !six) || ports_has_at_all(list, !six, NULL);
+                if (ports_is_at_all(one, six) && ports_has_at_all(list, !six, host_port))
+                        return ports_names_no_address(c, key, one);
         }
         return false;
 }
@@ -542,7 +536,7 @@ err *ports_lines(const struct container *c, const json *ports, const struct link
                         if (json_get_bool(one, PORTS_OPEN, false) || is_left_over(c, it.key, it.value, one, to))
                                 continue;
                         TRY(parse_key(it.key, &p.protocol, &p.port));
-                        TRY(parse_range(json_get_str(one, "HostPort"), &p.host_port, &last));
+                        TRY(ports_parse_range(json_get_str(one, "HostPort"), &p.host_port, &last));
                         if (endpoint_address_parse(ip, &host)) {
                                 target = relay_target(&host, to);
                                 TRY(add_line(&p, ip, &target, ret));
@@ -566,7 +560,7 @@ static bool element_of(const char *key, const json *one, const struct link_addre
         err *e = parse_key(key, &port.protocol, &port.port);
 
         if (!e)
-                e = parse_range(json_get_str(one, "HostPort"), &port.host_port, &last);
+                e = ports_parse_range(json_get_str(one, "HostPort"), &port.host_port, &last);
         if (e) {
                 err_free(e);
                 return false;
@@ -617,8 +611,7 @@ err *ports_unpublish(const struct container *c, const json *ports, const struct 
         return firewall_unpublish(f, c->id, list, n);
 }
 
-/* What is open at the container's own address is now at its new one, or nowhere. */
-static void move_open(json *ports, const struct link_address to[LINK_ADDRESSES])
+void ports_move_open(json *ports, const struct link_address to[LINK_ADDRESSES])
 {
         char text[ENDPOINT_ADDRESS_MAX];
 
@@ -640,13 +633,14 @@ err *ports_move(const struct container *c, json *ports, const struct link_addres
         struct link_address any[LINK_ADDRESSES] = {{.family = AF_INET}, {.family = AF_INET6}};
         _cleanup_free_ struct firewall_port *before = NULL, *now = NULL;
         _cleanup_firewall_ struct firewall *f = NULL;
-        size_t n_before, n_now;
+        char owner[FIREWALL_OWNER_MAX];
+        size_t n_before, n_now, taken;
 
         TRY(ports_elements(ports, any, &before, &n_before));
-        move_open(ports, to);
+        ports_move_open(ports, to);
         TRY(ports_elements(ports, to, &now, &n_now));
         TRY(firewall_open(&f));
-        TRY(firewall_move(f, c->id, before, n_before, now, n_now));
+        TRY(firewall_move(f, c->id, before, n_before, now, n_now, &taken, owner));
         forget_left_over(c, ports, to);
         return NULL;
 }

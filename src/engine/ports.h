@@ -36,6 +36,18 @@ json *ports_join(const json *a, const json *b);
  * family that it had not before, under the same port of the host. @note gets these only. ERR_CONFLICT, ERR_SYS. */
 MUST_USE err *ports_publish_others(struct container *c, const json *has, const struct ports_target *t, ports_note *note,
                                    void *arg);
+/* Is there something in its Ports document @ports that @t would have otherwise: open at the container's own address, or
+ * at an address of the host that is not the network's; or too little? *@ret_gone: the ports of the container that have
+ * such, but for what names an address of the host, and none for those that the record asks for and that it has not at
+ * all; *@ret_kept: the rest. Both owned, parts of @ports. */
+bool ports_split(const struct container *c, const json *ports, const struct ports_target *t, json **ret_kept,
+                 json **ret_gone);
+/* All or nothing, and at once: what there is of @has in such a way is published as the record asks for it in @t, under
+ * the same ports of the host where it has a choice, and the rest leads to @t. @note gets what was and what is to be.
+ * *@ret (owned): all that it has now; NULL: there is no such thing, and nothing was done. ERR_CONFLICT, ERR_INVALID,
+ * ERR_SYS. */
+MUST_USE err *ports_convert(struct container *c, const json *has, const struct ports_target *t, ports_note *note,
+                            void *arg, json **ret);
 /* The monitor's lines of a Ports document, appended, while the container is reached by @to. */
 MUST_USE err *ports_lines(const struct container *c, const json *ports, const struct link_address to[LINK_ADDRESSES],
                           char ***ret);

@@ -249,18 +249,35 @@ err *ports_choose(const struct ports_publish *p, struct ports_binding *b, uint32
         return cannot_bind(at, first, r ? r : -EADDRINUSE, owner);
 }
 
+/* The port that it had, or the next one, or any. */
+static err *choose_preferred(const struct ports_publish *p, struct ports_binding *b)
+{
+        err *e = ports_choose(p, b, b->prefer);
+
+        if (err_code(e) != ERR_CONFLICT)
+                return e;
+        err_free(e);
+        return ports_choose(p, b, 0);
+}
+
+/* Whoever has no choice comes first. */
+static unsigned pass_of(const struct ports_binding *b)
+{
+        return b->first && b->first == b->last ? 0 : b->prefer ? 1 : 2;
+}
+
 err *ports_choose_all(struct ports_publish *p)
 {
         uint32_t from = 0; /* thousands that have any port do not look at the first thousands again */
 
-        for (unsigned pass = 0; pass < 2; pass++)
+        for (unsigned pass = 0; pass < 3; pass++)
                 for (size_t i = 0; i < p->n; i++) {
                         struct ports_binding *b = &p->list[i];
 
-                        if (b->twin || b->port.open || (b->first && b->first == b->last) != (pass == 0))
+                        if (b->twin || b->port.open || pass_of(b) != pass)
                                 continue;
-                        TRY(ports_choose(p, b, b->first ? 0 : from));
-                        if (!b->first)
+                        TRY(b->prefer ? choose_preferred(p, b) : ports_choose(p, b, b->first ? 0 : from));
+                        if (!b->first && !b->prefer)
                                 from = b->port.host_port + 1u;
                 }
         return NULL;

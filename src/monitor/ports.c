@@ -194,8 +194,7 @@ static bool is_held(const struct monitor *m, const char *line)
         return find(m, line) != NULL;
 }
 
-/* Let go of all but @lines. */
-static void keep_only(struct monitor *m, char *const *lines)
+static void mark_listed(struct monitor *m, char *const *lines)
 {
         for (struct port *p = m->ports; p; p = p->next)
                 p->listed = false;
@@ -205,6 +204,12 @@ static void keep_only(struct monitor *m, char *const *lines)
                 if (p)
                         p->listed = true;
         }
+}
+
+/* Let go of all but @lines. */
+static void keep_only(struct monitor *m, char *const *lines)
+{
+        mark_listed(m, lines);
         for (struct port **at = &m->ports; *at;) {
                 struct port *p = *at;
 
@@ -248,6 +253,39 @@ static err *add_all(struct monitor *m, char *const *lines)
                 drop(m, p);
         }
         return e;
+}
+
+/* Not both can be bound: all addresses of a family, and one of these. */
+static bool is_in_the_way(const struct port *p, const struct port *wanted)
+{
+        struct link_address a, b;
+
+        return p->protocol == wanted->protocol && p->port == wanted->port && endpoint_address_parse(p->host, &a) &&
+               endpoint_address_parse(wanted->host, &b) && a.family == b.family &&
+               endpoint_address_is_any(&a) != endpoint_address_is_any(&b);
+}
+
+/* Another network may say another address of the host for the same port. */
+static void make_room(struct monitor *m, char *const *lines)
+{
+        mark_listed(m, lines);
+        for (; lines && *lines; lines++) {
+                struct port wanted = {0};
+                err *e = is_held(m, *lines) ? NULL : read_line(*lines, &wanted);
+
+                for (struct port *p = e ? NULL : m->ports; p; p = p->next)
+                        if (!p->listed && is_in_the_way(p, &wanted))
+                                let_go(m, p);
+                err_free(e);
+        }
+}
+
+/* What was let go of stays after all. */
+static void take_again(struct monitor *m)
+{
+        for (struct port *p = m->ports; p; p = p->next)
+                if (p->held < 0 && p->relay.fd < 0 && !p->of_device)
+                        err_free(hold(p)); /* another program may have been faster */
 }
 
 /* ---- devices of the host ---- */
@@ -319,8 +357,11 @@ err *ports_reload(struct monitor *m)
                 if (!is_held(m, *line))
                         (void)redirect(m, *line);
         relay_cut(m, c.endpoints);
+        make_room(m, c.ports);
         e = add_all(m, c.ports);
-        if (!e) {
+        if (e) {
+                take_again(m);
+        } else {
                 keep_only(m, c.ports);
                 strv_free(m->conf.ports);
                 m->conf.ports = TAKE_PTR(c.ports);

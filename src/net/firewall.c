@@ -362,20 +362,23 @@ static void make_entry(const struct firewall_port *p, struct entry *ret)
                 .key = ret->key, .key_size = at + 8, .data = ret->data, .data_size = size + 4, .exclusive = true};
 }
 
-/* Which of @ports belongs to somebody already? */
-static void find_taken(struct firewall *f, const struct firewall_port *ports, size_t n, size_t *ret_taken,
-                       char ret_owner[FIREWALL_OWNER_MAX])
+/* Which of @ports belongs to somebody (other than @but, unless it is NULL) already? */
+static void find_taken(struct firewall *f, const char *but, const struct firewall_port *ports, size_t n,
+                       size_t *ret_taken, char ret_owner[FIREWALL_OWNER_MAX])
 {
+        *ret_taken = 0;
         for (size_t i = 0; i < n; i++) {
                 struct entry entry;
 
                 make_entry(&ports[i], &entry);
                 if (nft_element_get(f->fd, NFPROTO_INET, FIREWALL_TABLE, entry.set, entry.key, entry.e.key_size,
-                                    ret_owner) <= 0)
+                                    ret_owner) <= 0 ||
+                    (but && str_eq(ret_owner, but)))
                         continue;
                 *ret_taken = i;
                 return;
         }
+        ret_owner[0] = '\0';
 }
 
 err *firewall_publish(struct firewall *f, const char *owner, const struct firewall_port *ports, size_t count,
@@ -395,9 +398,7 @@ err *firewall_publish(struct firewall *f, const char *owner, const struct firewa
         r = nft_commit(f->fd, &n, NULL);
         /* One that leads elsewhere is EBUSY for some kernels. */
         if (r == -EEXIST || r == -EBUSY) {
-                *ret_taken = 0;
-                ret_owner[0] = '\0';
-                find_taken(f, ports, count, ret_taken, ret_owner);
+                find_taken(f, NULL, ports, count, ret_taken, ret_owner);
                 return err_new(ERR_CONFLICT, "port is already allocated");
         }
         if (r < 0)
@@ -460,7 +461,7 @@ err *firewall_unpublish(struct firewall *f, const char *owner, const struct fire
 }
 
 err *firewall_move(struct firewall *f, const char *owner, const struct firewall_port *from, size_t n_from,
-                   const struct firewall_port *to, size_t n_to)
+                   const struct firewall_port *to, size_t n_to, size_t *ret_taken, char ret_owner[FIREWALL_OWNER_MAX])
 {
         int r = -ENOENT;
 
@@ -483,8 +484,10 @@ err *firewall_move(struct firewall *f, const char *owner, const struct firewall_
                 }
                 r = nft_commit(f->fd, &n, NULL);
         }
-        if (r == -EEXIST || r == -EBUSY)
+        if (r == -EEXIST || r == -EBUSY) {
+                find_taken(f, owner, to, n_to, ret_taken, ret_owner);
                 return err_new(ERR_CONFLICT, "a published port has been taken by somebody else meanwhile");
+        }
         if (r < 0)
                 return err_sys(-r, "moving published ports");
         firewall_forget(f->fd, from, n_from, false);

@@ -248,9 +248,9 @@ s = socket.socket(); s.bind((\"192.0.2.2\", 18085)); s.listen(); s.settimeout(9)
                 nft flush ruleset; hod network reload >/dev/null
                 echo "$(neighbour $a 80) [$(neighbour $a 81)]"
                 hod network connect --gw-priority 5 --ip $(sub 2 9) nn w
-                echo "[$(neighbour $a 80)] $(neighbour $(sub 2 9) 80) $(hod port w 80 | paste -sd" ")"
+                echo "[$(neighbour $a 80)$(neighbour $(sub 2 9) 80)] $(neighbour 192.0.2.1 18080) $(get 127.0.0.1 18080) $(get 127.0.0.1 18081) $(hod port w 80 | paste -sd" ")"
                 hod network disconnect nn w
-                echo "$(neighbour $a 80) [$(neighbour $(sub 2 9) 80)]"
+                echo "$(neighbour $a 80) [$(neighbour $(sub 2 9) 80)$(neighbour 192.0.2.1 18080)$(get 127.0.0.1 18080)] $(get 127.0.0.1 18081) $(hod port w 80 | paste -sd" ")$(ss -Hltn sport = :18080)"
                 hod rm -f w >/dev/null
                 hod network rm nr nn >/dev/null'
         echo "$output"
@@ -260,7 +260,92 @@ s = socket.socket(); s.bind((\"192.0.2.2\", 18085)); s.listen(); s.settimeout(9)
         [[ ${lines[8]} == '{"80/tcp":['*']}' ]]
         unset 'lines[8]'
         lines=("${lines[@]}")
-        [[ ${lines[8]} == 'host-w []' && ${lines[9]} == "[] host-w $(sub 2 9):80 127.0.0.1:18081" && ${lines[10]} == 'host-w []' ]]
+        [[ ${lines[8]} == 'host-w []' && ${lines[9]} == "[] host-w host-w host-w 0.0.0.0:18080 0.0.0.0:"+([0-9])" 127.0.0.1:18081" ]]
+        [[ ${lines[10]} == "host-w [] host-w $(sub 1 9):80 127.0.0.1:18081" ]]
+}
+
+@test "who comes to a network with another host_binding_ipv4, or a routed one, has its ports as that demands" {
+        run -0 alone '
+                ip addr add 192.0.2.9/24 dev host0
+                hod network create --subnet $(sub 1 0)/24 na >/dev/null
+                hod network create --subnet $(sub 2 0)/24 -o com.docker.network.bridge.host_binding_ipv4=127.0.0.1 nl >/dev/null
+                hod network create --subnet $(sub 3 0)/24 -o com.docker.network.bridge.gateway_mode_ipv4=routed nr >/dev/null
+                hod network create --subnet $(sub 4 0)/24 -o com.docker.network.bridge.host_binding_ipv4=192.0.2.9 nh >/dev/null
+                serve w --network na -p 80 -p 18081:80 -p 53/udp -p 192.0.2.1:18082:80
+                # Whom it answers, what is shown, what is bound.
+                all() {
+                        local port
+                        port=$(hod port w 80 | grep -vE ":(1808.|80)\$") && any=${port##*:}
+                        port=$(hod port w 53/udp | grep -v ":53\$") && udp=${port##*:}
+                        echo "$1: $(get 127.0.0.1 $any) $(get "[::1]" 18081) $(get 192.0.2.9 18081)," \
+                                "$(neighbour 192.0.2.1 $any) $(neighbour 192.0.2.9 18081) $(neighbour 192.0.2.1 18082)" | tr -s " "
+                        { hod port w; ss -Hltun | awk "{print \$1, \$5}" | sort; } | sed "s/\<$any\>/any/; s/\<$udp\>/udp/" | paste -sd"|"
+                }
+                all na; first="$any $udp"
+                for n in nl=2 nr=3 nh=4; do hod network connect --gw-priority ${n#*=} --ip $(sub ${n#*=} 9) ${n%=*} w; all ${n%=*}; [[ $n != nl* || "$any $udp" == "$first" ]]; done
+                hod network disconnect nh w; all nr
+                echo "$(neighbour $(sub 3 9) 80) [$(neighbour $(sub 2 9) 80)]"
+                hod network disconnect nr w; all nl
+                hod network disconnect nl w; all na
+                # By way of none.
+                hod network disconnect na w; hod port w | wc -l
+                hod network connect --ip $(sub 3 9) nr w; all nr
+                hod network disconnect nr w; hod network connect na w; all na
+                hod rm -f w >/dev/null
+                ! nft list table inet hod | grep -E "1808|$(sub 3 9)"
+                hod network rm na nl nr nh >/dev/null'
+        echo "$output"
+        local na nl nr
+        na=$(printf '%s\n' 'na: host-w host-w host-w, host-w host-w host-w' \
+                '53/udp -> 0.0.0.0:udp|80/tcp -> 0.0.0.0:18081|80/tcp -> 0.0.0.0:any|80/tcp -> 192.0.2.1:18082|tcp [::1]:18081|tcp [::1]:any|udp 0.0.0.0:udp|udp [::1]:udp')
+        nl=$(printf '%s\n' 'nl: host-w , host-w' \
+                '53/udp -> 127.0.0.1:udp|80/tcp -> 127.0.0.1:18081|80/tcp -> 127.0.0.1:any|80/tcp -> 192.0.2.1:18082|udp 127.0.0.1%lo:udp')
+        nr=$(printf '%s\n' 'nr: , host-w' "53/udp -> $(sub 3 9):53|80/tcp -> $(sub 3 9):80|80/tcp -> 192.0.2.1:18082")
+        is "$output" "$na
+$nl
+$nr
+nh: host-w, host-w host-w
+53/udp -> 192.0.2.9:udp|80/tcp -> 192.0.2.1:18082|80/tcp -> 192.0.2.9:18081|80/tcp -> 192.0.2.9:any|udp 192.0.2.9:udp
+$nr
+host-w []
+$nl
+$na
+0
+$nr
+$na"
+}
+
+@test "ports that a network of another kind demands and somebody has: who would come there stays as it was, who is left there has none" {
+        run -0 alone '
+                a1=$(sub 1 9) a2=$(sub 1 8)
+                hod network create --subnet $(sub 1 0)/24 -o com.docker.network.bridge.gateway_mode_ipv4=routed nr >/dev/null
+                hod network create --subnet $(sub 2 0)/24 -o com.docker.network.bridge.host_binding_ipv4=127.0.0.1 nl >/dev/null
+                serve w --network name=nr,ip=$a1 -p 18080:80 -p 18081:81
+                background server python3 -c "
+import socket, time
+s = socket.socket(); s.bind((\"127.0.0.1\", 18081)); s.listen(); print(\"ready\", flush=True); time.sleep(100)"
+                hod port w | paste -sd"|"
+                ! hod network connect --gw-priority 5 nl w 2>&1
+                hod port w | paste -sd"|"; neighbour $a1 80; get 127.0.0.1 18080; hod inspect -f "{{len .NetworkSettings.Networks}}" w
+                hod network connect --gw-priority -5 nl w
+                hod network disconnect nr w 2>&1
+                echo "[$(hod port w)] $(nft list table inet hod | grep -cE "1808|$a1")"
+                kill $B; wait $B || true
+                hod network disconnect nl w; hod network connect nl w; hod port w | paste -sd"|"; get 127.0.0.1 18080
+                # A container that ended without a word is nobody.
+                serve x --network nl -p 18083:80
+                kill -9 $(sed -n "s/^monitor_pid=//p" $HOD_STATE/containers/$(hod inspect -f "{{.Id}}" x)/status) $(pid x)
+                for _ in {1..400}; do [[ $(hod inspect -f "{{.State.Running}}" x) == true ]] || break; sleep 0.05; done
+                serve y --network name=nr,ip=$a2 -p 18083:80
+                hod network connect --gw-priority 5 nl y; hod port y; get 127.0.0.1 18083
+                hod rm -f w x y >/dev/null; hod network rm nr nl >/dev/null'
+        echo "$output"
+        local routed taken='driver failed programming external connectivity on endpoint w: failed to bind host port for 127.0.0.1:18081:'
+        routed="80/tcp -> $(sub 1 9):80|81/tcp -> $(sub 1 9):81"
+        [[ ${lines[0]} == "$routed" && ${lines[1]} == "hod: $taken"* && ${lines[2]} == "$routed" && ${lines[3]} == host-w && ${lines[4]} == 1 ]]
+        [[ ${lines[5]} == *'warning '*'container w: published ports are closed that its network would have otherwise: '$taken* && ${lines[6]} == '[] 0' ]]
+        [[ ${lines[7]} == '80/tcp -> 127.0.0.1:18080|81/tcp -> 127.0.0.1:18081' && ${lines[8]} == host-w ]]
+        [[ ${lines[9]} == '80/tcp -> 127.0.0.1:18083' && ${lines[10]} == host-y ]]
 }
 
 @test "gateway modes, inhibit_ipv4 and trusted_host_interfaces: who reaches what" {

@@ -438,7 +438,8 @@ static void firewall_publish_takes_as_many_as_a_container_may_have(void **state)
 static void firewall_move_is_at_once_or_not_at_all(void **state)
 {
         struct firewall_network net = {.bridge = "hod0"};
-        struct firewall_port one = {.protocol = IPPROTO_TCP, .host_port = 80, .port = 8080}, moved = one, two = one;
+        struct firewall_port one = {.protocol = IPPROTO_TCP, .host_port = 80, .port = 8080}, moved = one, two = one,
+                             pair[2];
         _cleanup_firewall_ struct firewall *f = NULL;
         char owner[FIREWALL_OWNER_MAX];
         size_t taken;
@@ -453,16 +454,20 @@ static void firewall_move_is_at_once_or_not_at_all(void **state)
         check_ok(firewall_network_add(f, &net));
         check_ok(firewall_publish(f, "a", &one, 1, &taken, owner));
         check_ok(firewall_publish(f, "b", &two, 1, &taken, owner));
-        check_ok(firewall_move(f, "a", &one, 1, &moved, 1)); /* of the same port */
+        check_ok(firewall_move(f, "a", &one, 1, &moved, 1, &taken, owner)); /* of the same port */
         check_code(firewall_publish(f, "b", &one, 1, &taken, owner), ERR_CONFLICT);
         assert_string_equal(owner, "a");
-        check_code(firewall_move(f, "a", &moved, 1, &two, 1), ERR_CONFLICT); /* b's */
+        pair[0] = moved;
+        pair[1] = two;
+        check_code(firewall_move(f, "a", &moved, 1, pair, 2, &taken, owner), ERR_CONFLICT);
+        assert_int_equal(taken, 1);
+        assert_string_equal(owner, "b"); /* the first is a's own */
         check_code(firewall_publish(f, "b", &one, 1, &taken, owner), ERR_CONFLICT);
         assert_string_equal(owner, "a");
         check_ok(firewall_unpublish(f, "b", &two, 1));
-        check_ok(firewall_move(f, "a", &moved, 1, &two, 1));
+        check_ok(firewall_move(f, "a", &moved, 1, &two, 1, &taken, owner));
         check_ok(firewall_publish(f, "b", &one, 1, &taken, owner));
-        check_ok(firewall_move(f, "c", &one, 1, NULL, 0)); /* not c's */
+        check_ok(firewall_move(f, "c", &one, 1, NULL, 0, &taken, owner)); /* not c's */
         check_code(firewall_publish(f, "c", &one, 1, &taken, owner), ERR_CONFLICT);
         check_ok(firewall_remove(f));
 }
