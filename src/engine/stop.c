@@ -77,11 +77,23 @@ err *stop_kill(struct container *c, int signal)
         return ask(c, kill_once, &signal);
 }
 
+/* The end, once the monitor has been told that it is wanted. A run that ended before it heard so says that another one
+ * follows: which does not, or ends as well. */
+static err *wait_end(int fd, int64_t timeout_ms)
+{
+        struct proto_exit exit;
+
+        TRY(proto_wait_exit_for(fd, timeout_ms, &exit));
+        if (!(exit.flags & PROTO_EXIT_RESTARTING))
+                return NULL;
+        TRY(proto_send(fd, PROTO_WAIT, NULL, 0, NULL, 0));
+        return proto_wait_exit_for(fd, timeout_ms, &exit);
+}
+
 /* ERR_NOT_RUNNING: the monitor has gone, with the container or without it. */
 static err *end_once(struct container *c, int signal, int timeout_s, int *ret_fd)
 {
         _cleanup_close_ int fd = -1;
-        struct proto_exit exit;
         int64_t timeout_ms;
         err *e;
 
@@ -101,7 +113,7 @@ static err *end_once(struct container *c, int signal, int timeout_s, int *ret_fd
                         timeout_ms += MONITOR_MS;
                 }
                 TRY(proto_send(fd, PROTO_SIGNAL, &s, sizeof(s), NULL, 0));
-                e = proto_wait_exit_for(fd, timeout_ms, &exit);
+                e = wait_end(fd, timeout_ms);
         } else {
                 e = err_new(ERR_TIMEOUT, "no grace");
         }
@@ -110,7 +122,7 @@ static err *end_once(struct container *c, int signal, int timeout_s, int *ret_fd
 
                 err_free(e);
                 TRY(proto_send(fd, PROTO_SIGNAL, &s, sizeof(s), NULL, 0));
-                e = proto_wait_exit_for(fd, KILL_PATIENCE, &exit);
+                e = wait_end(fd, KILL_PATIENCE);
                 if (err_code(e) == ERR_TIMEOUT)
                         return err_wrap(e,
                                         "container %s is stuck in the kernel after SIGKILL, or its monitor (process "
