@@ -83,6 +83,18 @@ build_in() {
         fi
 }
 
+# free_port [N]: a port that nobody has in this network namespace, or the first of N in a row; below those that the kernel
+# gives out by itself.
+free_port() {
+        local port first taken
+        taken=" $(ss -Htuanl | awk '{sub(".*:", "", $5); printf "%s ", $5}')"
+        while :; do
+                first=$((20000 + RANDOM % 12000))
+                for ((port = first; port < first + ${1-1}; port++)); do [[ $taken != *" $port "* ]] || continue 2; done
+                echo "$first" && return
+        done
+}
+
 # Write the tar of a busybox root file system to stdout. Debian's static busybox, every applet a hard link.
 busybox_tar() {
         local t applet busybox

@@ -331,11 +331,11 @@ layout(named(d, "x:1"))'
 
 @test "87: a manifest of 4 MB that its index lists a thousand times is read once" {
         archive many/ 'm = image(); data = json.loads([d for n, d in files if n.endswith(m["digest"][7:])][0]); m = blob(json.dumps({**data, "annotations": {"x": "x" * 4000000}}).encode(), OCI + "manifest.v1+json", platform={"os": "linux", "architecture": "amd64"}); layout(named(blob(index([m] * 1000), OCI + "index.v1+json"), "many:1"))'
-        timeout 20 "$HOD_BIN/hod" load -q --platform linux/amd64 -i many
-        timeout 20 "$HOD_BIN/hod" save -o many.tar many:1
-        timeout 20 "$HOD_BIN/hod" image prune -f
-        timeout 20 "$HOD_BIN/hod" image copy -q --all oci:many dir:many-dir
-        timeout 20 "$HOD_BIN/hod" rmi many:1
+        timeout 40 "$HOD_BIN/hod" load -q --platform linux/amd64 -i many
+        timeout 40 "$HOD_BIN/hod" save -o many.tar many:1
+        timeout 40 "$HOD_BIN/hod" image prune -f
+        timeout 40 "$HOD_BIN/hod" image copy -q --all oci:many dir:many-dir
+        timeout 40 "$HOD_BIN/hod" rmi many:1
         rm -r many many.tar many-dir
 }
 

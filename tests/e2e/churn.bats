@@ -66,7 +66,7 @@ nothing_left() {
                         pids+=($!)
                 done
                 for i in "${pids[@]}"; do wait "$i" || true; done
-                timeout 30 "$HOD_BIN/hod" rm -f cc
+                timeout 60 "$HOD_BIN/hod" rm -f cc
                 is "$(hod ps -aq)" ''
         done
         nothing_left

@@ -77,12 +77,14 @@ monitor_pid() {
 }
 
 @test "stop, kill, pause, logs -f and wait work on an adopted container" {
+        local left
         for verb in stop kill pause 'logs -f' wait; do
-                hod run -d --name cc busybox sh -c 'trap "exit 3" TERM; echo hi; i=0; while [ $i -lt 30 ]; do i=$((i+1)); sleep 0.1; done' >/dev/null
+                case $verb in logs* | wait) left=30 ;; *) left=10000 ;; esac
+                hod run -d --name cc busybox sh -c 'trap "exit 3" TERM; echo hi; i=0; while [ $i -lt $0 ]; do i=$((i+1)); sleep 0.1; done' $left >/dev/null
                 eventually 5 logs_have cc hi
                 kill -9 "$(monitor_pid cc)"
                 # shellcheck disable=SC2086
-                timeout 20 "$HOD_BIN/hod" $verb cc >"$T/out" || fail "$verb: $?"
+                timeout 60 "$HOD_BIN/hod" $verb cc >"$T/out" || fail "$verb: $?"
                 hod rm -f cc
         done
 }
@@ -216,9 +218,9 @@ killed_at() {
         pid=$!
         eventually 5 is_running st
         kill -STOP "$pid"
-        timeout 10 "$HOD_BIN/hod" ps >/dev/null
-        timeout 10 "$HOD_BIN/hod" run --rm busybox true
-        timeout 20 "$HOD_BIN/hod" rm -f st
+        timeout 60 "$HOD_BIN/hod" ps >/dev/null
+        timeout 60 "$HOD_BIN/hod" run --rm busybox true
+        timeout 60 "$HOD_BIN/hod" rm -f st
         kill -CONT "$pid"
         wait "$pid" || true
 }
@@ -266,7 +268,7 @@ killed_at() {
         kill -9 "$pid"
         wait "$pid" || true
         eventually 5 is_running cc
-        timeout 5 "$HOD_BIN/hod" exec cc true
+        timeout 60 "$HOD_BIN/hod" exec cc true
         # What it had written goes with the next image.
         hod exec cc rm /big
         hod commit cc small >/dev/null

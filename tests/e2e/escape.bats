@@ -131,7 +131,7 @@ json.dump(c, open("config.json", "w"))')
 @test "a terminal that everybody has closed can be opened again: nothing is lost" {
         # shellcheck disable=SC2016  # the container's
         hod run -dt --name t busybox sh -c 'echo FIRST; exec >/dev/null 2>&1 </dev/null; sleep 0.5; echo SECOND >/dev/console; i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo "line number $i of many"; done >/dev/console; echo LAST >/dev/console' >/dev/null
-        is "$(timeout 20 "$HOD_BIN/hod" wait t)" 0
+        is "$(timeout 60 "$HOD_BIN/hod" wait t)" 0
         like "$(hod logs t)" FIRST
         like "$(hod logs t)" SECOND
         like "$(hod logs t | tail -n 1)" LAST

@@ -150,7 +150,7 @@ no_cgroup() { [[ -z $(find /sys/fs/cgroup -depth -type d -path "*$CG-c*" 2>/dev/
         # (Nothing tells when it has begun to look.)
         for _ in {1..20}; do
                 run ! timeout 60 "$HOD_BIN/hodrun" --root "$T/run" exec c sh -c 'x=$(yes | head -c 90000000)'
-                for _ in {1..10}; do ! grep -qx '{"type":"oom","id":"c"}' seen || break 2; sleep 0.1; done
+                for _ in {1..20}; do ! grep -qx '{"type":"oom","id":"c"}' seen || break 2; sleep 0.1; done
         done
         grep -qx '{"type":"oom","id":"c"}' seen
         hodrun delete -f c

@@ -30,6 +30,8 @@ asked() { jq -sc --argjson t "$1" 'map(select(.type == $t and has("opts"))) | la
 option() { asked "$1" | jq -c --arg n "$2" '.[$n]'; }
 answers() { jq -rs 'map(select(.answer) | "\(.answer)=\(.success)") | join(" ")' "$LOG"; }
 status_of() { hodrun state c | jq -r .status; }
+has_stopped() { [[ $(status_of) == stopped ]]; }
+runs() { [[ $(status_of 2>/dev/null) == running ]]; }
 # A bundle that the fake can restore: without a PID namespace, which it does not make.
 restorable() {
         edit '.linux.namespaces |= map(select(.type != "pid"))'
@@ -101,7 +103,7 @@ one_line() { ((${#lines[@]} == 1)) || fail "more than one line:" "$output"; }
         contains "$output" 'Container cannot be checkpointed in created state'
         hodrun start c
         hodrun kill c KILL
-        for _ in {1..50}; do [[ $(status_of) != stopped ]] || break; sleep 0.1; done
+        eventually 10 has_stopped
         run dump
         contains "$output" 'Container cannot be checkpointed in stopped state'
         is "$(ls -A "$T/img" 2>/dev/null)" ""
@@ -242,7 +244,7 @@ one_line() { ((${#lines[@]} == 1)) || fail "more than one line:" "$output"; }
         run hodrun delete c
         contains "$output" 'cannot delete container c that is not stopped: running'
         hodrun kill c KILL
-        for _ in {1..50}; do [[ $(status_of) != stopped ]] || break; sleep 0.1; done
+        eventually 10 has_stopped
         is "$(status_of)" stopped
         hodrun delete c
         nothing_left
@@ -357,7 +359,7 @@ fd = array.array("i", anc[0][2])[0]
 print(text.decode(), os.readlink("/proc/self/fd/%d" % fd))
 PY
         receiver=$!
-        for _ in {1..50}; do [[ ! -S $T/console ]] || break; sleep 0.1; done
+        eventually 10 test -S "$T/console"
         restore --console-socket "$T/console"
         wait "$receiver" # not for bats' own clock
         like "$(cat "$T/console.out")" '^/dev/pts/ptmx .*/ptmx$'
@@ -365,7 +367,7 @@ PY
         fake '{}'
         python3 -c "import socket, time; s = socket.socket(socket.AF_UNIX); s.bind('$T/console2'); s.listen(); time.sleep(60)" &
         receiver=$!
-        for _ in {1..50}; do [[ ! -S $T/console2 ]] || break; sleep 0.1; done
+        eventually 10 test -S "$T/console2"
         run restore --console-socket "$T/console2"
         contains "$output" 'the checkpoint has no terminal for the console socket'
         nothing_left
@@ -509,7 +511,7 @@ PY
         restorable
         with_fake "$HOD_BIN/hodrun" --root "$T/run" restore --image-path "$T/img" c </dev/null >"$T/out" 2>&1 &
         local job=$! status=0
-        for _ in {1..100}; do [[ $(status_of 2>/dev/null) != running ]] || break; sleep 0.1; done
+        eventually 10 runs
         hodrun kill c TERM
         wait $job || status=$?
         ((status == 137 || status == 143)) || fail "exit status $status: $(cat "$T/out")"

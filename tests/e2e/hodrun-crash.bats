@@ -30,8 +30,8 @@ nothing_left() {
         edit '.hooks.createRuntime = [{path: "/bin/sh", args: ["sh", "-c", "kill -9 $PPID; sleep 1"]}]'
         run hodrun create c </dev/null
         ((status == 137)) || fail "exit status $status"
-        for _ in {1..100}; do [[ $(hodrun state c | jq -r .status) != stopped ]] || break; sleep 0.05; done
-        is "$(hodrun state c | jq -r .status)" stopped
+        stopped() { [[ $(hodrun state c | jq -r .status) == stopped ]]; }
+        eventually 5 stopped
         run hodrun create c </dev/null
         contains "$output" "container with given ID already exists"
         hodrun delete c

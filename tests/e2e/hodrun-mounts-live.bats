@@ -173,7 +173,8 @@ BIND='[{"destination": "/m", "source": "SRC", "options": ["bind", "ro"]}]'
         run hodrun mounts add nosuch "$T/m.json"
         contains "$output" 'container does not exist'
         hodrun kill c KILL
-        for _ in {1..50}; do [[ $(hodrun state c | jq -r .status) != stopped ]] || break; sleep 0.1; done
+        stopped() { [[ $(hodrun state c | jq -r .status) == stopped ]]; }
+        eventually 5 stopped
         run mounts add "${BIND/SRC/$T/src}"
         contains "$output" 'container not running'
 }

@@ -429,7 +429,7 @@ END
                 many) seq 1 100000 | sed 's|.*|u&:x:&:1::/h:/bin/sh|' >rootfs/etc/passwd ;;
                 directory) mkdir rootfs/etc/passwd ;;
                 esac
-                run timeout 20 "$HOD_BIN/hodrun" --root "$T/run" run c
+                run timeout 60 "$HOD_BIN/hodrun" --root "$T/run" run c
                 is "$output" / "$kind"
                 untouched
         done

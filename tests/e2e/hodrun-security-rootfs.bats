@@ -170,7 +170,7 @@ WAYS='absolute dotdot chained dangling magic init cwd'
                 edit '.mounts |= map(select(.type != "bind"))'
                 add "{\"type\": \"bind\", \"source\": \"$T/hosts\", \"destination\": \"/etc/hosts\", \"options\": [\"bind\"]}"
                 args 'cat /etc/hosts'
-                run timeout 20 "$HOD_BIN/hodrun" --root "$T/run" run c
+                run timeout 60 "$HOD_BIN/hodrun" --root "$T/run" run c
                 if [[ $kind == directory ]]; then like "$output" 'not a directory'; else is "$output" ours "$kind"; fi
                 untouched
         done

@@ -90,7 +90,7 @@ notify() {
         for nnp in true false; do
                 notify '["execve", "openat", "open", "read", "close", "fcntl", "sendmsg", "recvmsg", "openat2"]' $nnp
                 args 'echo done'
-                is "$(timeout 20 "$HOD_BIN/hodrun" --root "$T/run" run c)" "done"
+                is "$(timeout 60 "$HOD_BIN/hodrun" --root "$T/run" run c)" "done"
                 hodrun create c >"$T/out"
                 hodrun start c
                 eventually 5 grep -q "done" "$T/out"
@@ -547,7 +547,7 @@ hook() {
 @test "hooks: what one leaves behind does not hold the runtime up" {
         hook createRuntime "sleep 77.321 & echo \$! >$T/left"
         args 'echo program'
-        is "$(timeout 10 "$HOD_BIN/hodrun" --root "$T/run" run c)" program
+        is "$(timeout 60 "$HOD_BIN/hodrun" --root "$T/run" run c)" program
         kill "$(<"$T/left")"
 }
 

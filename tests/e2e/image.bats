@@ -319,9 +319,9 @@ line'")
         hod tag busybox other
         "$HOD_BIN/hod" import "$T/slow" slow >/dev/null 2>&1 &
         exec 8>"$T/slow"
-        timeout 5 "$HOD_BIN/hod" volume rm waits
-        timeout 5 "$HOD_BIN/hod" rmi other
-        timeout 5 "$HOD_BIN/hod" run --rm -v /anonymous busybox true
+        timeout 60 "$HOD_BIN/hod" volume rm waits
+        timeout 60 "$HOD_BIN/hod" rmi other
+        timeout 60 "$HOD_BIN/hod" run --rm -v /anonymous busybox true
         cat "$(busybox_file)" >&8
         exec 8>&-
         wait $!

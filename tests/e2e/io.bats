@@ -28,7 +28,7 @@ teardown() { e2e_clean; }
 }
 
 @test "a reader that goes away does not hang the container" {
-        run timeout 20 bash -c '"$HOD_BIN/hod" run --rm busybox yes 2>/dev/null | head -n 1'
+        run timeout 60 bash -c '"$HOD_BIN/hod" run --rm busybox yes 2>/dev/null | head -n 1'
         is "$status $output" "0 y"
 }
 
@@ -108,7 +108,7 @@ teardown() { e2e_clean; }
 
 @test "attach: streams, stdin, status" {
         hod run -d -i --name at busybox sh -c 'while read x; do echo "got $x"; [ "$x" = end ] && exit 9; done' >/dev/null
-        run bash -c '(sleep 0.3; printf "a\nend\n"; sleep 0.3) | timeout 10 "$HOD_BIN/hod" attach at'
+        run bash -c '(sleep 0.3; printf "a\nend\n"; sleep 0.3) | timeout 60 "$HOD_BIN/hod" attach at'
         is "$status" 9
         is "$output" $'got a\ngot end'
         refused 1 'cannot attach to a stopped' hod attach at
@@ -155,7 +155,7 @@ teardown() { e2e_clean; }
 
 @test "logs -f ends when the container does, and follows over a restart until then" {
         hod run -d --name lf busybox sh -c 'i=0; while [ $i -lt 8 ]; do i=$((i+1)); echo "l$i"; sleep 0.1; done' >/dev/null
-        is "$(timeout 10 "$HOD_BIN/hod" logs -f lf | tail -n 1)" l8
+        is "$(timeout 60 "$HOD_BIN/hod" logs -f lf | tail -n 1)" l8
 }
 
 @test "logs on disk are json lines as docker's" {
@@ -242,5 +242,5 @@ teardown() { e2e_clean; }
 @test "logs -f follows a log that begins anew in its place" {
         hod run -d --name lg --log-opt max-size=2k --log-opt max-file=1 busybox sh -c \
                 'i=0; while [ $i -lt 300 ]; do i=$((i+1)); echo line$i; usleep 3000; done' >/dev/null
-        is "$(timeout 30 "$HOD_BIN/hod" logs -f lg | tail -n 1)" line300
+        is "$(timeout 100 "$HOD_BIN/hod" logs -f lg | tail -n 1)" line300
 }

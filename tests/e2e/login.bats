@@ -258,7 +258,7 @@ helper() {
 		echo '{"Username":"u","Secret":"pw"}'
 		END
         echo '{"credsStore":"test"}' >"$HOME/.docker/config.json"
-        run timeout 20 "$HOD_BIN/hod" run --rm 127.0.0.1:1/x true
+        run timeout 40 "$HOD_BIN/hod" run --rm 127.0.0.1:1/x true
         kill "$(<"$HOME/helper-left")"
         rm -f "$HOME"/helper-*
         [ "$status" = 125 ]

@@ -77,7 +77,7 @@ wait_for() { # FILE TEXT
         [[ $(head_of c web) == 'NOERROR qr rd ra 1' ]]
         run -0 hod exec c nslookup web
         [[ $output == *"Name:	web"*"Address: $ip"* ]]
-        run -0 hod exec c ping -c 1 -W 1 www
+        run -0 hod exec c ping -c 1 -W 20 www
         hod rm -f web >/dev/null
         [[ $(head_of c web.d1) != 'NOERROR'* ]]
         up other --network d1 # has the address now
@@ -300,16 +300,18 @@ up_with() {
         monitor=$(sed -n 's/^monitor_pid=//p' "$HOD_STATE/containers/$(hod inspect -f '{{.Id}}' web)/status")
         background nsenter -t "$(pid web)" -n python3 "$DNS" drown
         wait_for "$T/background.out" ready
-        run -7 timeout 10 "$HOD_BIN/hod" exec web sh -c 'exit 7'
+        run -7 timeout 60 "$HOD_BIN/hod" exec web sh -c 'exit 7'
         kill "${SERVERS##* }"
         # What whoever has CAP_NET_ADMIN in the container can do: a listener that listens no more is ready for ever.
         in_net web ss -HKtl src 127.0.0.11 >/dev/null
         in_net web ss -HKua src 127.0.0.11 >/dev/null
         ticks() { awk '{print $14 + $15}' "/proc/$monitor/stat"; }
-        sleep 0.2
-        before=$(ticks)
-        sleep 0.5
-        (($(ticks) - before < 20))
+        idles() { # for half a second
+                before=$(ticks)
+                sleep 0.5
+                (($(ticks) - before < 20))
+        }
+        eventually 5 idles
         [[ $(ask web web) == "$(address web e8)" ]]
         hod network reload >/dev/null
         [[ $(ask web web +tcp) == "$(address web e8)" ]]
@@ -400,7 +402,8 @@ up_with() {
         hod restart -t 0 web >/dev/null
         [[ $(ask web r) == "$(address r e7)" ]]
         kill -9 "$(pid r)"
-        for _ in {1..50}; do [[ $(hod inspect -f '{{.State.Status}} {{.RestartCount}}' r) == 'running 1' ]] && break || sleep 0.1; done
+        again() { [[ $(hod inspect -f '{{.State.Status}} {{.RestartCount}}' r) == 'running 1' ]]; }
+        eventually 20 again
         [[ $(ask r web) == "$(address web e7)" ]]
 }
 

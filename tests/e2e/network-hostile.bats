@@ -162,7 +162,7 @@ loopback() {
                 rules() { nft list ruleset | sort; }
                 sleep 0.5
                 rules >$T/rules
-                back() { for _ in {1..150}; do rules | cmp -s - $T/rules && { echo back; return; }; sleep 0.1; done; diff <(rules) $T/rules; }
+                back() { for _ in {1..400}; do rules | cmp -s - $T/rules && { echo back; return; }; sleep 0.1; done; diff <(rules) $T/rules; }
                 # Who watches stands still until we have seen that something is gone; what it began before has ended.
                 gone() {
                         local watch; watch=$(cat $HOD_STATE/networks/watch)

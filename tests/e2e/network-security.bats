@@ -154,8 +154,8 @@ spoof() {
                 hod run -d --name victim --network ns1 --ip 10.69.0.3 busybox sleep 100 >/dev/null
                 hod run -d --name other --network ns1 --ip 10.69.0.5 busybox sleep 100 >/dev/null
                 hod run -d --name bad --network ns1 --ip 10.69.0.2 '"$1"' busybox sleep 100 >/dev/null
-                hod exec victim ping -c 1 -W 2 10.69.0.1 >/dev/null
-                hod exec victim ping -c 1 -W 2 10.69.0.5 >/dev/null
+                hod exec victim ping -c 1 -W 20 10.69.0.1 >/dev/null
+                hod exec victim ping -c 1 -W 20 10.69.0.5 >/dev/null
                 background sink nsenter -t $(pid victim) -n python3 $T/sink.py
                 local6=fe80::42:aff:fe45:2
                 inside bad python3 $T/frame.py $local6 '"$2"' own
@@ -222,7 +222,7 @@ for frm, name in (\"169.254.7.7\", \"stolen\"), (\"169.254.7.9\", \"free\"), (\"
                 hod run -d --name bad --network n5 --cap-add NET_ADMIN -p 127.0.0.1:18081:80 busybox sleep 100 >/dev/null
                 gateway=$(hod inspect -f "{{.NetworkSettings.Networks.n5.Gateway}}" bad)
                 own=$(hod inspect -f "{{.NetworkSettings.Networks.n5.IPAddress}}" bad)
-                hod exec bad ping -c 1 -W 2 $gateway >/dev/null
+                hod exec bad ping -c 1 -W 20 $gateway >/dev/null
                 background host python3 -c "
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind((\"\", 7777)); s.settimeout(60); print(\"ready\", flush=True)
@@ -277,7 +277,7 @@ while True:
         run -0 alone '
                 serve w -p 18080:80
                 hod run -d --name x busybox sleep 100 >/dev/null
-                back() { for _ in {1..150}; do nft list table inet hod 2>/dev/null | grep -q 18080 && break; sleep 0.1; done; get 127.0.0.1 18080; }
+                back() { for _ in {1..400}; do nft list table inet hod 2>/dev/null | grep -q 18080 && break; sleep 0.1; done; get 127.0.0.1 18080; }
                 nft flush ruleset; back
                 kill -9 $(cat $HOD_STATE/networks/watch); sleep 0.3
                 nft flush ruleset; back
@@ -294,7 +294,7 @@ while True:
                 hod run -d --name x --network wb busybox sleep 100 >/dev/null
                 bridge=$(hod network inspect -f "{{index .Options \"com.docker.network.bridge.name\"}}" wb)
                 [[ $bridge == "<no value>" || -z $bridge ]] && bridge=br-$(hod network inspect -f "{{slice .Id 0 12}}" wb)
-                back() { for _ in {1..150}; do nft list set inet hod bridges 2>/dev/null | grep -q "$bridge" && { echo back; return; }; sleep 0.1; done; }
+                back() { for _ in {1..400}; do nft list set inet hod bridges 2>/dev/null | grep -q "$bridge" && { echo back; return; }; sleep 0.1; done; }
                 # It may be busy for a moment, not for ever.
                 quiet() { for _ in {1..15}; do timeout 1.5 nft monitor >$T/changes 2>&1 || true; [[ -s $T/changes ]] || { echo quiet; return; }; done; }
                 for net in wa wb; do
@@ -316,7 +316,7 @@ while True:
                 hod run -d --name lim --network ng --cap-add NET_ADMIN --dns 198.51.100.53 --egress "allow=x.test:80,deny=*" busybox sleep 100 >/dev/null
                 address=$(hod inspect -f "{{.NetworkSettings.Networks.ng.IPAddress}}" other)
                 asks() { hod exec lim timeout 20 nslookup x.test 2>&1 | grep -q "$address" && echo -n "known " || echo -n "unknown "; }
-                gets() { echo "[$(hod exec lim timeout 5 wget -q -O - http://$address/hostname 2>/dev/null)]"; }
+                gets() { echo "[$(hod exec lim timeout 20 wget -q -O - http://$address/hostname 2>/dev/null)]"; }
                 inside lim ip addr add 198.51.100.53/32 dev lo
                 background forged nsenter -t $(pid lim) -n python3 $T/server.py $address
                 asks; gets

@@ -84,7 +84,7 @@ usual() { ! shortcut "$1"; }
         mac=$(hod inspect -f '{{.NetworkSettings.Networks.sc.MacAddress}}' s1)
         shortcut "$link"
         bridge fdb show dev "hod$link" | grep -q "^$mac .* static"
-        hod exec s1 ping -c 1 -W 5 "$(gateway sc)" >/dev/null
+        hod exec s1 ping -c 1 -W 20 "$(gateway sc)" >/dev/null
         hod update --net-rate 100mbit s1 >/dev/null
         usual "$link"
         hod update --net-rate 0 s1 >/dev/null
@@ -106,14 +106,14 @@ usual() { ! shortcut "$1"; }
         ip link delete "br-$(hod network inspect -f '{{slice .Id 0 12}}' sc)"
         hod network reload >/dev/null
         for one in $(links s3); do shortcut "$one"; done
-        hod exec s3 ping -c 1 -W 5 "$(gateway sc)" >/dev/null
+        hod exec s3 ping -c 1 -W 20 "$(gateway sc)" >/dev/null
         # Also when it was a start that made it.
         ip link delete "br-$(hod network inspect -f '{{slice .Id 0 12}}' sc)"
         hod run -d --name s4 --network sc busybox sleep 1000 >/dev/null
         hod network reload >/dev/null
         for one in $(links s3) $(links s4); do shortcut "$one"; done
-        hod exec s3 ping -c 1 -W 5 "$(gateway sc)" >/dev/null
-        hod exec s3 ping -c 1 -W 5 "$(address s4 sc)" >/dev/null
+        hod exec s3 ping -c 1 -W 20 "$(gateway sc)" >/dev/null
+        hod exec s3 ping -c 1 -W 20 "$(address s4 sc)" >/dev/null
 }
 
 @test "where no guard is, a neighbour that sends with a container's link address does not get what is for it" {
@@ -130,7 +130,7 @@ usual() { ! shortcut "$1"; }
 	s.send(b'\xff' * 6 + bytes.fromhex(sys.argv[1].replace(':', '')) + b'\x88\xb5' + bytes(50))
 	END
         bridge fdb show dev "hod$link" | grep -q "^$mac "
-        hod exec v ping -c 1 -W 5 "$(gateway ng)" >/dev/null
+        hod exec v ping -c 1 -W 20 "$(gateway ng)" >/dev/null
 }
 
 @test "--net-rate limits both directions; update changes and lifts it while the container runs" {
