@@ -53,8 +53,9 @@ const struct command cmd_container_unpublish = {
         .summary = "Take back published ports of a container",
         .description =
                 "PORT is a port of the host, with protocol tcp unless it is said: 8080, 53/udp, 8000-8010; or one "
-                "publication as -p of `hod run` takes it: 127.0.0.1:8080:80. Connections over TCP that are open "
-                "go on.",
+                "publication as -p of `hod run` takes it: 127.0.0.1:8080:80, or 127.0.0.1::80 where the host's port "
+                "was not said. Of a container that does not run such ports have no number yet: PORT is the "
+                "container's then. Connections over TCP that are open go on.",
         .run = unpublish_run,
         .complete = OPT_COMPLETE_CONTAINER,
 };

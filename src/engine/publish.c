@@ -190,15 +190,18 @@ err *publish_add(struct engine *e, const char *ref, char *const *specs, json **r
 /* ---- taking back ---- */
 
 struct wanted {
-        char *ip;                   /* "" = whatever it is */
-        uint16_t first, last, port; /* of the host; of the container, 0 = whatever it is */
+        char *ip;                 /* "" = whatever it is */
+        uint16_t first, last;     /* of the host; 0 = what was left to us */
+        uint16_t port, port_last; /* of the container; 0 = whatever it is */
+        bool bare;                /* numbers alone: of the host, if they are */
         char proto[8];
-        const json *asked; /* the record's PortBindings; borrowed */
+        json *asked; /* the record's PortBindings; owned */
 };
 
 static void wanted_done(struct wanted *w)
 {
         free(w->ip);
+        json_free(w->asked);
 }
 
 /* ADDRESS:PORT, as `hod port` shows it: the last colon comes after no number. *@ret: as -p would have it, with any port
@@ -232,24 +235,31 @@ static err *parse_wanted(const char *text, struct wanted *ret)
                 e = err_new(ERR_INVALID, "invalid port: %s", text);
         }
         TRY(e);
-        *ret = (struct wanted){.first = whole ? p.host_first : p.first,
-                               .last = whole ? p.host_last : p.last,
-                               .port = whole && !long_text && p.first == p.last ? p.first : 0};
+        *ret = (struct wanted){
+                .first = whole ? p.host_first : p.first, .last = whole ? p.host_last : p.last, .bare = !whole};
+        if (whole && !long_text && (!p.host_first || p.first == p.last)) {
+                ret->port = p.first;
+                ret->port_last = p.last;
+        }
         memcpy(ret->proto, p.proto, sizeof(ret->proto));
-        if (!ret->first)
+        if (!ret->first && (!whole || long_text))
                 return err_new(ERR_INVALID, "invalid port: %s: a port of the host is needed", text);
         ret->ip = str_dup(p.ip ? p.ip : "");
         return ret->ip ? NULL : err_nomem();
 }
 
+/* Is @key one of the container's ports from @first on (0: any)? */
+static bool is_key(const char *key, const char *proto, uint16_t first, uint16_t last)
+{
+        _cleanup_(parse_port_done) struct parse_port p = {0};
+
+        err_free(parse_expose(key, &p));
+        return str_eq(p.proto, proto) && (!first || (p.first >= first && p.first <= last));
+}
+
 static bool has_key(const struct wanted *w, const char *key)
 {
-        const char *slash = strchr(key, '/');
-        char number[8];
-
-        (void)snprintf(number, sizeof(number), "%u", w->port);
-        return slash && str_eq(slash + 1, w->proto) &&
-               (!w->port || (strlen(number) == (size_t)(slash - key) && str_starts(key, number)));
+        return is_key(key, w->proto, w->port, w->port_last);
 }
 
 static bool is_any(const json *one)
@@ -272,6 +282,26 @@ static bool was_asked(const struct wanted *w, const char *key)
         return false;
 }
 
+static bool is_left_to_us(const json *binding)
+{
+        const char *number = json_get_str_or(binding, "HostPort", "");
+
+        return str_empty(number) || str_eq(number, "0");
+}
+
+/* Of the record, or one that has come of it: which of the host's ports it gets was left to us. */
+static bool was_left_to_us(const struct wanted *w, const char *key, const json *one)
+{
+        const json *list = json_get(w->asked, key);
+
+        for (size_t i = 0; i < json_len(list); i++)
+                if (str_eq(json_get_str(json_at(list, i), "HostPort"), json_get_str(one, "HostPort")) &&
+                    (is_any(json_at(list, i)) ||
+                     str_eq(json_get_str(json_at(list, i), "HostIp"), json_get_str(one, "HostIp"))))
+                        return is_left_to_us(one) || strchr(json_get_str_or(one, "HostPort", ""), '-');
+        return true;
+}
+
 /* Does the entry of PortBindings or Ports mean one of the wanted ports? "" and ranges of the record do when @choice. */
 static bool is_meant(const struct wanted *w, const char *key, const json *one, bool choice)
 {
@@ -282,7 +312,9 @@ static bool is_meant(const struct wanted *w, const char *key, const json *one, b
                 return true;
         if (!has_key(w, key) || (*w->ip && !str_eq(ip, w->ip)))
                 return false;
-        if (str_empty(number) || str_eq(number, "0"))
+        if (!w->first)
+                return was_left_to_us(w, key, one);
+        if (is_left_to_us(one))
                 return choice;
         err_free(parse_expose(number, &p));
         return p.first == p.last ? p.first >= w->first && p.first <= w->last
@@ -328,10 +360,10 @@ static err *keep_lines(char *const *lines, const json *gone, char ***ret)
         return NULL;
 }
 
-static err *unpublish_live(struct container *c, const struct wanted *w, json *gone)
+static err *unpublish_live(struct container *c, const struct wanted *w, json *gone, json **ret_rest)
 {
         _cleanup_(monitor_conf_done) struct monitor_conf conf = {0};
-        _cleanup_json_ json *before = NULL, *rest = NULL;
+        _cleanup_json_ json *before = NULL;
         _cleanup_strv_ char **lines = NULL;
         struct ports_target target;
         err *e = endpoints_ports(c, false, &target, &before);
@@ -339,13 +371,13 @@ static err *unpublish_live(struct container *c, const struct wanted *w, json *go
         if (err_code(e) == ERR_INVALID) /* no network leads out: none is open, but the record may ask for it */
                 return err_free(e);
         TRY(e);
-        rest = without(before, w, false, gone);
+        *ret_rest = without(before, w, false, gone);
         if (!json_len(gone))
                 return NULL;
         TRY(monitor_conf_read(c->state_fd, &conf));
         TRY(keep_lines(conf.ports, gone, &lines));
         TRY(ports_unpublish(c, gone, target.to));
-        TRY(endpoints_set_ports(c, json_ref(rest)));
+        TRY(endpoints_set_ports(c, json_ref(*ret_rest)));
         return replace_lines(c, &conf, lines);
 }
 
@@ -383,22 +415,111 @@ static void forget_open(json *host, const char *key, json *ret_gone)
         json_free(rest);
 }
 
-/* What was published goes from the record, too: what says its very port, or else what left the choice to us. */
-static void remove_from_record(struct container *c, const struct wanted *w, const json *gone, json *ret_gone)
+/* What would be published under a port that is not known before the next start: numbers are the container's, too. */
+static bool is_meant_later(const struct wanted *w, const char *key, const json *one)
 {
-        json *host = json_sub_object(c->record, "HostConfig"), *rest;
+        if (*w->ip && !str_eq(json_get_str_or(one, "HostIp", ""), w->ip))
+                return false;
+        if (is_left_to_us(one))
+                return w->bare ? is_key(key, w->proto, w->first, w->last) : w->port && has_key(w, key);
+        return !w->bare && w->port && is_meant(w, key, one, true);
+}
 
-        rest = without(json_get(host, "PortBindings"), w, false, ret_gone);
-        if (!json_len(ret_gone) && json_len(gone)) {
-                json_free(rest);
-                spell_out(c);
-                rest = json_new_object();
-                JSON_EACH (json_get(host, "PortBindings"), it)
-                        for (size_t i = 0; i < json_len(it.value); i++)
-                                if (!json_has(gone, it.key) || !is_meant(w, it.key, json_at(it.value, i), true))
-                                        json_add(json_sub_array(rest, it.key), json_ref(json_at(it.value, i)));
-        }
+static void take_later(const struct wanted *w, json *host, json *ret_gone)
+{
+        json *rest = json_new_object();
+
+        JSON_EACH (json_get(host, "PortBindings"), it)
+                for (size_t i = 0; i < json_len(it.value); i++) {
+                        json *one = json_at(it.value, i);
+
+                        json_add(json_sub_array(is_meant_later(w, it.key, one) ? ret_gone : rest, it.key),
+                                 json_ref(one));
+                }
         json_set(host, "PortBindings", rest);
+}
+
+/* Of the record's @list, which one has @one (of the Ports document) come of? json_len(): none. */
+static size_t find_asked(const json *list, const json *one)
+{
+        const char *ip = json_get_str_or(one, "HostIp", ""), *number = json_get_str_or(one, "HostPort", "");
+        size_t found = json_len(list);
+        unsigned best = 0;
+
+        for (size_t i = 0; i < json_len(list); i++) {
+                const json *asked = json_at(list, i);
+                const char *text = json_get_str_or(asked, "HostPort", ""),
+                           *where = json_get_str_or(asked, "HostIp", "");
+                _cleanup_(parse_port_done) struct parse_port p = {0}, at = {0};
+                unsigned fit;
+
+                err_free(parse_expose(number, &at));
+                if (!is_left_to_us(asked))
+                        err_free(parse_expose(text, &p));
+                if (!is_left_to_us(asked) && (at.first < p.first || at.first > p.last))
+                        continue;
+                fit = str_eq(where, ip) ? 3 : str_empty(where) ? 2 : is_any(asked) ? 1 : 0;
+                if (fit && str_eq(text, number))
+                        fit += 3;
+                if (fit > best) {
+                        best = fit;
+                        found = i;
+                }
+        }
+        return found;
+}
+
+static bool has_number(const json *list, size_t n, const json *one)
+{
+        for (size_t i = 0; i < n; i++)
+                if (is_any(json_at(list, i)) &&
+                    str_eq(json_get_str(json_at(list, i), "HostPort"), json_get_str(one, "HostPort")))
+                        return true;
+        return false;
+}
+
+static void take_one(json *bindings, const char *key, size_t which, json *ret_gone)
+{
+        json *list = json_get(bindings, key), *rest = json_new_object();
+
+        for (size_t i = 0; i < json_len(list); i++)
+                json_add(json_sub_array(i == which ? ret_gone : rest, key), json_ref(json_at(list, i)));
+        if (json_has(rest, key))
+                json_set(bindings, key, json_ref(json_get(rest, key)));
+        else
+                json_del(bindings, key);
+        json_free(rest);
+}
+
+/* What @gone came of, unless the other family's part of it is still among @rest. */
+static void take_asked(json *bindings, const json *gone, const json *rest, json *ret_gone)
+{
+        JSON_EACH (gone, it)
+                for (size_t i = 0; i < json_len(it.value); i++) {
+                        const json *one = json_at(it.value, i), *list = json_get(bindings, it.key),
+                                   *still = json_get(rest, it.key);
+                        size_t found = find_asked(list, one);
+
+                        if (found < json_len(list) && !json_get_bool(one, PORTS_OPEN, false) &&
+                            !(is_any(one) && (has_number(it.value, i, one) || has_number(still, json_len(still), one))))
+                                take_one(bindings, it.key, found, ret_gone);
+                }
+}
+
+/* What was published goes from the record, too: what says its very port, or else what left the choice to us. */
+static void remove_from_record(struct container *c, const struct wanted *w, const json *gone, const json *rest,
+                               json *ret_gone)
+{
+        json *host = json_sub_object(c->record, "HostConfig");
+
+        json_set(host, "PortBindings", without(json_get(host, "PortBindings"), w, false, ret_gone));
+        if (!json_len(ret_gone)) {
+                spell_out(c);
+                if (json_len(gone))
+                        take_asked(json_get(host, "PortBindings"), gone, rest, ret_gone);
+                else if (!container_is_alive(c))
+                        take_later(w, host, ret_gone);
+        }
         JSON_EACH (gone, it)
                 for (size_t i = 0; i < json_len(it.value); i++)
                         if (json_get_bool(json_at(it.value, i), PORTS_OPEN, false))
@@ -433,13 +554,12 @@ static err *not_published(struct container *c, const struct wanted *w)
         char key[PORTS_KEY_MAX];
         const char *instead;
 
+        (void)snprintf(key, sizeof(key), "%u/%s", w->first ? w->first : w->port, w->proto);
         if (container_is_alive(c))
                 err_free(endpoints_ports(c, false, &target, &before));
         TRY(before ? ports_text(before, &text) : asked_text(bindings, &text));
         if (!*text)
-                return err_new(ERR_NOT_FOUND, "No public port '%u/%s' published for %s: it publishes none", w->first,
-                               w->proto, c->name);
-        (void)snprintf(key, sizeof(key), "%u/%s", w->first, w->proto);
+                return err_new(ERR_NOT_FOUND, "No public port '%s' published for %s: it publishes none", key, c->name);
         instead = json_get_str(json_at(json_get(before ? before : bindings, key), 0), "HostPort");
         if (str_empty(instead) || w->port)
                 return err_new(ERR_NOT_FOUND, "No public port '%s' published for %s: it publishes %s", key, c->name,
@@ -453,11 +573,11 @@ static err *not_published(struct container *c, const struct wanted *w)
 
 static err *remove_one(struct container *c, const struct wanted *w)
 {
-        _cleanup_json_ json *gone = json_new_object(), *forgotten = json_new_object();
+        _cleanup_json_ json *gone = json_new_object(), *forgotten = json_new_object(), *rest = NULL;
 
         if (container_is_alive(c))
-                TRY(unpublish_live(c, w, gone));
-        remove_from_record(c, w, gone, forgotten);
+                TRY(unpublish_live(c, w, gone, &rest));
+        remove_from_record(c, w, gone, rest, forgotten);
         if (!json_len(gone) && !json_len(forgotten))
                 return not_published(c, w);
         return container_save(c);
@@ -469,7 +589,7 @@ static err *remove_locked(struct container *c, char *const *specs)
                 _cleanup_(wanted_done) struct wanted w = {0};
 
                 TRY(parse_wanted(*specs, &w));
-                w.asked = json_get(container_host_config(c), "PortBindings");
+                w.asked = json_ref(json_get(json_get(c->record, "HostConfig"), "PortBindings"));
                 TRY(remove_one(c, &w));
         }
         return NULL;

@@ -79,8 +79,53 @@ of() { hod inspect -f "{{json .NetworkSettings.Networks}}" "$1" | jq -c ".\"$2\"
 
 @test "unpublish of a stopped container says what it will publish, as -p has it" {
         hod create --name w --network none -p 18080:80 -p 127.0.0.1::53/udp -p '[::1]:18081:81' -p 90 busybox true >/dev/null 2>&1
-        refused 1 "^hod: No public port '90/tcp' published for w: it publishes 18080:80/tcp, 127.0.0.1::53/udp, \[::1\]:18081:81/tcp, 90/tcp$" \
-                hod container unpublish w 90
+        refused 1 "^hod: No public port '91/tcp' published for w: it publishes 18080:80/tcp, 127.0.0.1::53/udp, \[::1\]:18081:81/tcp, 90/tcp$" \
+                hod container unpublish w 91
+        refused 1 "^hod: No public port '53/udp' published for w" hod container unpublish w 127.0.0.2::53/udp
+        refused 1 "^hod: No public port '53/tcp' published for w" hod container unpublish w 53
+}
+
+@test "unpublish of a stopped container: a port of the host that was not said is named by the container's, alone or as -p has it" {
+        asked() { hod inspect -f '{{json .HostConfig.PortBindings}} {{.HostConfig.PublishAllPorts}}' w | tr -d '{}[]"'; }
+        local port wanted
+        while IFS='|' read -r port wanted; do
+                echo "$port"
+                hod create --name w -p 80 -p 127.0.0.1::53/udp -p '[::1]::53/udp' -p 18080:81 -p 18000-18010:82 -p 90-91 busybox true >/dev/null
+                # shellcheck disable=SC2086
+                hod container unpublish w $port
+                is "$(asked)" "$wanted"
+                hod rm w >/dev/null
+        done <<-END
+		80|53/udp:HostIp:127.0.0.1,HostPort:,HostIp:::1,HostPort:,81/tcp:HostIp:,HostPort:18080,82/tcp:HostIp:,HostPort:18000-18010,90/tcp:HostIp:,HostPort:,91/tcp:HostIp:,HostPort: false
+		:80 53/udp|81/tcp:HostIp:,HostPort:18080,82/tcp:HostIp:,HostPort:18000-18010,90/tcp:HostIp:,HostPort:,91/tcp:HostIp:,HostPort: false
+		80 127.0.0.1::53/udp 18080|53/udp:HostIp:::1,HostPort:,82/tcp:HostIp:,HostPort:18000-18010,90/tcp:HostIp:,HostPort:,91/tcp:HostIp:,HostPort: false
+		::80 [::1]::53/udp 127.0.0.1::53/udp 18080:81 18000-18010:82|90/tcp:HostIp:,HostPort:,91/tcp:HostIp:,HostPort: false
+		32768:80 53/udp 18080 ::82 90-91| false
+	END
+        hod create --name w -P --expose 80-81 busybox true >/dev/null
+        hod container unpublish w 80
+        is "$(asked)" '81/tcp:HostIp:,HostPort: false'
+}
+
+@test "unpublish of a running container takes from what it was asked for no more than what it takes back" {
+        run -0 alone '
+                hod network create -o com.docker.network.bridge.host_binding_ipv4=127.0.0.1 nl >/dev/null
+                asked() { hod inspect -f "{{json .HostConfig.PortBindings}}" $1 | tr -d "{}[]\""; }
+                hod run -d --name w -p 80 -p 80 -p 127.0.0.1::80 -p 127.0.0.1::53/udp busybox sleep 100 >/dev/null
+                port=$(hod port w 80 | head -n 1)
+                hod container unpublish w ${port##*:}; hod port w 80 | wc -l; asked w
+                hod container unpublish w 127.0.0.1::80 127.0.0.1::53/udp; hod port w | wc -l; asked w
+                hod container unpublish w :80; hod port w | wc -l; asked w
+                hod run -d --name l --network nl -p 18080:80 busybox sleep 100 >/dev/null
+                hod container unpublish l 127.0.0.1:18080; hod port l | wc -l; asked l
+                hod rm -f w l >/dev/null; hod network rm nl >/dev/null'
+        is "$output" '2
+80/tcp:HostIp:,HostPort:,HostIp:127.0.0.1,HostPort:,53/udp:HostIp:127.0.0.1,HostPort:
+1
+80/tcp:HostIp:,HostPort:
+0
+
+0'
 }
 
 @test "a port published on a device: each has its own, and an address of one is not another's to publish" {
