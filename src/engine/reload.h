@@ -6,7 +6,7 @@
 
 /* After somebody has flushed the ruleset, or removed a bridge: rules of every network whose bridge is there or whose
  * containers run, guards, published ports and names of these containers; a bridge that is missing is made and they are
- * joined to it again. What is there already stays. Names of the networks, sorted, are appended to *@ret_names (may be
- * NULL). The first error is returned after all was tried. Waits for no container's lock: where somebody has it, it is
- * done without. */
+ * joined to it again; one of ours has its addresses. What is there already stays. Names of the networks, sorted, are
+ * appended to *@ret_names (may be NULL). The first error is returned after all was tried. Waits for no container's
+ * lock: where somebody has it, it is done without. */
 MUST_USE err *reload_networks(struct engine *e, char ***ret_names);

@@ -65,22 +65,30 @@ static void warn(const struct network *n)
                 log_warn("network %s: %s", n->name, *text);
 }
 
+/* What we make of it; @alias gets its mark. */
+static struct link_bridge describe(const struct network *n, char alias[LINK_ALIAS_MAX + 1])
+{
+        struct link_bridge b = {.name = n->link, .mtu = n->mtu, .ipv6 = has_ipv6(n), .alias = alias};
+
+        mark(n, alias);
+        for (unsigned i = 0; i < LINK_ADDRESSES; i++)
+                if (n->pool[i].subnet.family && (i || !n->inhibit_ipv4))
+                        b.address[i] = n->pool[i].gateway;
+        return b;
+}
+
 /* Setting up comes last: whoever finds the bridge up finds everything done, however we end. */
 static err *make(const struct network *n, int fd)
 {
-        struct link_bridge b = {.name = n->link, .mtu = n->mtu, .ipv6 = has_ipv6(n)};
         char alias[LINK_ALIAS_MAX + 1];
+        struct link_bridge b = describe(n, alias);
         const char *unguarded;
 
-        mark(n, alias);
-        b.alias = alias;
         for (unsigned i = 0; i < LINK_ADDRESSES; i++) {
                 _cleanup_free_ char *owner = NULL;
 
                 if (!n->pool[i].subnet.family)
                         continue;
-                if (i || !n->inhibit_ipv4)
-                        b.address[i] = n->pool[i].gateway;
                 TRY(link_route_overlaps(fd, &n->pool[i].subnet, n->link, &owner));
                 if (owner)
                         log_warn("network %s: its subnet overlaps a route of the host by %s", n->name, owner);
@@ -130,13 +138,18 @@ err *bridge_restore(const struct network *n)
         _cleanup_close_ int fd = netlink_open(NETLINK_ROUTE);
         _cleanup_firewall_ struct firewall *f = NULL;
         struct firewall_network rules;
+        char alias[LINK_ALIAS_MAX + 1];
+        struct link_bridge b = describe(n, alias);
 
         if (fd < 0)
                 return err_sys(-fd, "opening a netlink socket");
         network_firewall(n, &rules);
         TRY(firewall_open(&f));
         TRY(firewall_network_add(f, &rules));
-        return link_bridge_is_up(fd, n->link) == 1 ? set_host(n) : make(n, fd);
+        if (link_bridge_is_up(fd, n->link) != 1)
+                return make(n, fd);
+        TRY(set_host(n));
+        return link_has_alias(fd, n->link, alias) == 1 ? link_bridge_up(fd, &b) : NULL;
 }
 
 err *bridge_down(const struct network *n)

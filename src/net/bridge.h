@@ -14,7 +14,8 @@ MUST_USE err *bridge_check(const struct network *n);
  * when it is up. ERR_CONFLICT: the interface's name belongs to something else, or a route of the host overlaps a subnet
  * that we chose. Privilege: CAP_NET_ADMIN. */
 MUST_USE err *bridge_up(const struct network *n, bool *ret_lost);
-/* The same without the shortcuts: every rule and setting is made sure of. */
+/* The same without the shortcuts: every rule and setting is made sure of, and the addresses of a bridge that we made.
+ */
 MUST_USE err *bridge_restore(const struct network *n);
 /* Take bridge and rules away; a bridge that we have not made stays. What is not there is fine. */
 MUST_USE err *bridge_down(const struct network *n);

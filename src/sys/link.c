@@ -104,6 +104,14 @@ int link_is_bridge(int fd, const char *name)
         return r < 0 ? r : str_eq(f.kind, "bridge");
 }
 
+int link_has_alias(int fd, const char *name, const char *alias)
+{
+        struct link_found f;
+        int r = link_find(fd, name, &f);
+
+        return r < 0 ? r : str_eq(f.alias, alias);
+}
+
 /* No link-local address: must come before the link goes up. A link that has no IPv6 at all (its MTU is below 1280, or
  * the kernel was started with ipv6.disable=1) answers that there is no such family, and needs nothing. */
 void link_add_no_link_local(struct netbuf *b, int index)

@@ -38,6 +38,8 @@ void link_port_address(const char *name, unsigned char ret[6]);
 int link_bridge_is_up(int fd, const char *name);
 /* Is it a bridge? 1, 0 or -errno (-ENODEV). */
 int link_is_bridge(int fd, const char *name);
+/* Has it the alias @alias? 1, 0 or -errno. */
+int link_has_alias(int fd, const char *name, const char *alias);
 
 #define LINK_ALIAS_MAX 100
 #define LINK_MARK "hod network " /* begins the alias of whatever we make for a network */

@@ -215,3 +215,23 @@ works"
                 hod network rm v >/dev/null'
         is "$output" 10.79.0.1
 }
+
+@test "addresses that somebody takes from a bridge of ours are put back by a reload; a bridge that was there before has its own" {
+        run -0 unshare -n bash -c '
+                ip link set lo up
+                PATH=$HOD_BIN:$PATH
+                bridge=br-$(hod network create --subnet 10.79.0.0/24 --ipv6 --subnet fd00:79::/64 v | head -c 12)
+                ip link add br7 type bridge && ip addr add 10.80.0.1/24 dev br7 && ip link set br7 up
+                hod network create --subnet 10.80.0.0/24 -o com.docker.network.bridge.name=br7 w >/dev/null
+                hod run -d --name c --network v busybox sleep 100 >/dev/null
+                hod run -d --name d --network w busybox sleep 100 >/dev/null
+                ip addr flush dev $bridge && ip addr flush dev br7 && ip addr add 10.80.0.9/24 dev br7
+                hod network reload >/dev/null
+                for i in $bridge br7; do
+                        ip -o addr show dev $i scope global | grep -o "inet6* [^ ]*"
+                done
+                hod exec c ping -c 1 -W 5 10.79.0.1 | grep -c "1 packets received"
+                hod rm -f c d >/dev/null
+                hod network rm v w >/dev/null'
+        is "$output" $'inet 10.79.0.1/24\ninet6 fd00:79::1/64\ninet 10.80.0.9/24\n1'
+}
