@@ -39,7 +39,8 @@ static err *find(struct engine *e, const char *ref, const char *type, const stru
         err *error = NULL;
 
         if (str_empty(ref))
-                return err_new(ERR_INVALID, "invalid container name or ID: value is empty");
+                return err_new(ERR_INVALID, "invalid %s name or ID: value is empty",
+                               str_eq(type, "network") ? type : "container");
         if (!type || strcmp(type, "container") == 0) {
                 error = inspect_a_container(e, ref, a, ret);
                 if (!error || err_code(error) != ERR_NOT_FOUND || type)

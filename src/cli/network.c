@@ -275,8 +275,9 @@ const struct command cmd_network_reload = {
         .name = "reload",
         .summary = "Restore rules and bridges that somebody has removed",
         .description =
-                "After `nft flush ruleset`, or when a bridge was deleted: the firewall's table, published ports and "
-                "bridges are made again from the records and the containers that run. Names of the networks are "
-                "printed. The next start of a container on a network that was forgotten does the same.",
+                "After `nft flush ruleset`, or when a bridge was deleted or lost its addresses: the firewall's table, "
+                "published ports and bridges are made again from the records and the containers that run. Names of "
+                "the networks are printed. The next start of a container on a network that was forgotten does the "
+                "same.",
         .run = network_reload_run,
 };

@@ -458,7 +458,9 @@ err *endpoints_ports(const struct container *c, bool more, struct ports_target *
         *ret = (struct ports_target){0};
         TRY(endpoints_lead(doc, names, ret->to));
         if (!ret->to[0].family && !ret->to[1].family)
-                return err_new(ERR_INVALID, "ports can be published on a bridge network that is not internal only");
+                return err_new(ERR_INVALID,
+                               "ports of container %s cannot be published: it is on no bridge network that leads out",
+                               c->name);
         if (more) {
                 TRY(networks_of(c->engine, &s));
                 TRY(endpoints_target(s, doc, names, c, ret));

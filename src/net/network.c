@@ -447,6 +447,8 @@ err *network_find(struct networks *s, const char *ref, struct network **ret)
         _cleanup_network_list_ struct network_list list = {0};
         struct network **found = NULL;
 
+        if (str_empty(ref))
+                return err_new(ERR_INVALID, "invalid network name or ID: value is empty");
         TRY(find_predefined(s, ref, ret));
         if (*ret)
                 return NULL;

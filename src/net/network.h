@@ -56,7 +56,7 @@ void networks_close(struct networks *s);
 DEFINE_CLEANUP(struct networks *, networks_close)
 #define _cleanup_networks_ __attribute__((cleanup(networks_closep)))
 
-/* By name, id, or the unique beginning of an id. ERR_NOT_FOUND "network x not found". */
+/* By name, id, or the unique beginning of an id. ERR_NOT_FOUND "network x not found", ERR_INVALID (@ref is empty). */
 MUST_USE err *network_find(struct networks *s, const char *ref, struct network **ret);
 /* All, sorted by name, the predefined ones too. Documents that are damaged are left out, with a warning. */
 struct network_list {

@@ -36,6 +36,8 @@ address() { hod inspect -f "{{(index .NetworkSettings.Networks \"$2\").IPAddress
         [[ $output == $'bridge bridge local\nhost host local\nnone null local' ]]
         run -1 hod network rm bridge
         [[ $output == *'bridge is a pre-defined network and cannot be removed'* ]]
+        run -1 hod network rm -f '' # a variable of a script that is not set
+        [[ $output == *'invalid network name or ID: value is empty' ]]
         run -1 hod network create host
         [[ $output == *'operation is not permitted on predefined host network'* ]]
 }
