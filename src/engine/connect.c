@@ -492,6 +492,88 @@ static err *add_live(struct container *c, const struct network *n, const json *s
         return e;
 }
 
+/* ---- what was not finished ---- */
+
+/* The record changes first when a network is left, and last when one comes; it may have been asked for by an id. */
+static bool is_recorded(struct container *c, const json *doc, const char *name, const json *entry)
+{
+        if (json_has(record_networks(c), name))
+                return true;
+        JSON_EACH (record_networks(c), it)
+                if (id_prefix_valid(it.key) && str_starts(json_get_str_or(entry, "NetworkID", ""), it.key) &&
+                    !json_has(json_get(doc, "Networks"), it.key))
+                        return true;
+        return false;
+}
+
+/* A network of network.json that is to be left, or (*@ret_again) to be joined anew; NULL: there is none but @but. */
+static const char *find_unfinished(struct container *c, const json *doc, const char *but, bool *ret_again)
+{
+        JSON_EACH (json_get(doc, "Networks"), it) {
+                *ret_again = json_has(record_networks(c), it.key);
+                if (str_eq(json_get_str(it.value, "NetworkID"), but))
+                        continue;
+                if (*ret_again ? json_get_bool(it.value, ENDPOINTS_PENDING, false)
+                               : !is_recorded(c, doc, it.key, it.value))
+                        return it.key;
+        }
+        return NULL;
+}
+
+static err *finish_one(struct attach *a, const char *network, bool again)
+{
+        _cleanup_json_ json *settings = json_ref(json_get(record_networks(a->c), network));
+        _cleanup_free_ char *name = NULL, *copy = str_dup(network);
+
+        if (!copy)
+                return err_nomem();
+        TRY(leave(a, copy));
+        if (!again)
+                return NULL;
+        TRY(endpoints_take(a, copy, settings, &name));
+        return enter_and_record(a, name, settings);
+}
+
+static err *finish(struct container *c, int state_fd, const char *but)
+{
+        _cleanup_attach_ struct attach a = {.ns = -1};
+        _cleanup_json_ json *before = NULL;
+        _cleanup_close_ int lock = -1;
+        bool again, more;
+
+        TRY(begin_live(&a, c, state_fd, &lock));
+        TRY(json_copy(a.doc, &before));
+        for (const char *name; (name = find_unfinished(c, a.doc, but, &again));)
+                TRY(finish_one(&a, name, again));
+        if (json_get_bool(a.doc, MOVING, false)) {
+                TRY(move_ports(&a, false, &more));
+                log_error_free(LOG_LEVEL_WARN, tell_ports(&a));
+                TRY(endpoints_write(&a));
+        }
+        follow(&a, before);
+        return NULL;
+}
+
+/* The networks but @but. */
+static err *repair(struct container *c, int state_fd, const char *but)
+{
+        _cleanup_json_ json *doc = NULL;
+        bool again;
+
+        if (!container_is_alive(c))
+                return NULL;
+        TRY(endpoints_read(c, &doc));
+        if (!find_unfinished(c, doc, but, &again) && (but || !json_get_bool(doc, MOVING, false)))
+                return NULL;
+        return err_wrap(finish(c, state_fd, but),
+                        "container %s: finishing a connect or disconnect that somebody was killed at", c->name);
+}
+
+err *connect_repair(struct container *c, int state_fd)
+{
+        return repair(c, state_fd, NULL);
+}
+
 /* ---- connect ---- */
 
 static bool is_connected(struct container *c, const struct network *n)
@@ -511,6 +593,7 @@ static err *add_locked(struct container *c, const struct network *n, const json 
         TRY(record_key(c, n, &key));
         TRY(check_container(c));
         TRY(endpoints_check(n, settings));
+        log_error_free(LOG_LEVEL_WARN, repair(c, lock, n->id));
         if (container_is_alive(c)) {
                 if (key && is_connected(c, n))
                         return err_new(ERR_CONFLICT, "endpoint with name %s already exists in network %s", c->name,
@@ -567,6 +650,7 @@ static err *remove_locked(struct container *c, const struct network *n, int lock
         bool was, live = false;
         const char *key;
 
+        log_error_free(LOG_LEVEL_WARN, repair(c, lock, n->id));
         TRY(record_key(c, n, &key));
         was = key != NULL;
         if (str_eq(n->driver, "host") && key)

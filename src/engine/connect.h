@@ -20,3 +20,6 @@ MUST_USE err *connect_rename(struct container *c, const char *name);
 /* Tell the monitor of a running container to look at network.json again, and to make sure that its own rules (names)
  * and sockets (ports) are there. */
 MUST_USE err *connect_wake(struct container *c);
+/* Of a running container whose lock (@state_fd) is held: a connect that somebody was killed at is undone, or done if
+ * the record has it, and a disconnect is done. Reads one file when there is none. */
+MUST_USE err *connect_repair(struct container *c, int state_fd);

@@ -6,8 +6,10 @@
 #include <sys/socket.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "engine/connect.h"
 #include "engine/container.h"
 #include "engine/endpoints.h"
 #include "engine/hostconfig.h"
@@ -179,6 +181,7 @@ err *publish_add(struct engine *e, const char *ref, char *const *specs, json **r
         TRY(parse_specs(specs, bindings));
         TRY(container_find(e, ref, &c));
         TRY(container_lock_reload(c, &lock));
+        log_error_free(LOG_LEVEL_WARN, connect_repair(c, lock));
         error = add_locked(c, bindings, &published);
         container_unlock(c, lock);
         TRY(error);
@@ -608,6 +611,7 @@ err *publish_remove(struct engine *e, const char *ref, char *const *specs)
         }
         TRY(container_find(e, ref, &c));
         TRY(container_lock_reload(c, &lock));
+        log_error_free(LOG_LEVEL_WARN, connect_repair(c, lock));
         error = remove_locked(c, specs);
         container_unlock(c, lock);
         return error;

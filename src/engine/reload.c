@@ -161,6 +161,8 @@ static void reload_container(struct reload *r, struct container *c, struct firew
 
         if (!container_is_alive(c) || !lock_living(c, &lock))
                 return;
+        if (lock >= 0)
+                keep_error(r, connect_repair(c, lock));
         keep_error(r, endpoints_read(c, &doc));
         JSON_EACH (json_get(doc, "Networks"), it) {
                 if (json_get_bool(it.value, ENDPOINTS_PENDING, false))

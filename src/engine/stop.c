@@ -366,6 +366,8 @@ err *stop_rename(struct container *c, const char *name)
                                name);
         TRY(container_lock(c, false, &lock));
         TRY(container_reload(c));
+        if (lock >= 0)
+                log_error_free(LOG_LEVEL_WARN, connect_repair(c, lock));
         slashed = str_format("/%s", name);
         if (!slashed)
                 return err_nomem();

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "engine/connect.h"
 #include "engine/traffic.h"
 
 static json *host_config(struct container *c)
@@ -47,6 +48,7 @@ static err *change_locked(struct container *c, const json *change, int state_fd)
         err *e;
 
         TRY(container_reload(c));
+        log_error_free(LOG_LEVEL_WARN, connect_repair(c, state_fd));
         old = before(c, change);
         merge(c, change);
         TRY(traffic_check(container_host_config(c)));

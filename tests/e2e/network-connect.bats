@@ -457,6 +457,54 @@ reaches() { hod exec "$1" ping -c 1 -W "${3-20}" "$2" >/dev/null; }
         done
 }
 
+@test "a connect or disconnect that was killed is undone or finished by the next command about the container, or a reload" {
+        local i port=$((20000 + RANDOM % 9000)) lock fd p next m
+        for i in 1 2 3; do make "n$i" "$i"; done
+        sleeper c --network n1 --network n2 -p "$port:80"
+        lock=$HOD_STATE/containers/$(hod inspect -f '{{.Id}}' c)/network.lock
+        waits() { grep -Eq -- "-> FLOCK +ADVISORY +WRITE $p [0-9a-f:]+:$(stat -c %i "$lock") " /proc/locks; }
+        # What waits for the second lock has changed the record, if it disconnects, and nothing else.
+        killed() {
+                exec {fd}>>"$lock"
+                flock "$fd"
+                "$HOD_BIN/hod" network "$@" {fd}>&- &
+                p=$!
+                eventually 20 waits
+                kill -9 "$p"
+                wait "$p" || true
+                exec {fd}>&-
+        }
+        leads() { nft list map inet hod all_ports4 | sed -n "s/.*tcp \. $port [^:]*: \([0-9.]*\) .*/\1/p"; }
+        for next in 'network reload' 'container publish c 127.0.0.1::81' 'container unpublish c 127.0.0.1::81' 'update --net-rate 100mbit c' 'rename c d' \
+                'rename d c' 'network disconnect n1 c' 'network connect --gw-priority -1 n3 c' 'network disconnect n3 c'; do
+                killed disconnect n1 "$(hod ps --format '{{.Names}}')"
+                is "$(leads)" "$(sub 1 2)" "before $next"
+                # shellcheck disable=SC2086
+                hod $next >/dev/null
+                is "$(leads)" "$(sub 2 2)" "after $next"
+                hod run --rm --network n1 --ip "$(sub 1 2)" busybox true
+                hod network connect --ip "$(sub 1 2)" n1 "$(hod ps --format '{{.Names}}')"
+                is "$(leads)" "$(sub 1 2)"
+        done
+        # Killed where the monitor is to be told: ports have moved, the address has not been given back.
+        lead() { [[ $(leads) == "$1" ]]; }
+        for next in 'disconnect n1 c' "connect --ip $(sub 1 2) n1 c"; do
+                m=$(sed -n 's/^monitor_pid=//p' "${lock%/*}/status")
+                kill -STOP "$m"
+                # shellcheck disable=SC2086
+                "$HOD_BIN/hod" network $next &
+                p=$!
+                eventually 20 lead "$(case $next in d*) sub 2 2 ;; *) sub 1 2 ;; esac)"
+                kill -9 "$p"
+                wait "$p" || true
+                kill -CONT "$m"
+                run ! hod run --rm --network n1 --ip "$(sub 1 2)" busybox true
+                hod network reload >/dev/null
+                is "$(leads) $(links c)" "$(sub 2 2) eth1 lo"
+                hod run --rm --network n1 --ip "$(sub 1 2)" busybox true
+        done
+}
+
 @test "bad input: subnets, gateways, drivers, names: one clear line, and no network more than before" {
         make n1 1
         local bad text long
