@@ -178,7 +178,7 @@ with_small_disk() {
         unlike "$(hod images --format '{{.Repository}}')" second
         is "$(hod ps -aq)" ''
         hod network prune -f
-        umount "$T/small"
+        eventually 5 umount "$T/small" # a monitor may just be ending
 }
 
 @test "no inodes left: the same" {

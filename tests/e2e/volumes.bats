@@ -50,7 +50,7 @@ teardown() {
         hod exec sha mount -t tmpfs x /p/in
         like "$(cat /proc/self/mountinfo)" "$T/p/in "
         hod rm -f def sha sla
-        umount "$T/p/in" "$T/p/host" "$T/p"
+        for where in in host ""; do eventually 5 umount "$T/p/$where"; done # the kernel may just be taking their namespaces apart
 }
 
 @test "-v is recursive; what is mounted below the source is there" {
