@@ -628,19 +628,43 @@ void ports_move_open(json *ports, const struct link_address to[LINK_ADDRESSES])
                 }
 }
 
+/* There is an element in @now's place already, @owner's. */
+static err *make_way(const struct container *c, struct firewall *f, const struct firewall_port *now, const char *owner)
+{
+        struct ports_publish p = {.c = (struct container *)c};
+        struct ports_binding b = {.port = *now, .link = now->link};
+
+        if (!*owner) /* given back while we looked */
+                return NULL;
+        return is_alive(c->engine, owner) ? is_taken(&p, &b, owner) : firewall_unpublish(f, owner, now, 1);
+}
+
 err *ports_move(const struct container *c, json *ports, const struct link_address to[LINK_ADDRESSES])
 {
         struct link_address any[LINK_ADDRESSES] = {{.family = AF_INET}, {.family = AF_INET6}};
         _cleanup_free_ struct firewall_port *before = NULL, *now = NULL;
         _cleanup_firewall_ struct firewall *f = NULL;
-        char owner[FIREWALL_OWNER_MAX];
-        size_t n_before, n_now, taken;
+        _cleanup_json_ json *moved = NULL;
+        size_t n_before, n_now;
 
+        TRY(json_copy(ports, &moved)); /* @ports is what is taken back if this fails */
+        ports_move_open(moved, to);
         TRY(ports_elements(ports, any, &before, &n_before));
-        ports_move_open(ports, to);
-        TRY(ports_elements(ports, to, &now, &n_now));
+        TRY(ports_elements(moved, to, &now, &n_now));
         TRY(firewall_open(&f));
-        TRY(firewall_move(f, c->id, before, n_before, now, n_now, &taken, owner));
-        forget_left_over(c, ports, to);
-        return NULL;
+        for (unsigned i = 0; i < TRIES; i++) {
+                char owner[FIREWALL_OWNER_MAX] = "";
+                size_t taken = 0;
+                err *e = firewall_move(f, c->id, before, n_before, now, n_now, &taken, owner);
+
+                if (!e) {
+                        ports_move_open(ports, to);
+                        forget_left_over(c, ports, to);
+                }
+                if (err_code(e) != ERR_CONFLICT)
+                        return e;
+                err_free(e);
+                TRY(make_way(c, f, &now[taken], owner));
+        }
+        return err_new(ERR_BUSY, "others publish ports as fast as they are found");
 }

@@ -71,5 +71,6 @@ MUST_USE err *ports_text(const json *ports, char **ret);
  * "0.0.0.0:8080". Appended. */
 MUST_USE err *ports_list(const json *ports, const char *key, char ***ret);
 /* Those of the document @ports lead to the addresses @to from now on; what is published for a family that @to has not
- * is closed, and taken out of @ports if it had named no address. */
+ * is closed, and taken out of @ports if it had named no address. ERR_CONFLICT: somebody has taken one that led nowhere.
+ */
 MUST_USE err *ports_move(const struct container *c, json *ports, const struct link_address to[LINK_ADDRESSES]);

@@ -259,6 +259,22 @@ of() { hod inspect -f "{{json .NetworkSettings.Networks}}" "$1" | jq -c ".\"$2\"
         eventually 20 hod run --rm --network pn -p "$port:80" busybox true
 }
 
+@test "who has a port is named: a container that only answers on ::1, one that has taken it while it led nowhere" {
+        run -0 alone '
+                hod network create --ipv6 n6 >/dev/null
+                hod run -d --name a -p 18080:80 busybox sleep 100 >/dev/null
+                ! hod run --rm --network n6 -p "[::]:18080:80" busybox true 2>&1 | grep -o "Bind for.*"
+                hod network disconnect bridge a
+                hod run -d --name b -p 0.0.0.0:18080:80 busybox sleep 100 >/dev/null
+                ! hod network connect bridge a 2>&1
+                hod rm -f b >/dev/null
+                hod network connect bridge a; hod port a
+                hod rm -f a >/dev/null; hod network rm n6 >/dev/null'
+        is "$output" 'Bind for :::18080 failed: port is already allocated (by container a, which answers on ::1)
+hod: Bind for 0.0.0.0:18080 failed: port is already allocated (by container b)
+80/tcp -> 0.0.0.0:18080'
+}
+
 @test "host_binding_ipv4: ports that name no address are published there, live too" {
         hod network create --ipv6 -o com.docker.network.bridge.host_binding_ipv4=127.0.0.1 n >/dev/null
         sleeper w --network n -p 80 -p 0.0.0.0::81
