@@ -15,6 +15,7 @@
 #include "monitor/proto.h"
 #include "store/name_index.h"
 #include "store/record.h"
+#include "sys/process.h"
 
 /* Key of the record that remembers in which boot the container was last started; docker has no such field. */
 #define STARTED_BOOT "HodStartedBoot"
@@ -145,6 +146,17 @@ static err *without_status(struct container *c, err *e)
         return NULL;
 }
 
+/* Its process is there and has not ended: who has inherited it may be slow to reap it, or never do it. */
+static bool is_there(const struct container *c)
+{
+        _cleanup_close_ int pidfd = -1;
+
+        if (c->status.pid <= 0 || status_pid_start(c->status.pid) != c->status.pid_start)
+                return false;
+        pidfd = process_of(c->status.pid);
+        return pidfd < 0 ? pidfd != -ESRCH : process_wait(pidfd, 0) < 0;
+}
+
 err *container_refresh(struct container *c)
 {
         bool alive;
@@ -183,7 +195,7 @@ err *container_refresh(struct container *c)
         c->state = c->status.state;
         if (c->monitor_alive)
                 return NULL;
-        if (container_is_running(c) && c->status.pid > 0 && status_pid_start(c->status.pid) == c->status.pid_start) {
+        if (container_is_running(c) && is_there(c)) {
                 c->adoptable = true;
                 return NULL;
         }

@@ -76,6 +76,21 @@ monitor_pid() {
         eventually 5 no_container rr
 }
 
+@test "monitor and init killed where process 1 reaps nobody: exited all the same, and started again" {
+        run -0 unshare -p -f --mount-proc python3 -c 'import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:]).returncode)' bash -c '
+                PATH=$HOD_BIN:$PATH
+                hod run -d --name z --network none busybox sleep 300 >/dev/null
+                init=$(hod inspect -f "{{.State.Pid}}" z)
+                kill -9 "$(sed -n s/^monitor_pid=//p "$HOD_STATE"/containers/*/status)" "$init"
+                until grep -q "^State:.Z" "/proc/$init/status"; do sleep 0.05; done
+                hod ps -a --format "{{.Status}}"
+                hod start z
+                [[ $(hod inspect -f "{{.State.Pid}}" z) != "$init" ]] && hod exec z echo runs
+                hod rm -f z'
+        echo "$output"
+        [[ ${lines[0]} == 'Exited (255)'* && ${lines[1]} == z && ${lines[2]} == runs && ${lines[3]} == z ]]
+}
+
 @test "stop, kill, pause, logs -f and wait work on an adopted container" {
         local left
         for verb in stop kill pause 'logs -f' wait; do
