@@ -119,7 +119,7 @@ def serve(log, address):
 
 # ---- clients ----
 
-def ask(name, qtype=1, timeout=2):
+def ask(name, qtype=1, timeout=20):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.settimeout(timeout)
         s.connect(HERE)
@@ -127,7 +127,7 @@ def ask(name, qtype=1, timeout=2):
         return s.recv(65535)
 
 
-def ask_tcp(name, timeout=2):
+def ask_tcp(name, timeout=20):
     with socket.create_connection(HERE, timeout) as s:
         m = query(name)
         s.sendall(struct.pack(">H", len(m)) + m)
@@ -143,7 +143,7 @@ def flood(n):
     message = query("web", number=0)[2:]
     sent, waiting, begin = 0, set(), time.monotonic()
     last = begin
-    while (sent < n or waiting) and time.monotonic() - last < 2:
+    while (sent < n or waiting) and time.monotonic() - last < 20:
         while sent < n and len(waiting) < 200:
             socks[sent % 8].send(struct.pack(">H", sent & 0xffff) + message)
             waiting.add(sent & 0xffff)
@@ -269,7 +269,7 @@ def drown():
 
 
 def pipeline(names, hold=False):
-    with socket.create_connection(HERE, 8) as s:
+    with socket.create_connection(HERE, 30) as s:
         s.sendall(b"".join(struct.pack(">H", len(m)) + m for m in map(query, names)))
         got = []
         for _ in names:

@@ -405,14 +405,13 @@ no_cgroup() { [[ -z $(find /sys/fs/cgroup -depth -type d -path "*$CG-c*" 2>/dev/
                 return 1
         }
         eventually 5 asleep
-        (
-                sleep 3
-                fsfreeze -u "$T/frozen"
-        ) 3>&- &
-        local thaw=$!
-        took=$(millis hodrun delete -f c)
-        wait "$thaw" # not for bats' own clock
-        ((took > 1000)) || fail "it was not asleep"
+        "$HOD_BIN/hodrun" --root "$T/run" delete -f c 3>&- &
+        local delete=$! waited=1
+        sleep 2
+        alive "$delete" || waited=0
+        fsfreeze -u "$T/frozen"
+        wait "$delete"
+        ((waited)) || fail "it was not asleep"
         no_cgroup
         run -1 hodrun state c
         umount "$T/frozen"

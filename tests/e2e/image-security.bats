@@ -144,10 +144,10 @@ executed() {
 			import resource, subprocess, sys, time
 			t = time.monotonic()
 			r = subprocess.run([sys.argv[1], 'run', '--rm', *(['-u', sys.argv[2]] if sys.argv[2] else []), 'odd', 'true'],
-			                   timeout=10, capture_output=True, text=True)
+			                   timeout=60, capture_output=True, text=True)
 			took, peak = time.monotonic() - t, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 			print(r.stderr, end='')
-			assert took < 8, took
+			assert took < 20, took
 			assert peak < 64 << 10, peak
 			assert len([l for l in r.stderr.splitlines() if l and not l.startswith('Run ')]) <= 1, r.stderr
 			assert 'canary' not in r.stderr

@@ -295,9 +295,9 @@ hod: Bind for 0.0.0.0:18080 failed: port is already allocated (by container b)
                 hod ps --format "{{.Ports}}"
                 nsenter -t $N -n python3 -c "
 import socket
-s = socket.socket(); s.bind((\"192.0.2.2\", 18085)); s.listen(); s.settimeout(9); c, peer = s.accept(); print(\"seen\", peer[0], flush=True)" &
+s = socket.socket(); s.bind((\"192.0.2.2\", 18085)); s.listen(); s.settimeout(60); c, peer = s.accept(); print(\"seen\", peer[0], flush=True)" &
                 p=$!
-                for _ in {1..40}; do hod exec w busybox timeout 2 nc 192.0.2.2 18085 </dev/null 2>/dev/null && break || sleep 0.1; done
+                for _ in {1..200}; do hod exec w busybox timeout 2 nc 192.0.2.2 18085 </dev/null 2>/dev/null && break || sleep 0.1; done
                 wait $p
                 hod container publish w 81 80
                 echo "$(neighbour $a 81)"
