@@ -74,7 +74,7 @@ export STATES=${STATES:-/run/hodrun}
 # peers_clean [REGEX]: compare; peers_end fails after a difference. What REGEX (extended, whole lines of `diff`) matches is the peer's own, and stays by design.
 peers_clean() {
         local own=${1:-^$}
-        for _ in {1..50}; do
+        for _ in {1..300}; do
                 peers_snapshot >"$T/after"
                 diff -U0 "$T/before" "$T/after" | grep -E '^[-+][a-z]' | grep -vE "$own" >"$T/diff" || true
                 [[ -s $T/diff ]] || return 0
@@ -90,7 +90,7 @@ peers_end() {
         local bad=0 where
         cd /
         [[ ! -e $T/leaked ]] || bad=1
-        for _ in {1..50}; do
+        for _ in {1..300}; do
                 processes >"$T/processes.after"
                 diff -q "$T/processes" "$T/processes.after" >/dev/null && break
                 sleep 0.1

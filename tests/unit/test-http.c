@@ -320,8 +320,8 @@ static void http_send_uses_the_proxies_of_the_environment(void **state)
 
         (void)state;
         (void)snprintf(proxy, sizeof(proxy), "HTTP_PROXY=http://127.0.0.1:%u", a.port);
-        check_ok(http_new(&(struct http_options){.environment = environment, .connect_timeout = 20, .stall_timeout = 20},
-                          &h));
+        check_ok(http_new(
+                &(struct http_options){.environment = environment, .connect_timeout = 20, .stall_timeout = 20}, &h));
         script(&a, EMPTY);
         check_ok(http_send(h, &(struct http_request){.method = "GET", .url = "http://far.test/x"}, &one));
         assert_non_null(strstr(a.seen, "GET http://far.test/x HTTP/1.1\r\n"));
