@@ -316,18 +316,37 @@ static err *note_moving(struct attach *a, bool reopen)
         return write_all(a);
 }
 
+/* A bridge that has just been made has been warned of. */
+static void warn_of_obstacles(const struct attach *a, const char *const now[LINK_ADDRESSES], const bool *changed)
+{
+        for (unsigned k = 0; k < LINK_ADDRESSES && !a->made && json_len(json_get(a->doc, "Ports")); k++) {
+                const json *entry = now[k] ? json_get(json_get(a->doc, "Networks"), now[k]) : NULL;
+                _cleanup_network_ struct network *n = NULL;
+                err *e;
+
+                if (!entry || !changed[k] || (k && changed[0] && str_eq(now[1], now[0])))
+                        continue;
+                e = network_find(a->networks, json_get_str_or(entry, "NetworkID", ""), &n);
+                if (!e)
+                        bridge_warn_published(n);
+                err_free(e);
+        }
+}
+
 /* Published ports lead by the networks that lead out now. Without one they are closed. @must: all that a start would
  * publish there. *@ret_more: there are some that the monitor has to bind. */
 static err *move_ports(struct attach *a, bool must, bool *ret_more)
 {
         const char *now[LINK_ADDRESSES], *before[LINK_ADDRESSES];
-        bool out;
+        bool out, changed[LINK_ADDRESSES];
 
         *ret_more = false;
         endpoints_outward(a->doc, now);
         endpoints_leading(a->doc, before);
         if (str_eq(now[0], before[0]) && str_eq(now[1], before[1]) && !json_get_bool(a->doc, MOVING, false))
                 return NULL;
+        for (unsigned k = 0; k < LINK_ADDRESSES; k++)
+                changed[k] = !str_eq(now[k], before[k]);
         out = now[0] || now[1];
         TRY(note_moving(a, out));
         if (!out)
@@ -337,6 +356,8 @@ static err *move_ports(struct attach *a, bool must, bool *ret_more)
         else
                 TRY(publish_first(a, now));
         json_del(a->doc, MOVING);
+        if (must)
+                warn_of_obstacles(a, now, changed);
         return write_conf(a);
 }
 

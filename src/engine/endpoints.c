@@ -190,8 +190,10 @@ err *endpoints_target(struct networks *s, const json *doc, const char *const nam
                         network_free(TAKE_PTR(n));
                         TRY(network_find(s, json_get_str_or(entry, "NetworkID", ""), &n));
                         TRY(bridge_allow_loopback(n));
-                        if (running)
+                        if (running) {
                                 TRY(allow_hairpin(s, n, running));
+                                bridge_warn_published(n);
+                        }
                 }
                 ret->routed[k] = n->routed[k];
                 if (!ret->host.family)

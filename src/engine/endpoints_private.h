@@ -21,6 +21,7 @@ struct attach {
         int state_fd;
         int ns;              /* the container's network namespace, or -1: it has none yet */
         bool deaf;           /* its monitor does not answer */
+        bool made;           /* the bridge of the last network that was taken is new */
         const char *leaving; /* not in @doc any more, and not given back yet; borrowed, as its entry; NULL */
         json *leaving_entry;
 };
@@ -64,7 +65,8 @@ void endpoints_note_leading(json *doc, const char *const names[LINK_ADDRESSES]);
 MUST_USE err *endpoints_lead(const json *doc, const char *const names[LINK_ADDRESSES],
                              struct link_address ret[LINK_ADDRESSES]);
 /* What these networks say about published ports that lead there; the host's own 127.0.0.1 may reach them from now on,
- * and so may the container itself by the host's address, if it is @running (NULL: its interfaces are made for that). */
+ * and so may the container itself by the host's address, if it is @running (NULL: its interfaces are made for that);
+ * what chains of others keep from it is said then. */
 MUST_USE err *endpoints_target(struct networks *s, const json *doc, const char *const names[LINK_ADDRESSES],
                                const struct container *running, struct ports_target *ret);
 /* The host's own 127.0.0.1 may reach what is in these networks. */

@@ -394,7 +394,7 @@ err *endpoints_take(struct attach *a, const char *network, const json *settings,
         if (network_on_parent(n))
                 TRY(parent_up(n));
         else
-                TRY(bridge_up(n, &lost));
+                TRY(bridge_up(n, &lost, &a->made));
         if (lost) /* this network's rules were, and others' may be */
                 log_error_free(LOG_LEVEL_WARN, reload_networks(a->c->engine, NULL));
         TRY(write_line(a, n, &l, settings, entry));

@@ -56,11 +56,11 @@ static void mark(const struct network *n, char ret[LINK_ALIAS_MAX + 1])
         (void)snprintf(ret, LINK_ALIAS_MAX + 1, MARK, n->id);
 }
 
-static void warn(const struct network *n)
+static void warn(const struct network *n, err *find(const struct network *, char ***))
 {
         _cleanup_strv_ char **found = NULL;
 
-        log_error_free(LOG_LEVEL_WARN, obstacles_find(n, &found));
+        log_error_free(LOG_LEVEL_WARN, find(n, &found));
         for (char **text = found; text && *text; text++)
                 log_warn("network %s: %s", n->name, *text);
 }
@@ -99,7 +99,7 @@ static err *make(const struct network *n, int fd)
         unguarded = n->guard ? guard_obstacle() : NULL;
         if (unguarded)
                 log_warn("network %s: %s", n->name, unguarded);
-        warn(n);
+        warn(n, obstacles_find);
         return NULL;
 }
 
@@ -113,7 +113,7 @@ err *bridge_check(const struct network *n)
         return r < 0 && r != -ENODEV ? err_sys(-r, "looking for bridge %s", n->link) : NULL;
 }
 
-err *bridge_up(const struct network *n, bool *ret_lost)
+err *bridge_up(const struct network *n, bool *ret_lost, bool *ret_made)
 {
         _cleanup_close_ int fd = netlink_open(NETLINK_ROUTE);
         _cleanup_firewall_ struct firewall *f = NULL;
@@ -130,6 +130,7 @@ err *bridge_up(const struct network *n, bool *ret_lost)
                 TRY(firewall_network_add(f, &rules));
         up = link_bridge_is_up(fd, n->link) == 1;
         *ret_lost = !known && up;
+        *ret_made = !up;
         return up ? NULL : make(n, fd);
 }
 
@@ -254,4 +255,9 @@ err *bridge_find(const char *id, char ret_name[LINK_NAME_MAX + 1], struct link_a
 err *bridge_allow_loopback(const struct network *n)
 {
         return set("ipv4/conf/%s/route_localnet", n->link, "1", true);
+}
+
+void bridge_warn_published(const struct network *n)
+{
+        warn(n, obstacles_find_published);
 }

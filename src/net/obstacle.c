@@ -30,6 +30,7 @@
 /* What packets of the network meet on their way. */
 struct way {
         const struct network *network;
+        unsigned first;                                /* kind of packet that is tried */
         bool looked;                                   /* at the following */
         bool bridged[LINK_ADDRESSES];                  /* chains of IP are shown what stays on a bridge */
         char world[LINK_ADDRESSES][LINK_NAME_MAX + 1]; /* by which link the world is reached; "" = by none */
@@ -292,7 +293,7 @@ static err *try_chain(struct attempt *a, char ***ret)
 
         /* The last say least of whom the bridge belongs to: what is written down is the verdict of the first. */
         for (unsigned i = 0; i < LINK_ADDRESSES; i++)
-                for (unsigned kind = 0; kind < OBSTACLE_KINDS; kind++)
+                for (unsigned kind = a->way->first; kind < OBSTACLE_KINDS; kind++)
                         if (n->pool[i].subnet.family && a->chain->family != (i ? NFPROTO_IPV4 : NFPROTO_IPV6))
                                 try_kind(a, kind, i);
         for (unsigned kind = 0; kind < OBSTACLE_KINDS; kind++)
@@ -398,13 +399,23 @@ static err *find_legacy(struct way *w, char ***ret)
         return NULL;
 }
 
-err *obstacles_find(const struct network *n, char ***ret)
+static err *find(const struct network *n, unsigned first, char ***ret)
 {
-        struct way way = {.network = n};
+        struct way way = {.network = n, .first = first};
         struct search s = {.way = &way};
         err *e = find_nft(&s, ret);
 
         free(s.list);
         TRY(e);
         return find_legacy(&way, ret);
+}
+
+err *obstacles_find(const struct network *n, char ***ret)
+{
+        return find(n, 0, ret);
+}
+
+err *obstacles_find_published(const struct network *n, char ***ret)
+{
+        return find(n, OBSTACLE_PUBLISHED, ret);
 }

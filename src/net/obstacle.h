@@ -14,3 +14,5 @@
  * asks for that is not known is taken for no; elsewhere lists of allowed ports are the rule, and nothing is said.
  * Appended to *@ret. What cannot be asked is no obstacle. Privilege: CAP_NET_ADMIN. */
 MUST_USE err *obstacles_find(const struct network *n, char ***ret);
+/* Of what is for published ports alone. */
+MUST_USE err *obstacles_find_published(const struct network *n, char ***ret);

@@ -10,10 +10,11 @@
 enum {
         OBSTACLE_OUT,    /* a container's to the world */
         OBSTACLE_WITHIN, /* a container's to another one on its bridge */
-        OBSTACLE_IN,     /* from the world to a published port */
+        OBSTACLE_IN,     /* from the world to a published port: the first of those to such */
         OBSTACLE_HOST,   /* the host's to a published port */
         OBSTACLE_KINDS
 };
+#define OBSTACLE_PUBLISHED OBSTACLE_IN
 
 struct obstacle_chain {
         uint8_t family; /* of the table */

@@ -348,6 +348,33 @@ while True:
         [[ ${lines[2]} == same && ${lines[3]} == *'-I DOCKER-USER ' && ${#lines[@]} -eq 4 ]]
 }
 
+@test "chains of others that keep from published ports what is for them are named when a port is published live, or moves" {
+        run -0 alone '
+                hod network create n1 >/dev/null; hod network create n2 >/dev/null
+                hod run -d --name w --network n1 busybox sleep 100 >/dev/null
+                hod run -d --name v --network n2 busybox sleep 100 >/dev/null
+                said() { sed -n "s/.*\(network n.: chain .*\) on br-[0-9a-f]*\(; to allow it\).*/\1\2/p" $T/said; }
+                hod container publish w 18080:80 >/dev/null 2>$T/said; wc -c <$T/said
+                nft add table inet site; nft add chain inet site fw "{ type filter hook forward priority 5; policy drop; }"
+                hod container publish w 18081:80 2>$T/said; said
+                hod network connect --gw-priority 1 n2 w 2>$T/said; said
+                hod container publish v 18082:80 >/dev/null 2>$T/said; said
+                hod network create n3 >/dev/null 2>&1
+                hod network connect --gw-priority 2 n3 w 2>$T/said; grep -c "network n3: chain" $T/said
+                hod container unpublish v 18082; hod network disconnect n2 v
+                nft delete table inet site
+                hod network connect n2 v 2>$T/said; hod container publish v 18082:80 >/dev/null 2>>$T/said; wc -c <$T/said
+                hod rm -f w v >/dev/null; hod network rm n1 n2 n3 >/dev/null'
+        local what='chain fw of table inet site has the policy drop: others do not reach published ports of containers; to allow it'
+        is "$output" "0
+80/tcp -> 0.0.0.0:18081
+network n1: $what
+network n2: $what
+network n2: $what
+1
+0"
+}
+
 @test "row 138: nothing is called encrypted that is not" {
         run -1 hod network create -o encrypted= ne
         [[ $output == *'not encrypted'* ]]
