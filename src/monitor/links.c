@@ -1,11 +1,17 @@
-/* links.c - the container's network devices at its end. What of its network namespace is left to the kernel goes with
- * the namespace; but who has joined that, by whatever way, keeps it. */
+/* links.c - the container's network devices at its end. The kernel takes them away with its network namespace; but who
+ * has joined that keeps it, by whatever way: another container or engine, a mount, a descriptor that was handed on, a
+ * connection that still has something to send. */
+#include <linux/close_range.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "monitor/nameserver.h"
 #include "sys/endpoint.h"
+#include "sys/netlink.h"
 
 /* How many of @lines are of the kind and on the parent of @e? */
 static unsigned count_beside(char *const *lines, const struct endpoint *e)
@@ -38,5 +44,40 @@ void links_end(struct monitor *m)
                 if (ns < 0)
                         return;
                 err_free(endpoint_unmake(&e, ns, count_beside(line + 1, &e))); /* nobody to tell */
+        }
+}
+
+/* How many are still there, and not about to go? With @remove, they go. */
+static unsigned look(char *const *lines, int fd, bool remove)
+{
+        unsigned n = 0;
+
+        for (; lines && *lines; lines++) {
+                struct endpoint e = {0};
+                bool kept;
+
+                err_free(endpoint_parse(*lines, &e));
+                kept = e.host_name[0] && link_endpoint_is_kept(fd, e.host_name) != 0;
+                n += kept;
+                if (kept && remove)
+                        err_free(link_delete(fd, e.host_name));
+        }
+        return n;
+}
+
+void links_leave(struct monitor *m)
+{
+        static const long after_ms[] = {100, 200, 700};
+        int fd;
+
+        if (m->phase != PHASE_ENDED || !m->conf.endpoints || !*m->conf.endpoints)
+                return;
+        if (syscall(SYS_close_range, 3, ~0u, 0) < 0)
+                return;
+        fd = netlink_open(NETLINK_ROUTE);
+        for (unsigned i = 0; fd >= 0 && i < ARRAY_SIZE(after_ms); i++) {
+                (void)nanosleep(&(struct timespec){0, after_ms[i] * 1000000}, NULL);
+                if (!look(m->conf.endpoints, fd, i + 1 == ARRAY_SIZE(after_ms)))
+                        return;
         }
 }

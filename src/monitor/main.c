@@ -14,12 +14,12 @@
  *
  * STARTING: a builder (a fork, builder.c) runs the runtime library; its crash is a failed start. A start that fails by
  *   restart policy is ENDED with the error; the first start that fails is FAILED, and whoever asked for it cleans up.
- * ENDED: in this order: devices that are in its network namespace alone go, the cgroup is emptied and removed, what is
- *   left of the output is read, the status is published, EXIT is sent, the root file system is let go. Then the client
- * that said PROTO_START_CLEANUP cleans up and says CLEANED; when it does not (it is gone, or 10 s have passed) `hod
- * internal cleanup ID` is started until the work is done. The monitor ends when it is, and every client has got what it
- * is owed. Signals to the monitor do nothing, SIGTERM included: they are for the container, which gets its own. kill -9
- * of the monitor does not touch the container (a terminal excepted); the next command adopts it. */
+ * ENDED: in this order: macvlan and ipvlan devices go, the cgroup is emptied and removed, what is left of the output is
+ *   read, the status is published, EXIT is sent, the root file system is let go. Then the client that said
+ *   PROTO_START_CLEANUP cleans up and says CLEANED; when it does not (it is gone, or 10 s have passed) `hod internal
+ *   cleanup ID` is started until the work is done. The monitor ends when it is, and every client has got what it is
+ * owed. Signals to the monitor do nothing, SIGTERM included: they are for the container, which gets its own. kill -9 of
+ * the monitor does not touch the container (a terminal excepted); the next command adopts it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -135,8 +135,10 @@ int main(int argc, char **argv)
         e = open_container(m, argv[argc - 1], adopting);
         if (!e)
                 e = serve(m, adopting);
-        if (!e)
+        if (!e) {
+                links_leave(m);
                 return 0;
+        }
         /* The first client learns why; stderr is closed to the world. */
         if (!m->clients && fcntl(FIRST_CLIENT_FD, F_GETFD) >= 0)
                 (void)client_new(m, FIRST_CLIENT_FD);

@@ -332,6 +332,10 @@ void relay_reap(struct monitor *m);                         /* free what has end
 /* Take away the container's devices that are in its network namespace alone (macvlan, ipvlan), by the namespace that
  * the nameserver's sockets are in: before somebody else, or the next run, has their addresses. */
 void links_end(struct monitor *m);
+/* The last that a monitor does, when nobody waits for it any more (all its descriptors are closed first): the kernel
+ * needs some time for a namespace with its pairs of devices; a pair that it does not take away goes after a second. To
+ * delete each at once would take milliseconds for which everybody had to wait. */
+void links_leave(struct monitor *m);
 
 /* ---- learn.c ---- */
 

@@ -30,7 +30,7 @@ static int take_link(const struct nlmsghdr *h, void *arg)
         const struct ifinfomsg *m = NLMSG_DATA(h);
         struct link_found *f = arg;
         size_t size, n;
-        const void *all, *info, *mac, *master;
+        const void *all, *info, *mac, *master, *peer_ns;
 
         if (h->nlmsg_type != RTM_NEWLINK || h->nlmsg_len < NLMSG_LENGTH(sizeof(*m)))
                 return 0;
@@ -46,6 +46,9 @@ static int take_link(const struct nlmsghdr *h, void *arg)
         master = netlink_attribute(all, size, IFLA_MASTER, &n);
         if (master && n == sizeof(f->master))
                 memcpy(&f->master, master, n);
+        peer_ns = netlink_attribute(all, size, IFLA_LINK_NETNSID, &n);
+        if (peer_ns && n == sizeof(f->peer_ns))
+                memcpy(&f->peer_ns, peer_ns, n);
         return 0;
 }
 
@@ -54,7 +57,7 @@ int link_find(int fd, const char *name, struct link_found *ret)
         _cleanup_netbuf_ struct netbuf b = {0};
         struct ifinfomsg any = {0};
 
-        *ret = (struct link_found){.index = -ENODEV};
+        *ret = (struct link_found){.index = -ENODEV, .peer_ns = -1};
         netbuf_begin(&b, RTM_GETLINK, 0, &any, sizeof(any));
         netbuf_add_str(&b, IFLA_IFNAME, name);
         return netlink_ask(fd, &b, take_link, ret);

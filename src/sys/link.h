@@ -81,6 +81,9 @@ struct link_endpoint {
  * the host; @there: one of the namespace @ns. `lo` there is set up too. On failure nothing is left.
  * ERR_CONFLICT: a link with such a name is there already. */
 MUST_USE err *link_endpoint_make(int host, int ns, int there, const struct link_endpoint *e);
+/* Is the host's end @name there, and has the network namespace of the other one somebody (a process, a mount, a
+ * connection)? One that has nobody is taken apart by the kernel, with both ends. 1, 0 or -errno. */
+int link_endpoint_is_kept(int fd, const char *name);
 /* What comes from the bridge's port @name may be sent back to it from now on. 0 or -errno. */
 int link_port_hairpin(int fd, const char *name);
 /* Routes by the link @name; one to the same destination that leads elsewhere is replaced. 0 or -errno. */

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_link.h>
+#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <sched.h>
@@ -185,6 +186,23 @@ err *link_endpoint_make(int host, int ns, int there, const struct link_endpoint 
         }
         err_free(link_delete(host, e->host_name));
         return err_sys(-r, "setting up network device %s of the container", e->name);
+}
+
+int link_endpoint_is_kept(int fd, const char *name)
+{
+        _cleanup_netbuf_ struct netbuf b = {0};
+        struct rtgenmsg m = {0};
+        struct link_found f;
+        int r = link_find(fd, name, &f);
+
+        if (r == 0 && f.peer_ns >= 0) { /* of a namespace that ends, the kernel may not have forgotten the number yet */
+                netbuf_begin(&b, RTM_GETNSID, NLM_F_ACK, &m, sizeof(m));
+                netbuf_add_u32(&b, NETNSA_NSID, (uint32_t)f.peer_ns);
+                r = netlink_send(fd, &b, NULL);
+                if (r == 0)
+                        return 1;
+        }
+        return r == 0 || r == -ENODEV || r == -ENOENT ? 0 : r;
 }
 
 /* ---- ports of a bridge ---- */

@@ -7,6 +7,7 @@
 struct link_found {
         int index, master; /* 0 = no port of another */
         bool up;
+        int32_t peer_ns; /* the number of the namespace that its other end is in; -1 = in ours, or in none any more */
         unsigned char mac[6];
         char kind[16], alias[LINK_ALIAS_MAX + 1];
 };

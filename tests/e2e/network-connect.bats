@@ -218,6 +218,19 @@ reaches() { hod exec "$1" ping -c 1 -W "${3-20}" "$2" >/dev/null; }
         umount "$T/ns"
 }
 
+@test "an interface goes with its container although the namespace is kept by something that hod does not know of" {
+        make n1 1
+        sleeper c --network n1
+        : >"$T/ns"
+        mount --bind "/proc/$(init_pid c)/ns/net" "$T/ns"
+        inside() { nsenter --net="$T/ns" ip -o link | awk '{print $2}' | paste -sd' '; }
+        [[ $(inside) == 'lo: eth0@'* ]]
+        hod rm -f c >/dev/null
+        gone() { [[ $(inside) == lo: ]]; }
+        eventually 30 gone
+        umount "$T/ns"
+}
+
 @test "networks that came while it ran are there after a restart by policy, those that went are not" {
         make n1 1
         make n2 2
