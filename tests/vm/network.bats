@@ -45,6 +45,24 @@ teardown() {
                 hod run --rm --network nv --mac-address 02:00:00:00:00:01 busybox true
 }
 
+@test "ipvlan: who has joined a namespace keeps no device in it, when its container ends or begins another run" {
+        hod network create -d ipvlan -o parent=hodp --subnet 10.231.7.0/24 nv >/dev/null
+        hod run -d --name c --restart always --network nv --network bridge busybox sleep 100 >/dev/null
+        hod run -d --name j --network container:c busybox sleep 100 >/dev/null
+        hod run -d --name k --network container:j busybox sleep 100 >/dev/null
+        hod run -d --name o --network nv busybox sleep 100 >/dev/null
+        kill -9 "$(init_pid c)"
+        again() { [[ $(hod inspect -f '{{.RestartCount}} {{.State.Status}}' c) == '1 running' ]]; }
+        eventually 20 again
+        hod exec o ping -c 1 -W 2 c
+        [[ $(hod exec k ls /sys/class/net) == lo ]]
+        hod run -d --name l --network "ns:/proc/$(init_pid c)/ns/net" busybox sleep 100 >/dev/null
+        [[ $(hod exec l ls /sys/class/net | paste -sd' ') == 'eth0 eth1 lo' ]]
+        hod rm -f c >/dev/null
+        [[ $(hod exec l ls /sys/class/net) == lo ]]
+        hod run --rm --name c --network nv busybox ping -c 1 -W 2 o
+}
+
 @test "a VLAN is made when a network needs it, shared, and taken away with the last" {
         hod network create -d macvlan -o parent=hodp.10 --subnet 10.231.8.0/24 na >/dev/null
         run -0 ip -d link show hodp.10
