@@ -19,7 +19,7 @@ setup_file() {
         sleep 600 >"$T/index/stdin" 2>/dev/null 3>&- 4>&- &
         echo $! >>"$T/pids"
         for _ in {1..600}; do
-                [[ ! -e $T/index/port || ! -s $T/reg/plain || ! -s $T/reg/tls ]] || return 0
+                [[ ! -s $T/index/port || ! -s $T/reg/plain || ! -s $T/reg/tls ]] || return 0
                 sleep 0.05
         done
         return 1
