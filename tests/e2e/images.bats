@@ -331,13 +331,18 @@ Deleted: $parent$"
 @test "commit pauses what runs, and only as long as it takes" {
         hod run -d --name cc busybox sh -c 'dd if=/dev/urandom of=/big bs=1M count=60 2>/dev/null; i=0; while :; do i=$((i+1)); echo $i >/n; done' >/dev/null
         eventually 10 hod exec cc test -s /n
-        "$HOD_BIN/hod" commit cc paused:1 >/dev/null &
-        pid=$!
-        eventually 10 is_paused cc
-        wait "$pid"
-        is_running cc
+        local paused=0
+        for _ in {1..20}; do # it may be over before we look
+                "$HOD_BIN/hod" commit cc paused:1 >/dev/null &
+                pid=$!
+                until { is_paused cc && paused=1; } || dead "$pid"; do :; done
+                wait "$pid"
+                is_running cc
+                hod rmi paused:1 >/dev/null
+                ((paused == 0)) || break
+        done
+        ((paused))
         hod rm -f cc >/dev/null
-        hod rmi paused:1 >/dev/null
 }
 
 @test "export: to a file, to stdout; not to a terminal" {
