@@ -431,7 +431,7 @@ static void monitor_is_replaced_when_killed(void **state)
         int lines, fd;
 
         check_ok(box_start(
-                &b, &(struct options){.script = "i=0; while [ $i -lt 30 ]; do echo l; i=$((i+1)); sleep 0.05; done; "
+                &b, &(struct options){.script = "i=0; while [ $i -lt 80 ]; do echo l; i=$((i+1)); sleep 0.05; done; "
                                                 "exit 6"}));
         /* Just after it has written a line: what it has read and not written is lost with it. */
         lines = log_lines(&b);
@@ -451,7 +451,7 @@ static void monitor_is_replaced_when_killed(void **state)
         (void)file_close(fd);
         /* 255 and "unknown" where the kernel does not tell (before 6.15, reaped by somebody else first). */
         assert_true(x.code == 6 || (x.code == 255 && x.flags & PROTO_EXIT_UNKNOWN));
-        assert_int_equal(log_lines(&b), 30);
+        assert_int_equal(log_lines(&b), 80);
         box_end(&b);
 }
 
