@@ -18,8 +18,9 @@
  *   read, the status is published, EXIT is sent, the root file system is let go. Then the client that said
  *   PROTO_START_CLEANUP cleans up and says CLEANED; when it does not (it is gone, or 10 s have passed) `hod internal
  *   cleanup ID` is started until the work is done. The monitor ends when it is, and every client has got what it is
- * owed. Signals to the monitor do nothing, SIGTERM included: they are for the container, which gets its own. kill -9 of
- * the monitor does not touch the container (a terminal excepted); the next command adopts it. */
+ *   owed.
+ * Signals to the monitor do nothing, SIGTERM included: they are for the container, which gets its own. kill -9 of the
+ *   monitor does not touch the container (a terminal excepted); the next command adopts it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/parse.h"
 #include "base/trace.h"
+#include "runtime/plan.h"
 #include "sys/ns.h"
 
 #define STACK_SIZE (64 * 1024)
@@ -59,6 +60,19 @@ static bool elsewhere(struct ahead *a, cpu_set_t *ret)
         return CPU_COUNT(ret) > 0 && runnable() < (unsigned long)CPU_COUNT(&a->cpus);
 }
 
+/* Who has a thread, which shares its root and working directory, cannot enter another mount namespace: plan_add_bind()
+ * has to. */
+static bool has_to_be_alone(const struct oci_spec *spec)
+{
+        char pid_dir[32];
+        const char *path;
+
+        for (size_t i = 0; i < spec->n_mounts; i++)
+                if (spec->mounts[i].source && plan_source_is_of_process(spec->mounts[i].source, pid_dir, &path))
+                        return true;
+        return false;
+}
+
 void ahead_begin(struct ahead *a, const struct oci_spec *spec)
 {
         const struct oci_namespace *ns = spec->linux_.ns;
@@ -66,7 +80,8 @@ void ahead_begin(struct ahead *a, const struct oci_spec *spec)
         cpu_set_t others;
 
         a->fd = -1;
-        if (!ns[OCI_NS_NETWORK].present || ns[OCI_NS_NETWORK].path || ns[OCI_NS_USER].present || ns_is_rootless())
+        if (!ns[OCI_NS_NETWORK].present || ns[OCI_NS_NETWORK].path || ns[OCI_NS_USER].present || ns_is_rootless() ||
+            has_to_be_alone(spec))
                 return;
         if (!elsewhere(a, &others) || pthread_attr_init(&attr) != 0)
                 return;

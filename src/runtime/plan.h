@@ -283,6 +283,10 @@ int plan_own_fd(struct plan *p, int fd);
 /* Parts (plan_mounts.c, plan_bind.c, plan_process.c). */
 MUST_USE err *plan_add_bind(struct plan *p, const struct runtime_request *r, const struct oci_mount *m,
                             struct plan_mount *to);
+/* "/proc/PID/root/dev/shm" is a mount of another container: only inside its own mount namespace can it be cloned, and
+ * its path be resolved without its links leading to the host's files. Then @pid_dir is "/proc/PID", and *@ret_path
+ * (borrowed) "/dev/shm". */
+bool plan_source_is_of_process(const char *source, char pid_dir[32], const char **ret_path);
 /* Make an absolute, lexically clean copy of @path (of the bundle @base, if it is relative). NULL: out of memory, which
  * the arena remembers. */
 const char *plan_clean_path(struct plan *p, const char *base, const char *path);

@@ -61,9 +61,7 @@ const char *plan_path_below(const char *path, const char *dir)
 
 /* ---- opening ---- */
 
-/* "/proc/PID/root/dev/shm" is a mount of another container: only inside its own mount namespace can it be cloned, and
- * its path be resolved without its links leading to the host's files. */
-static bool is_of_process(const char *source, char pid_dir[32], const char **ret_path)
+bool plan_source_is_of_process(const char *source, char pid_dir[32], const char **ret_path)
 {
         size_t digits = strncmp(source, "/proc/", 6) == 0 ? strspn(source + 6, "0123456789") : 0;
 
@@ -272,7 +270,7 @@ err *plan_add_bind(struct plan *p, const struct runtime_request *r, const struct
                 to->source = inside;
                 return NULL;
         }
-        if (is_of_process(m->source, pid_dir, &path))
+        if (plan_source_is_of_process(m->source, pid_dir, &path))
                 fd = clone_from_process(pid_dir, path, to);
         else if (p->lower_mount)
                 return NULL; /* plan_send_trees() */

@@ -1,4 +1,5 @@
-/* Tests of runtime/plan_bind.c and userns.c: names, and user namespaces for maps (root only). */
+/* Tests of runtime/plan_bind.c, ahead.c and userns.c: names, who may have a thread, and user namespaces for maps (root
+ * only). */
 #include "check.h"
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "runtime/ahead.h"
 #include "runtime/plan.h"
 #include "runtime/userns.h"
 
@@ -40,6 +42,44 @@ static void plan_path_below_takes_whole_components(void **state)
         assert_string_equal(plan_path_below("/x", "/"), "/x");
         assert_null(plan_path_below("/b/rootfs", "/b/root"));
         assert_null(plan_path_below("/b", "/b/root"));
+}
+
+static void of_process(const char *source, const char *want_dir, const char *want_path)
+{
+        const char *path = NULL;
+        char dir[32] = "";
+
+        assert_int_equal(plan_source_is_of_process(source, dir, &path), want_dir != NULL);
+        if (!want_dir)
+                return;
+        assert_string_equal(dir, want_dir);
+        assert_string_equal(path, want_path);
+}
+
+static void plan_source_is_of_process_below_its_root_only(void **state)
+{
+        of_process("/proc/17/root/dev/shm", "/proc/17", "/dev/shm");
+        of_process("/proc/17/root", NULL, NULL);
+        of_process("/proc/17/rootfs/x", NULL, NULL);
+        of_process("/proc/self/root/x", NULL, NULL);
+        of_process("/proc//root/x", NULL, NULL);
+        of_process("proc/17/root/x", NULL, NULL);
+        of_process("/proc/12345678901/root/x", NULL, NULL);
+}
+
+/* Where a processor is free, as it would else. */
+static void ahead_begin_makes_no_thread_when_another_mount_namespace_has_to_be_entered(void **state)
+{
+        struct oci_mount m = {.destination = "/dev/shm", .source = "/proc/1/root/dev/shm"};
+        struct oci_spec spec = {.mounts = &m, .n_mounts = 1};
+        struct ahead a = {0};
+        bool made;
+
+        spec.linux_.ns[OCI_NS_NETWORK].present = true;
+        ahead_begin(&a, &spec);
+        made = a.running;
+        ahead_done(&a);
+        assert_false(made);
 }
 
 /* The call fails, and says @part. */
@@ -93,6 +133,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(plan_clean_path_is_lexical),
                 cmocka_unit_test(plan_path_below_takes_whole_components),
+                cmocka_unit_test(plan_source_is_of_process_below_its_root_only),
+                cmocka_unit_test(ahead_begin_makes_no_thread_when_another_mount_namespace_has_to_be_entered),
                 cmocka_unit_test_setup(userns_check_compares_maps_as_sets, as_root),
                 cmocka_unit_test_setup(userns_open_says_what_the_kernel_refuses, as_root),
         };
