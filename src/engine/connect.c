@@ -24,7 +24,6 @@
 
 /* Members of network.json: published ports that lead nowhere just now; it is not known where they lead, because
  * somebody is changing that, or was killed at it. */
-#define CLOSED "HodClosed"
 #define MOVING "HodMoving"
 
 /* ---- the container ---- */
@@ -116,7 +115,7 @@ static err *lead_nowhere(char **line)
 
 static err *port_lines(const struct attach *a, char ***lines)
 {
-        const json *ports = json_get(a->doc, json_get(a->doc, CLOSED) ? CLOSED : "Ports");
+        const json *ports = json_get(a->doc, endpoints_ports_key(a->doc));
         const char *outward[LINK_ADDRESSES];
         struct link_address to[LINK_ADDRESSES];
 
@@ -299,16 +298,16 @@ static err *move_to(struct attach *a, const char *const names[LINK_ADDRESSES], b
 static err *close_ports(struct attach *a)
 {
         if (json_get(a->doc, "Ports"))
-                json_set(a->doc, CLOSED, json_ref(json_get(a->doc, "Ports")));
+                json_set(a->doc, ENDPOINTS_CLOSED, json_ref(json_get(a->doc, "Ports")));
         return endpoints_unpublish(a);
 }
 
 /* Nothing has been opened yet, but whoever cleans up may find that it was. */
 static err *note_moving(struct attach *a, bool reopen)
 {
-        if (reopen && json_get(a->doc, CLOSED)) {
-                json_set(a->doc, "Ports", json_ref(json_get(a->doc, CLOSED)));
-                json_del(a->doc, CLOSED);
+        if (reopen && json_get(a->doc, ENDPOINTS_CLOSED)) {
+                json_set(a->doc, "Ports", json_ref(json_get(a->doc, ENDPOINTS_CLOSED)));
+                json_del(a->doc, ENDPOINTS_CLOSED);
         }
         if (!json_get(a->doc, "Ports"))
                 return NULL;

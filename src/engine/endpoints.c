@@ -471,6 +471,22 @@ err *endpoints_ports(const struct container *c, bool more, struct ports_target *
         return NULL;
 }
 
+const char *endpoints_ports_key(const json *doc)
+{
+        return json_get(doc, ENDPOINTS_CLOSED) ? ENDPOINTS_CLOSED : "Ports";
+}
+
+err *endpoints_ports_kept(const struct container *c, json **ret)
+{
+        _cleanup_json_ json *doc = NULL;
+        json *ports;
+
+        TRY(endpoints_read(c, &doc));
+        ports = json_get(doc, endpoints_ports_key(doc));
+        *ret = ports ? json_ref(ports) : json_new_object();
+        return NULL;
+}
+
 err *endpoints_set_ports(const struct container *c, json *ports)
 {
         struct attach a = {.state_fd = c->state_fd, .ns = -1};
@@ -479,7 +495,7 @@ err *endpoints_set_ports(const struct container *c, json *ports)
         TRY(endpoints_read(c, &doc));
         if (!doc)
                 return err_new(ERR_NOT_RUNNING, "container %s is not running", c->id);
-        json_set(doc, "Ports", TAKE_PTR(mine));
+        json_set(doc, endpoints_ports_key(doc), TAKE_PTR(mine));
         a.doc = doc;
         return endpoints_write(&a);
 }

@@ -54,5 +54,7 @@ MUST_USE err *endpoints_inspect(const struct container *c, json *settings);
  * owned). @more: it is about to get more, so make its bridge ready for them. ERR_INVALID: none of its networks can have
  * published ports. */
 MUST_USE err *endpoints_ports(const struct container *c, bool more, struct ports_target *ret, json **ret_ports);
+/* The Ports document alone, which is kept for its next network while there is none that leads out (@ret: owned). */
+MUST_USE err *endpoints_ports_kept(const struct container *c, json **ret);
 /* It has these now; consumes @ports. */
 MUST_USE err *endpoints_set_ports(const struct container *c, json *ports);

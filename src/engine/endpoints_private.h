@@ -13,6 +13,7 @@
 
 #define ENDPOINTS_LINE "HodLine"
 #define ENDPOINTS_PENDING "HodPending"
+#define ENDPOINTS_CLOSED "HodClosed" /* the Ports that it had, and the monitor holds, while no network leads out */
 
 struct attach {
         struct container *c;
@@ -56,6 +57,8 @@ MUST_USE err *endpoints_endpoint(const json *doc, const char *name, struct endpo
 MUST_USE err *endpoints_publish(struct attach *a, char ***ret_lines);
 /* Take them back. */
 MUST_USE err *endpoints_unpublish(struct attach *a);
+/* Where in network.json those are that the monitor holds: "Ports", or ENDPOINTS_CLOSED. */
+const char *endpoints_ports_key(const json *doc);
 /* The networks whose bridges published ports should lead to now, for each family; NULL: none. Borrowed from @doc. */
 void endpoints_outward(const json *doc, const char *ret[LINK_ADDRESSES]);
 /* Those that they lead to, as it was noted. */

@@ -370,16 +370,20 @@ static err *unpublish_live(struct container *c, const struct wanted *w, json *go
         _cleanup_strv_ char **lines = NULL;
         struct ports_target target;
         err *e = endpoints_ports(c, false, &target, &before);
+        bool open = err_code(e) != ERR_INVALID; /* else no network leads out just now */
 
-        if (err_code(e) == ERR_INVALID) /* no network leads out: none is open, but the record may ask for it */
-                return err_free(e);
+        if (!open) {
+                err_free(e);
+                e = endpoints_ports_kept(c, &before);
+        }
         TRY(e);
         *ret_rest = without(before, w, false, gone);
         if (!json_len(gone))
                 return NULL;
         TRY(monitor_conf_read(c->state_fd, &conf));
         TRY(keep_lines(conf.ports, gone, &lines));
-        TRY(ports_unpublish(c, gone, target.to));
+        if (open)
+                TRY(ports_unpublish(c, gone, target.to));
         TRY(endpoints_set_ports(c, json_ref(*ret_rest)));
         return replace_lines(c, &conf, lines);
 }

@@ -295,7 +295,8 @@ err *traffic_apply(struct container *c, int state_fd)
 
         TRY(wanted(c, &t, &e));
         TRY(traffic_read(state_fd, &old));
-        if (!t.rate && !e.n && !old.endpoints)
+        /* On no network just now, what was asked for before is still there for the next one. */
+        if (!t.rate && !e.n && !old.rate && !old.egress && !old.endpoints)
                 return NULL;
         TRY(traffic_lock(state_fd, &lock));
         TRY(monitor_conf_read(state_fd, &conf));

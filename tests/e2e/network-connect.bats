@@ -326,6 +326,20 @@ reaches() { hod exec "$1" ping -c 1 -W "${3-20}" "$2" >/dev/null; }
                 ! nft list table inet hod | grep 1808'
 }
 
+@test "a port that is taken back while no network leads out does not come back with the next network" {
+        make n1 1
+        local port
+        hod run -d --name c --network n1 -p 127.0.0.1::80 -p 127.0.0.1::81 busybox sleep 300 >/dev/null
+        port=$(hod port c 80 | sed 's/.*://')
+        hod network disconnect n1 c
+        hod container unpublish c "$port"
+        refused 1 "No public port '$port/tcp' published for c" hod container unpublish c "$port"
+        hod network connect n1 c
+        run -0 hod port c
+        [[ $output == '81/tcp -> 127.0.0.1:'* && $output != *$'\n'* ]]
+        hod container publish c "127.0.0.1:$port:80" # nobody holds it
+}
+
 @test "ports without a network that could have them are discarded, until there is one" {
         hod network create --internal ni >/dev/null
         local port
