@@ -58,12 +58,14 @@ static bool is_free(const struct container *c, const char *key, const json *one)
                ports_names_no_address(c, key, one);
 }
 
-static bool has_free(const struct container *c, const char *key, const json *list)
+/* Has it @asked entries of the record, or at least one that the network decided about? (Of two at any port, one of
+ * which names the network's own address, it is not known which is which.) */
+static bool has_some(const struct container *c, const char *key, const json *list, size_t asked)
 {
         for (size_t i = 0; i < json_len(list); i++)
                 if (is_free(c, key, json_at(list, i)))
                         return true;
-        return false;
+        return json_len(list) >= asked;
 }
 
 static bool is_any(const json *binding)
@@ -81,12 +83,13 @@ static void add_missing(const struct container *c, const json *ports, json *gone
 
         JSON_EACH (bindings, it)
                 for (size_t i = 0; i < json_len(it.value); i++)
-                        if (is_any(json_at(it.value, i)) && !has_free(c, it.key, json_get(ports, it.key)))
+                        if (is_any(json_at(it.value, i)) &&
+                            !has_some(c, it.key, json_get(ports, it.key), json_len(it.value)))
                                 (void)json_sub_array(gone, it.key);
         if (!json_get_bool(host, "PublishAllPorts", false))
                 return;
         JSON_EACH (exposed, it)
-                if (!json_has(bindings, it.key) && !has_free(c, it.key, json_get(ports, it.key)))
+                if (!json_has(bindings, it.key) && !has_some(c, it.key, json_get(ports, it.key), 1))
                         (void)json_sub_array(gone, it.key);
 }
 

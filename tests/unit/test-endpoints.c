@@ -127,9 +127,92 @@ static void endpoints_endpoint_has_no_gateway_on_layer_three(void **state)
         assert_int_equal(e.route[0].to.prefix, 0);
 }
 
+/* ---- ports.h: ports that a network would have otherwise ---- */
+
+#define OPEN(ip, port) "{\"HostIp\":\"" ip "\",\"HostPort\":\"" port "\",\"HodOpen\":true}"
+#define AT(ip, port) "{\"HostIp\":\"" ip "\",\"HostPort\":\"" port "\"}"
+
+static const struct link_address four = {.family = AF_INET, .data = {10, 0, 0, 2}},
+                                 six = {.family = AF_INET6, .data = {0xfd, [15] = 2}},
+                                 loopback = {.family = AF_INET, .data = {127, 0, 0, 1}};
+
+static json *parse_text(const char *text)
+{
+        json *doc;
+
+        check_ok(json_parse(text, strlen(text), &doc));
+        return doc;
+}
+
+/* Of the port 80, for which the record has @asked, the entries @has: does what the network decided about go in @t? */
+static void splits(const char *asked, const char *has, const struct ports_target *t, bool wanted)
+{
+        _cleanup_free_ char *record = str_format("{\"HostConfig\":{\"PortBindings\":{\"80/tcp\":[%s]}}}", asked);
+        _cleanup_free_ char *text = str_format(*has ? "{\"80/tcp\":[%s]}" : "{}", has);
+        _cleanup_json_ json *ports = parse_text(text), *kept = NULL, *gone = NULL;
+        struct container c = {.record = parse_text(record)};
+
+        assert_int_equal(ports_split(&c, ports, t, &kept, &gone), wanted);
+        assert_int_equal(json_len(gone), wanted);
+        assert_int_equal(json_len(json_get(kept, "80/tcp")) + json_len(json_get(gone, "80/tcp")),
+                         json_len(json_get(ports, "80/tcp")));
+        json_free(c.record);
+}
+
+static void ports_split_finds_what_another_kind_of_network_would_have_otherwise(void **state)
+{
+        const struct ports_target nat = {.to = {four, six}}, routed = {.to = {four, six}, .routed = {true, true}},
+                                  routed6 = {.to = {four, six}, .routed = {false, true}},
+                                  bound = {.to = {four, six}, .host = loopback};
+        static const char any[] = AT("", "8080"), all[] = AT("0.0.0.0", "8080") "," AT("::", "8080"),
+                          open[] = OPEN("10.0.0.3", "80") "," OPEN("fd00::3", "80"),
+                          mixed[] = AT("0.0.0.0", "8080") "," OPEN("fd00::3", "80"), local[] = AT("127.0.0.1", "8080");
+        static const char *const have[] = {all, open, mixed, local};
+        const struct ports_target *const targets[] = {&nat, &routed, &routed6, &bound};
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(have); i++)
+                for (size_t k = 0; k < ARRAY_SIZE(targets); k++)
+                        splits(any, have[i], targets[k], i != k);
+}
+
+static void ports_split_leaves_alone_what_names_its_address(void **state)
+{
+        const struct ports_target nat = {.to = {four}}, bound = {.to = {four}, .host = loopback},
+                                  routed = {.to = {four}, .routed = {true}};
+
+        (void)state;
+        splits(AT("127.0.0.1", "8080"), AT("127.0.0.1", "8080"), &nat, false);
+        splits(AT("192.0.2.1", ""), AT("192.0.2.1", "32768"), &bound, false);
+        splits(AT("192.0.2.1", ""), AT("192.0.2.1", "32768"), &routed, false);
+        splits(AT("0.0.0.0", ""), AT("0.0.0.0", "32768"), &bound, false);
+        splits(AT("0.0.0.0", ""), AT("0.0.0.0", "32768"), &routed, true);
+        /* Which of both names it cannot be known: neither is asked for once more. */
+        splits(AT("", "") "," AT("127.0.0.1", ""), AT("127.0.0.1", "32768") "," AT("127.0.0.1", "32769"), &bound,
+               false);
+}
+
+static void ports_split_keeps_a_family_for_when_it_is_back_and_asks_for_what_was_closed(void **state)
+{
+        const struct ports_target nat4 = {.to = {four}}, nat6 = {.to = {[1] = six}},
+                                  routed6 = {.to = {[1] = six}, .routed = {[1] = true}};
+
+        (void)state;
+        splits(AT("", "8080"), AT("0.0.0.0", "8080") "," AT("::", "8080"), &nat4, false);
+        splits(AT("", "8080"), AT("0.0.0.0", "8080"), &nat6, false);
+        splits(AT("", "8080"), AT("0.0.0.0", "8080"), &routed6, true);
+        splits(AT("", "8080"), OPEN("10.0.0.3", "80"), &nat6, true);
+        splits(AT("", "8080"), OPEN("10.0.0.3", "80"), &routed6, false);
+        splits(AT("", "8080"), "", &nat4, true);
+        splits(AT("127.0.0.1", "8080"), "", &nat4, false);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(ports_split_finds_what_another_kind_of_network_would_have_otherwise),
+                cmocka_unit_test(ports_split_leaves_alone_what_names_its_address),
+                cmocka_unit_test(ports_split_keeps_a_family_for_when_it_is_back_and_asks_for_what_was_closed),
                 cmocka_unit_test(endpoints_outward_prefers_priority_then_both_families_then_the_name),
                 cmocka_unit_test(endpoints_outward_finds_each_family_a_network),
                 cmocka_unit_test(endpoints_outward_is_a_bridge_though_another_has_the_route),
