@@ -67,19 +67,22 @@ static void plan_source_is_of_process_below_its_root_only(void **state)
         of_process("/proc/12345678901/root/x", NULL, NULL);
 }
 
-/* Where a processor is free, as it would else. */
+/* Where a processor is free, as it would else: so more than once. */
 static void ahead_begin_makes_no_thread_when_another_mount_namespace_has_to_be_entered(void **state)
 {
         struct oci_mount m = {.destination = "/dev/shm", .source = "/proc/1/root/dev/shm"};
         struct oci_spec spec = {.mounts = &m, .n_mounts = 1};
-        struct ahead a = {0};
-        bool made;
+        unsigned made = 0;
 
         spec.linux_.ns[OCI_NS_NETWORK].present = true;
-        ahead_begin(&a, &spec);
-        made = a.running;
-        ahead_done(&a);
-        assert_false(made);
+        for (int i = 0; i < 100; i++) {
+                struct ahead a = {0};
+
+                ahead_begin(&a, &spec);
+                made += a.running;
+                ahead_done(&a);
+        }
+        assert_int_equal(made, 0);
 }
 
 /* The call fails, and says @part. */
