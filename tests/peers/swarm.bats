@@ -20,10 +20,16 @@ teardown() {
         # shellcheck disable=SC2086  # one id a line
         [[ -z $list ]] || dk service rm $list >/dev/null
         eventually 20 none_runs
-        # Tasks that have ended by themselves stay a while.
-        list=$(dk ps -aq)
-        # shellcheck disable=SC2086
-        [[ -z $list ]] || dk rm -f $list >/dev/null
+        eventually 20 all_removed
+}
+# Tasks that have ended by themselves stay a while; the swarm may be removing one just now ("already in progress").
+all_removed() {
+        local list
+        list=$(dk ps -aq) || return 1
+        [[ $list ]] || return 0
+        # shellcheck disable=SC2086  # one id a line
+        dk rm -f $list >/dev/null 2>&1
+        [[ -z $(dk ps -aq) ]]
 }
 teardown_file() {
         peers_clean
