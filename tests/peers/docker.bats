@@ -11,12 +11,7 @@ setup_file() {
         STATES+=" $R/docker/runtime-runc/moby $R/docker/runtime-hodrun/moby"
         peers_ready
 }
-teardown() {
-        local list
-        list=$(dk ps -aq)
-        # shellcheck disable=SC2086  # one id a line
-        [[ -z $list ]] || dk rm -f -v $list >/dev/null
-}
+teardown() { dk_remove_all; }
 teardown_file() {
         # docker's own: another dockerd since the test that kills it; the name of the host's network namespace.
         peers_clean '^[-+]process [0-9]+ dockerd |^\+mount [^ ]*/docker/netns/default '
@@ -249,6 +244,5 @@ answers() { [[ $("$@" </dev/null) == answer ]]; }
         done
         wait "${pids[@]}" # not for the clock of BATS_TEST_TIMEOUT
         [[ ! -e $T/bad ]]
-        eventually 5 none_left
+        eventually 5 dk_none_left
 }
-none_left() { [[ -z $(dk ps -aq) ]]; }

@@ -155,6 +155,17 @@ start_containerd() {
 
 dk() { "$T/dk" "$@" 3>&- 4>&-; }
 
+dk_none_left() { [[ -z $(dk ps -aq) ]]; }
+# Whoever is being removed by docker itself already is refused, and soon gone.
+dk_remove_all() { eventually 20 dk_try_remove_all; }
+dk_try_remove_all() {
+        local list
+        list=$(dk ps -aq)
+        # shellcheck disable=SC2086  # one id a line
+        [[ -z $list ]] || dk rm -f -v $list >/dev/null 2>&1 || true
+        dk_none_left
+}
+
 # start_docker: containerd, and dockerd whose default runtime is hodrun; the image busybox.
 start_docker() {
         start_containerd

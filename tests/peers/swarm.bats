@@ -20,16 +20,7 @@ teardown() {
         # shellcheck disable=SC2086  # one id a line
         [[ -z $list ]] || dk service rm $list >/dev/null
         eventually 20 none_runs
-        eventually 20 all_removed
-}
-# Tasks that have ended by themselves stay a while; the swarm may be removing one just now ("already in progress").
-all_removed() {
-        local list
-        list=$(dk ps -aq) || return 1
-        [[ $list ]] || return 0
-        # shellcheck disable=SC2086  # one id a line
-        dk rm -f $list >/dev/null 2>&1
-        [[ -z $(dk ps -aq) ]]
+        dk_remove_all # tasks that have ended by themselves stay a while
 }
 teardown_file() {
         peers_clean
@@ -39,7 +30,6 @@ teardown_file() {
 }
 
 none_runs() { [[ -z $(dk ps -q) ]]; }
-none_left() { [[ -z $(dk ps -aq) ]]; }
 service() { dk service create --detach --no-resolve-image --name "$@" >/dev/null; }
 # replicas SERVICE: "running/wanted"
 replicas() { dk service ls --filter "name=$1" --format '{{.Replicas}}'; }
@@ -57,7 +47,7 @@ logs_match() { [[ $(dk service logs "$1" 2>&1) =~ $2 ]]; }
         dk service scale --detach web=2 >/dev/null
         eventually 60 has_replicas web 2/2
         dk service rm web >/dev/null
-        eventually 30 none_left
+        eventually 30 dk_none_left
 }
 
 @test "a task that is killed is replaced" {
@@ -92,7 +82,7 @@ replaced() { [[ $(running "$1") != *"$2"* ]]; }
                 '^67108864 50000 100000 20 x secretconfig h[12]$'
         like "$(dk stats --no-stream --format '{{.MemUsage}}' "$task")" '/ 64MiB'
         dk service rm web >/dev/null
-        eventually 30 none_left
+        eventually 30 dk_none_left
         dk secret rm s >/dev/null
         dk config rm c >/dev/null
 }
