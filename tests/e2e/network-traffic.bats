@@ -355,3 +355,21 @@ usual() { ! shortcut "$1"; }
         run -1 grep "egress-${id:0:12}" <(nft list chains inet)
         hod rm -f limited rated >/dev/null
 }
+
+@test "a limit that is lifted while the container is on no network is none on the next" {
+        local link
+        hod network create n >/dev/null
+        hod run -d --name c --network n --net-rate 8kbit --egress 'deny=*' busybox sleep 100 >/dev/null
+        hod network disconnect n c
+        hod update --net-rate 0 --egress '' c >/dev/null
+        hod network connect n c
+        link=$(awk '$7 == "c" {print $6}' "$HOD_STATE"/networks/[0-9a-f]*[0-9a-f])
+        ip link show "$link" >/dev/null
+        run -1 ip link show "ifb${link#hod}"
+        hod network reload >/dev/null # which goes by what the monitor is told
+        run -1 grep -E 'rate=|egress=' "$HOD_STATE/containers/$(hod inspect -f '{{.Id}}' c)/traffic"
+        hod exec c ping -c 1 -W 20 "$(gateway n)" >/dev/null
+        hod network disconnect n c
+        run -1 ip link show "ifb${link#hod}"
+        hod rm -f c >/dev/null
+}
