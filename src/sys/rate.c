@@ -88,11 +88,10 @@ static err *parse_bytes(const char *text, uint64_t *ret)
         if (n && !text[n])
                 return err_new(ERR_INVALID, "invalid rate '%s': it needs a unit, as in %.*smbit", text, (int)n, text);
         if (!n || !find_unit(text + n, &unit) || !read_bits(text, n, unit, &bits))
-                return err_new(
-                        ERR_INVALID,
-                        "invalid rate '%s': RATE[:BURST] is a number with bit, kbit, mbit or gbit (bits a second) "
-                        "or bps, kbps, mbps, gbps (bytes a second), and a size",
-                        text);
+                return err_new(ERR_INVALID,
+                               "invalid rate '%s': RATE[:BURST] is a number with bit, kbit, mbit, gbit or tbit (bits a "
+                               "second) or bps, kbps, mbps, gbps (bytes a second), and a size",
+                               text);
         if (bits / 8 < RATE_MIN || bits / 8 > RATE_MAX)
                 return err_new(ERR_INVALID, "invalid rate '%s': it must be between 8kbit and 1tbit", text);
         *ret = (uint64_t)(bits / 8);
