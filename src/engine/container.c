@@ -157,6 +157,17 @@ static bool is_there(const struct container *c)
         return pidfd < 0 ? pidfd != -ESRCH : process_wait(pidfd, 0) < 0;
 }
 
+/* Monitor and container are gone and nobody saw the exit; of a process that nobody has reaped the kernel knows it. */
+static void unseen_end(struct container *c)
+{
+        int wait_status;
+
+        c->state = STATUS_EXITED;
+        c->status.exit_known = status_of_zombie(c->status.pid, c->status.pid_start, &wait_status);
+        c->status.exit_code = c->status.exit_known ? status_exit_code(wait_status) : 255;
+        c->status.finished_ns = clock_now_ns();
+}
+
 err *container_refresh(struct container *c)
 {
         bool alive;
@@ -200,11 +211,7 @@ err *container_refresh(struct container *c)
                 return NULL;
         }
         if (container_is_alive(c)) {
-                /* Monitor and container are gone and nobody saw the exit. */
-                c->state = STATUS_EXITED;
-                c->status.exit_code = 255;
-                c->status.exit_known = false;
-                c->status.finished_ns = clock_now_ns();
+                unseen_end(c);
         }
         c->dirty = c->state == STATUS_EXITED && !c->status.cleaned;
         return NULL;

@@ -322,14 +322,15 @@ static err *unmake_where(const struct container *other, const struct endpoint *e
         return ns < 0 ? NULL : endpoint_unmake(e, ns, 0);
 }
 
-/* Who has joined its namespace keeps that, and would keep the interface, whose address is to be another's. */
+/* Who has joined its namespace keeps that, and would keep the interface, whose address is to be another's. Who keeps
+ * it without our knowledge the monitor finds out (links.c), unless it was killed. */
 static err *unmake_shared(const struct container *c, const json *entry)
 {
         _cleanup_container_list_ struct container_list all = {0};
         const char *line = json_get_str(entry, ENDPOINTS_LINE);
         struct endpoint e;
 
-        if (!line || faccessat(c->state_fd, STATUS_SHARED_NET, F_OK, 0) < 0)
+        if (!line || (c->monitor_alive && faccessat(c->state_fd, STATUS_SHARED_NET, F_OK, 0) < 0))
                 return NULL;
         TRY(endpoint_parse(line, &e));
         if (e.kind == ENDPOINT_BRIDGE)

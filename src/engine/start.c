@@ -108,8 +108,11 @@ static err *join_path(struct container *c, const char *path, struct joins *j)
                 return NULL;
         TRY(container_list(c->engine, &all));
         for (size_t i = 0; i < all.n; i++)
-                if (has_net(all.items[i], &st))
-                        return status_share(all.items[i]->state_fd, STATUS_SHARED_NET);
+                if (has_net(all.items[i], &st)) {
+                        err *e = status_share(all.items[i]->state_fd, STATUS_SHARED_NET);
+
+                        return err_errno(e) == ENOENT ? err_free(e) : e; /* it has just ended */
+                }
         return NULL;
 }
 

@@ -36,40 +36,13 @@ static bool status_of_pidfd(int pidfd, int *ret)
         return true;
 }
 
-/* The same of one that has not: field 52 of its stat file. */
-static bool status_of_zombie(pid_t pid, uint64_t start, int *ret)
-{
-        _cleanup_close_ int fd = -1;
-        char text[1024], *p;
-        bool negative;
-        int n, value = 0;
-
-        (void)snprintf(text, sizeof(text), "/proc/%d/stat", pid);
-        fd = open(text, O_RDONLY | O_CLOEXEC);
-        n = fd < 0 ? -1 : (int)read(fd, text, sizeof(text) - 1);
-        if (n <= 0 || status_pid_start(pid) != start)
-                return false;
-        text[n] = '\0';
-        p = strrchr(text, ')');
-        if (!p || p[1] != ' ' || p[2] != 'Z')
-                return false;
-        p = strrchr(p, ' ');
-        negative = p && p[1] == '-';
-        if (!p || negative)
-                return false;
-        for (p++; *p >= '0' && *p <= '9'; p++)
-                value = value * 10 + (*p - '0');
-        *ret = value;
-        return true;
-}
-
 static void on_end(struct monitor *m, struct source *s, uint32_t events)
 {
         int status = 0;
         bool known = status_of_pidfd(s->fd, &status) || status_of_zombie(m->status.pid, m->status.pid_start, &status) ||
                      status_of_pidfd(s->fd, &status); /* reaped between the two */
 
-        exit_container(m, known ? exit_code(status) : 255, known);
+        exit_container(m, known ? status_exit_code(status) : 255, known);
 }
 
 /* The root of the process @pid, which @pidfd stands for; -1 if it has ended: the number may be somebody else's then. */

@@ -237,7 +237,7 @@ bool exec_reaped(struct monitor *m, pid_t pid, int status)
 {
         for (struct session **p = &m->sessions; *p; p = &(*p)->next) {
                 struct session *s = *p;
-                struct proto_exit exit = {.code = exit_code(status)};
+                struct proto_exit exit = {.code = status_exit_code(status)};
 
                 if (s->pid != pid)
                         continue;

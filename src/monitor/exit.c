@@ -24,13 +24,6 @@
 #define CLEANER_PATIENCE (10 * SECOND)
 #define WAITER_PATIENCE SECOND /* of `stop` or `rm`, which clean up; `wait` goes at once */
 
-int exit_code(int wait_status)
-{
-        if (WIFSIGNALED(wait_status))
-                return 128 + WTERMSIG(wait_status);
-        return WEXITSTATUS(wait_status);
-}
-
 void exit_publish(struct monitor *m)
 {
         m->status.monitor_pid = getpid();
@@ -42,7 +35,7 @@ void exit_publish(struct monitor *m)
 static void reaped(struct monitor *m, pid_t pid, int status)
 {
         if (m->init_is_child && m->phase == PHASE_RUNNING && pid == m->status.pid) {
-                exit_container(m, exit_code(status), true);
+                exit_container(m, status_exit_code(status), true);
                 return;
         }
         if (pid == m->reload_pid) {
@@ -90,15 +83,23 @@ void exit_reap(struct monitor *m)
 
 /* ---- restart policy ---- */
 
+static bool timespec_equal(const struct timespec *a, const struct timespec *b)
+{
+        return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
 /* `update --restart` replaces the configuration under us, and so does who changes its networks. */
 static void reload_conf(struct monitor *m)
 {
         _cleanup_(monitor_conf_done) struct monitor_conf c = {0};
         struct stat st;
 
-        if (fstatat(m->dirfd, "conf", &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_ino == m->conf_ino)
+        /* A file system may give the number of the one before to the next. */
+        if (fstatat(m->dirfd, "conf", &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+            (st.st_ino == m->conf_ino && timespec_equal(&st.st_ctim, &m->conf_changed)))
                 return;
         m->conf_ino = st.st_ino;
+        m->conf_changed = st.st_ctim;
         err_free(monitor_conf_read(m->dirfd, &c));
         if (!c.id)
                 return; /* unreadable: the old one stays */

@@ -1,10 +1,8 @@
 /* links.c - the container's network devices at its end. The kernel takes them away with its network namespace; but who
  * has joined that keeps it, by whatever way: another container or engine, a mount, a descriptor that was handed on, a
  * connection that still has something to send. */
-#include <linux/close_range.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,20 +10,6 @@
 #include "monitor/nameserver.h"
 #include "sys/endpoint.h"
 #include "sys/netlink.h"
-
-/* How many of @lines are of the kind and on the parent of @e? */
-static unsigned count_beside(char *const *lines, const struct endpoint *e)
-{
-        unsigned n = 0;
-
-        for (; *lines; lines++) {
-                struct endpoint other = {0};
-
-                err_free(endpoint_parse(*lines, &other));
-                n += other.kind == e->kind && strcmp(other.parent, e->parent) == 0;
-        }
-        return n;
-}
 
 void links_end(struct monitor *m)
 {
@@ -43,7 +27,7 @@ void links_end(struct monitor *m)
                         ns = ioctl(m->nameserver->udp.fd, SIOCGSKNS);
                 if (ns < 0)
                         return;
-                err_free(endpoint_unmake(&e, ns, count_beside(line + 1, &e))); /* nobody to tell */
+                err_free(endpoint_unmake(&e, ns, LINK_SUB_ANY)); /* nobody to tell */
         }
 }
 
@@ -65,14 +49,27 @@ static unsigned look(char *const *lines, int fd, bool remove)
         return n;
 }
 
+static bool has_pairs(char *const *lines)
+{
+        for (; lines && *lines; lines++) {
+                struct endpoint e = {0};
+
+                err_free(endpoint_parse(*lines, &e));
+                if (e.host_name[0])
+                        return true;
+        }
+        return false;
+}
+
 void links_leave(struct monitor *m)
 {
         static const long after_ms[] = {100, 200, 700};
+        bool watches = m->watch_lock >= 0;
         int fd;
 
-        if (m->phase != PHASE_ENDED || !m->conf.endpoints || !*m->conf.endpoints)
+        if (m->phase != PHASE_ENDED || !has_pairs(m->conf.endpoints) || close_range(3, ~0u, 0) < 0)
                 return;
-        if (syscall(SYS_close_range, 3, ~0u, 0) < 0)
+        if (watches && fork() != 0) /* the end of this process is what others wait for, to watch the ruleset */
                 return;
         fd = netlink_open(NETLINK_ROUTE);
         for (unsigned i = 0; fd >= 0 && i < ARRAY_SIZE(after_ms); i++) {

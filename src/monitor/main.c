@@ -72,8 +72,10 @@ static err *open_container(struct monitor *m, const char *dir, bool adopting)
         if (m->dirfd < 0)
                 return err_sys(errno, "opening %s", dir);
         TRY(monitor_conf_read(m->dirfd, &m->conf));
-        if (fstatat(m->dirfd, "conf", &st, 0) == 0)
+        if (fstatat(m->dirfd, "conf", &st, 0) == 0) {
                 m->conf_ino = st.st_ino;
+                m->conf_changed = st.st_ctim;
+        }
         setup_cgroup(str_empty(m->conf.monitor_cgroup) ? DEFAULT_CGROUP : m->conf.monitor_cgroup);
         m->oom_original = setup_oom();
         TRY(lock(m, adopting));

@@ -108,6 +108,7 @@ struct monitor {
         struct source listener;
         struct monitor_conf conf;
         uint64_t conf_ino; /* of the conf that was read: `update` replaces it */
+        struct timespec conf_changed;
         struct status status;
         uint64_t began_ns; /* CLOCK_MONOTONIC at the start of main, for the trace */
 
@@ -274,8 +275,7 @@ void nameserver_timers(struct monitor *m);
 
 /* ---- exit.c ---- */
 void exit_publish(struct monitor *m); /* write the status; failures cannot be told to anybody */
-int exit_code(int wait_status);
-void exit_reap(struct monitor *m); /* after SIGCHLD */
+void exit_reap(struct monitor *m);    /* after SIGCHLD */
 void exit_container(struct monitor *m, int code, bool known);
 /* A person wants the end: no restart, not even one that is due. */
 void exit_stopping(struct monitor *m);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -166,4 +167,35 @@ uint64_t status_pid_start(pid_t pid)
         while (*p >= '0' && *p <= '9')
                 start = start * 10 + (uint64_t)(*p++ - '0');
         return start;
+}
+
+bool status_of_zombie(pid_t pid, uint64_t start, int *ret)
+{
+        _cleanup_close_ int fd = -1;
+        char text[1024], *p;
+        bool negative;
+        int n, value = 0;
+
+        (void)snprintf(text, sizeof(text), "/proc/%d/stat", pid);
+        fd = open(text, O_RDONLY | O_CLOEXEC);
+        n = fd < 0 ? -1 : (int)read(fd, text, sizeof(text) - 1);
+        if (n <= 0 || status_pid_start(pid) != start)
+                return false;
+        text[n] = '\0';
+        p = strrchr(text, ')');
+        if (!p || p[1] != ' ' || p[2] != 'Z')
+                return false;
+        p = strrchr(p, ' ');
+        negative = p && p[1] == '-';
+        if (!p || negative)
+                return false;
+        for (p++; *p >= '0' && *p <= '9'; p++)
+                value = value * 10 + (*p - '0');
+        *ret = value;
+        return true;
+}
+
+int status_exit_code(int wait_status)
+{
+        return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
 }

@@ -71,3 +71,8 @@ int status_open_lock(int dirfd);
 bool status_wait_ended(int lock_fd, int timeout_ms);
 /* Start time of @pid in clock ticks, 0 if there is no such process. */
 uint64_t status_pid_start(pid_t pid);
+/* The wait status of one that has ended and that nobody has reaped: field 52 of its stat file (proc(5)). False: it is
+ * not that one, has not ended, or the kernel does not say. */
+bool status_of_zombie(pid_t pid, uint64_t start, int *ret);
+/* A shell's exit status (128 + signal) for a wait status. */
+int status_exit_code(int wait_status);

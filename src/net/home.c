@@ -19,6 +19,7 @@
 #define USE_MAX (16u << 20)
 #define MOUNTS_MAX (16u << 20)
 #define ENDING_MS 5000
+#define CHILDREN_MAX 4096
 #define FIRST_PID_NAMESPACE "pid:[4026531836]" /* PROC_PID_INIT_INO: the number that the first one always has */
 
 /* "net:[number]", as the links of /proc/PID/ns are. */
@@ -208,20 +209,28 @@ static bool is_mounted(const char *line)
         return file_read(AT_FDCWD, "/proc/self/mountinfo", MOUNTS_MAX, &text, NULL) >= 0 && strstr(text, line);
 }
 
-/* Does @process end by itself? A monitor does soon, whose container has ended: those of living ones have leases. */
+/* The monitor of a living container has a child: that container, which may be on other networks. */
+static bool is_idle_monitor(const char *process)
+{
+        _cleanup_free_ char *name = NULL, *children = NULL;
+        char path[64];
+
+        (void)snprintf(path, sizeof(path), "/proc/%.16s/comm", process);
+        if (file_read(AT_FDCWD, path, 64, &name, NULL) < 0 || !str_eq(name, "hod-monitor\n"))
+                return false;
+        (void)snprintf(path, sizeof(path), "/proc/%.16s/task/%.16s/children", process, process);
+        return file_read(AT_FDCWD, path, CHILDREN_MAX, &children, NULL) < 0 || str_empty(children);
+}
+
+/* Does @process end by itself? A monitor does soon, whose container has ended. */
 static bool is_ending(const char *process)
 {
         uint64_t pid = 0;
         _cleanup_close_ int fd = parse_u64(process, &pid) ? process_of((pid_t)pid) : -ESRCH;
-        _cleanup_free_ char *name = NULL;
-        char path[32];
-        bool monitor;
 
         if (fd < 0)
                 return fd == -ESRCH;
-        (void)snprintf(path, sizeof(path), "/proc/%.16s/comm", process);
-        monitor = file_read(AT_FDCWD, path, 64, &name, NULL) >= 0 && str_eq(name, "hod-monitor\n");
-        return process_wait(fd, monitor ? ENDING_MS : 0) == 0;
+        return process_wait(fd, is_idle_monitor(process) ? ENDING_MS : 0) == 0;
 }
 
 /* Is there a namespace @line with the network's bridge? @pid: of a process in it, "" if only a mount keeps it. */

@@ -20,8 +20,7 @@ struct ahead {
 
 /* Begin, as early as the specification is known to be good. Does nothing where the namespace is not to be ours (none,
  * one that exists, or one that has to belong to the container's user namespace), no thread can be made, or none may be
- * there because another mount namespace has to be entered. @a stays
- * where it is until ahead_end(). */
+ * there because another mount namespace has to be entered. @a stays where it is until ahead_end(). */
 void ahead_begin(struct ahead *a, const struct oci_spec *spec);
 /* Wait for it. Returns a descriptor, the caller's, or -1: there is none, let clone make it (and tell what is wrong). */
 int ahead_end(struct ahead *a);

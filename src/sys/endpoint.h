@@ -48,7 +48,8 @@ MUST_USE err *endpoint_make(const struct endpoint *e, int ns);
 /* The routes of one that is there, anew: those to the same destinations by other devices are replaced. */
 MUST_USE err *endpoint_reroute(const struct endpoint *e, int ns);
 /* Take one away that is in the namespace @ns (-1: that has gone). What is not there is fine. @others: how many more of
- * its kind are on its parent there; only macvlan and ipvlan need to know. */
+ * its kind are on its parent there, LINK_SUB_ANY: all are taken away, one by one; only macvlan and ipvlan need to know.
+ */
 MUST_USE err *endpoint_unmake(const struct endpoint *e, int ns, unsigned others);
 /* Is there a device called @name in @ns? */
 MUST_USE err *endpoint_name_taken(int ns, const char *name, bool *ret);

@@ -103,8 +103,9 @@ MUST_USE err *link_endpoint_sub(int host, int ns, int there, const struct link_e
 
 /* Take away what link_endpoint_sub() has made, by a socket of the namespace that it is in: whatever it is called now.
  * @parent is of our own network namespace: what is on one of that number elsewhere is not ours. What is not there is
- * fine. @others: so many more of that kind are on @parent there, and stay. ERR_CONFLICT: there are several that it
- * could be. */
+ * fine. @others: so many more of that kind are on @parent there, and stay (LINK_SUB_ANY: all are to go, so any will
+ * do). ERR_CONFLICT: there are several that it could be. */
+#define LINK_SUB_ANY (~0u)
 MUST_USE err *link_sub_delete(int there, int parent, const char *kind, const char *name, const unsigned char mac[6],
                               unsigned others);
 

@@ -237,9 +237,9 @@ err *link_sub_delete(int there, int parent, const char *kind, const char *name, 
                 if (r == 0 && w.where != NETNSA_NSID_NOT_ASSIGNED)
                         r = dump(there, take_sub, &w);
         }
-        if (r == 0 && w.n <= others && !w.score) /* it is gone, or was never made */
+        if (r == 0 && others != LINK_SUB_ANY && w.n <= others && !w.score) /* it is gone, or was never made */
                 return NULL;
-        if (r == 0 && w.n > 1 && !w.score)
+        if (r == 0 && others != LINK_SUB_ANY && w.n > 1 && !w.score)
                 return err_new(ERR_CONFLICT, "which of %u %s devices of the container was %s cannot be told any more",
                                w.n, kind, name);
         if (r == 0 && w.n) {

@@ -1,7 +1,7 @@
 # alone.bash - a machine of a test's own: a network namespace with a second one on its link.
 # shellcheck shell=bash disable=SC2016
 
-export -f listening
+export -f listening watcher
 
 # machine SETUP SCRIPT: both run in a network namespace of its own (errexit holds), whose link host0 is the other end of
 # n0, the link of another namespace (pid $N). What SCRIPT calls is defined below; functions that it needs besides are

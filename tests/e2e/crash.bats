@@ -88,7 +88,7 @@ monitor_pid() {
                 [[ $(hod inspect -f "{{.State.Pid}}" z) != "$init" ]] && hod exec z echo runs
                 hod rm -f z'
         echo "$output"
-        [[ ${lines[0]} == 'Exited (255)'* && ${lines[1]} == z && ${lines[2]} == runs && ${lines[3]} == z ]]
+        [[ ${lines[0]} == 'Exited (137)'* && ${lines[1]} == z && ${lines[2]} == runs && ${lines[3]} == z ]]
 }
 
 @test "stop, kill, pause, logs -f and wait work on an adopted container" {

@@ -276,6 +276,17 @@ millis() {
         echo $(((${EPOCHREALTIME/./} - t0) / 1000))
 }
 
+# The monitor that watches the ruleset: of a container that is there. (That of the test before may be about to end.)
+watcher() {
+        local pid
+        for _ in {1..400}; do
+                pid=$(<"$HOD_STATE/networks/watch")
+                if grep -qxs "monitor_pid=$pid" "$HOD_STATE"/containers/*/status; then echo "$pid" && return; fi
+                sleep 0.05
+        done
+        return 1
+}
+
 # stops NAME [ARGUMENT...]: the container, which does not mind TERM, is started and ends after the second that `hod stop`
 # gives it, not after ten. (Once in three times: a machine under load stands still now and then.)
 stops() {

@@ -485,7 +485,8 @@ reaches() { hod exec "$1" ping -c 1 -W "${3-20}" "$2" >/dev/null; }
 }
 
 @test "a connect or disconnect that was killed is undone or finished by the next command about the container, or a reload" {
-        local i port=$((20000 + RANDOM % 9000)) lock fd p next m
+        local i port lock fd p next m
+        port=$(free_port)
         for i in 1 2 3; do make "n$i" "$i"; done
         sleeper c --network n1 --network n2 -p "$port:80"
         lock=$HOD_STATE/containers/$(hod inspect -f '{{.Id}}' c)/network.lock

@@ -165,7 +165,7 @@ loopback() {
                 back() { for _ in {1..400}; do rules | cmp -s - $T/rules && { echo back; return; }; sleep 0.1; done; diff <(rules) $T/rules; }
                 # Who watches stands still until we have seen that something is gone; what it began before has ended.
                 gone() {
-                        local watch; watch=$(cat $HOD_STATE/networks/watch)
+                        local watch; watch=$(watcher)
                         while kill -STOP $watch; ps --ppid $watch -o stat=,args= | grep "network reload" | grep -qv "^Z"; do
                                 kill -CONT $watch; sleep 0.1 # it waits for who watches
                         done

@@ -279,7 +279,7 @@ while True:
                 hod run -d --name x busybox sleep 100 >/dev/null
                 back() { for _ in {1..400}; do nft list table inet hod 2>/dev/null | grep -q 18080 && break; sleep 0.1; done; get 127.0.0.1 18080; }
                 nft flush ruleset; back
-                kill -9 $(cat $HOD_STATE/networks/watch); sleep 0.3
+                kill -9 $(watcher); sleep 0.3
                 nft flush ruleset; back
                 hod rm -f w x >/dev/null'
         echo "$output"

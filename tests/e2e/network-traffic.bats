@@ -248,12 +248,12 @@ usual() { ! shortcut "$1"; }
         is "$(get lim "$to")" ''
         # Who watches would put them back before we have seen that they are gone: it stands still, and what it began before
         # has ended.
-        watch=$(<"$HOD_STATE/networks/watch")
+        watch=$(watcher)
         while kill -STOP "$watch" && ps --ppid "$watch" -o stat=,args= | awk '/network reload/ && !/^Z/ {found = 1} END {exit !found}'; do
                 kill -CONT "$watch"
                 sleep 0.1
         done
-        nft delete table bridge hod_egress
+        nft delete table bridge hod_egress || kill -CONT "$watch"
         open() { [[ $(nsenter -t "$pid" -n curl -s --connect-timeout 1 -m 20 "http://$to/hostname") == host-s ]]; }
         eventually 10 open || {
                 kill -CONT "$watch"

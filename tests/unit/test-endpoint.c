@@ -295,6 +295,32 @@ static void endpoint_unmake_leaves_what_another_has_on_the_same_device(void **st
         assert_false(taken);
 }
 
+/* What is to go altogether need not be told apart. */
+static void endpoint_unmake_takes_all_of_them_one_by_one_whatever_they_are_called(void **state)
+{
+        struct endpoint e, gone;
+        bool taken;
+
+        (void)state;
+        bridge();
+        check_ok(endpoint_parse("kind=macvlan mode=bridge parent=hod0 name=eth0 mac=02:42:0a:09:00:02", &e));
+        check_ok(endpoint_make(&e, there));
+        e.name[3] = '1';
+        e.mac[5] = 3;
+        check_ok(endpoint_make(&e, there));
+        gone = e;
+        gone.name[3] = '2';
+        gone.mac[5] = 4;
+        check_code(endpoint_unmake(&gone, there, 0), ERR_CONFLICT);
+        for (int i = 0; i < 3; i++)
+                check_ok(endpoint_unmake(&gone, there, LINK_SUB_ANY));
+        for (char c = '0'; c < '2'; c++) {
+                e.name[3] = c;
+                check_ok(endpoint_name_taken(there, e.name, &taken));
+                assert_false(taken);
+        }
+}
+
 static void link_bridge_remove_takes_what_has_the_mark(void **state)
 {
         struct link_bridge other = {.name = "br7"};
@@ -375,6 +401,7 @@ int main(void)
                 cmocka_unit_test_setup(endpoint_reroute_replaces_what_leads_elsewhere, begin),
                 cmocka_unit_test_setup(endpoint_unmake_takes_both_ends_and_minds_nothing_that_is_gone, begin),
                 cmocka_unit_test_setup(endpoint_unmake_leaves_what_another_has_on_the_same_device, begin),
+                cmocka_unit_test_setup(endpoint_unmake_takes_all_of_them_one_by_one_whatever_they_are_called, begin),
                 cmocka_unit_test_setup(link_bridge_remove_takes_what_has_the_mark, begin),
                 cmocka_unit_test_setup(link_bridge_make_gives_it_an_address_that_no_port_changes, begin),
                 cmocka_unit_test_setup(link_route_overlaps_names_the_link, begin),

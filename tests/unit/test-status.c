@@ -57,6 +57,34 @@ static void status_survives_writing_and_reading(void **state)
         assert_memory_equal(&s, &got, sizeof(s));
 }
 
+static void status_of_zombie_says_how_it_ended(void **state)
+{
+        int status = -1;
+        pid_t pid;
+        uint64_t start;
+        int go[2];
+
+        assert_int_equal(pipe(go), 0);
+        pid = fork();
+        if (pid == 0) {
+                char c;
+
+                (void)close(go[1]);
+                (void)!read(go[0], &c, 1);
+                _exit(7);
+        }
+        start = status_pid_start(pid);
+        assert_false(status_of_zombie(pid, start, &status));
+        assert_int_equal(close(go[1]), 0);
+        assert_int_equal(waitid(P_PID, (id_t)pid, &(siginfo_t){0}, WEXITED | WNOWAIT), 0);
+        assert_false(status_of_zombie(pid, start + 1, &status));
+        assert_true(status_of_zombie(pid, start, &status));
+        assert_int_equal(status_exit_code(status), 7);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+        assert_false(status_of_zombie(pid, start, &status));
+        (void)close(go[0]);
+}
+
 static void status_with_the_longest_texts_fits(void **state)
 {
         struct status s = {.version = 1, .boot_id = "x"}, got;
@@ -186,6 +214,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(status_survives_writing_and_reading),
+                cmocka_unit_test(status_of_zombie_says_how_it_ended),
                 cmocka_unit_test(status_with_the_longest_texts_fits),
                 cmocka_unit_test(status_read_ignores_keys_of_later_versions),
                 cmocka_unit_test(status_read_refuses_damage),
