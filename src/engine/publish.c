@@ -519,14 +519,12 @@ static void remove_from_record(struct container *c, const struct wanted *w, cons
 {
         json *host = json_sub_object(c->record, "HostConfig");
 
+        spell_out(c);
         json_set(host, "PortBindings", without(json_get(host, "PortBindings"), w, false, ret_gone));
-        if (!json_len(ret_gone)) {
-                spell_out(c);
-                if (json_len(gone))
-                        take_asked(json_get(host, "PortBindings"), gone, rest, ret_gone);
-                else if (!container_is_alive(c))
-                        take_later(w, host, ret_gone);
-        }
+        if (!json_len(ret_gone) && json_len(gone))
+                take_asked(json_get(host, "PortBindings"), gone, rest, ret_gone);
+        else if (!json_len(ret_gone) && !container_is_alive(c))
+                take_later(w, host, ret_gone);
         JSON_EACH (gone, it)
                 for (size_t i = 0; i < json_len(it.value); i++)
                         if (json_get_bool(json_at(it.value, i), PORTS_OPEN, false))

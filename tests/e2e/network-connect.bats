@@ -340,6 +340,22 @@ reaches() { hod exec "$1" ping -c 1 -W "${3-20}" "$2" >/dev/null; }
         hod container publish c "127.0.0.1:$port:80" # nobody holds it
 }
 
+@test "a port that is taken back does not come back with the next network, although all were to be published" {
+        make n1 1
+        make n2 2
+        sleeper c --network n1 -P --expose 81 -p 127.0.0.1::80
+        local more
+        more=$(hod port c 81)
+        hod container unpublish c "$(hod port c 80)"
+        hod network connect --gw-priority 5 n2 c
+        is "$(hod port c)" "81/tcp -> ${more//$'\n'/$'\n'81\/tcp -> }"
+        hod container publish c 127.0.0.1::85
+        hod container unpublish c "$(hod port c 85)"
+        hod network disconnect n2 c
+        is "$(hod port c)" "81/tcp -> ${more//$'\n'/$'\n'81\/tcp -> }"
+        is "$(hod inspect -f '{{.HostConfig.PublishAllPorts}} {{json .HostConfig.PortBindings}}' c)" 'false {"81/tcp":[{"HostIp":"","HostPort":""}]}'
+}
+
 @test "ports without a network that could have them are discarded, until there is one" {
         hod network create --internal ni >/dev/null
         local port
