@@ -279,6 +279,7 @@ static err *convert(struct attach *a, const struct ports_target *t, bool must, b
 
 static err *move_to(struct attach *a, const char *const names[LINK_ADDRESSES], bool must, bool *ret_more)
 {
+        _cleanup_json_ json *before = NULL, *now = NULL;
         struct ports_target target;
         bool converted, more;
         err *e;
@@ -290,8 +291,12 @@ static err *move_to(struct attach *a, const char *const names[LINK_ADDRESSES], b
         if (e && must)
                 return e;
         log_error_free(LOG_LEVEL_WARN, e);
-        endpoints_note_leading(a->doc, names);
-        return ports_move(a->c, json_get(a->doc, "Ports"), target.to);
+        before = json_ref(json_get(a->doc, "Ports"));
+        e = ports_move(a->c, before, target.to, note_all, a, &now);
+        json_set(a->doc, "Ports", e ? json_ref(before) : json_ref(now));
+        if (!e)
+                endpoints_note_leading(a->doc, names);
+        return e;
 }
 
 /* Which they were is kept: the monitor has them bound. */

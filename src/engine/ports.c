@@ -314,7 +314,7 @@ err *ports_resolve(struct ports_publish *p, struct firewall *f, size_t taken, co
                 return NULL;
         if (str_eq(owner, p->c->id) || !is_alive(p->c->engine, owner))
                 return take_from(p, f, owner);
-        if (b->first && b->first == b->last)
+        if (b->port.open || (b->first && b->first == b->last))
                 return is_taken(p, b, owner);
         if (b->twin)
                 b--;
@@ -384,6 +384,40 @@ json *ports_join(const json *a, const json *b)
                                 json_add(json_sub_array(all, it.key), json_ref(json_at(it.value, i)));
                 }
         return all;
+}
+
+static bool has_alike(const json *list, const json *one)
+{
+        for (size_t i = 0; i < json_len(list); i++) {
+                const json *other = json_at(list, i);
+
+                if (str_eq(json_get_str(other, "HostIp"), json_get_str(one, "HostIp")) &&
+                    str_eq(json_get_str(other, "HostPort"), json_get_str(one, "HostPort")) &&
+                    json_get_bool(other, PORTS_OPEN, false) == json_get_bool(one, PORTS_OPEN, false))
+                        return true;
+        }
+        return false;
+}
+
+json *ports_merge(const json *a, const json *b)
+{
+        json *all = json_new_object();
+
+        for (unsigned k = 0; k < 2; k++)
+                JSON_EACH (k ? b : a, it)
+                        for (size_t i = 0; i < json_len(it.value); i++)
+                                if (!has_alike(json_get(all, it.key), json_at(it.value, i)))
+                                        json_add(json_sub_array(all, it.key), json_ref(json_at(it.value, i)));
+        return all;
+}
+
+static bool has_all(const json *ports, const json *of)
+{
+        JSON_EACH (of, it)
+                for (size_t i = 0; i < json_len(it.value); i++)
+                        if (!has_alike(json_get(ports, it.key), json_at(it.value, i)))
+                                return false;
+        return true;
 }
 
 bool ports_is_at_all(const json *one, bool six)
@@ -628,8 +662,7 @@ void ports_move_open(json *ports, const struct link_address to[LINK_ADDRESSES])
                 }
 }
 
-/* There is an element in @now's place already, @owner's. */
-static err *make_way(const struct container *c, struct firewall *f, const struct firewall_port *now, const char *owner)
+err *ports_make_way(const struct container *c, struct firewall *f, const struct firewall_port *now, const char *owner)
 {
         struct ports_publish p = {.c = (struct container *)c};
         struct ports_binding b = {.port = *now, .link = now->link};
@@ -639,32 +672,42 @@ static err *make_way(const struct container *c, struct firewall *f, const struct
         return is_alive(c->engine, owner) ? is_taken(&p, &b, owner) : firewall_unpublish(f, owner, now, 1);
 }
 
-err *ports_move(const struct container *c, json *ports, const struct link_address to[LINK_ADDRESSES])
+static err *move(const struct container *c, const struct firewall_port *from, size_t n_from,
+                 const struct firewall_port *to, size_t n_to)
 {
-        struct link_address any[LINK_ADDRESSES] = {{.family = AF_INET}, {.family = AF_INET6}};
-        _cleanup_free_ struct firewall_port *before = NULL, *now = NULL;
         _cleanup_firewall_ struct firewall *f = NULL;
-        _cleanup_json_ json *moved = NULL;
-        size_t n_before, n_now;
 
-        TRY(json_copy(ports, &moved)); /* @ports is what is taken back if this fails */
-        ports_move_open(moved, to);
-        TRY(ports_elements(ports, any, &before, &n_before));
-        TRY(ports_elements(moved, to, &now, &n_now));
         TRY(firewall_open(&f));
         for (unsigned i = 0; i < TRIES; i++) {
                 char owner[FIREWALL_OWNER_MAX] = "";
                 size_t taken = 0;
-                err *e = firewall_move(f, c->id, before, n_before, now, n_now, &taken, owner);
+                err *e = firewall_move(f, c->id, from, n_from, to, n_to, &taken, owner);
 
-                if (!e) {
-                        ports_move_open(ports, to);
-                        forget_left_over(c, ports, to);
-                }
                 if (err_code(e) != ERR_CONFLICT)
                         return e;
                 err_free(e);
-                TRY(make_way(c, f, &now[taken], owner));
+                TRY(ports_make_way(c, f, &to[taken], owner));
         }
         return err_new(ERR_BUSY, "others publish ports as fast as they are found");
+}
+
+err *ports_move(const struct container *c, const json *has, const struct link_address to[LINK_ADDRESSES],
+                ports_note *note, void *arg, json **ret)
+{
+        struct link_address any[LINK_ADDRESSES] = {{.family = AF_INET}, {.family = AF_INET6}};
+        _cleanup_free_ struct firewall_port *before = NULL, *now = NULL;
+        _cleanup_json_ json *copy = NULL, *moved = NULL;
+        size_t n_before, n_now;
+
+        TRY(json_copy((json *)has, &copy)); /* @has is what is taken back if this fails */
+        ports_move_open(copy, to);
+        moved = ports_merge(copy, NULL);
+        TRY(ports_elements(has, any, &before, &n_before));
+        TRY(ports_elements(moved, to, &now, &n_now));
+        if (!has_all(has, moved)) /* something is opened elsewhere */
+                TRY(note(arg, ports_merge(has, moved)));
+        TRY(move(c, before, n_before, now, n_now));
+        forget_left_over(c, moved, to);
+        *ret = TAKE_PTR(moved);
+        return NULL;
 }

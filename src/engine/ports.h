@@ -32,6 +32,8 @@ MUST_USE err *ports_publish_more(struct container *c, const json *has, const jso
                                  const struct ports_target *t, ports_note *note, void *arg, char ***ret_lines);
 /* A Ports (or PortBindings) document with what both have; a part of theirs. */
 json *ports_join(const json *a, const json *b);
+/* The same of two Ports documents; what is alike is in it once. */
+json *ports_merge(const json *a, const json *b);
 /* A container that has the Ports document @has is about to be reached by @t: what names no address is published for a
  * family that it had not before, under the same port of the host. @note gets these only. ERR_CONFLICT, ERR_SYS. */
 MUST_USE err *ports_publish_others(struct container *c, const json *has, const struct ports_target *t, ports_note *note,
@@ -70,7 +72,8 @@ MUST_USE err *ports_text(const json *ports, char **ret);
 /* Lines of `hod port`: "80/tcp -> 0.0.0.0:8080", by port; for one port of the container (@key "80/tcp") only
  * "0.0.0.0:8080". Appended. */
 MUST_USE err *ports_list(const json *ports, const char *key, char ***ret);
-/* Those of the document @ports lead to the addresses @to from now on; what is published for a family that @to has not
- * is closed, and taken out of @ports if it had named no address. ERR_CONFLICT: somebody has taken one that led nowhere.
- */
-MUST_USE err *ports_move(const struct container *c, json *ports, const struct link_address to[LINK_ADDRESSES]);
+/* Those of the document @has lead to the addresses @to from now on, *@ret (owned); what is published for a family that
+ * @to has not is closed, and not in it if it had named no address. If something is opened at another address than
+ * before, @note gets what was and what is to be. ERR_CONFLICT: somebody has taken one that led nowhere. */
+MUST_USE err *ports_move(const struct container *c, const json *has, const struct link_address to[LINK_ADDRESSES],
+                         ports_note *note, void *arg, json **ret);

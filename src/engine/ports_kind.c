@@ -177,14 +177,14 @@ static err *want_key(struct ports_publish *p, const char *key, const json *gone)
 }
 
 /* What @p wants, and what of its container's stays (@kept), in place of all that it had (@before): in one transaction.
- * *@ret_taken: in @p's list; its size when it is none of it. */
-static err *exchange(struct ports_publish *p, struct firewall *f, const json *before, const json *kept,
-                     size_t *ret_taken, char owner[FIREWALL_OWNER_MAX])
+ * If somebody else has one of them, way is made for it. */
+static err *exchange(struct ports_publish *p, struct firewall *f, const json *before, const json *kept, bool *ret_done)
 {
         const struct link_address any[LINK_ADDRESSES] = {{.family = AF_INET}, {.family = AF_INET6}};
         _cleanup_free_ struct firewall_port *from = NULL, *more = NULL, *stay = NULL, *to = NULL;
         _cleanup_free_ size_t *which = NULL;
-        size_t n_from, n_more, n_stay;
+        size_t n_from, n_more, n_stay, taken = 0;
+        char owner[FIREWALL_OWNER_MAX] = "";
         err *e;
 
         TRY(ports_elements(before, any, &from, &n_from));
@@ -195,31 +195,31 @@ static err *exchange(struct ports_publish *p, struct firewall *f, const json *be
                 return err_nomem();
         for (size_t i = 0; i < n_more + n_stay; i++)
                 to[i] = i < n_more ? more[i] : stay[i - n_more];
-        e = firewall_move(f, p->c->id, from, n_from, to, n_more + n_stay, ret_taken, owner);
-        if (err_code(e) == ERR_CONFLICT)
-                *ret_taken = *ret_taken < n_more ? which[*ret_taken] : p->n;
-        return e;
+        e = firewall_move(f, p->c->id, from, n_from, to, n_more + n_stay, &taken, owner);
+        *ret_done = !e;
+        if (err_code(e) != ERR_CONFLICT)
+                return e;
+        err_free(e);
+        return taken < n_more ? ports_resolve(p, f, which[taken], owner) : ports_make_way(p->c, f, &to[taken], owner);
 }
 
-static err *replace(struct ports_publish *p, const json *before, json *kept, ports_note *note, void *arg, json **ret)
+static err *replace(struct ports_publish *p, const json *before, const json *kept, ports_note *note, void *arg,
+                    json **ret)
 {
+        _cleanup_json_ json *old = ports_merge(before, kept); /* something may be opened elsewhere */
         _cleanup_firewall_ struct firewall *f = NULL;
 
         TRY(firewall_open(&f));
         for (unsigned i = 0; i < TRIES; i++) {
                 _cleanup_json_ json *more = ports_document(p);
-                char owner[FIREWALL_OWNER_MAX] = "";
-                size_t taken = 0;
-                err *e;
+                bool done;
 
-                TRY(note(arg, ports_join(before, more)));
-                e = exchange(p, f, before, kept, &taken, owner);
-                if (!e)
-                        *ret = ports_join(kept, more);
-                if (err_code(e) != ERR_CONFLICT || taken == p->n)
-                        return e;
-                err_free(e);
-                TRY(ports_resolve(p, f, taken, owner));
+                TRY(note(arg, ports_merge(old, more)));
+                TRY(exchange(p, f, before, kept, &done));
+                if (!done)
+                        continue;
+                *ret = ports_merge(kept, more);
+                return NULL;
         }
         return err_new(ERR_BUSY, "others publish ports as fast as they are found");
 }

@@ -55,3 +55,6 @@ bool ports_has_at_all(const json *list, bool six, const char *host_port);
 bool ports_names_no_address(const struct container *c, const char *key, const json *one);
 /* What is open at the container's own address is now at its new one, or nowhere. */
 void ports_move_open(json *ports, const struct link_address to[LINK_ADDRESSES]);
+/* There is an element in @now's place already, @owner's: away with it, if that has ended. ERR_CONFLICT. */
+MUST_USE err *ports_make_way(const struct container *c, struct firewall *f, const struct firewall_port *now,
+                             const char *owner);

@@ -460,30 +460,81 @@ err *firewall_unpublish(struct firewall *f, const char *owner, const struct fire
         return failed ? err_sys(-failed, "taking back published ports") : NULL;
 }
 
+static int compare_places(const struct entry *a, const struct entry *b)
+{
+        int r = strcmp(a->set, b->set);
+
+        return r != 0 ? r : memcmp(a->key, b->key, sizeof(a->key));
+}
+
+static int by_place(const void *a, const void *b)
+{
+        const struct entry *const *x = a, *const *y = b;
+        int r = compare_places(*x, *y);
+
+        return r != 0 ? r : (*x > *y) - (*x < *y); /* the first that was asked for comes first */
+}
+
+/* Elements of the maps, each place once. */
+struct places {
+        struct entry *entries;
+        struct entry **sorted;
+        size_t n; /* of @sorted */
+};
+
+static void places_done(struct places *p)
+{
+        free(p->entries);
+        free(p->sorted);
+}
+
+static err *make_places(const struct firewall_port *a, size_t n_a, const struct firewall_port *b, size_t n_b,
+                        struct places *ret)
+{
+        size_t all = n_a + n_b;
+
+        ret->entries = MEM_NEW0(struct entry, all + 1);
+        ret->sorted = MEM_NEW0(struct entry *, all + 1);
+        if (!ret->entries || !ret->sorted)
+                return err_nomem();
+        for (size_t i = 0; i < all; i++) {
+                ret->sorted[i] = &ret->entries[i];
+                make_entry(i < n_a ? &a[i] : &b[i - n_a], ret->sorted[i]);
+        }
+        qsort(ret->sorted, all, sizeof(*ret->sorted), by_place);
+        for (size_t i = 0; i < all; i++)
+                if (!ret->n || compare_places(ret->sorted[ret->n - 1], ret->sorted[i]) != 0)
+                        ret->sorted[ret->n++] = ret->sorted[i];
+        return NULL;
+}
+
+static int try_move(struct firewall *f, const char *owner, const struct places *gone, const struct places *come)
+{
+        _cleanup_nft_ struct nft n;
+
+        nft_begin(&n, NFPROTO_INET);
+        for (size_t i = 0; i < gone->n; i++)
+                if (is_owners(f, gone->sorted[i], owner))
+                        nft_element_delete(&n, FIREWALL_TABLE, gone->sorted[i]->set, &gone->sorted[i]->e);
+        for (size_t i = 0; i < come->n; i++) {
+                come->sorted[i]->e.comment = owner;
+                nft_element_add(&n, FIREWALL_TABLE, come->sorted[i]->set, &come->sorted[i]->e);
+        }
+        return nft_commit(f->fd, &n, NULL);
+}
+
 err *firewall_move(struct firewall *f, const char *owner, const struct firewall_port *from, size_t n_from,
                    const struct firewall_port *to, size_t n_to, size_t *ret_taken, char ret_owner[FIREWALL_OWNER_MAX])
 {
+        _cleanup_(places_done) struct places gone = {0}, come = {0};
         int r = -ENOENT;
 
+        TRY(make_places(from, n_from, to, n_to, &gone));
+        TRY(make_places(to, n_to, NULL, 0, &come));
         /* Somebody has flushed them while we looked; or a change of somebody's kept us from seeing that they are ours.
          */
-        for (unsigned i = 0; i < MOVE_TRIES && (r == -ENOENT || r == -EEXIST || r == -EBUSY); i++) {
-                _cleanup_nft_ struct nft n;
-                struct entry entry;
-
-                nft_begin(&n, NFPROTO_INET);
-                for (size_t k = 0; k < n_from; k++) {
-                        make_entry(&from[k], &entry);
-                        if (is_owners(f, &entry, owner))
-                                nft_element_delete(&n, FIREWALL_TABLE, entry.set, &entry.e);
-                }
-                for (size_t k = 0; k < n_to; k++) {
-                        make_entry(&to[k], &entry);
-                        entry.e.comment = owner;
-                        nft_element_add(&n, FIREWALL_TABLE, entry.set, &entry.e);
-                }
-                r = nft_commit(f->fd, &n, NULL);
-        }
+        for (unsigned i = 0; i < MOVE_TRIES && (r == -ENOENT || r == -EEXIST || r == -EBUSY); i++)
+                r = try_move(f, owner, &gone, &come);
         if (r == -EEXIST || r == -EBUSY) {
                 find_taken(f, owner, to, n_to, ret_taken, ret_owner);
                 return err_new(ERR_CONFLICT, "a published port has been taken by somebody else meanwhile");

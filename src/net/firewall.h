@@ -71,7 +71,8 @@ MUST_USE err *firewall_republish(struct firewall *f, const char *owner, const st
 /* Take back what belongs to @owner; what is not there is fine. */
 MUST_USE err *firewall_unpublish(struct firewall *f, const char *owner, const struct firewall_port *ports, size_t n);
 /* Instead of @from, as far as they belong to @owner, @to: at once, so that nobody can take a port in between. Both may
- * be of the same port. ERR_CONFLICT, as above: one of @to belongs to another; nothing is changed then. */
+ * be of the same port, or name one twice; what @owner has in the place of one of @to already is replaced. ERR_CONFLICT,
+ * as above: one of @to belongs to another; nothing is changed then. */
 MUST_USE err *firewall_move(struct firewall *f, const char *owner, const struct firewall_port *from, size_t n_from,
                             const struct firewall_port *to, size_t n_to, size_t *ret_taken,
                             char ret_owner[FIREWALL_OWNER_MAX]);

@@ -549,6 +549,90 @@ reaches() { hod exec "$1" ping -c 1 -W "${3-20}" "$2" >/dev/null; }
         done
 }
 
+# Killed where the monitor is to be told: ports have moved, nothing has been recorded of it. CONDITION: they have.
+killed_moving() { # CONTAINER CONDITION ARGUMENT...
+        local m p c=$1 condition=$2
+        shift 2
+        m=$(sed -n 's/^monitor_pid=//p' "$HOD_STATE/containers/$(hod inspect -f '{{.Id}}' "$c")/status")
+        kill -STOP "$m"
+        "$HOD_BIN/hod" network "$@" &
+        p=$!
+        eventually 20 "$condition"
+        kill -9 "$p"
+        wait "$p" || true
+        kill -CONT "$m"
+}
+
+@test "a connect or disconnect between routed networks that was killed leaves nothing open where the container is not" {
+        local port=$((20000 + RANDOM % 9000))
+        make n1 1 -o com.docker.network.bridge.gateway_mode_ipv4=routed
+        make n2 2 -o com.docker.network.bridge.gateway_mode_ipv4=routed
+        sleeper c --network n1 -p "$port:80"
+        opened() { nft list set inet hod open4 | grep -oE "10\.$A\.[0-9.]+ \. tcp \. 80" | sed 's/ .*//' | paste -sd' '; }
+        first() { [[ $(opened) == "$(sub 1 2)" ]]; }
+        second() { [[ $(opened) == "$(sub 2 2)" ]]; }
+        killed_moving c second connect --gw-priority 5 n2 c
+        run -0 hod network reload
+        is "${lines[*]}|$(opened)|$(hod port c)|$(links c)" "n1 n2|$(sub 1 2)|80/tcp -> $(sub 1 2):80|eth0 lo"
+        killed_moving c second connect --gw-priority 5 n2 c
+        run -0 hod network connect --gw-priority 5 n2 c
+        is "$output|$(opened)|$(hod port c)" "|$(sub 2 2)|80/tcp -> $(sub 2 2):80"
+        killed_moving c first disconnect n2 c
+        run -0 hod network reload
+        is "${lines[*]}|$(opened)|$(hod port c)|$(links c)" "n1 n2|$(sub 1 2)|80/tcp -> $(sub 1 2):80|eth0 lo"
+        killed_moving c second connect --gw-priority 5 n2 c
+        hod rm -f c >/dev/null
+        is "$(opened)" ''
+}
+
+@test "a connect or disconnect that was killed when some of a port's addresses had changed: the port is as before, or as it is to be" {
+        local port=$((20000 + RANDOM % 9000)) before after
+        make n1 1
+        make n2 2 -o com.docker.network.bridge.host_binding_ipv4=127.0.0.1
+        sleeper c --network n1 -p "$port:80" -p "0.0.0.0:$((port + 1)):80"
+        before="80/tcp -> 0.0.0.0:$port"$'\n'"80/tcp -> 0.0.0.0:$((port + 1))"
+        after="80/tcp -> 0.0.0.0:$((port + 1))"$'\n'"80/tcp -> 127.0.0.1:$port"
+        bound() { nft list map inet hod ports4 | grep -q "127.0.0.1 \. tcp \. $port "; }
+        unbound() { ! bound; }
+        killed_moving c bound connect --gw-priority 5 n2 c
+        run -0 hod network reload
+        is "${lines[*]}|$(hod port c)" "n1 n2|$before"
+        hod network connect --gw-priority 5 n2 c
+        is "$(hod port c)" "$after"
+        killed_moving c unbound disconnect n2 c
+        run -0 hod network reload
+        is "${lines[*]}|$(hod port c)" "n1 n2|$before"
+}
+
+@test "connect: what another container has in the firewall where a port is to be is named; of one that is no more it is taken" {
+        local port=$((20000 + RANDOM % 9000)) nobody=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+        make n1 1
+        make n2 2 -o com.docker.network.bridge.host_binding_ipv4=127.0.0.1
+        make n3 3 -o com.docker.network.bridge.gateway_mode_ipv4=routed
+        sleeper d --network n1
+        sleeper c --network n1 -p "127.0.0.1:$port:80" -p "$((port + 1)):81"
+        # Both stay where they are but for the second: of the first another's element is in the way.
+        map() { nft "$1" element inet hod ports4 "{ 127.0.0.1 . tcp . $port ${2-} }"; }
+        other() {
+                map delete
+                map add "comment \"$1\" : $(sub 1 9) . 80"
+        }
+        other "$(hod inspect -f '{{.Id}}' d)"
+        run -1 hod network connect --gw-priority 5 n2 c
+        [[ $output == *"Bind for 127.0.0.1:$port failed: port is already allocated (by container d)"* ]] || fail "$output"
+        is "$(hod port c 81)" "0.0.0.0:$((port + 1))"
+        other "$nobody"
+        hod network connect --gw-priority 5 n2 c
+        is "$(hod port c | paste -sd'|')" "80/tcp -> 127.0.0.1:$port|81/tcp -> 127.0.0.1:$((port + 1))"
+        [[ $(nft list map inet hod ports4) == *"127.0.0.1 . tcp . $port "*"$(sub 2 2) . 80"* ]] || fail "$(nft list map inet hod ports4)"
+        nft add element inet hod open4 "{ $(sub 3 9) . tcp . 81 comment \"$(hod inspect -f '{{.Id}}' d)\" }"
+        run -1 hod network connect --gw-priority 9 --ip "$(sub 3 9)" n3 c
+        [[ $output == *"Bind for $(sub 3 9):81 failed: port is already allocated (by container d)"* ]] || fail "$output"
+        nft delete element inet hod open4 "{ $(sub 3 9) . tcp . 81 }"
+        hod network connect --gw-priority 9 --ip "$(sub 3 9)" n3 c
+        is "$(hod port c 81)" "$(sub 3 9):81"
+}
+
 @test "bad input: subnets, gateways, drivers, names: one clear line, and no network more than before" {
         make n1 1
         local bad text long

@@ -472,6 +472,36 @@ static void firewall_move_is_at_once_or_not_at_all(void **state)
         check_ok(firewall_remove(f));
 }
 
+/* As somebody leaves it who was killed at a move. */
+static void firewall_move_replaces_what_the_owner_has_there_and_takes_what_is_named_twice_once(void **state)
+{
+        struct firewall_network net = {.bridge = "hod0"};
+        struct firewall_port open = {.open = true, .protocol = IPPROTO_TCP, .host_port = 80, .port = 80}, old = open,
+                             map = {.protocol = IPPROTO_TCP, .host_port = 81, .port = 80}, from[3], to[3];
+        _cleanup_firewall_ struct firewall *f = NULL;
+        char owner[FIREWALL_OWNER_MAX];
+        size_t taken;
+
+        (void)state;
+        net.gateway[0] = at("172.17.0.1/16");
+        old.to = at("172.17.0.2");
+        open.to = at("172.18.0.2");
+        map.to = at("172.17.0.2");
+        from[0] = from[2] = old;
+        from[1] = map;
+        to[0] = to[2] = open;
+        to[1] = map;
+        check_ok(firewall_open(&f));
+        check_ok(firewall_network_add(f, &net));
+        check_ok(firewall_publish(f, "a", from, 2, &taken, owner));
+        check_ok(firewall_publish(f, "a", &open, 1, &taken, owner));
+        check_ok(firewall_move(f, "a", from, 3, to, 3, &taken, owner));
+        check_code(firewall_publish(f, "b", to, 2, &taken, owner), ERR_CONFLICT);
+        assert_string_equal(owner, "a");
+        check_ok(firewall_publish(f, "b", &old, 1, &taken, owner)); /* is free */
+        check_ok(firewall_remove(f));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -488,6 +518,8 @@ int main(void)
                 cmocka_unit_test_setup(firewall_publish_is_all_or_nothing_and_says_whose_it_is, begin),
                 cmocka_unit_test_setup(firewall_publish_takes_as_many_as_a_container_may_have, begin),
                 cmocka_unit_test_setup(firewall_move_is_at_once_or_not_at_all, begin),
+                cmocka_unit_test_setup(
+                        firewall_move_replaces_what_the_owner_has_there_and_takes_what_is_named_twice_once, begin),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
