@@ -343,14 +343,14 @@ reaches() { hod exec "$1" ping -c 1 -W "${3-20}" "$2" >/dev/null; }
 @test "a port that is taken back does not come back with the next network, although all were to be published" {
         make n1 1
         make n2 2
-        sleeper c --network n1 -P --expose 81 -p 127.0.0.1::80
-        local more
+        local more port=$((20000 + RANDOM % 9000))
+        sleeper c --network n1 -P --expose 81 -p "127.0.0.1:$port:80"
         more=$(hod port c 81)
-        hod container unpublish c "$(hod port c 80)"
+        hod container unpublish c "127.0.0.1:$port"
         hod network connect --gw-priority 5 n2 c
         is "$(hod port c)" "81/tcp -> ${more//$'\n'/$'\n'81\/tcp -> }"
-        hod container publish c 127.0.0.1::85
-        hod container unpublish c "$(hod port c 85)"
+        hod container publish c "127.0.0.1:$port:85"
+        hod container unpublish c "127.0.0.1:$port"
         hod network disconnect n2 c
         is "$(hod port c)" "81/tcp -> ${more//$'\n'/$'\n'81\/tcp -> }"
         is "$(hod inspect -f '{{.HostConfig.PublishAllPorts}} {{json .HostConfig.PortBindings}}' c)" 'false {"81/tcp":[{"HostIp":"","HostPort":""}]}'
