@@ -265,7 +265,7 @@ static err *network_reload_run(struct invocation *inv)
         err *error;
 
         TRY(ui_engine(inv, &e));
-        error = reload_networks(e, &names);
+        error = reload_networks(e, NULL, &names);
         for (char **n = names; n && *n; n++)
                 (void)printf("%s\n", *n);
         return error;

@@ -22,10 +22,6 @@
 #include "monitor/proto.h"
 #include "monitor/status.h"
 
-/* Members of network.json: published ports that lead nowhere just now; it is not known where they lead, because
- * somebody is changing that, or was killed at it. */
-#define MOVING "HodMoving"
-
 /* ---- the container ---- */
 
 static bool has_process(const struct container *c)
@@ -316,7 +312,7 @@ static err *note_moving(struct attach *a, bool reopen)
         }
         if (!json_get(a->doc, "Ports"))
                 return NULL;
-        json_set_bool(a->doc, MOVING, true);
+        json_set_bool(a->doc, ENDPOINTS_MOVING, true);
         return write_all(a);
 }
 
@@ -347,7 +343,7 @@ static err *move_ports(struct attach *a, bool must, bool *ret_more)
         *ret_more = false;
         endpoints_outward(a->doc, now);
         endpoints_leading(a->doc, before);
-        if (str_eq(now[0], before[0]) && str_eq(now[1], before[1]) && !json_get_bool(a->doc, MOVING, false))
+        if (str_eq(now[0], before[0]) && str_eq(now[1], before[1]) && !json_get_bool(a->doc, ENDPOINTS_MOVING, false))
                 return NULL;
         for (unsigned k = 0; k < LINK_ADDRESSES; k++)
                 changed[k] = !str_eq(now[k], before[k]);
@@ -359,7 +355,7 @@ static err *move_ports(struct attach *a, bool must, bool *ret_more)
                 TRY(move_to(a, now, must, ret_more));
         else
                 TRY(publish_first(a, now));
-        json_del(a->doc, MOVING);
+        json_del(a->doc, ENDPOINTS_MOVING);
         if (must)
                 warn_of_obstacles(a, now, changed);
         return write_conf(a);
@@ -570,7 +566,7 @@ static err *finish(struct container *c, int state_fd, const char *but)
         TRY(json_copy(a.doc, &before));
         for (const char *name; (name = find_unfinished(c, a.doc, but, &again));)
                 TRY(finish_one(&a, name, again));
-        if (json_get_bool(a.doc, MOVING, false)) {
+        if (json_get_bool(a.doc, ENDPOINTS_MOVING, false)) {
                 TRY(move_ports(&a, false, &more));
                 log_error_free(LOG_LEVEL_WARN, tell_ports(&a));
                 TRY(endpoints_write(&a));
@@ -588,7 +584,7 @@ static err *repair(struct container *c, int state_fd, const char *but)
         if (!container_is_alive(c))
                 return NULL;
         TRY(endpoints_read(c, &doc));
-        if (!find_unfinished(c, doc, but, &again) && (but || !json_get_bool(doc, MOVING, false)))
+        if (!find_unfinished(c, doc, but, &again) && (but || !json_get_bool(doc, ENDPOINTS_MOVING, false)))
                 return NULL;
         return err_wrap(finish(c, state_fd, but),
                         "container %s: finishing a connect or disconnect that somebody was killed at", c->name);

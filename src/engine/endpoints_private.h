@@ -14,6 +14,8 @@
 #define ENDPOINTS_LINE "HodLine"
 #define ENDPOINTS_PENDING "HodPending"
 #define ENDPOINTS_CLOSED "HodClosed" /* the Ports that it had, and the monitor holds, while no network leads out */
+/* It is not known where published ports lead: somebody is changing that, or was killed at it. */
+#define ENDPOINTS_MOVING "HodMoving"
 
 struct attach {
         struct container *c;

@@ -396,7 +396,7 @@ err *endpoints_take(struct attach *a, const char *network, const json *settings,
         else
                 TRY(bridge_up(n, &lost, &a->made));
         if (lost) /* this network's rules were, and others' may be */
-                log_error_free(LOG_LEVEL_WARN, reload_networks(a->c->engine, NULL));
+                log_error_free(LOG_LEVEL_WARN, reload_networks(a->c->engine, a->c->id, NULL));
         TRY(write_line(a, n, &l, settings, entry));
         describe(n, &l, settings, entry);
         TRY(guards_note(entry, a->c, n));

@@ -631,6 +631,33 @@ killed_moving() { # CONTAINER CONDITION ARGUMENT...
         nft delete element inet hod open4 "{ $(sub 3 9) . tcp . 81 }"
         hod network connect --gw-priority 9 --ip "$(sub 3 9)" n3 c
         is "$(hod port c 81)" "$(sub 3 9):81"
+
+@test "a reload while ports are moved puts back what there is when that has ended, not what was" {
+        local port=$((20000 + RANDOM % 9000)) m p q
+        make n1 1
+        make n2 2 -o com.docker.network.bridge.gateway_mode_ipv4=routed
+        sleeper c --network n1 -p "$port:80"
+        m=$(sed -n 's/^monitor_pid=//p' "$HOD_STATE/containers/$(hod inspect -f '{{.Id}}' c)/status")
+        open() { nft list set inet hod open4 2>&1 | grep -q "$(sub 2 2) \. tcp \. 80 "; }
+        kill -STOP "$m"
+        "$HOD_BIN/hod" network connect --gw-priority 5 n2 c &
+        p=$!
+        eventually 20 open # and now the monitor is to be told
+        nft delete table inet hod
+        "$HOD_BIN/hod" network reload >/dev/null &
+        q=$!
+        waits() { nft list set inet hod open4 >/dev/null 2>&1 && grep -q '^State:.S' "/proc/$q/status"; }
+        eventually 20 waits
+        kill -CONT "$m"
+        wait "$p"
+        wait "$q"
+        open
+        run -0 nft list map inet hod all_ports4
+        [[ $output != *" $port "* ]]
+        hod network disconnect n2 c
+        run -0 nft list map inet hod all_ports4
+        [[ $output == *"tcp . $port "*": $(sub 1 2) "* ]]
+        run ! open
 }
 
 @test "bad input: subnets, gateways, drivers, names: one clear line, and no network more than before" {
