@@ -631,6 +631,7 @@ killed_moving() { # CONTAINER CONDITION ARGUMENT...
         nft delete element inet hod open4 "{ $(sub 3 9) . tcp . 81 }"
         hod network connect --gw-priority 9 --ip "$(sub 3 9)" n3 c
         is "$(hod port c 81)" "$(sub 3 9):81"
+}
 
 @test "a reload while ports are moved puts back what there is when that has ended, not what was" {
         local port=$((20000 + RANDOM % 9000)) m p q
