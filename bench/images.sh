@@ -118,10 +118,9 @@ n_files=$(find "$B/all" -type f | wc -l)
 plain=$(($(stat -c %s "$B/all.tar") / 1000000))
 
 # --- registries: one that has the image, and for each push an empty one
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 # start_registry NAME: an empty one; $port is where it listens, its process is the last of $pids.
 start_registry() {
-        port=$(free_port)
+        port=$(free_port 1)
         mkdir -p "$B/registry-$1"
         cat >"$B/registry-$1.yml" <<-END
 		version: 0.1
