@@ -156,7 +156,7 @@ static err *add(struct monitor *m, const char *line)
         return NULL;
 }
 
-/* The container is reached by another address, or by none: nothing is bound anew. */
+/* The container is reached by another address, or by none, or at another of its ports: nothing is bound anew. */
 static bool redirect(struct monitor *m, const char *line)
 {
         struct port wanted = {0};
@@ -164,14 +164,14 @@ static bool redirect(struct monitor *m, const char *line)
         char *copy;
 
         for (struct port *p = e ? NULL : m->ports; p; p = p->next) {
-                if (p->protocol != wanted.protocol || p->port != wanted.port || p->to_port != wanted.to_port ||
-                    !str_eq(p->host, wanted.host) || (p->of_device && p->to.family != wanted.to.family) ||
-                    !(copy = str_dup(line)))
+                if (p->protocol != wanted.protocol || p->port != wanted.port || !str_eq(p->host, wanted.host) ||
+                    (p->of_device && p->to.family != wanted.to.family) || !(copy = str_dup(line)))
                         continue;
                 free(p->line);
                 p->line = copy;
                 p->hash = hash_of(copy);
                 p->to = wanted.to;
+                p->to_port = wanted.to_port;
                 relay_forget(m, p);
                 return true;
         }

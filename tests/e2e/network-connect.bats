@@ -661,6 +661,22 @@ killed_moving() { # CONTAINER CONDITION ARGUMENT...
         run ! open
 }
 
+@test "a port of the host that is to lead to another port of the container stays held meanwhile" {
+        local port=$((20000 + RANDOM % 9000)) conf
+        make n1 1
+        sleeper c --network n1 -p "$port:80" -p "$port:80/udp"
+        conf=$HOD_STATE/containers/$(hod inspect -f '{{.Id}}' c)/conf
+        # As it is when one gets what another had, whose own somebody else has taken.
+        sed -E "s/^(.* 0\.0\.0\.0 $port [0-9.]+) 80\$/\1 81/" "$conf" >"$T/conf"
+        run -1 cmp -s "$conf" "$T/conf"
+        cp "$T/conf" "$conf"
+        hod network reload >/dev/null
+        for type in SOCK_STREAM SOCK_DGRAM; do
+                run -1 python3 -c "import socket; socket.socket(type=socket.$type).bind(('0.0.0.0', $port))"
+                [[ $output == *'Address already in use'* ]]
+        done
+}
+
 @test "bad input: subnets, gateways, drivers, names: one clear line, and no network more than before" {
         make n1 1
         local bad text long
