@@ -260,7 +260,7 @@ static err *close_others(struct attach *a, const struct ports_target *t)
 static err *convert(struct attach *a, const struct ports_target *t, bool must, bool *ret_more)
 {
         _cleanup_json_ json *before = json_ref(json_get(a->doc, "Ports")), *now = NULL;
-        err *e = ports_convert(a->c, before, t, note_all, a, &now);
+        err *e = ports_convert(a->c, before, t, must, note_all, a, &now);
 
         if (e || now)
                 json_set(a->doc, "Ports", e ? json_ref(before) : json_ref(now));

@@ -45,11 +45,11 @@ MUST_USE err *ports_publish_others(struct container *c, const json *has, const s
 bool ports_split(const struct container *c, const json *ports, const struct ports_target *t, json **ret_kept,
                  json **ret_gone);
 /* All or nothing, and at once: what there is of @has in such a way is published as the record asks for it in @t, under
- * the same ports of the host where it has a choice, and the rest leads to @t. @note gets what was and what is to be.
- * *@ret (owned): all that it has now; NULL: there is no such thing, and nothing was done. ERR_CONFLICT, ERR_INVALID,
- * ERR_SYS. */
-MUST_USE err *ports_convert(struct container *c, const json *has, const struct ports_target *t, ports_note *note,
-                            void *arg, json **ret);
+ * the same ports of the host where it has a choice, and the rest leads to @t. Without @must a port of the container
+ * that somebody has is closed instead, and said to be. @note gets what was and what is to be. *@ret (owned): all that
+ * it has now; NULL: there is no such thing, and nothing was done. ERR_CONFLICT, ERR_INVALID, ERR_SYS. */
+MUST_USE err *ports_convert(struct container *c, const json *has, const struct ports_target *t, bool must,
+                            ports_note *note, void *arg, json **ret);
 /* The monitor's lines of a Ports document, appended, while the container is reached by @to. */
 MUST_USE err *ports_lines(const struct container *c, const json *ports, const struct link_address to[LINK_ADDRESSES],
                           char ***ret);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/log.h"
 #include "base/str.h"
 #include "engine/ports_private.h"
 #include "net/address.h"
@@ -224,12 +225,42 @@ static err *replace(struct ports_publish *p, const json *before, const json *kep
         return err_new(ERR_BUSY, "others publish ports as fast as they are found");
 }
 
-err *ports_convert(struct container *c, const json *has, const struct ports_target *t, ports_note *note, void *arg,
-                   json **ret)
+static err *choose(struct ports_publish *p, const json *gone)
 {
-        _cleanup_json_ json *split = NULL, *kept = NULL, *gone = NULL;
+        JSON_EACH (gone, it)
+                TRY(want_key(p, it.key, it.value));
+        return ports_choose_all(p);
+}
+
+/* Those of @gone that can be had, each by itself. Of the others it is said that they cannot; owned. */
+static json *find_to_be_had(const struct ports_publish *p, const json *gone)
+{
+        json *ret = json_new_object();
+
+        JSON_EACH (gone, it) {
+                struct ports_publish one = {.c = p->c, .has = p->has, .target = p->target};
+                err *e;
+
+                memcpy(one.to, p->to, sizeof(one.to));
+                e = want_key(&one, it.key, it.value);
+                if (!e)
+                        e = ports_choose_all(&one);
+                free(one.list);
+                if (!e)
+                        json_set(ret, it.key, json_ref(it.value));
+                log_error_free(LOG_LEVEL_WARN,
+                               err_wrap(e, "container %s: port %s is closed, which its network would have otherwise",
+                                        p->c->name, it.key));
+        }
+        return ret;
+}
+
+err *ports_convert(struct container *c, const json *has, const struct ports_target *t, bool must, ports_note *note,
+                   void *arg, json **ret)
+{
+        _cleanup_json_ json *split = NULL, *kept = NULL, *gone = NULL, *had = NULL;
         struct ports_publish p = {.c = c, .target = t};
-        err *e = NULL;
+        err *e;
 
         *ret = NULL;
         if (!ports_split(c, has, t, &split, &gone))
@@ -238,11 +269,15 @@ err *ports_convert(struct container *c, const json *has, const struct ports_targ
         ports_move_open(kept, t->to);
         p.has = kept;
         memcpy(p.to, t->to, sizeof(p.to));
-        JSON_EACH (gone, it)
-                if (!e)
-                        e = want_key(&p, it.key, it.value);
-        if (!e)
-                e = ports_choose_all(&p);
+        e = choose(&p, gone);
+        if (!must && err_code(e) == ERR_CONFLICT) {
+                err_free(e);
+                free(p.list);
+                p.list = NULL;
+                p.n = 0;
+                had = find_to_be_had(&p, gone);
+                e = choose(&p, had);
+        }
         if (!e)
                 e = replace(&p, has, kept, note, arg, ret);
         free(p.list);

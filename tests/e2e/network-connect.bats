@@ -549,18 +549,35 @@ reaches() { hod exec "$1" ping -c 1 -W "${3-20}" "$2" >/dev/null; }
         done
 }
 
+@test "disconnect: of the ports that the next network has otherwise those are closed that somebody has, and come back with the next move" {
+        local port=$((20000 + RANDOM % 9000))
+        make n1 1
+        make n2 2 -o com.docker.network.bridge.gateway_mode_ipv4=routed
+        sleeper c --network n1 --network name=n2,gw-priority=5 -p "$port:80" -p "$((port + 1)):81"
+        sleeper d --network n1 -p "$port:80"
+        run -0 hod network disconnect n2 c
+        like "$output" "^[^"$'\n'"]*port 80/tcp is closed, which its network would have otherwise: Bind for 0.0.0.0:$port failed: port is already allocated \(by container d\)\$"
+        is "$(hod port c)" "81/tcp -> 0.0.0.0:$((port + 1))"
+        hod rm -f d >/dev/null
+        hod network connect --gw-priority 5 n2 c
+        is "$(hod port c | sort | paste -sd'|')" "80/tcp -> $(sub 2 2):80|81/tcp -> $(sub 2 2):81"
+        hod network disconnect n2 c
+        is "$(hod port c | sort | paste -sd'|')" "80/tcp -> 0.0.0.0:$port|81/tcp -> 0.0.0.0:$((port + 1))"
+}
+
 # Killed where the monitor is to be told: ports have moved, nothing has been recorded of it. CONDITION: they have.
 killed_moving() { # CONTAINER CONDITION ARGUMENT...
-        local m p c=$1 condition=$2
+        local m p r=0 c=$1 condition=$2
         shift 2
         m=$(sed -n 's/^monitor_pid=//p' "$HOD_STATE/containers/$(hod inspect -f '{{.Id}}' "$c")/status")
         kill -STOP "$m"
         "$HOD_BIN/hod" network "$@" &
         p=$!
-        eventually 20 "$condition"
+        eventually 20 "$condition" || r=1
         kill -9 "$p"
         wait "$p" || true
-        kill -CONT "$m"
+        kill -CONT "$m" # whatever it was: a stopped one is in the way of all that comes
+        return $r
 }
 
 @test "a connect or disconnect between routed networks that was killed leaves nothing open where the container is not" {
