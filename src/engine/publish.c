@@ -382,10 +382,11 @@ static err *unpublish_live(struct container *c, const struct wanted *w, json *go
                 return NULL;
         TRY(monitor_conf_read(c->state_fd, &conf));
         TRY(keep_lines(conf.ports, gone, &lines));
+        /* It may fail: first, so that all is as before then. */
+        TRY(replace_lines(c, &conf, lines));
         if (open)
                 TRY(ports_unpublish(c, gone, target.to));
-        TRY(endpoints_set_ports(c, json_ref(*ret_rest)));
-        return replace_lines(c, &conf, lines);
+        return endpoints_set_ports(c, json_ref(*ret_rest));
 }
 
 /* -P publishes all that are exposed; to leave one out the others have to be named. */

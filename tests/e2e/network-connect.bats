@@ -694,6 +694,29 @@ killed_moving() { # CONTAINER CONDITION ARGUMENT...
         done
 }
 
+@test "unpublish: when the monitor cannot do it all is as before, and it can be done again" {
+        local port=$((20000 + RANDOM % 9000)) conf before
+        make n1 1
+        sleeper c --network n1 -p "$port:80"
+        conf=$HOD_STATE/containers/$(hod inspect -f '{{.Id}}' c)/conf
+        all() {
+                hod port c
+                hod inspect -f '{{json .HostConfig.PortBindings}}' c
+                nft list map inet hod all_ports4 | grep -E "tcp \. $port "
+        }
+        before=$(all)
+        # An address that the host has not.
+        sed -E "p; s/^(.*) 0\.0\.0\.0 ($port [0-9.]+ 80)\$/\1 198.51.100.77 \2/; t; d" "$conf" >"$T/conf"
+        run -1 cmp -s "$conf" "$T/conf"
+        cp "$conf" "$T/conf.whole"
+        cp "$T/conf" "$conf"
+        refused 1 'failed to bind host port 198.51.100.77:' hod container unpublish c "$port"
+        is "$(all)" "$before"
+        cp "$T/conf.whole" "$conf"
+        hod container unpublish c "$port"
+        is "$(all || true)" '{}'
+}
+
 @test "bad input: subnets, gateways, drivers, names: one clear line, and no network more than before" {
         make n1 1
         local bad text long
