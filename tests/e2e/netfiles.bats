@@ -160,7 +160,8 @@ AL_X_PORT_80_TCP_PROTO=tcp"
 }
 
 @test "hod port, PORTS of ps, and Ports of inspect" {
-        local p=$((20000 + RANDOM % 10000))
+        local p
+        p=$(free_port 5)
         hod run -d --name po -p "127.0.0.1:$p:1" -p "0.0.0.0:$((p + 1)):2/udp" -p "0.0.0.0:$((p + 2))-$((p + 4)):$((p + 2))-$((p + 4))" \
                 --expose 443 busybox sleep 100 >/dev/null
         is "$(hod port po)" "1/tcp -> 127.0.0.1:$p
