@@ -123,17 +123,22 @@ static err *find_container(const struct ports_publish *p, const struct ports_bin
 
 /* Of whose container is the process the monitor? It answers on ::1 what is published for IPv4 alone, and keeps what
  * leads nowhere just now. *@ret is NULL when it is none of this engine. */
-static err *find_keeper(const struct ports_publish *p, int pid, bool six, char **ret)
+static err *find_keeper(const struct ports_publish *p, const struct ports_binding *b, uint16_t port, int pid,
+                        char **ret)
 {
         _cleanup_container_list_ struct container_list list = {0};
 
         TRY(container_list(p->c->engine, &list));
         for (size_t i = 0; i < list.n; i++) {
                 const struct container *other = list.items[i];
+                _cleanup_json_ json *kept = NULL;
+                bool relays;
 
                 if (!container_is_alive(other) || !other->monitor_alive || other->status.monitor_pid != pid)
                         continue;
-                *ret = str_format("container %s%s", other->name, six ? ", which answers on ::1" : "");
+                TRY(endpoints_ports_kept(other, &kept));
+                relays = family_of(b) == AF_INET6 && !has_port(kept, b, port);
+                *ret = str_format("container %s%s", other->name, relays ? ", which answers on ::1" : "");
                 return *ret ? NULL : err_nomem();
         }
         return NULL;
@@ -156,7 +161,7 @@ static err *find_owner(const struct ports_publish *p, const struct ports_binding
                            (monitor && listener_find(b->port.protocol, family_of(b), address, port, 0, &any) > 0)))
                 return NULL;
         if (found && l.pid)
-                TRY(find_keeper(p, l.pid, family_of(b) == AF_INET6, ret));
+                TRY(find_keeper(p, b, port, l.pid, ret));
         if (*ret)
                 return NULL;
         *ret = found && l.pid ? str_format("%s, process %d", l.name, l.pid) : str_dup("another program");

@@ -269,10 +269,14 @@ of() { hod inspect -f "{{json .NetworkSettings.Networks}}" "$1" | jq -c ".\"$2\"
                 ! hod network connect bridge a 2>&1
                 hod rm -f b >/dev/null
                 hod network connect bridge a; hod port a
-                hod rm -f a >/dev/null; hod network rm n6 >/dev/null'
+                hod run -d --name d --network n6 -p "[::]:18081:81/udp" busybox sleep 100 >/dev/null
+                hod network disconnect n6 d
+                ! hod run --rm --network n6 -p "[::]:18081:81/udp" busybox true 2>&1 | grep -o "Bind for.*"
+                hod rm -f a d >/dev/null; hod network rm n6 >/dev/null'
         is "$output" 'Bind for :::18080 failed: port is already allocated (by container a, which answers on ::1)
 hod: Bind for 0.0.0.0:18080 failed: port is already allocated (by container b)
-80/tcp -> 0.0.0.0:18080'
+80/tcp -> 0.0.0.0:18080
+Bind for :::18081 failed: port is already allocated (by container d)'
 }
 
 @test "host_binding_ipv4: ports that name no address are published there, live too" {
