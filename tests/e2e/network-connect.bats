@@ -629,10 +629,9 @@ killed_moving() { # CONTAINER CONDITION ARGUMENT...
         sleeper d --network n1
         sleeper c --network n1 -p "127.0.0.1:$port:80" -p "$((port + 1)):81"
         # Both stay where they are but for the second: of the first another's element is in the way.
-        map() { nft "$1" element inet hod ports4 "{ 127.0.0.1 . tcp . $port ${2-} }"; }
-        other() {
-                map delete
-                map add "comment \"$1\" : $(sub 1 9) . 80"
+        other() { # at once: who watches the rules puts back what it misses
+                local at="127.0.0.1 . tcp . $port"
+                nft "delete element inet hod ports4 { $at }; add element inet hod ports4 { $at comment \"$1\" : $(sub 1 9) . 80 }"
         }
         other "$(hod inspect -f '{{.Id}}' d)"
         run -1 hod network connect --gw-priority 5 n2 c
