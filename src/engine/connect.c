@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "base/file.h"
@@ -128,11 +129,13 @@ static err *port_lines(const struct attach *a, char ***lines)
 }
 
 /* What the monitor makes when its restart policy begins another run, and where ports lead. */
-static err *write_conf(const struct attach *a)
+static err *write_conf(struct attach *a)
 {
         _cleanup_(monitor_conf_done) struct monitor_conf conf = {0};
 
         TRY(monitor_conf_read(a->state_fd, &conf));
+        if (!a->held)
+                TRY(strv_copy(conf.ports, &a->held));
         strv_free(conf.endpoints);
         conf.endpoints = NULL;
         TRY(endpoints_lines(a->doc, &conf.endpoints));
@@ -150,11 +153,62 @@ static err *tell(struct container *c, enum proto_type what)
         return proto_wait_ok(fd);
 }
 
+/* Of the monitor's @lines those of ports of the host that are among @held: "protocol host port " is the same. */
+static err *held_lines(char *const *lines, char *const *held, char ***ret)
+{
+        for (; lines && *lines; lines++) {
+                size_t n = 0;
+
+                for (unsigned spaces = 0; (*lines)[n] && spaces < 3; n++)
+                        spaces += (*lines)[n] == ' ';
+                for (char *const *h = held; h && *h; h++)
+                        if (strncmp(*h, *lines, n) == 0) {
+                                TRY(strv_add(ret, *lines));
+                                break;
+                        }
+        }
+        return NULL;
+}
+
+/* A monitor of a program before this one does not let go of a port at all addresses to bind it at one, or the other way
+ * round: first it is told of those that it has. What it cannot bind is left out, or it could be told nothing else. */
+static err *tell_in_two(struct attach *a)
+{
+        _cleanup_(monitor_conf_done) struct monitor_conf conf = {0};
+        _cleanup_strv_ char **stay = NULL;
+        char **whole;
+        err *e;
+
+        TRY(monitor_conf_read(a->state_fd, &conf));
+        TRY(held_lines(conf.ports, a->held, &stay));
+        whole = conf.ports;
+        conf.ports = stay;
+        e = monitor_conf_write(a->state_fd, &conf);
+        if (!e)
+                e = tell(a->c, PROTO_PORTS);
+        conf.ports = whole;
+        if (!e)
+                e = monitor_conf_write(a->state_fd, &conf);
+        if (!e)
+                e = tell(a->c, PROTO_PORTS);
+        conf.ports = stay;
+        if (e)
+                err_free(monitor_conf_write(a->state_fd, &conf));
+        conf.ports = whole;
+        return e;
+}
+
 /* The monitor leads ports as its configuration says now, and ends what it relays to where the container is no more. */
 static err *tell_ports(struct attach *a)
 {
         err *e = a->deaf ? NULL : tell(a->c, PROTO_PORTS);
 
+        if (e && err_code(e) != ERR_TIMEOUT && err_code(e) != ERR_NOT_RUNNING) {
+                err_free(e);
+                e = tell_in_two(a);
+        }
+        strv_free(a->held);
+        a->held = NULL;
         a->deaf |= err_code(e) == ERR_TIMEOUT;
         return err_code(e) == ERR_NOT_RUNNING ? err_free(e) : e; /* it has ended, and relays nothing */
 }
@@ -740,39 +794,4 @@ err *connect_remove(struct engine *e, const char *network, const char *container
         error = n ? remove_locked(c, n, lock) : remove_gone(c, network);
         container_unlock(c, lock);
         return error;
-}
-
-/* ---- another name ---- */
-
-static err *rename_entry(const struct container *c, json *entry, const char *name)
-{
-        _cleanup_strv_ char **names = NULL;
-        json *list;
-
-        TRY(json_get_strv(entry, "DNSNames", &names));
-        if (!names || !*names)
-                return NULL; /* the default bridge */
-        list = json_new_array();
-        for (char *const *n = names; *n; n++)
-                json_add_str(list, str_eq(*n, c->name) ? name : *n);
-        json_set(entry, "DNSNames", list);
-        return NULL;
-}
-
-err *connect_rename(struct container *c, const char *name)
-{
-        _cleanup_attach_ struct attach a = {.ns = -1};
-        _cleanup_close_ int lock = -1;
-
-        if (!container_is_alive(c) || c->state_fd < 0)
-                return NULL;
-        lock = file_lock(c->state_fd, NETWORK_LOCK, false);
-        if (lock < 0)
-                return err_sys(-lock, "locking the networks of container %s", c->name);
-        TRY(endpoints_begin(&a, c, c->state_fd));
-        JSON_EACH (json_get(a.doc, "Networks"), it) {
-                TRY(lease_rename(a.networks, json_get_str_or(it.value, "NetworkID", ""), c->id, name));
-                TRY(rename_entry(c, it.value, name));
-        }
-        return json_len(json_get(a.doc, "Networks")) ? endpoints_write(&a) : NULL;
 }

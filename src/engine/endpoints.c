@@ -77,6 +77,7 @@ err *endpoints_begin(struct attach *a, struct container *c, int state_fd)
 void endpoints_end(struct attach *a)
 {
         json_free(a->doc);
+        strv_free(a->held);
         (void)file_close(a->ns);
         *a = (struct attach){.ns = -1};
 }

@@ -22,6 +22,7 @@ struct attach {
         struct networks *networks;
         json *doc; /* network.json; owned */
         int state_fd;
+        char **held;         /* lines of ports that the monitor was told of last; NULL: not looked yet */
         int ns;              /* the container's network namespace, or -1: it has none yet */
         bool deaf;           /* its monitor does not answer */
         bool made;           /* the bridge of the last network that was taken is new */

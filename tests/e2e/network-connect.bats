@@ -716,6 +716,26 @@ killed_moving() { # CONTAINER CONDITION ARGUMENT...
         is "$(all || true)" '{}'
 }
 
+@test "a port that the monitor cannot bind when ports move is said, and is in the way of no other later" {
+        local port=$((20000 + RANDOM % 9000)) dir
+        make n1 1
+        make n2 2
+        sleeper c --network n1 -p "$port:80"
+        dir=$HOD_STATE/containers/$(hod inspect -f '{{.Id}}' c)
+        # An address that the host has not stands for a port that another program has taken just now.
+        jq -c ".Ports[\"81/udp\"] = [{HostIp: \"198.51.100.77\", HostPort: \"$port\"}]" "$dir/network.json" >"$T/network.json"
+        cp "$T/network.json" "$dir/network.json"
+        run -0 hod network connect --gw-priority 5 n2 c
+        [[ $output == *"warning "*"failed to bind host port 198.51.100.77:$port/udp"* ]]
+        lines() { sed -nE "s/.* (0\.0\.0\.0|198.51.100.77) ($port) ([0-9.]+ [0-9]+)$/\1 \3/p" "$dir/conf"; }
+        is "$(lines)" "0.0.0.0 $(sub 2 2) 80"
+        hod container publish c 127.0.0.1::82
+        hod container unpublish c "$(hod port c 82)"
+        run -0 hod network disconnect n2 c
+        [[ $output == *"warning "*"failed to bind host port 198.51.100.77:$port/udp"* ]]
+        is "$(lines)" "0.0.0.0 $(sub 1 2) 80"
+}
+
 @test "bad input: subnets, gateways, drivers, names: one clear line, and no network more than before" {
         make n1 1
         local bad text long
