@@ -629,15 +629,15 @@ killed_moving() { # CONTAINER CONDITION ARGUMENT...
         sleeper d --network n1
         sleeper c --network n1 -p "127.0.0.1:$port:80" -p "$((port + 1)):81"
         # Both stay where they are but for the second: of the first another's element is in the way.
-        other() { # at once: who watches the rules puts back what it misses
+        element_of() { # at once: who watches the rules puts back what it misses
                 local at="127.0.0.1 . tcp . $port"
                 nft "delete element inet hod ports4 { $at }; add element inet hod ports4 { $at comment \"$1\" : $(sub 1 9) . 80 }"
         }
-        other "$(hod inspect -f '{{.Id}}' d)"
+        element_of "$(hod inspect -f '{{.Id}}' d)"
         run -1 hod network connect --gw-priority 5 n2 c
         [[ $output == *"Bind for 127.0.0.1:$port failed: port is already allocated (by container d)"* ]] || fail "$output"
         is "$(hod port c 81)" "0.0.0.0:$((port + 1))"
-        other "$nobody"
+        element_of "$nobody"
         hod network connect --gw-priority 5 n2 c
         is "$(hod port c | paste -sd'|')" "80/tcp -> 127.0.0.1:$port|81/tcp -> 127.0.0.1:$((port + 1))"
         [[ $(nft list map inet hod ports4) == *"127.0.0.1 . tcp . $port "*"$(sub 2 2) . 80"* ]] || fail "$(nft list map inet hod ports4)"
@@ -663,8 +663,8 @@ killed_moving() { # CONTAINER CONDITION ARGUMENT...
         nft delete table inet hod
         "$HOD_BIN/hod" network reload >/dev/null &
         q=$!
-        waits() { nft list set inet hod open4 >/dev/null 2>&1 && grep -q '^State:.S' "/proc/$q/status"; }
-        eventually 20 waits
+        looking() { nft list set inet hod open4 >/dev/null 2>&1 && grep -q '^State:.S' "/proc/$q/status"; }
+        eventually 20 looking
         kill -CONT "$m"
         wait "$p"
         wait "$q"
