@@ -650,20 +650,21 @@ killed_moving() { # CONTAINER CONDITION ARGUMENT...
 }
 
 @test "a reload while ports are moved puts back what there is when that has ended, not what was" {
-        local port=$((20000 + RANDOM % 9000)) m p q
+        local port=$((20000 + RANDOM % 9000)) m p q link
         make n1 1
         make n2 2 -o com.docker.network.bridge.gateway_mode_ipv4=routed
         sleeper c --network n1 -p "$port:80"
         m=$(sed -n 's/^monitor_pid=//p' "$HOD_STATE/containers/$(hod inspect -f '{{.Id}}' c)/status")
+        link=br-$(hod network inspect -f '{{slice .Id 0 12}}' n1)
         open() { nft list set inet hod open4 2>&1 | grep -q "$(sub 2 2) \. tcp \. 80 "; }
         kill -STOP "$m"
         "$HOD_BIN/hod" network connect --gw-priority 5 n2 c &
         p=$!
         eventually 20 open # and now the monitor is to be told
-        nft delete table inet hod
+        ip addr del "$(sub 1 1)/24" dev "$link" # that it is back says that the reload is at containers, or will be at once
         "$HOD_BIN/hod" network reload >/dev/null &
         q=$!
-        looking() { nft list set inet hod open4 >/dev/null 2>&1 && grep -q '^State:.S' "/proc/$q/status"; }
+        looking() { [[ $(ip addr show "$link") == *" $(sub 1 1)/24 "* ]] && grep -q '^State:.S' "/proc/$q/status"; }
         eventually 20 looking
         kill -CONT "$m"
         wait "$p"
