@@ -407,55 +407,87 @@ err *firewall_publish(struct firewall *f, const char *owner, const struct firewa
         return NULL;
 }
 
-err *firewall_republish(struct firewall *f, const char *owner, const struct firewall_port *ports, size_t count)
+/* Is there an element in its place? *@ret_owner is "" for one without a comment. */
+static bool is_there(const struct firewall *f, const struct entry *entry, char ret_owner[NFT_COMMENT_MAX + 1])
 {
-        int failed = 0;
-
-        for (size_t i = 0; i < count; i++) {
-                _cleanup_nft_ struct nft n;
-                struct entry entry;
-                int r;
-
-                nft_begin(&n, NFPROTO_INET);
-                make_entry(&ports[i], &entry);
-                entry.e.comment = owner;
-                nft_element_add(&n, FIREWALL_TABLE, entry.set, &entry.e);
-                r = nft_commit(f->fd, &n, NULL);
-                if (r < 0 && r != -EEXIST && r != -EBUSY && !failed)
-                        failed = r;
-        }
-        firewall_forget(f->fd, ports, count, true);
-        return failed ? err_sys(-failed, "publishing ports") : NULL;
+        return nft_element_get(f->fd, NFPROTO_INET, FIREWALL_TABLE, entry->set, entry->key, entry->e.key_size,
+                               ret_owner) > 0;
 }
 
 static bool is_owners(const struct firewall *f, const struct entry *entry, const char *owner)
 {
         char whose[NFT_COMMENT_MAX + 1];
 
-        return nft_element_get(f->fd, NFPROTO_INET, FIREWALL_TABLE, entry->set, entry->key, entry->e.key_size, whose) >
-                       0 &&
-               str_eq(whose, owner);
+        return is_there(f, entry, whose) && str_eq(whose, owner);
+}
+
+/* All that are missing, or all that are @owner's: in one transaction. */
+static int put_back(const struct firewall *f, const char *owner, const struct firewall_port *ports, size_t count)
+{
+        _cleanup_nft_ struct nft n;
+        size_t missing = 0;
+
+        nft_begin(&n, NFPROTO_INET);
+        for (size_t i = 0; i < count; i++) {
+                char whose[NFT_COMMENT_MAX + 1];
+                struct entry entry;
+
+                make_entry(&ports[i], &entry);
+                if (is_there(f, &entry, whose))
+                        continue;
+                entry.e.comment = owner;
+                nft_element_add(&n, FIREWALL_TABLE, entry.set, &entry.e);
+                missing++;
+        }
+        return missing ? nft_commit(f->fd, &n, NULL) : 0;
+}
+
+static int take_back(const struct firewall *f, const char *owner, const struct firewall_port *ports, size_t count)
+{
+        _cleanup_nft_ struct nft n;
+        size_t there = 0;
+
+        nft_begin(&n, NFPROTO_INET);
+        for (size_t i = 0; i < count; i++) {
+                struct entry entry;
+
+                make_entry(&ports[i], &entry);
+                if (!is_owners(f, &entry, owner))
+                        continue;
+                nft_element_delete(&n, FIREWALL_TABLE, entry.set, &entry.e);
+                there++;
+        }
+        return there ? nft_commit(f->fd, &n, NULL) : 0;
+}
+
+/* When all at once fails, one by one: what somebody has taken, removed or put back meanwhile is not to keep the rest.
+ */
+err *firewall_republish(struct firewall *f, const char *owner, const struct firewall_port *ports, size_t count)
+{
+        int failed = 0;
+
+        if (put_back(f, owner, ports, count) < 0)
+                for (size_t i = 0; i < count; i++) {
+                        int r = put_back(f, owner, &ports[i], 1);
+
+                        if (r < 0 && r != -EEXIST && r != -EBUSY && !failed)
+                                failed = r;
+                }
+        firewall_forget(f->fd, ports, count, true);
+        return failed ? err_sys(-failed, "publishing ports") : NULL;
 }
 
 err *firewall_unpublish(struct firewall *f, const char *owner, const struct firewall_port *ports, size_t count)
 {
         int failed = 0;
 
-        /* One by one: what somebody else has removed, or has now, is not to keep the rest. */
-        for (size_t i = 0; i < count; i++) {
-                _cleanup_nft_ struct nft n;
-                struct entry entry;
-                int r;
+        if (take_back(f, owner, ports, count) < 0)
+                for (size_t i = 0; i < count; i++) {
+                        int r = take_back(f, owner, &ports[i], 1);
 
-                nft_begin(&n, NFPROTO_INET);
-                make_entry(&ports[i], &entry);
-                if (!is_owners(f, &entry, owner))
-                        continue;
-                nft_element_delete(&n, FIREWALL_TABLE, entry.set, &entry.e);
-                r = nft_commit(f->fd, &n, NULL);
-                if (r < 0 && r != -ENOENT && !failed)
-                        failed = r;
-        }
+                        if (r < 0 && r != -ENOENT && !failed)
+                                failed = r;
+                }
         firewall_forget(f->fd, ports, count, false);
         return failed ? err_sys(-failed, "taking back published ports") : NULL;
 }
