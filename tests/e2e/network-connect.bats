@@ -343,7 +343,8 @@ reaches() { hod exec "$1" ping -c 1 -W "${3-20}" "$2" >/dev/null; }
 @test "a port that is taken back does not come back with the next network, although all were to be published" {
         make n1 1
         make n2 2
-        local more port=$((20000 + RANDOM % 9000))
+        local more port
+        port=$(free_port 3)
         sleeper c --network n1 -P --expose 81 -p "127.0.0.1:$port:80"
         more=$(hod port c 81)
         hod container unpublish c "127.0.0.1:$port"
@@ -550,7 +551,8 @@ reaches() { hod exec "$1" ping -c 1 -W "${3-20}" "$2" >/dev/null; }
 }
 
 @test "disconnect: of the ports that the next network has otherwise those are closed that somebody has, and come back with the next move" {
-        local port=$((20000 + RANDOM % 9000))
+        local port
+        port=$(free_port 3)
         make n1 1
         make n2 2 -o com.docker.network.bridge.gateway_mode_ipv4=routed
         sleeper c --network n1 --network name=n2,gw-priority=5 -p "$port:80" -p "$((port + 1)):81"
@@ -581,7 +583,8 @@ killed_moving() { # CONTAINER CONDITION ARGUMENT...
 }
 
 @test "a connect or disconnect between routed networks that was killed leaves nothing open where the container is not" {
-        local port=$((20000 + RANDOM % 9000))
+        local port
+        port=$(free_port 3)
         make n1 1 -o com.docker.network.bridge.gateway_mode_ipv4=routed
         make n2 2 -o com.docker.network.bridge.gateway_mode_ipv4=routed
         sleeper c --network n1 -p "$port:80"
@@ -603,7 +606,8 @@ killed_moving() { # CONTAINER CONDITION ARGUMENT...
 }
 
 @test "a connect or disconnect that was killed when some of a port's addresses had changed: the port is as before, or as it is to be" {
-        local port=$((20000 + RANDOM % 9000)) before after
+        local port before after
+        port=$(free_port 3)
         make n1 1
         make n2 2 -o com.docker.network.bridge.host_binding_ipv4=127.0.0.1
         sleeper c --network n1 -p "$port:80" -p "0.0.0.0:$((port + 1)):80"
@@ -622,7 +626,8 @@ killed_moving() { # CONTAINER CONDITION ARGUMENT...
 }
 
 @test "connect: what another container has in the firewall where a port is to be is named; of one that is no more it is taken" {
-        local port=$((20000 + RANDOM % 9000)) nobody=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+        local port nobody=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+        port=$(free_port 3)
         make n1 1
         make n2 2 -o com.docker.network.bridge.host_binding_ipv4=127.0.0.1
         make n3 3 -o com.docker.network.bridge.gateway_mode_ipv4=routed
@@ -650,7 +655,8 @@ killed_moving() { # CONTAINER CONDITION ARGUMENT...
 }
 
 @test "a reload while ports are moved puts back what there is when that has ended, not what was" {
-        local port=$((20000 + RANDOM % 9000)) m p q link
+        local port m p q link
+        port=$(free_port 3)
         make n1 1
         make n2 2 -o com.docker.network.bridge.gateway_mode_ipv4=routed
         sleeper c --network n1 -p "$port:80"
@@ -679,7 +685,8 @@ killed_moving() { # CONTAINER CONDITION ARGUMENT...
 }
 
 @test "a port of the host that is to lead to another port of the container stays held meanwhile" {
-        local port=$((20000 + RANDOM % 9000)) conf
+        local port conf
+        port=$(free_port 3)
         make n1 1
         sleeper c --network n1 -p "$port:80" -p "$port:80/udp"
         conf=$HOD_STATE/containers/$(hod inspect -f '{{.Id}}' c)/conf
@@ -695,7 +702,8 @@ killed_moving() { # CONTAINER CONDITION ARGUMENT...
 }
 
 @test "unpublish: when the monitor cannot do it all is as before, and it can be done again" {
-        local port=$((20000 + RANDOM % 9000)) conf before
+        local port conf before
+        port=$(free_port 3)
         make n1 1
         sleeper c --network n1 -p "$port:80"
         conf=$HOD_STATE/containers/$(hod inspect -f '{{.Id}}' c)/conf
@@ -718,7 +726,8 @@ killed_moving() { # CONTAINER CONDITION ARGUMENT...
 }
 
 @test "a port that the monitor cannot bind when ports move is said, and is in the way of no other later" {
-        local port=$((20000 + RANDOM % 9000)) dir
+        local port dir
+        port=$(free_port 3)
         make n1 1
         make n2 2
         sleeper c --network n1 -p "$port:80"
