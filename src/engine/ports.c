@@ -137,10 +137,20 @@ static err *add_foreign(struct ports_publish *p, struct ports_binding *b, bool s
         return add(p, b);
 }
 
+static bool is_any_address(const char *ip)
+{
+        return str_empty(ip) || str_eq(ip, "0.0.0.0") || str_eq(ip, "::");
+}
+
+bool ports_is_any(const json *binding)
+{
+        return is_any_address(json_get_str_or(binding, "HostIp", ""));
+}
+
 err *ports_want(struct ports_publish *p, const char *key, const char *ip, const char *range)
 {
         struct ports_binding b = {.key = key};
-        bool any = str_empty(ip) || str_eq(ip, "0.0.0.0") || str_eq(ip, "::");
+        bool any = is_any_address(ip);
 
         TRY(parse_key(key, &b.port.protocol, &b.port.port));
         TRY(ports_parse_range(range, &b.first, &b.last));

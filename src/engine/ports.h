@@ -38,6 +38,8 @@ json *ports_merge(const json *a, const json *b);
  * family that it had not before, under the same port of the host. @note gets these only. ERR_CONFLICT, ERR_SYS. */
 MUST_USE err *ports_publish_others(struct container *c, const json *has, const struct ports_target *t, ports_note *note,
                                    void *arg);
+/* Does an entry of PortBindings, or of a Ports document, name no one address of the host? */
+bool ports_is_any(const json *binding);
 /* Is there something in its Ports document @ports that @t would have otherwise: open at the container's own address, or
  * at an address of the host that is not the network's; or too little? *@ret_gone: the ports of the container that have
  * such, but for what names an address of the host, and none for those that the record asks for and that it has not at

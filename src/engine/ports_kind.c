@@ -69,13 +69,6 @@ static bool has_some(const struct container *c, const char *key, const json *lis
         return json_len(list) >= asked;
 }
 
-static bool is_any(const json *binding)
-{
-        const char *ip = json_get_str_or(binding, "HostIp", "");
-
-        return str_empty(ip) || str_eq(ip, "0.0.0.0") || str_eq(ip, "::");
-}
-
 /* A network that was left may have made it impossible (connect.c closes such): here it is wanted again. */
 static void add_missing(const struct container *c, const json *ports, json *gone)
 {
@@ -84,7 +77,7 @@ static void add_missing(const struct container *c, const json *ports, json *gone
 
         JSON_EACH (bindings, it)
                 for (size_t i = 0; i < json_len(it.value); i++)
-                        if (is_any(json_at(it.value, i)) &&
+                        if (ports_is_any(json_at(it.value, i)) &&
                             !has_some(c, it.key, json_get(ports, it.key), json_len(it.value)))
                                 (void)json_sub_array(gone, it.key);
         if (!json_get_bool(host, "PublishAllPorts", false))
@@ -169,7 +162,7 @@ static err *want_key(struct ports_publish *p, const char *key, const json *gone)
                         const char *range = json_get_str_or(json_at(list, i), "HostPort", "");
                         bool choice = str_empty(range) || str_eq(range, "0") || strchr(range, '-');
 
-                        if (choice == (pass == 1) && is_any(json_at(list, i)))
+                        if (choice == (pass == 1) && ports_is_any(json_at(list, i)))
                                 TRY(want(p, key, json_get_str_or(json_at(list, i), "HostIp", ""), range, gone));
                 }
         if (!json_has(bindings, key) && json_get_bool(host, "PublishAllPorts", false))

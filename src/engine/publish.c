@@ -265,13 +265,6 @@ static bool has_key(const struct wanted *w, const char *key)
         return is_key(key, w->proto, w->port, w->port_last);
 }
 
-static bool is_any(const json *one)
-{
-        const char *ip = json_get_str_or(one, "HostIp", "");
-
-        return str_empty(ip) || str_eq(ip, "0.0.0.0") || str_eq(ip, "::");
-}
-
 static bool is_meant(const struct wanted *w, const char *key, const json *one, bool choice);
 
 /* What is open at the container's own address (a routed network) may have been asked for with a port of the host. */
@@ -280,7 +273,7 @@ static bool was_asked(const struct wanted *w, const char *key)
         const json *list = json_get(w->asked, key);
 
         for (size_t i = 0; i < json_len(list); i++)
-                if (is_any(json_at(list, i)) && is_meant(w, key, json_at(list, i), false))
+                if (ports_is_any(json_at(list, i)) && is_meant(w, key, json_at(list, i), false))
                         return true;
         return false;
 }
@@ -299,7 +292,7 @@ static bool was_left_to_us(const struct wanted *w, const char *key, const json *
 
         for (size_t i = 0; i < json_len(list); i++)
                 if (str_eq(json_get_str(json_at(list, i), "HostPort"), json_get_str(one, "HostPort")) &&
-                    (is_any(json_at(list, i)) ||
+                    (ports_is_any(json_at(list, i)) ||
                      str_eq(json_get_str(json_at(list, i), "HostIp"), json_get_str(one, "HostIp"))))
                         return is_left_to_us(one) || strchr(json_get_str_or(one, "HostPort", ""), '-');
         return true;
@@ -415,7 +408,8 @@ static void forget_open(json *host, const char *key, json *ret_gone)
         json *list = json_get(json_get(host, "PortBindings"), key), *rest = json_new_object();
 
         for (size_t i = 0; i < json_len(list); i++)
-                json_add(json_sub_array(is_any(json_at(list, i)) ? ret_gone : rest, key), json_ref(json_at(list, i)));
+                json_add(json_sub_array(ports_is_any(json_at(list, i)) ? ret_gone : rest, key),
+                         json_ref(json_at(list, i)));
         if (json_has(rest, key))
                 json_set(json_get(host, "PortBindings"), key, json_ref(json_get(rest, key)));
         else
@@ -466,7 +460,7 @@ static size_t find_asked(const json *list, const json *one)
                         err_free(parse_expose(text, &p));
                 if (!is_left_to_us(asked) && (at.first < p.first || at.first > p.last))
                         continue;
-                fit = str_eq(where, ip) ? 3 : str_empty(where) ? 2 : is_any(asked) ? 1 : 0;
+                fit = str_eq(where, ip) ? 3 : str_empty(where) ? 2 : ports_is_any(asked) ? 1 : 0;
                 if (fit && str_eq(text, number))
                         fit += 3;
                 if (fit > best) {
@@ -480,7 +474,7 @@ static size_t find_asked(const json *list, const json *one)
 static bool has_number(const json *list, size_t n, const json *one)
 {
         for (size_t i = 0; i < n; i++)
-                if (is_any(json_at(list, i)) &&
+                if (ports_is_any(json_at(list, i)) &&
                     str_eq(json_get_str(json_at(list, i), "HostPort"), json_get_str(one, "HostPort")))
                         return true;
         return false;
@@ -509,7 +503,8 @@ static void take_asked(json *bindings, const json *gone, const json *rest, json 
                         size_t found = find_asked(list, one);
 
                         if (found < json_len(list) && !json_get_bool(one, PORTS_OPEN, false) &&
-                            !(is_any(one) && (has_number(it.value, i, one) || has_number(still, json_len(still), one))))
+                            !(ports_is_any(one) &&
+                              (has_number(it.value, i, one) || has_number(still, json_len(still), one))))
                                 take_one(bindings, it.key, found, ret_gone);
                 }
 }
